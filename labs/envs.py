@@ -1,0 +1,429 @@
+"""Fetch tasks, cameras, lean scenes and the GL backend: where every frame of the book comes from.
+
+* :func:`make_env`: a FetchReachDense-v4 or FetchPush-v4 with a named camera and scene.
+* :class:`Camera`, :data:`CAMERAS`: where the picture is taken from.
+* :class:`Scene`, :data:`SCENES`: what the picture contains, and what it therefore costs.
+* :class:`SceneRenderer`: the wrapper that draws frames and counts pixels by segmentation.
+* :func:`setup_gl`, :func:`probe_gl`, :func:`gl_renderer`: which OpenGL draws, and with what.
+
+The physics is Gymnasium-Robotics' own and stays untouched: with the stock camera and scene the
+frames equal the stock environment's, pixel for pixel (a check holds them to it).
+
+The tasks are those of Plappert et al. 2018 (arXiv 1802.09464).
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import subprocess
+import sys
+import warnings
+import weakref
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from labs.errors import UserError
+
+GL_LIBRARIES = {"egl": ("libEGL.so.1",), "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6")}
+GL_PACKAGES = "libegl1 libgl1-mesa-dri libosmesa6"
+
+
+def _library_loads(names: tuple[str, ...]) -> bool:
+    for name in names:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def setup_gl() -> str:
+    """Chooses the OpenGL backend for headless rendering. Must run before ``mujoco`` is imported.
+
+    An existing ``MUJOCO_GL`` is respected. On Linux without one, EGL is taken if its library
+    loads, OSMesa otherwise. macOS draws with its own CGL.
+
+    Returns:
+        The name of the backend: ``"egl"``, ``"osmesa"``, ``"cgl"``, ``"glfw"``, or ``"none"``
+        where no library was found: physics then works and the first frame raises.
+    """
+    if sys.platform == "darwin":
+        return os.environ.setdefault("MUJOCO_GL", "cgl")
+    if backend := os.environ.get("MUJOCO_GL"):
+        return backend
+    if sys.platform.startswith("linux"):
+        for name, libraries in GL_LIBRARIES.items():
+            if _library_loads(libraries):
+                os.environ["MUJOCO_GL"] = name
+                return name
+        return "none"
+    return "glfw"
+
+
+GL_BACKEND = setup_gl()
+
+from farama_notifications import notifications  # noqa: E402  (the backend must be chosen first)
+
+notifications.pop("gymnasium_robotics", None)  # a notice about hand tasks that nobody here uses
+
+import gymnasium as gym  # noqa: E402
+import gymnasium_robotics  # noqa: E402
+import mujoco  # noqa: E402
+
+gym.register_envs(gymnasium_robotics)
+
+# --------------------------------------------------------------------------------------- tasks
+
+ENV_IDS = {"reach": "FetchReachDense-v4", "push": "FetchPush-v4"}
+EPISODE_STEPS = 50
+DISTANCE_THRESHOLD = 0.05  # metres
+
+#: The robot's own part of ``observation``: gripper position 3, finger positions 2, gripper
+#: velocity 3, finger velocities 2. Reach observes nothing else.
+PROPRIO_INDICES = {
+    "reach": list(range(10)),
+    "push": [0, 1, 2, 9, 10, 20, 21, 22, 23, 24],
+}
+
+
+# ------------------------------------------------------------------------------ camera and scene
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A free camera that looks at a point.
+
+    Attributes:
+        azimuth: degrees about the vertical axis.
+        elevation: degrees; negative looks down.
+        distance: metres from ``lookat``.
+        lookat: (x, y, z) in metres, world frame.
+    """
+
+    azimuth: float = 132.0
+    elevation: float = -14.0
+    distance: float = 2.5
+    lookat: tuple[float, float, float] = (1.3, 0.75, 0.55)
+
+    def to_mujoco(self) -> mujoco.MjvCamera:
+        """The same camera as MuJoCo's struct."""
+        camera = mujoco.MjvCamera()
+        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+        camera.fixedcamid = -1
+        camera.azimuth, camera.elevation = self.azimuth, self.elevation
+        camera.distance = self.distance
+        camera.lookat[:] = self.lookat
+        return camera
+
+
+CAMERAS = {
+    "default": Camera(),  # Gymnasium-Robotics' own: the whole robot from the side
+    "workspace": Camera(azimuth=90.0, elevation=-45.0, distance=0.85, lookat=(1.34, 0.75, 0.42)),
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn. Each option that is switched off saves time; none touches the physics.
+
+    Attributes:
+        samples: multi-sampling per pixel, 0 or a power of two. 4 is stock; 0 is three times faster
+            in software and leaves jagged edges.
+        shadows: draw the lights' shadows.
+        skybox: draw the background; without it, black.
+        arm: draw the arm and the base. The gripper is always drawn.
+        mocap_bars: draw the translucent bars of the mocap body that pulls the gripper.
+        goal_sphere: draw the target. In Push it shows the *original* goal even after HER has
+            replaced it; in Reach from the image alone it is the only trace of the goal.
+    """
+
+    samples: int = 4
+    shadows: bool = True
+    skybox: bool = True
+    arm: bool = True
+    mocap_bars: bool = True
+    goal_sphere: bool = True
+
+
+SCENES = {
+    "stock": Scene(),
+    "lean": Scene(samples=0, shadows=False, skybox=False, arm=False, mocap_bars=False),
+}
+
+GRIPPER_BODIES = ("robot0:gripper_link", "robot0:r_gripper_finger_link")
+GRIPPER_BODIES += ("robot0:l_gripper_finger_link",)
+HIDDEN_GROUP = 5  # MuJoCo draws the groups 0 to 2
+
+
+_open_renderers: weakref.WeakSet[SceneRenderer] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_renderers() -> None:
+    """GL contexts must go before the interpreter unloads the GL library."""
+    for renderer in list(_open_renderers):
+        renderer.close_context()
+
+
+class SceneRenderer(gym.Wrapper):
+    """Draws the environment with a chosen camera and scene, in a GL context of its own.
+
+    The context is made current before each frame, so that several environments may live in one
+    process. Drawing never steps, forwards or otherwise touches the physics.
+
+    Args:
+        env: a Fetch environment made with ``width`` and ``height``.
+        camera: the camera; may be replaced at any time (``env.camera = ...``).
+        scene: the scene options; fixed, because multi-sampling belongs to the context.
+    """
+
+    def __init__(self, env: gym.Env, camera: Camera, scene: Scene):
+        super().__init__(env)
+        self.camera = camera
+        self.scene = scene
+        self._renderer: mujoco.Renderer | None = None
+        self._option = mujoco.MjvOption()
+        model = self.unwrapped.model
+        self._target = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, "target0")
+        # The site hangs on a body that never moves: world position = body position + site position.
+        self._target_origin = (self.unwrapped.data.site_xpos - model.site_pos)[self._target].copy()
+        self._hide(model)
+
+    def _hide(self, model: mujoco.MjModel) -> None:
+        """Moves what the scene leaves out to a geom group that is never drawn."""
+        for geom in range(model.ngeom):
+            body = model.body(model.geom_bodyid[geom]).name
+            if body == "robot0:mocap":
+                shown = self.scene.mocap_bars
+            elif body.startswith("robot0:") and body not in GRIPPER_BODIES:
+                shown = self.scene.arm
+            else:
+                shown = True
+            if not shown:
+                model.geom_group[geom] = HIDDEN_GROUP
+        if not self.scene.goal_sphere:
+            model.site_group[self._target] = HIDDEN_GROUP
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the frames in pixels."""
+        return self.unwrapped.height, self.unwrapped.width
+
+    def _get_renderer(self) -> mujoco.Renderer:
+        if self._renderer is None:
+            if GL_BACKEND == "none":
+                raise UserError(
+                    "no OpenGL library for headless rendering was found: "
+                    f"sudo apt-get install -y {GL_PACKAGES}"
+                )
+            model = self.unwrapped.model
+            model.vis.quality.offsamples = self.scene.samples  # read when the context is made
+            height, width = self.image_size
+            model.vis.global_.offheight = max(height, model.vis.global_.offheight)
+            model.vis.global_.offwidth = max(width, model.vis.global_.offwidth)
+            try:
+                self._renderer = mujoco.Renderer(model, height, width)
+            except Exception as error:  # every backend has exceptions of its own
+                raise UserError(
+                    f"OpenGL backend {GL_BACKEND!r} failed ({error}): set MUJOCO_GL=osmesa, "
+                    f"or sudo apt-get install -y {GL_PACKAGES}"
+                ) from error
+            _open_renderers.add(self)
+        return self._renderer
+
+    def _draw(self, hide_mocap: bool = False) -> np.ndarray:
+        env = self.unwrapped
+        if not env.block_gripper:  # the two blocked tasks end each step with a forward pass
+            mujoco.mj_forward(env.model, env.data)
+        env.model.site_pos[self._target] = env.goal - self._target_origin
+        env.data.site_xpos[self._target] = env.goal
+        renderer = self._get_renderer()
+        flags = renderer.scene.flags
+        flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self.scene.shadows and not hide_mocap
+        flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = self.scene.skybox
+        renderer.update_scene(env.data, self.camera.to_mujoco(), self._option)
+        return renderer.render()
+
+    def render(self) -> np.ndarray | None:
+        """Draws the current state.
+
+        Returns:
+            uint8 (H, W, 3), a fresh array; None if ``render_mode`` is None.
+        """
+        if self.render_mode is None:
+            return None
+        return self._draw()
+
+    def segmentation(self) -> np.ndarray:
+        """Which thing each pixel shows: 0 else, 1 gripper, 2 object, 3 goal; uint8 (H, W).
+
+        The translucent mocap bars hide nothing and are left out.
+        """
+        env = self.unwrapped
+        model = env.model
+        mocap = [g for g in range(model.ngeom) if model.body(model.geom_bodyid[g]).mocapid[0] >= 0]
+        groups = model.geom_group[mocap].copy()
+        model.geom_group[mocap] = HIDDEN_GROUP
+        renderer = self._get_renderer()
+        renderer.enable_segmentation_rendering()
+        try:
+            ids = self._draw(hide_mocap=True)  # int32 (H, W, 2): object id, object type
+        finally:
+            renderer.disable_segmentation_rendering()
+            model.geom_group[mocap] = groups
+        body_of_geom = np.array([model.body(b).name for b in model.geom_bodyid])
+        is_geom = ids[..., 1] == int(mujoco.mjtObj.mjOBJ_GEOM)
+        is_site = ids[..., 1] == int(mujoco.mjtObj.mjOBJ_SITE)
+        labels = np.zeros(ids.shape[:2], np.uint8)
+        gripper = np.flatnonzero(np.isin(body_of_geom, GRIPPER_BODIES))
+        labels[is_geom & np.isin(ids[..., 0], gripper)] = 1
+        labels[is_geom & np.isin(ids[..., 0], np.flatnonzero(body_of_geom == "object0"))] = 2
+        labels[is_site & (ids[..., 0] == self._target)] = 3
+        return labels
+
+    def close_context(self) -> None:
+        """Frees the GL context; the next frame would make a new one."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def close(self) -> None:
+        self.close_context()
+        super().close()
+
+
+SEGMENTS = {"gripper": 1, "object": 2, "goal": 3}
+
+
+def segment(env: gym.Env) -> dict[str, int]:
+    """Counts the pixels that show the gripper, the object and the goal sphere.
+
+    Args:
+        env: an environment of :func:`make_env`, possibly wrapped.
+
+    Returns:
+        Pixel counts by name. Reach has no object: its count is 0.
+    """
+    labels = env.get_wrapper_attr("segmentation")()
+    return {name: int((labels == label).sum()) for name, label in SEGMENTS.items()}
+
+
+def make_env(
+    task: str,
+    *,
+    camera: str | Camera = "default",
+    scene: str | Scene = "stock",
+    image_size: int | tuple[int, int] | None = None,
+    render_mode: str | None = "rgb_array",
+    goal_sphere: bool | None = None,
+    max_episode_steps: int | None = None,
+) -> gym.Env:
+    """Makes a Fetch task with a chosen camera and scene.
+
+    Args:
+        task: ``"reach"``, ``"push"``, or the id of a Fetch environment.
+        camera: a name in :data:`CAMERAS` or a :class:`Camera`.
+        scene: a name in :data:`SCENES` or a :class:`Scene`.
+        image_size: (height, width), or one number for both: the size at which frames are drawn.
+            None draws the stock 480 × 480.
+        render_mode: ``"rgb_array"``, or None for physics without pictures.
+        goal_sphere: overrides the scene's ``goal_sphere``.
+        max_episode_steps: overrides the 50 steps of an episode.
+
+    Returns:
+        The environment; ``render()`` gives uint8 (H, W, 3).
+
+    Raises:
+        UserError: unknown task, camera or scene, or an impossible size.
+    """
+    env_id = ENV_IDS.get(task, task)
+    if env_id not in gym.registry or not env_id.startswith("Fetch"):
+        raise UserError(f"unknown task {task!r}: choose one of {', '.join(ENV_IDS)}")
+    camera = _look_up(camera, CAMERAS, Camera, "camera")
+    scene = _look_up(scene, SCENES, Scene, "scene")
+    if goal_sphere is not None:
+        scene = replace(scene, goal_sphere=goal_sphere)
+    size = (480, 480) if image_size is None else image_size
+    height, width = (size, size) if isinstance(size, int) else size
+    if height < 1 or width < 1:
+        raise UserError(f"image size {height} × {width} is impossible: both must be at least 1")
+    kwargs = {} if max_episode_steps is None else {"max_episode_steps": max_episode_steps}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # gymnasium warns of float64 boxes; nothing to mend here
+        env = gym.make(env_id, render_mode=render_mode, width=width, height=height, **kwargs)
+    return SceneRenderer(env, camera, scene)
+
+
+def _look_up(value, table, kind, name):
+    if isinstance(value, kind):
+        return value
+    if value not in table:
+        raise UserError(f"unknown {name} {value!r}: choose one of {', '.join(table)}")
+    return table[value]
+
+
+# ------------------------------------------------------------------------------- the GL backend
+
+_PROBE = """
+import labs.envs as e
+env = e.make_env("reach", image_size=32)
+env.reset(seed=0)
+assert env.render().std() > 0, "an empty picture"
+print(e.gl_renderer()["renderer"])
+"""
+
+
+def gl_renderer() -> dict[str, object]:
+    """Names what draws the pictures.
+
+    EGL falls back to software silently, so the renderer's own name is the only honest answer.
+
+    Returns:
+        ``backend`` (``MUJOCO_GL``), ``renderer`` (OpenGL's ``GL_RENDERER``), ``software`` (bool).
+    """
+    from OpenGL import GL
+
+    env = make_env("reach", image_size=16)
+    try:
+        env.reset(seed=0)
+        env.render()
+        name = GL.glGetString(GL.GL_RENDERER)
+    finally:
+        env.close()
+    name = name.decode() if name else "unknown"
+    software = any(word in name.lower() for word in ("llvmpipe", "softpipe", "swrast", "software"))
+    return {"backend": GL_BACKEND, "renderer": name, "software": software}
+
+
+def probe_gl(backend: str, timeout: float = 60.0) -> str | None:
+    """Draws one frame in a process of its own: some drivers hang instead of failing.
+
+    Args:
+        backend: value of ``MUJOCO_GL`` to try.
+        timeout: seconds after which the backend counts as broken.
+
+    Returns:
+        The renderer's name, or None if it failed or hung.
+    """
+    environment = {**os.environ, "MUJOCO_GL": backend}
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", _PROBE],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return result.stdout.strip().splitlines()[-1] if result.returncode == 0 else None
+
+
+def worker_count(limit: int | None = None) -> int:
+    """Environment workers that this machine can feed: its usable cores, at most ``limit``."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(cores or 1, limit or cores or 1))
