@@ -162,9 +162,8 @@ HIDDEN_GROUP = 5  # MuJoCo draws the groups 0 to 2
 _open_renderers: weakref.WeakSet[SceneRenderer] = weakref.WeakSet()
 
 
-@atexit.register
 def _close_renderers() -> None:
-    """GL contexts must go before the interpreter unloads the GL library."""
+    """Frees the GL contexts that are still open, so that the interpreter exits without noise."""
     for renderer in list(_open_renderers):
         renderer.close_context()
 
@@ -232,6 +231,11 @@ class SceneRenderer(gym.Wrapper):
                     f"OpenGL backend {GL_BACKEND!r} failed ({error}): set MUJOCO_GL=osmesa, "
                     f"or sudo apt-get install -y {GL_PACKAGES}"
                 ) from error
+            if not _open_renderers:
+                # After mujoco has registered its own exit handler, which ends GL: exit handlers
+                # run in reverse, and contexts must go before GL does.
+                atexit.unregister(_close_renderers)
+                atexit.register(_close_renderers)
             _open_renderers.add(self)
         return self._renderer
 
@@ -410,6 +414,7 @@ def probe_gl(backend: str, timeout: float = 60.0) -> str | None:
         The renderer's name, or None if it failed or hung.
     """
     environment = {**os.environ, "MUJOCO_GL": backend}
+    environment.pop("PYOPENGL_PLATFORM", None)  # set by mujoco for this process's own backend
     try:
         result = subprocess.run(
             [sys.executable, "-c", _PROBE],
