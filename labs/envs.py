@@ -133,7 +133,8 @@ class Scene:
     Attributes:
         samples: multi-sampling per pixel, 0 or a power of two. 4 is stock; 0 is three times faster
             in software and leaves jagged edges.
-        shadows: draw the lights' shadows.
+        shadows: draw the lights' shadows. The Fetch scenes' only light casts none, so this
+            saves nothing there; it is named because it costs much wherever a light does.
         skybox: draw the background; without it, black.
         arm: draw the arm and the base. The gripper is always drawn.
         mocap_bars: draw the translucent bars of the mocap body that pulls the gripper.
