@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Runs light notebooks: `NN_topic.py` → `NN_topic.ipynb` with its outputs.
+
+    python scripts/execute_notebooks.py                  every light notebook
+    python scripts/execute_notebooks.py --stale          only those whose outputs are out of date
+    python scripts/execute_notebooks.py notebooks/04_*   these (either half of the pair)
+
+The `.py` is the source. A notebook that fails leaves its `.ipynb` untouched. What a run read of
+`labs/` and `data/` is stored with it, so that `check_pairs.py` can tell when outputs are out of
+date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.util import run_sync
+from nbformat import NotebookNode
+from notebook_pairs import (
+    MAX_BYTES,
+    MAX_SECONDS,
+    ROOT,
+    RUN_KEY,
+    hash_code_cells,
+    hash_input,
+    light_sources,
+    read_source,
+    stale_reasons,
+    write_notebook,
+)
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+# Runs in the kernel before the first cell: notes every file of the repository that is read.
+WATCH = """
+import sys as _sys
+def _watch(event, args, _seen=_sys.__dict__.setdefault("_files_read", set())):
+    if event == "open" and isinstance(args[0], str) and not isinstance(args[1], int):
+        if args[1] is None or "r" in args[1]:
+            _seen.add(args[0])
+_sys.addaudithook(_watch)
+del _watch, _sys
+"""
+# Runs after the last cell: those files, and the modules that came from compiled caches.
+REPORT = """
+import json as _json, os as _os, sys as _sys
+_files = {_os.path.abspath(f) for f in _sys._files_read}
+_files |= {m.__file__ for m in list(_sys.modules.values()) if getattr(m, "__file__", None)}
+print(_json.dumps(sorted(_files)))
+"""
+
+
+def run_beside(client: NotebookClient, code: str) -> str:
+    """Runs code in the notebook's kernel that is no part of the notebook; returns its stdout."""
+    text: list[str] = []
+
+    def collect(message: dict) -> None:
+        content = message["content"]
+        if message["msg_type"] == "stream" and content["name"] == "stdout":
+            text.append(content["text"])
+
+    execute = run_sync(client.kc._async_execute_interactive)
+    reply = execute(code, silent=True, store_history=False, output_hook=collect, timeout=60)
+    if reply["content"]["status"] != "ok":
+        raise RuntimeError(f"the kernel could not be watched: {reply['content']}")
+    return "".join(text)
+
+
+def repository_inputs(files: list[str]) -> dict[str, str]:
+    """Hashes of those of the files that lie in `labs/` or `data/`, by relative path."""
+    inputs = {}
+    for file in files:
+        path = Path(file)
+        if not path.is_file() or not path.is_relative_to(ROOT):
+            continue
+        relative = path.relative_to(ROOT)
+        if relative.parts[0] in ("labs", "data") and relative.suffix != ".pyc":
+            inputs[relative.as_posix()] = hash_input(path)
+    return dict(sorted(inputs.items()))
+
+
+def tidy(notebook: NotebookNode) -> list[str]:
+    """Removes what differs from machine to machine. Returns what stderr said, by cell."""
+    said = []
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        kept = []
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                said.append(f"cell {number}: {output.text.strip()}")
+                continue
+            data = output.get("data", {})
+            # No widget state is stored, so a live view would show an error in place of the page's
+            # own HTML.
+            data.pop(WIDGET_VIEW, None)
+            if "data" in output and not data:
+                continue
+            kept.append(output)
+        cell.outputs = kept
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    return said
+
+
+def own_paths(notebook: NotebookNode) -> list[str]:
+    """Cells whose outputs name folders of this machine."""
+    marks = {str(ROOT), str(Path.home())} - {"/"}
+    return [
+        f"cell {number}"
+        for number, cell in enumerate(notebook.cells, 1)
+        if cell.cell_type == "code"
+        and any(f"{mark}/" in json.dumps(cell.outputs).replace("\\\\", "\\") for mark in marks)
+    ]
+
+
+def execute(source: Path, timeout: float) -> list[str]:
+    """Runs one notebook and writes its `.ipynb`.
+
+    Returns:
+        What is wrong with the result: too slow, too large, names of this machine's folders.
+
+    Raises:
+        CellExecutionError, CellTimeoutError, DeadKernelError: the run failed; nothing is written.
+    """
+    notebook = read_source(source)
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(source.parent)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    start = time.perf_counter()
+    with client.setup_kernel():
+        run_beside(client, WATCH)
+        count = 0
+        for index, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code" and cell.source.strip():
+                count += 1
+                client.execute_cell(cell, index, execution_count=count)
+        info = client.wait_for_reply(client.kc.kernel_info())
+        notebook.metadata["language_info"] = NotebookNode(info["content"]["language_info"])
+        files = json.loads(run_beside(client, REPORT))
+    seconds = time.perf_counter() - start
+
+    said = tidy(notebook)
+    notebook.metadata[RUN_KEY] = NotebookNode(
+        seconds=round(seconds, 1),
+        code=hash_code_cells(notebook),
+        inputs=repository_inputs(files),
+    )
+    pair = source.with_suffix(".ipynb")
+    write_notebook(notebook, pair)
+
+    size = pair.stat().st_size
+    print(f"  {pair.relative_to(ROOT)}: {seconds:.1f} s, {size / 1000:.0f} kB, {count} code cells")
+    for line in said:
+        print(f"    stderr, not stored: {line.splitlines()[0][:150]}")
+    problems = []
+    if seconds > MAX_SECONDS:
+        problems.append(f"took {seconds:.0f} s, a light notebook has {MAX_SECONDS:.0f} s")
+    if size > MAX_BYTES:
+        problems.append(f"weighs {size / 1e6:.2f} MB, more than {MAX_BYTES / 1e6:.0f} MB")
+    if cells := own_paths(notebook):
+        problems.append(f"outputs name folders of this machine: {', '.join(cells)}")
+    return [f"{pair.relative_to(ROOT)} {problem}" for problem in problems]
+
+
+def chosen_sources(names: list[str]) -> list[Path]:
+    """The `.py` halves that the command line names; all light ones without names."""
+    if not names:
+        return light_sources()
+    sources = []
+    for name in names:
+        found = sorted(ROOT.glob(name)) if any(c in name for c in "*?[") else [Path(name)]
+        halves = {f.resolve().with_suffix(".py") for f in found if f.suffix in (".py", ".ipynb")}
+        halves = sorted(half for half in halves if half.is_file())
+        if not halves:
+            raise FileNotFoundError(f"no notebook is called {name}: see notebooks/")
+        sources += [half for half in halves if half not in sources]
+    training = [s.name for s in sources if s.parent.name == "training"]
+    if training:
+        raise ValueError(f"{', '.join(training)}: papermill runs these: see `pixels train --help`")
+    return sources
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", help="either half of a pair, or a pattern")
+    parser.add_argument("--stale", action="store_true", help="skip those that are up to date")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds a cell may take")
+    args = parser.parse_args()
+    try:
+        sources = chosen_sources(args.notebooks)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if args.stale:
+        sources = [source for source in sources if stale_reasons(source)]
+
+    # Same numbers here, in `make test` and on a machine with more cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    print(f"running {len(sources)} notebooks")
+    problems = []
+    for source in sources:
+        try:
+            problems += execute(source, args.timeout)
+        except CellExecutionError as error:
+            problems.append(f"{source.relative_to(ROOT)} failed; its .ipynb is as it was:\n{error}")
+        except (CellTimeoutError, DeadKernelError, nbformat.ValidationError) as error:
+            problems.append(
+                f"{source.relative_to(ROOT)} failed; its .ipynb is as it was:"
+                f" {type(error).__name__}: {str(error).splitlines()[0]}"
+            )
+    for problem in problems:
+        print(f"FAILED {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

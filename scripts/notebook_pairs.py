@@ -1,0 +1,150 @@
+"""The pairs of the book: `notebooks/NN_topic.py` is written by people, the `.ipynb` is made of it.
+
+What both `execute_notebooks.py` and `check_pairs.py` need: find the pairs, read a `.py` as a
+notebook, compare the two, and say whether the stored outputs still belong to the code.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_SECONDS = 60.0  # what a light notebook may take
+MAX_BYTES = 1_000_000  # what a notebook may weigh, outputs included
+MAX_OUTPUT_AGE_HINT = "run `make execute`"
+RUN_KEY = "run"  # notebook metadata: what the outputs were made of
+#: Metadata that belongs to the source of a notebook, not to its run.
+SOURCE_METADATA = ("book", "kernelspec", "jupytext")
+
+
+def light_sources() -> list[Path]:
+    """The `.py` halves of the light notebooks; `notebooks/training/` is papermill's."""
+    return sorted((ROOT / "notebooks").glob("[0-9]*.py"))
+
+
+def training_sources() -> list[Path]:
+    """The `.py` halves of the parameterised notebooks that papermill runs."""
+    return sorted((ROOT / "notebooks" / "training").glob("*.py"))
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Reads a py:percent file as a notebook whose cell ids depend on nothing but its cells."""
+    notebook = jupytext.read(path, fmt="py:percent")
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+    jupytext_metadata = notebook.metadata.get("jupytext", {})
+    jupytext_metadata.pop("text_representation", None)
+    jupytext_metadata.pop("main_language", None)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Writes a notebook completely or not at all."""
+    nbformat.validate(notebook)
+    temporary = path.with_suffix(".ipynb.tmp")
+    nbformat.write(notebook, temporary)
+    os.replace(temporary, path)
+
+
+def _source_metadata(notebook: NotebookNode) -> dict:
+    found = {key: dict(notebook.metadata.get(key, {})) for key in SOURCE_METADATA}
+    found["jupytext"].pop("text_representation", None)
+    found["jupytext"].pop("main_language", None)
+    return found
+
+
+def pair_differences(source: Path) -> list[str]:
+    """What differs between a `.py` and its `.ipynb`: cells, tags, metadata. Empty when in step."""
+    pair = source.with_suffix(".ipynb")
+    name = source.relative_to(ROOT)
+    if not pair.exists():
+        return [f"{name}: {pair.name} is missing: {MAX_OUTPUT_AGE_HINT}"]
+    wanted, stored = read_source(source), nbformat.read(pair, as_version=4)
+    problems = []
+    if len(wanted.cells) != len(stored.cells):
+        problems.append(
+            f"{name}: {len(wanted.cells)} cells, {pair.name} has {len(stored.cells)}:"
+            f" {MAX_OUTPUT_AGE_HINT}"
+        )
+    for number, (a, b) in enumerate(zip(wanted.cells, stored.cells, strict=False), 1):
+        for what in ("cell_type", "source", "metadata"):
+            if a[what] != b[what]:
+                problems.append(
+                    f"{name}: cell {number}: {what} differs in {pair.name}: {MAX_OUTPUT_AGE_HINT}"
+                )
+    if (a := _source_metadata(wanted)) != (b := _source_metadata(stored)):
+        keys = [key for key in SOURCE_METADATA if a[key] != b[key]]
+        problems.append(f"{name}: metadata {keys} differs in {pair.name}: {MAX_OUTPUT_AGE_HINT}")
+    return problems
+
+
+# ------------------------------------------------------------------ what the outputs were made of
+
+
+def hash_code_cells(notebook: NotebookNode) -> str:
+    """One hash of all code cells, in order. Prose may change without a new run."""
+    cells = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256("\0".join(cells).encode()).hexdigest()[:16]
+
+
+def _code_only(text: str) -> str:
+    """A Python file without docstrings, comment lines and blank lines."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    skip: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            skip.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    lines = (
+        line.rstrip()
+        for number, line in enumerate(text.splitlines(), 1)
+        if number not in skip and line.strip() and not line.lstrip().startswith("#")
+    )
+    return "\n".join(lines)
+
+
+def hash_input(path: Path) -> str:
+    """The hash of one file that a run read: its code for Python, its bytes otherwise."""
+    if path.suffix == ".py":
+        content = _code_only(path.read_text(encoding="utf-8")).encode()
+    else:
+        content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def stale_reasons(source: Path) -> list[str]:
+    """Why the stored outputs of a notebook no longer belong to its code. Empty when they do.
+
+    Contents decide, never the times of files: the code cells, every module of `labs` that the
+    run imported, and every file of `labs/` and `data/` that it read.
+    """
+    pair = source.with_suffix(".ipynb")
+    name = pair.relative_to(ROOT)
+    if not pair.exists():
+        return [f"{name}: missing: {MAX_OUTPUT_AGE_HINT}"]
+    stored = nbformat.read(pair, as_version=4)
+    run = stored.metadata.get(RUN_KEY)
+    if not run:
+        return [f"{name}: has never been run: {MAX_OUTPUT_AGE_HINT}"]
+    reasons = []
+    if run["code"] != hash_code_cells(read_source(source)):
+        reasons.append("its code cells")
+    for relative, digest in run["inputs"].items():
+        path = ROOT / relative
+        if not path.is_file():
+            reasons.append(f"{relative} (gone)")
+        elif hash_input(path) != digest:
+            reasons.append(relative)
+    if not reasons:
+        return []
+    return [f"{name}: outputs are older than {', '.join(reasons)}: {MAX_OUTPUT_AGE_HINT}"]
