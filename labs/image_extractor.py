@@ -1,0 +1,87 @@
+"""The SB3 features extractor that both encoders share: images encoded, vectors passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import get_flattened_obs_dim, is_image_space
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+
+class ImageDictExtractor(BaseFeaturesExtractor):
+    """Encodes every image of a dict observation, passes every vector, and concatenates.
+
+    The order is that of the observation space (Gymnasium sorts the keys of a dict);
+    ``slices[key]`` says where each key's features lie in the output.
+
+    Args:
+        observation_space: a dict space. Images are what SB3's ``is_image_space`` takes for one:
+            three axes, uint8, bounds 0 and 255; channels come first.
+        make_branch: builds the encoder of an image from its (C, H, W); returns the module and the
+            number of its features.
+
+    Raises:
+        TypeError: not a dict space.
+        ValueError: channels last, or a box with three axes that SB3 does not take for an image.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        make_branch: Callable[[tuple[int, int, int]], tuple[nn.Module, int]],
+    ):
+        if not isinstance(observation_space, spaces.Dict):
+            raise TypeError(
+                f"observation_space: received {observation_space}, expected a gymnasium.spaces.Dict"
+            )
+        super().__init__(observation_space, features_dim=1)  # the true number follows below
+        self.slices: dict[str, slice] = {}
+        self.image_keys: list[str] = []
+        branches: dict[str, nn.Module] = {}
+        start = 0
+        for key, space in observation_space.spaces.items():
+            if is_image_space(space):
+                branches[key], width = make_branch(_channels_first_shape(key, space))
+                self.image_keys.append(key)
+            elif len(space.shape or ()) == 3:
+                # SB3 would flatten it without a word into a vector of ten thousands of numbers.
+                raise ValueError(
+                    f"{key!r}: received {space}, expected an image space: "
+                    "uint8 (C, H, W) with bounds 0 and 255"
+                )
+            else:
+                branches[key], width = nn.Flatten(), get_flattened_obs_dim(space)
+            self.slices[key] = slice(start, start + width)
+            start += width
+        self.extractors = nn.ModuleDict(branches)
+        self._features_dim = start
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """Encodes a batch of observations that SB3's ``preprocess_obs`` has seen.
+
+        Args:
+            observations: key → float tensor; images (B, C, H, W) in [0, 1], vectors (B, n).
+
+        Returns:
+            float (B, features_dim).
+
+        Raises:
+            ValueError: a key is missing.
+            TypeError: an image that is not floating point.
+        """
+        if missing := [key for key in self.extractors if key not in observations]:
+            raise ValueError(f"received keys {sorted(observations)}, expected also {missing}")
+        return torch.cat([f(observations[key]) for key, f in self.extractors.items()], dim=1)
+
+
+def _channels_first_shape(key: str, space: spaces.Box) -> tuple[int, int, int]:
+    first, second, last = space.shape
+    if last < first and last < second:
+        raise ValueError(
+            f"{key!r}: received shape {space.shape}, which looks like channels last, "
+            f"expected channels first: ({last}, {first}, {second})"
+        )
+    return first, second, last
