@@ -1,0 +1,128 @@
+"""Measurements of the tasks themselves: no policy is trained here.
+
+* :func:`push_floor`: how often FetchPush counts as solved when nobody touches the block.
+* :func:`visibility`: how many pixels show the gripper, the block and the goal, per camera.
+
+Each leaves an artifact in ``data/`` that the book reads. ``pixels measure NAME`` runs one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from labs import envs
+from labs.artifacts import Artifact, write_measurement
+from labs.statistics import wilson
+
+FLOOR_SEED = 10_000  # apart from the seeds of training and of evaluation
+VISIBILITY_SEED = 20_000
+
+
+def proportion(successes: int, trials: int) -> dict[str, float | int]:
+    """A success rate with its 95 % Wilson interval, ready for an artifact."""
+    interval = wilson(successes, trials)
+    return {"rate": interval.value, "low": interval.low, "high": interval.high, "n": trials}
+
+
+def floor_by_geometry(samples: int = 1_000_000, seed: int = 0) -> float:
+    """The floor from the rules of the reset alone, by Monte Carlo, without a simulator.
+
+    The block lies anywhere in a 30 cm square around the gripper but not within 10 cm of its
+    centre; the target lies anywhere in the same square. Success is a distance below 5 cm.
+    """
+    rng = np.random.default_rng(seed)
+    block = rng.uniform(-0.15, 0.15, (samples, 2))
+    block = block[np.linalg.norm(block, axis=1) >= 0.1]
+    goal = rng.uniform(-0.15, 0.15, block.shape)
+    return float((np.linalg.norm(block - goal, axis=1) < envs.DISTANCE_THRESHOLD).mean())
+
+
+def push_floor(episodes: int = 1000, progress: bool = True) -> Artifact:
+    """Measures the do-nothing floor of FetchPush: artifact ``push-floor``.
+
+    Three counts over the same resets: solved at the reset, solved at the end of an episode of
+    zero actions, solved at the end of an episode of uniformly random actions.
+    """
+    env = envs.make_env("push", render_mode=None)
+    policies: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+        "no_op": lambda rng: np.zeros(4, np.float32),
+        "random": lambda rng: rng.uniform(-1, 1, 4).astype(np.float32),
+    }
+    at_reset, moved = 0, {name: 0 for name in policies}
+    at_end = {name: 0 for name in policies}
+    for episode in tqdm(range(episodes), desc="episodes", disable=not progress):
+        for name, policy in policies.items():
+            rng = np.random.default_rng(episode)
+            start, _ = env.reset(seed=FLOOR_SEED + episode)
+            for _ in range(envs.EPISODE_STEPS):
+                observation, _, _, _, info = env.step(policy(rng))
+            at_end[name] += int(info["is_success"])
+            shift = np.linalg.norm(observation["achieved_goal"] - start["achieved_goal"])
+            moved[name] += int(shift > 0.01)
+        distance = np.linalg.norm(start["achieved_goal"] - start["desired_goal"])
+        at_reset += int(distance < envs.DISTANCE_THRESHOLD)
+    env.close()
+    values = {
+        "at_reset": proportion(at_reset, episodes),
+        "no_op": proportion(at_end["no_op"], episodes),
+        "random": proportion(at_end["random"], episodes),
+        "moved_the_block": {name: proportion(n, episodes) for name, n in moved.items()},
+        "geometry": floor_by_geometry(),
+    }
+    return write_measurement(
+        "push-floor", values, parameters={"episodes": episodes, "first_seed": FLOOR_SEED}
+    )
+
+
+def _extent(mask: np.ndarray) -> tuple[int, int]:
+    """Width and height in pixels of what a mask shows; (0, 0) if nothing."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if rows.size == 0:
+        return 0, 0
+    return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+def visibility(resets: int = 1000, image_size: int = 84, progress: bool = True) -> Artifact:
+    """Counts what 84 × 84 pixels show of each thing: artifact ``visibility``.
+
+    Stock scene (the arm may hide the block), both tasks, every named camera, fresh resets.
+    """
+    values: dict[str, dict] = {}
+    for task in envs.ENV_IDS:
+        for camera in envs.CAMERAS:
+            env = envs.make_env(task, camera=camera, image_size=image_size)
+            counts = {name: [] for name in envs.SEGMENTS}
+            extents = {name: [] for name in envs.SEGMENTS}
+            for reset in tqdm(range(resets), desc=f"{task}, {camera}", disable=not progress):
+                env.reset(seed=VISIBILITY_SEED + reset)
+                labels = env.segmentation()
+                for name, label in envs.SEGMENTS.items():
+                    counts[name].append(int((labels == label).sum()))
+                    extents[name].append(_extent(labels == label))
+            env.close()
+            things = [n for n in envs.SEGMENTS if task == "push" or n != "object"]
+            values.setdefault(task, {})[camera] = {
+                name: {
+                    "median": float(np.median(counts[name])),
+                    "low": float(np.percentile(counts[name], 5)),
+                    "high": float(np.percentile(counts[name], 95)),
+                    "max": int(max(counts[name])),
+                    "hidden": proportion(counts[name].count(0), resets),
+                    "median_width": float(np.median([w for w, _ in extents[name]])),
+                    "median_height": float(np.median([h for _, h in extents[name]])),
+                    "histogram": np.bincount(counts[name]).tolist(),
+                }
+                for name in things
+            }
+    return write_measurement(
+        "visibility",
+        values,
+        parameters={"resets": resets, "image_size": image_size, "first_seed": VISIBILITY_SEED},
+        gl=envs.gl_renderer(),
+    )
+
+
+MEASUREMENTS = {"push-floor": push_floor, "visibility": visibility}

@@ -1,0 +1,248 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 20 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # Proof of life
+#
+# Before anything is learned, four things must be true: the simulator steps, something draws, a
+# seed gives the same episode twice, and we know the score of a policy that does nothing.
+# This page checks them one after the other. If one fails on your machine, `pixels doctor` says
+# what to do.
+
+# %%
+from IPython.display import Markdown, display
+import matplotlib.pyplot as plt
+import numpy as np
+
+from labs import envs
+from labs.exercises import attempt
+from labs.figures.style import use_style
+
+use_style()
+
+# %% [markdown]
+# ## What draws the pictures?
+#
+# A robot without a screen still needs OpenGL. EGL draws on the graphics card if there is one, and
+# **falls back to software without a word** if there is not. The only honest answer is the name
+# that the renderer gives itself.
+
+# %%
+gl = envs.gl_renderer()
+kind = "software, on the CPU" if gl["software"] else "hardware"
+print(f"backend {gl['backend']}, renderer {gl['renderer']} ({kind})")
+
+# %% [markdown]
+# Software is enough for this book. [What the policy sees](02_what_the_policy_sees.ipynb) shows
+# which parts of the picture cost most.
+#
+# ## Anatomy of the two tasks
+#
+# Both tasks move the gripper of a Fetch arm over a table {cite}`plappert2018`. An action is four
+# numbers in $[-1, 1]$: how far to move the gripper along $x$, $y$ and $z$, and how to move the
+# fingers, which both tasks keep shut. An episode is fifty steps long. It never ends early, not
+# even in success.
+#
+# An observation is a dictionary. `achieved_goal` is the place that counts: the gripper's in Reach,
+# the *block's* in Push.
+
+# %%
+rows = ["| | " + " | ".join(envs.ENV_IDS.values()) + " |", "|---|---|---|"]
+spaces = {}
+for task in envs.ENV_IDS:
+    env = envs.make_env(task, render_mode=None)
+    observation, _ = env.reset(seed=0)
+    _, reward, *_ = env.step(np.zeros(4, np.float32))
+    spaces[task] = {k: v.shape for k, v in observation.items()} | {
+        "action": env.action_space.shape,
+        "reward of the first idle step": round(float(reward), 3),
+    }
+    env.close()
+for key in spaces["reach"]:
+    rows.append(f"| {key} | {spaces['reach'][key]} | {spaces['push'][key]} |")
+display(Markdown("\n".join(rows)))
+
+assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"] == (25,)
+
+# %% [markdown]
+# Reach pays minus the distance to the goal at every step: each step says whether the last one was
+# an improvement. Push pays $-1$ until the block lies within 5 cm of its target, then $0$. Nearly
+# every step of an untrained policy says the same thing: *not yet*.
+#
+# | indices of Push's `observation` | what | who could know it |
+# |---|---|---|
+# | 0–2 | gripper position | the robot's joints |
+# | 3–5 | block position | **only an eye, or the simulator** |
+# | 6–8 | block relative to gripper | **only an eye, or the simulator** |
+# | 9–10 | finger positions | the robot's joints |
+# | 11–13 | block rotation | **only an eye, or the simulator** |
+# | 14–19 | block velocity, straight and turning | **only an eye, or the simulator** |
+# | 20–22 | gripper velocity | the robot's joints |
+# | 23–24 | finger velocities | the robot's joints |
+#
+# The rows that the joints know are **proprioception**: ten numbers that any real arm has without a
+# camera. The others are **privileged**: the simulator hands them over, the world would not.
+
+# %%
+robot = envs.PROPRIO_INDICES["push"]
+print("proprioception:", robot, f"({len(robot)} numbers)")
+assert len(robot) == 10 and not set(robot) & set(range(3, 9)), "the block would leak"
+
+# %% [markdown]
+# ## Does a seed give the same episode twice?
+#
+# Every comparison in this book rests on it, and it did not hold for older versions of these tasks.
+# So we compare all of it: physics and pixels.
+
+
+# %%
+def episode(seed, steps=10):
+    """States and frames of a short episode of random actions."""
+    env = envs.make_env("push", image_size=84, scene="lean")
+    env.reset(seed=seed)
+    actions = np.random.default_rng(seed).uniform(-1, 1, (steps, 4)).astype(np.float32)
+    states, frames = [], []
+    for action in actions:
+        states.append(env.step(action)[0]["observation"])
+        frames.append(env.render())
+    env.close()
+    return np.array(states), np.array(frames)
+
+
+first, again, other = episode(seed=1), episode(seed=1), episode(seed=2)
+assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+assert not np.array_equal(first[1], other[1]), "another seed must look different"
+print("seed 1 twice: the same to the last bit and pixel; seed 2: another episode")
+
+# %% [markdown]
+# ## The do-nothing floor
+#
+# Push asks for the block within 5 cm of the target. Block and target are both drawn at random in
+# the same 30 cm square. Now and then they land together, and the episode is *solved before it
+# begins*. Whoever reads a success curve must know how often.
+
+
+# %%
+def solved_at_reset(resets, first_seed=0):
+    """Whether each of many fresh episodes starts out solved."""
+    env = envs.make_env("push", render_mode=None)
+    solved = []
+    for seed in range(first_seed, first_seed + resets):
+        observation, _ = env.reset(seed=seed)
+        gap = observation["achieved_goal"] - observation["desired_goal"]
+        solved.append(np.linalg.norm(gap) < envs.DISTANCE_THRESHOLD)
+    env.close()
+    return np.array(solved)
+
+
+solved = solved_at_reset(1000)
+print(f"{solved.sum()} of {solved.size} resets are solved already: {solved.mean():.1%}")
+assert 0.03 < solved.mean() < 0.11
+
+# %% [markdown]
+# The long measurement, with whole episodes, says the same: at the reset
+# {artifact}`push-floor:at_reset.rate|pct1` of {artifact}`push-floor:at_reset.n|int` episodes were
+# solved, and a policy that does nothing ends with {artifact}`push-floor:no_op.rate|pct1` (95 %
+# interval {artifact}`push-floor:no_op.low|pct1` to {artifact}`push-floor:no_op.high|pct1`).
+# Uniformly random actions touch the block in {artifact}`push-floor:moved_the_block.random.rate|pct1`
+# of the episodes and end with {artifact}`push-floor:random.rate|pct1`. The rules of the reset alone
+# predict {artifact}`push-floor:geometry|pct1`, without any simulator.
+#
+# Remember this number. A curve that lies flat between 5 and 8 % has **learned nothing**: it *is*
+# the floor. Every plot of Push in this book draws it.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Blocks and targets of 300 resets seen from above: both fill the same square, the blocks leave a round hole in the middle; short grey lines join the few pairs that start solved."}}
+env = envs.make_env("push", render_mode=None)
+block, goal = [], []
+for seed in range(300):
+    observation, _ = env.reset(seed=seed)
+    block.append(observation["achieved_goal"][:2])
+    goal.append(observation["desired_goal"][:2])
+env.close()
+block, goal = 100 * (np.array(block) - 1.0), 100 * (np.array(goal) - 1.0)
+lucky = np.linalg.norm(block - goal, axis=1) < 5
+fig, ax = plt.subplots(figsize=(5.6, 4.6))
+for b, g in zip(block[lucky], goal[lucky], strict=True):
+    ax.plot(*zip(b, g, strict=True), color="0.5", lw=1, zorder=1)
+ax.scatter(*block.T, s=14, label="block")
+ax.scatter(*goal.T, s=14, marker="^", label="target")
+ax.set(xlabel="x (cm)", ylabel="y (cm)", aspect="equal")
+ax.set_title(f"300 resets; grey lines join the {lucky.sum()} that start solved")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+
+# %% [markdown]
+# The block never lies within 10 cm of the gripper's start: that is the hole in the middle. The
+# target may lie there.
+#
+# ```{exercise-start}
+# :label: ex-floor
+# ```
+# How would the floor change if success meant 10 cm instead of 5? Guess first. Then complete
+# `floor`, which takes the success radius in metres. Use `floor_episodes`, the distances at 1000
+# resets.
+# ```{exercise-end}
+# ```
+
+# %%
+env = envs.make_env("push", render_mode=None)
+floor_episodes = []
+for seed in range(1000):
+    observation, _ = env.reset(seed=seed)
+    gap = observation["achieved_goal"] - observation["desired_goal"]
+    floor_episodes.append(np.linalg.norm(gap))
+env.close()
+floor_episodes = np.array(floor_episodes)
+
+
+# %% tags=["exercise"]
+def floor(radius):
+    """Share of resets that start solved when success means `radius` metres."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_floor(floor):
+    """Names the likely mistake."""
+    value = floor(0.05)
+    assert value is not ..., "floor still returns ...: fill it in"
+    assert value <= 1, "that is a count: divide by the number of resets"
+    assert np.isclose(value, solved.mean()), "success is a distance *below* the radius, in metres"
+    assert floor(0.10) > 2 * floor(0.05), "does your answer depend on the radius?"
+    print(f"floor at 5 cm: {floor(0.05):.1%}, at 10 cm: {floor(0.10):.1%}")
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_floor, floor)
+
+# %% [markdown]
+# ```{solution-start} ex-floor
+# :class: dropdown
+# ```
+
+# %% tags=["solution"]
+def floor(radius):
+    """Share of resets that start solved when success means `radius` metres."""
+    return (floor_episodes < radius).mean()
+
+
+check_floor(floor)
+
+# %% [markdown]
+# The floor grows nearly with the *square* of the radius, because it is an area. The same square
+# will return when a half-trained policy's success rises all at once.
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# The simulator steps, a named renderer draws, a seed repeats an episode to the pixel, and Push has
+# a floor. Next: [what the policy sees](02_what_the_policy_sees.ipynb).
