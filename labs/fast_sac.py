@@ -1,0 +1,235 @@
+"""FastSAC: SB3's SAC with frames stored once, one encoder pass and overlapped collection.
+
+:class:`FastSAC` *is* an SB3 ``SAC``: the same constructor, policies, ``policy_kwargs``, callbacks,
+logger, ``learn`` and ``predict``. Replaced are the replay memory
+(:class:`labs.replay.EpisodeReplay` where the task allows it), the update
+(:class:`labs.fast_update.SACUpdate`), the loop (updates run
+while the environments step) and the files (safetensors and JSON instead of pickles).
+
+SB3 is the reference: with the same batch and weights in float32 the next weights are equal.
+SAC is Haarnoja et al. 2018 (arXiv 1801.01290).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import MaybeCallback, TrainFrequencyUnit
+from stable_baselines3.common.vec_env import VecEnv
+
+from labs.drqv2_sac_policy import DrQv2SACPolicy
+from labs.fast_networks import LayerNormDrQv2Policy, LayerNormPolicy, StandardizedExtractor
+from labs.fast_update import LOSSES, SACUpdate
+from labs.replay import EpisodeReplay, episode_options
+
+
+class FastSAC(SAC):
+    """SB3's SAC, faster.
+
+    Args:
+        policy: ``"MultiInputPolicy"``, ``"MlpPolicy"``, ``"CnnPolicy"``, ``"DrQv2SACPolicy"``,
+            ``"LayerNormPolicy"``, ``"LayerNormDrQv2Policy"``, or an SB3 SAC policy class.
+        env: as for SB3; a :class:`labs.collect.ParallelFetch` steps while this learns.
+        updates_per_step: gradient updates per *environment* step, any fraction; replaces SB3's
+            ``gradient_steps``, which counts per vector step. None keeps SB3's meaning.
+        augment: image augmentation for sampled batches, e.g.
+            :class:`labs.image_augmentation.RandomShiftAug`; obs and next obs independently.
+        random_actions: share of steps with a uniformly random action, as the HER paper's behavior
+            policy has (0.3 there).
+        channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
+        autocast: ``torch.bfloat16`` for mixed precision; None for float32.
+        clip_target: see :class:`labs.fast_update.SACUpdate`.
+        **kwargs: as for SB3's ``SAC``. ``train_freq`` counts vector steps. Adam is fused unless
+            ``policy_kwargs`` says otherwise.
+
+    Raises:
+        ValueError: gSDE, or training per episode, which this loop does not do.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        **SAC.policy_aliases,
+        "DrQv2SACPolicy": DrQv2SACPolicy,
+        "LayerNormPolicy": LayerNormPolicy,
+        "LayerNormDrQv2Policy": LayerNormDrQv2Policy,
+    }
+
+    def __init__(
+        self,
+        policy: str | type[BasePolicy],
+        env: Any,
+        *args: Any,
+        updates_per_step: float | None = None,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        random_actions: float = 0.0,
+        channels_last: bool = True,
+        autocast: torch.dtype | None = None,
+        clip_target: tuple[float, float] | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        use_sde: bool = False,
+        **kwargs: Any,
+    ):
+        if use_sde:
+            raise ValueError("received use_sde=True; expected False: FastSAC has no gSDE")
+        if not 0 <= random_actions <= 1:
+            raise ValueError(f"received random_actions {random_actions}; expected 0 to 1")
+        self.updates_per_step = updates_per_step
+        self.augment = augment
+        self.random_actions = random_actions
+        self.channels_last, self.autocast, self.clip_target = channels_last, autocast, clip_target
+        policy_kwargs = dict(policy_kwargs or {})
+        policy_kwargs.setdefault("optimizer_class", torch.optim.Adam)
+        if issubclass(policy_kwargs["optimizer_class"], torch.optim.Adam):
+            options = dict(policy_kwargs.get("optimizer_kwargs") or {})
+            policy_kwargs["optimizer_kwargs"] = {"fused": True, **options}
+        self._owed = 0.0
+        super().__init__(policy, env, *args, policy_kwargs=policy_kwargs, **kwargs)
+
+    def _setup_model(self) -> None:
+        if self.replay_buffer_class is None and self.env is not None:
+            options = episode_options(self.env)
+            if options is not None:
+                self.replay_buffer_class = EpisodeReplay
+                chosen = {"seed": self.seed, **options, **self.replay_buffer_kwargs}
+                self.replay_buffer_kwargs = chosen
+        super()._setup_model()
+        if self.train_freq.unit != TrainFrequencyUnit.STEP:
+            raise ValueError("received train_freq in episodes; expected a number of steps")
+        self._standardizers = [
+            m for m in self.policy.modules() if isinstance(m, StandardizedExtractor)
+        ]
+        self._make_update()
+
+    def _make_update(self) -> None:
+        """(Re)binds the update to the policy's tensors; after anything that replaces them."""
+        learned = self.ent_coef_optimizer is not None
+        self._update = SACUpdate(
+            self.policy,
+            gamma=self.gamma,
+            tau=self.tau,
+            ent_coef=None if learned else self.ent_coef_tensor,
+            log_ent_coef=self.log_ent_coef if learned else None,
+            ent_coef_optimizer=self.ent_coef_optimizer,
+            target_entropy=self.target_entropy,
+            augment=self.augment,
+            channels_last=self.channels_last,
+            autocast=self.autocast,
+            clip_target=self.clip_target,
+        )
+        self._loss_sums = torch.zeros(len(LOSSES), device=self.device)
+        self._loss_count = 0
+
+    # --------------------------------------------------------------------------------- learn
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """Takes ``gradient_steps`` updates. Losses stay on the device until the log is written."""
+        self.policy.set_training_mode(True)
+        optimizers = [self.actor.optimizer, self.critic.optimizer]
+        if self.ent_coef_optimizer is not None:
+            optimizers.append(self.ent_coef_optimizer)
+        self._update_learning_rate(optimizers)
+        for step in range(gradient_steps):
+            batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
+            move = step % self.target_update_interval == 0
+            self._loss_sums += self._update(batch, move_target=move)
+        self._loss_count += gradient_steps
+        self._n_updates += gradient_steps
+
+    def dump_logs(self) -> None:
+        """Writes the log: SB3's records, and the losses averaged since the last time."""
+        if self._loss_count:
+            means = (self._loss_sums / self._loss_count).tolist()  # the only wait for the device
+            self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+            for name, value in zip(LOSSES, means, strict=True):
+                if name != "ent_coef_loss" or self.ent_coef_optimizer is not None:
+                    self.logger.record(f"train/{name}", value)
+            self._loss_sums.zero_()
+            self._loss_count = 0
+        super().dump_logs()
+
+    def _updates_due(self, env: VecEnv) -> int:
+        """Updates that the coming vector step has earned."""
+        if self.num_timesteps <= self.learning_starts or not self._can_sample():
+            return 0
+        if self.updates_per_step is not None:
+            self._owed += self.updates_per_step * env.num_envs
+        else:
+            steps = self.gradient_steps if self.gradient_steps >= 0 else env.num_envs
+            self._owed += steps / self.train_freq.frequency
+        due = int(self._owed + 1e-9)
+        self._owed -= due
+        return due
+
+    def _can_sample(self) -> bool:
+        return not isinstance(self.replay_buffer, EpisodeReplay) or self.replay_buffer.size() > 0
+
+    def _explore(self, env: VecEnv) -> tuple[np.ndarray, np.ndarray]:
+        actions, stored = self._sample_action(self.learning_starts, self.action_noise, env.num_envs)
+        if self.random_actions:
+            random = self._rng.random(env.num_envs) < self.random_actions
+            for i in np.flatnonzero(random):
+                actions[i] = self.action_space.sample()
+                stored[i] = self.policy.scale_action(actions[i])
+        return actions, stored
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int = 4,
+        tb_log_name: str = "FastSAC",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> FastSAC:
+        """As in SB3. Each vector step is sent off first, then the updates run, then it is awaited.
+
+        An update therefore never sees the transition that is under way; everything else is the
+        order of SB3's loop.
+        """
+        total_timesteps, callback = self._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
+        env = self.env
+        self._rng = np.random.default_rng(self.seed)
+        callback.on_training_start(locals(), globals())
+        proceed = True
+        while proceed and self.num_timesteps < total_timesteps:
+            self.policy.set_training_mode(False)
+            callback.on_rollout_start()
+            actions, buffer_actions = self._explore(env)
+            env.step_async(actions)
+            if due := self._updates_due(env):
+                self.train(due, self.batch_size)
+            new_obs, rewards, dones, infos = env.step_wait()
+            self.num_timesteps += env.num_envs
+            callback.update_locals(locals())
+            proceed = callback.on_step()
+            self._update_info_buffer(infos, dones)
+            self._observe(new_obs)
+            self._store_transition(
+                self.replay_buffer, buffer_actions, new_obs, rewards, dones, infos
+            )
+            self._update_current_progress_remaining(self.num_timesteps, self._total_timesteps)
+            for i in np.flatnonzero(dones):
+                self._episode_num += 1
+                if self.action_noise is not None:
+                    self.action_noise.reset(**({"indices": [i]} if env.num_envs > 1 else {}))
+                if log_interval is not None and self._episode_num % log_interval == 0:
+                    self.dump_logs()
+            callback.on_rollout_end()
+        callback.on_training_end()
+        return self
+
+    def _observe(self, obs: Any) -> None:
+        """Feeds the standardizing extractors; actor, critic and target share one set of numbers."""
+        if not self._standardizers:
+            return
+        first, *others = self._standardizers
+        first.observe(obs)
+        for other in others:
+            for mine, theirs in zip(other.buffers(), first.buffers(), strict=True):
+                mine.copy_(theirs)

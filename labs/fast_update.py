@@ -1,0 +1,246 @@
+"""One SAC update without waste: each encoder passes once, only needed gradients are computed.
+
+:class:`SACUpdate` takes any SB3 SAC policy and does what ``SAC.train`` does to it (Haarnoja et al.
+2018, arXiv 1801.01290), in the same order, with the same random numbers:
+
+* each features extractor encodes a batch once wherever its weights have not changed in between;
+* the actor's loss is differentiated with respect to the actor alone, where ``backward()`` also
+  fills the critic's gradients, which the next update throws away;
+* target networks move by one fused operation; optimizers are fused;
+* losses stay on the device until somebody reads them.
+
+Encoder passes of one update (f forward, g forward with gradient, worth about three forwards):
+
+=============  ==========================  ==============================  ==================
+routing        stock SB3                   here                            in units of f
+=============  ==========================  ==============================  ==================
+``separate``   3 g, 2 f                    2 g, 3 f                        11 → 9
+``actor``      1 g, 4 f                    1 g, 2 f                        7 → 5
+``critic``     1 g, 4 f                    1 g, 2 f                        7 → 5
+=============  ==========================  ==============================  ==================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from stable_baselines3.common.preprocessing import preprocess_obs
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, SACPolicy
+
+from labs.drqv2_sac_policy import DrQv2SACPolicy
+
+ROUTINGS = ("separate", "actor", "critic")
+EPSILON = 1e-6  # SB3's guard in log(1 - tanh²)
+LOSSES = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss")
+
+Observation = dict[str, torch.Tensor] | torch.Tensor
+
+
+def routing_of(policy: SACPolicy) -> str:
+    """Which loss trains the encoder: ``"separate"``, ``"actor"`` or ``"critic"``."""
+    if isinstance(policy, DrQv2SACPolicy):
+        return "critic"
+    return "actor" if policy.share_features_extractor else "separate"
+
+
+def squashed_sample(mean: torch.Tensor, log_std: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Samples a tanh-squashed Gaussian.
+
+    Args:
+        mean: (B, A) before the squash.
+        log_std: (B, A).
+
+    Returns:
+        Actions (B, A) in [-1, 1] and their log-probabilities (B, 1), as SB3's
+        ``SquashedDiagGaussianDistribution`` gives them from the same random numbers.
+    """
+    noise = torch.randn_like(mean)
+    actions = torch.tanh(mean + log_std.exp() * noise)
+    log_prob = -0.5 * noise**2 - log_std - 0.5 * math.log(2 * math.pi)
+    log_prob = log_prob - torch.log(1 - actions**2 + EPSILON)
+    return actions, log_prob.sum(dim=1, keepdim=True)
+
+
+def step_with(optimizer: torch.optim.Optimizer, parameters: list, gradients: tuple) -> None:
+    """Steps an optimizer with gradients that were computed elsewhere."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+
+
+class SACUpdate:
+    """The update of one policy, as a callable: ``losses = update(batch)``.
+
+    Args:
+        policy: an SB3 ``SACPolicy`` of any routing, without gSDE.
+        gamma: discount.
+        tau: Polyak factor.
+        ent_coef: fixed temperature, or None where ``log_ent_coef`` is learned.
+        log_ent_coef: the learned logarithm of the temperature, shape (1,).
+        ent_coef_optimizer: its optimizer.
+        target_entropy: of the learned temperature.
+        augment: image batch (B, C, H, W) → the same; applied to obs and next obs independently.
+        channels_last: hand images to the encoder with channels last in memory.
+        autocast: dtype for mixed precision (bfloat16), or None for plain float32.
+        clip_target: bounds of the TD target, as Andrychowicz et al. 2017 clip theirs to
+            [-1/(1 - γ), 0]; None leaves it free, as stock SAC does.
+    """
+
+    def __init__(
+        self,
+        policy: SACPolicy,
+        *,
+        gamma: float,
+        tau: float,
+        ent_coef: torch.Tensor | None = None,
+        log_ent_coef: torch.Tensor | None = None,
+        ent_coef_optimizer: torch.optim.Optimizer | None = None,
+        target_entropy: float = 0.0,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        channels_last: bool = True,
+        autocast: torch.dtype | None = None,
+        clip_target: tuple[float, float] | None = None,
+    ):
+        if getattr(policy.actor, "use_sde", False):
+            raise ValueError("received a policy with gSDE; expected use_sde=False")
+        if (ent_coef is None) == (log_ent_coef is None):
+            raise ValueError("expected exactly one of ent_coef and log_ent_coef")
+        self.policy = policy
+        self.routing = routing_of(policy)
+        self.gamma, self.tau = gamma, tau
+        self.ent_coef, self.log_ent_coef = ent_coef, log_ent_coef
+        self.ent_coef_optimizer, self.target_entropy = ent_coef_optimizer, target_entropy
+        self.augment, self.channels_last, self.autocast = augment, channels_last, autocast
+        self.clip_target = clip_target
+        self.actor, self.critic, self.target = policy.actor, policy.critic, policy.critic_target
+        self.actor_parameters = self._parameters_of(self.actor.optimizer)
+        self.critic_parameters = self._parameters_of(self.critic.optimizer)
+        self.online = [p.data for p in self.critic.parameters()]
+        self.slow = [p.data for p in self.target.parameters()]
+        self.device = policy.device
+        # Batch statistics follow at once, as in SB3; integer counters stay behind.
+        self.online_stats = [b for n, b in self.critic.named_buffers() if "running_" in n]
+        self.slow_stats = [b for n, b in self.target.named_buffers() if "running_" in n]
+
+    @staticmethod
+    def _parameters_of(optimizer: torch.optim.Optimizer) -> list[torch.nn.Parameter]:
+        return [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
+
+    # ------------------------------------------------------------------------------- forward
+
+    def _mixed(self) -> Any:
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.autocast)
+
+    def prepare(self, obs: Observation) -> Observation:
+        """Raw batch → float32 on the device: images shifted, divided by 255, channels last."""
+        if not isinstance(obs, dict):
+            return preprocess_obs(obs, self.policy.observation_space, self.policy.normalize_images)
+        ready = {}
+        for key, value in obs.items():
+            if value.dim() == 4:
+                value = self.augment(value) if self.augment is not None else value
+                if self.channels_last:
+                    value = value.to(torch.float32, memory_format=torch.channels_last)
+            space = self.policy.observation_space[key]
+            ready[key] = preprocess_obs(value, space, self.policy.normalize_images)
+        return ready
+
+    def _encode(self, network: Any, obs: Observation) -> torch.Tensor:
+        with self._mixed():
+            return network.features_extractor(obs).float()
+
+    def _act(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        actor = self.actor
+        with self._mixed():
+            latent = actor.latent_pi(features)
+            mean, log_std = actor.mu(latent), actor.log_std(latent)
+        log_std = log_std.float().clamp(LOG_STD_MIN, LOG_STD_MAX)
+        return squashed_sample(mean.float(), log_std)
+
+    def _values(self, critic: Any, features: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        joined = torch.cat([features, actions], dim=1)
+        with self._mixed():
+            values = torch.cat([network(joined) for network in critic.q_networks], dim=1)
+        return values.float()
+
+    # -------------------------------------------------------------------------------- update
+
+    def __call__(self, batch: Any, *, move_target: bool = True) -> torch.Tensor:
+        """Takes one update.
+
+        Args:
+            batch: SB3's replay samples on the policy's device.
+            move_target: move the target networks afterwards.
+
+        Returns:
+            float32 (4,) on the device, in the order of :data:`LOSSES`.
+        """
+        obs, next_obs = self.prepare(batch.observations), self.prepare(batch.next_observations)
+        discounts = getattr(batch, "discounts", None)
+        discounts = self.gamma if discounts is None else discounts
+
+        # 1. Features, each extractor once. `seen` and `upcoming` are what the actor looks at.
+        critic_features = None
+        if self.routing == "critic":
+            critic_features = self._encode(self.critic, obs)
+            seen = critic_features.detach()
+        else:
+            seen = self._encode(self.actor, obs)
+        actions, log_prob = self._act(seen)
+        ent_coef, ent_coef_loss = self._temperature(log_prob.detach())
+
+        with torch.no_grad():
+            looks = self.critic if self.routing == "critic" else self.actor
+            next_actions, next_log_prob = self._act(self._encode(looks, next_obs))
+            target_features = self._encode(self.target, next_obs)
+            next_values = self._values(self.target, target_features, next_actions)
+            next_value = next_values.amin(dim=1, keepdim=True) - ent_coef * next_log_prob
+            goal = batch.rewards + (1 - batch.dones) * discounts * next_value
+            if self.clip_target is not None:
+                goal = goal.clamp(*self.clip_target)
+
+        # 2. Critic, and the encoder where the critic trains it.
+        if self.routing == "separate":
+            critic_features = self._encode(self.critic, obs)
+        elif self.routing == "actor":
+            critic_features = seen.detach()
+        values = self._values(self.critic, critic_features, batch.actions)
+        critic_loss = 0.5 * sum(F.mse_loss(v, goal) for v in values.split(1, dim=1))
+        gradients = torch.autograd.grad(critic_loss, self.critic_parameters)
+        step_with(self.critic.optimizer, self.critic_parameters, gradients)
+
+        # 3. Actor, judged by the critic that has just moved.
+        if self.routing == "separate":
+            with torch.no_grad():  # its own encoder moved as well
+                judged = self._encode(self.critic, obs)
+        else:
+            judged = seen.detach()
+        best = self._values(self.critic, judged, actions).amin(dim=1, keepdim=True)
+        actor_loss = (ent_coef * log_prob - best).mean()
+        gradients = torch.autograd.grad(actor_loss, self.actor_parameters)
+        step_with(self.actor.optimizer, self.actor_parameters, gradients)
+
+        # 4. Targets.
+        if move_target:
+            torch._foreach_lerp_(self.slow, self.online, self.tau)
+            if self.slow_stats:
+                torch._foreach_copy_(self.slow_stats, self.online_stats)
+        losses = (critic_loss.detach(), actor_loss.detach(), ent_coef.mean(), ent_coef_loss)
+        return torch.stack(losses)
+
+    def _temperature(self, log_prob: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Steps the learned temperature. Returns the old one, which SB3 uses too, and its loss."""
+        if self.log_ent_coef is None:
+            return self.ent_coef, torch.zeros((), device=self.device)
+        ent_coef = self.log_ent_coef.detach().exp()
+        loss = -(self.log_ent_coef * (log_prob + self.target_entropy)).mean()
+        gradients = torch.autograd.grad(loss, [self.log_ent_coef])
+        step_with(self.ent_coef_optimizer, [self.log_ent_coef], gradients)
+        return ent_coef, loss.detach()
