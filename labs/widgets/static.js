@@ -1,0 +1,32 @@
+// On a page without a kernel this stands around the module, in place of anywidget: a model that
+// keeps the traits in the page, then one call of the module's render().
+const pncModel = (() => {
+  const values = __STATE__;
+  const listeners = new Map();
+  return {
+    get: (name) => values[name],
+    set(name, value) {
+      if (values[name] === value) return;
+      values[name] = value;
+      for (const listener of [...(listeners.get(`change:${name}`) ?? []), ...(listeners.get("change") ?? [])]) listener();
+    },
+    on(event, listener) { listeners.set(event, [...(listeners.get(event) ?? []), listener]); },
+    off(event, listener) { listeners.set(event, (listeners.get(event) ?? []).filter((one) => listener && one !== listener)); },
+    save_changes() {},
+    send() {},
+  };
+})();
+// Module scripts run in the order of the page: the first host not yet alive is this script's own.
+const pncHost = document.querySelector('[data-pnc-widget="__NAME__"]:not([data-pnc-live])');
+if (pncHost) {
+  pncHost.setAttribute("data-pnc-live", "");
+  if (!document.getElementById("pnc-style-__NAME__")) {
+    const style = document.createElement("style");
+    style.id = "pnc-style-__NAME__";
+    style.textContent = __CSS__;
+    document.head.append(style);
+  }
+  const el = document.createElement("div");
+  pncHost.replaceChildren(el);
+  await pncWidget.render({ model: pncModel, el });
+}

@@ -1,0 +1,25 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.browser import chromium, executable
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, one for the whole run.
+
+    Without one the tests fail and say so; ``PIXELS_ALLOW_NO_BROWSER=1`` makes that a visible skip,
+    except in CI, where nothing may be skipped silently.
+    """
+    if executable() is None:
+        reason = "no Chromium: sudo apt-get install -y chromium, or set PIXELS_CHROMIUM to yours"
+        if os.environ.get("PIXELS_ALLOW_NO_BROWSER") == "1" and not os.environ.get("CI"):
+            pytest.skip(reason)
+        pytest.fail(reason)
+    with chromium() as running:
+        yield running

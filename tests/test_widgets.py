@@ -1,0 +1,138 @@
+"""The widget pattern: one module, alive in a page without kernel, network or library."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+import traitlets
+
+from labs.widgets.base import BookWidget, bytes_uri, image_uri, sprite_sheet
+from tests.browser import PHONE, overflow, visit
+
+MODULE = """
+function render({ model, el }) {
+  ui.mount(el, { title: "Frames in a stack", label: "Frame stack widget" });
+  const text = ui.h("output", { "aria-live": "polite" });
+  el.append(ui.slider(model, "frames", { label: "Frames", min: 1, max: 8 }), text);
+  return ui.redraw(model, ["frames"], () => {
+    text.textContent = `${model.get("frames") * 84 * 84 * 3} bytes ${model.get("name")}`;
+  });
+}
+export default { render };
+"""
+
+
+@pytest.fixture
+def stack_size(tmp_path):
+    (tmp_path / "stack_size.js").write_text(MODULE)
+
+    class StackSize(BookWidget):
+        module = "stack_size"
+        folder = tmp_path
+        frames = traitlets.Int(4).tag(sync=True)
+        name = traitlets.Unicode("").tag(sync=True)
+        secret = traitlets.Int(1)
+
+        def still(self):
+            return image_uri(np.zeros((4, 4, 3), np.uint8)), 'A "stack" of frames.'
+
+    return StackSize
+
+
+def page_of(*widgets) -> str:
+    body = "\n".join(w.to_html() for w in widgets)
+    return f"<!doctype html><html data-theme='light'><body>{body}</body></html>"
+
+
+def test_the_state_is_the_subclass_own_synced_traits(stack_size):
+    assert stack_size(frames=3).state() == {"frames": 3, "name": ""}
+
+
+def test_the_mime_bundle_serves_a_kernel_and_a_static_page(stack_size):
+    data, _ = stack_size()._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert "export default" not in data["text/html"]
+    assert "export default" in stack_size()._esm, "anywidget runs the module itself"
+
+
+def test_the_static_form_is_the_same_twice(stack_size):
+    assert stack_size().to_html() == stack_size().to_html(), "a notebook's diff must stay empty"
+
+
+def test_text_cannot_break_out_of_the_script(stack_size):
+    source = stack_size(name="</script><b>").to_html()
+    assert source.count("</script") == 1
+    state = re.search(r"const values = (\{.*\});", source).group(1)
+    assert json.loads(state)["name"] == "</script><b>"
+
+
+def test_a_trait_that_json_cannot_carry_is_refused(stack_size):
+    class Broken(stack_size):
+        module = "stack_size"
+        folder = stack_size.folder
+        value = traitlets.Float(float("nan")).tag(sync=True)
+
+    with pytest.raises(ValueError, match="JSON"):
+        Broken().to_html()
+
+
+def test_a_module_without_its_export_is_refused(tmp_path):
+    (tmp_path / "no_export.js").write_text("function render() {}\n")
+    with pytest.raises(ValueError, match="export default"):
+        type("NoExport", (BookWidget,), {"module": "no_export", "folder": tmp_path})
+
+
+def test_sprite_sheet_places_frame_i_at_its_row_and_column():
+    frames = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 3), np.uint8)
+    sheet = sprite_sheet(frames, columns=2)
+    assert sheet.shape == (6, 6, 3)
+    assert sheet[2:4, 3:6].min() == sheet[2:4, 3:6].max() == 3
+    with pytest.raises(ValueError, match="expected \\(N, H, W, channels\\)"):
+        sprite_sheet(frames[0], 2)
+
+
+def test_picture_uris_name_their_type_and_refuse_floats():
+    assert image_uri(np.zeros((2, 2), np.uint8), format="WEBP").startswith(
+        "data:image/webp;base64,"
+    )
+    assert bytes_uri(b"a", "image/png") == "data:image/png;base64,YQ=="
+    with pytest.raises(ValueError, match="expected uint8"):
+        image_uri(np.zeros((2, 2, 3)))
+
+
+@pytest.mark.browser
+def test_two_of_a_kind_live_apart_on_one_page(browser, stack_size, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(page_of(stack_size(frames=2), stack_size(frames=5)))
+    with visit(browser, path) as seen:
+        outputs = seen.page.locator("output[aria-live]")
+        assert outputs.all_text_contents() == ["42336 bytes ", "105840 bytes "]
+        seen.page.locator("input").nth(1).focus()
+        seen.page.keyboard.press("ArrowRight")
+        assert outputs.all_text_contents() == ["42336 bytes ", "127008 bytes "]
+        assert seen.page.get_by_label("Frames", exact=True).count() == 2
+        assert not seen.errors and not seen.outside
+
+
+@pytest.mark.browser
+def test_without_scripts_the_still_picture_stays(browser, stack_size, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(page_of(stack_size()))
+    with visit(browser, path, scripts=False) as seen:
+        still = seen.page.locator("img.pnc-still")
+        assert still.count() == 1 and still.get_attribute("alt") == 'A "stack" of frames.'
+
+
+@pytest.mark.browser
+def test_a_phone_is_wide_enough_and_dark_changes_the_paper(browser, stack_size, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(page_of(stack_size()))
+    with visit(browser, path, size=PHONE) as seen:
+        assert overflow(seen.page) == 0
+        paper = "() => getComputedStyle(document.querySelector('.pnc-widget')).backgroundColor"
+        light = seen.page.evaluate(paper)
+        seen.page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
+        assert seen.page.evaluate(paper) != light
