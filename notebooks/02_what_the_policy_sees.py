@@ -277,6 +277,7 @@ for camera, things in visibility["push"].items():
 #
 # ## Settled
 #
-# With the default camera the policy must find a block of about seven pixels. With a camera aimed
-# at the table it has about eight times as many. And with `goal_mode="both"` it need not look at
-# all. Next: [the first trained policy](03_reach_from_state.ipynb), which sees no picture.
+# With the default camera the policy must find a block of
+# {artifact}`visibility:push.default.object.median|int` pixels; a camera aimed at the table gives it
+# {artifact}`visibility:push.workspace.object.median|int`. With `goal_mode="both"` it need not look
+# at all. Next: [the first trained policy](03_reach_from_state.ipynb), which sees no picture.
