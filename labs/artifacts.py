@@ -1,0 +1,385 @@
+"""Results on disk: written whole or not at all, checked on every load, never pickled.
+
+An artifact is a folder. Beside its files stands ``provenance.json``: when and where they were
+made, from which commit and parameters, and the SHA-256 of each file. A training run leaves
+``data/<arm>/seed<k>/`` with ``config.json``, ``curve.csv``, ``evaluation.json``,
+``weights.safetensors``, ``policy.json`` and ``video.mp4``; a measurement leaves
+``data/<name>/measurement.json`` and what belongs to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from labs.errors import UserError
+
+PROVENANCE = "provenance.json"
+PACKAGES = (
+    "torch",
+    "stable-baselines3",
+    "mujoco",
+    "gymnasium",
+    "gymnasium-robotics",
+    "numpy",
+)
+
+
+def repository_root() -> Path:
+    """The folder that holds ``data/``, ``notebooks/`` and ``labs/``.
+
+    The working directory or one of its parents if it looks like the repository, else the folder
+    of this package (an editable installation).
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "labs" / "artifacts.py").exists() and (folder / "pyproject.toml").exists():
+            return folder
+    return Path(__file__).resolve().parents[1]
+
+
+def data_root() -> Path:
+    """Where artifacts live: ``$PIXELS_DATA``, else ``data/`` in the repository."""
+    return Path(os.environ.get("PIXELS_DATA") or repository_root() / "data")
+
+
+# ------------------------------------------------------------------------------------ small files
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def json_text(value: Any) -> str:
+    """JSON with sorted keys of dictionaries left as given, indented, ending in a newline.
+
+    Raises:
+        ValueError: a NaN or an infinity, which JSON cannot carry: use None.
+    """
+    return json.dumps(value, indent=2, allow_nan=False, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays, paths and tuples as JSON types."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON: {value!r}")
+
+
+def finite_or_none(value: float) -> float | None:
+    """None for NaN and infinities, so that a missing number reads as missing."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: str | Path, content: str | bytes) -> None:
+    """Writes one file so that a reader sees the old content or the new, never half of it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+# ------------------------------------------------------------------------------------- provenance
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", *arguments], cwd=repository_root(), capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+@lru_cache
+def hardware() -> dict[str, Any]:
+    """What this machine is: CPU, usable cores, memory in GiB, GPU, operating system."""
+    import psutil
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cpu": _cpu_model(),
+        "cores": cores,
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "platform": platform.platform(terse=True),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def utc_now() -> str:
+    """The time in UTC to the second, ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def provenance(
+    kind: str, parameters: Mapping[str, Any], *, gl: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Who, where, from what: everything but the files and the times."""
+    lock = repository_root() / "requirements.lock"
+    # Results are written while others are still being made: only the code can be dirty.
+    changed = _git("status", "--porcelain", "--", "labs", "notebooks/training", "requirements.lock")
+    return {
+        "kind": kind,
+        "parameters": dict(parameters),
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_code": None if changed is None else bool(changed),
+        "lock_sha256": sha256(lock) if lock.exists() else None,
+        "versions": versions(),
+        "hardware": hardware() | ({"gl": dict(gl)} if gl else {}),
+    }
+
+
+# ---------------------------------------------------------------------------------- write and load
+
+
+@contextlib.contextmanager
+def write_artifact(
+    path: str | Path,
+    *,
+    kind: str,
+    parameters: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
+    gl: Mapping[str, Any] | None = None,
+) -> Iterator[Path]:
+    """Gives a folder to fill; on a clean exit it becomes the artifact, on an error it vanishes.
+
+    The folder is a sibling of ``path``, synced to disk and then renamed, so ``path`` holds the old
+    artifact or the whole new one. Files in subfolders are hashed too.
+
+    Args:
+        path: the artifact's folder; an older artifact there is replaced.
+        kind: ``"training"``, ``"measurement"``, ``"comparison"``, ...
+        parameters: what the content depends on, plain JSON.
+        extra: further entries of ``provenance.json`` (wall time over several sessions, ...);
+            read at exit, so it may be filled inside the block.
+        gl: ``labs.envs.gl_renderer()``, for content that was rendered.
+
+    Yields:
+        The folder to write into.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    started, clock = utc_now(), time.perf_counter()
+    try:
+        yield folder
+        record = provenance(kind, parameters, gl=gl)
+        record |= {
+            "started": started,
+            "finished": utc_now(),
+            "wall_time_s": round(time.perf_counter() - clock, 2),
+        }
+        record |= dict(extra or {})
+        files = sorted(p for p in folder.rglob("*") if p.is_file())
+        record["files"] = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
+        write_atomically(folder / PROVENANCE, json_text(record))
+        for file in files:
+            os.chmod(file, 0o644)
+            _flush_to_disk(file)
+        os.chmod(folder, 0o755)
+        _flush_to_disk(folder)
+        _put_in_place(folder, path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the artifact {path} ({error.strerror or error}): free some disk space "
+            "or set PIXELS_DATA to another folder, and give the same command again"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(folder: Path, path: Path) -> None:
+    """Renames ``folder`` to ``path``; an older artifact steps aside first."""
+    aside = None
+    if path.exists():
+        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+        os.replace(path, aside / "old")
+    try:
+        os.replace(folder, path)
+    except OSError:
+        if aside is not None:
+            os.replace(aside / "old", path)
+        raise
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+    _flush_to_disk(path.parent)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A checked artifact.
+
+    Attributes:
+        path: its folder.
+        provenance: the content of ``provenance.json``.
+    """
+
+    path: Path
+    provenance: dict[str, Any]
+
+    def file(self, name: str) -> Path:
+        """The path of one of its files. Raises UserError if the artifact has none of that name."""
+        if name not in self.provenance["files"]:
+            known = ", ".join(self.provenance["files"]) or "no file"
+            raise UserError(f"{self.path} has no {name}: it holds {known}")
+        return self.path / name
+
+    def json(self, name: str) -> Any:
+        """A JSON file of the artifact."""
+        return json.loads(self.file(name).read_text())
+
+    def table(self, name: str = "curve.csv"):
+        """A CSV file of the artifact as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.read_csv(self.file(name))
+
+
+def _remedy(path: Path) -> str:
+    """How to get an artifact back: git if it is tracked, else the command that makes it."""
+    try:
+        relative = path.resolve().relative_to(repository_root())
+    except ValueError:
+        relative = path
+    if _git("ls-files", "--", str(relative)):
+        return f"git checkout -- {relative}"
+    if path.name.startswith("seed"):
+        return f"pixels train {path.parent.name} --seeds {path.name[4:]} --again"
+    return f"make it again, or restore {relative}"
+
+
+def load_artifact(path: str | Path) -> Artifact:
+    """Opens an artifact after checking the SHA-256 of every file in it.
+
+    Args:
+        path: the folder, absolute or relative to ``data/``.
+
+    Raises:
+        UserError: no such artifact, or a file of it is missing or damaged.
+    """
+    path = Path(path)
+    if not path.is_absolute() and not path.exists():
+        path = data_root() / path
+    listing = path / PROVENANCE
+    if not listing.exists():
+        raise UserError(f"there is no artifact in {path}: {_remedy(path)}")
+    try:
+        record = json.loads(listing.read_text())
+        files = dict(record["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{listing} is damaged: {_remedy(path)}") from error
+    for name, expected in files.items():
+        if not (path / name).is_file():
+            raise UserError(f"{path / name} is missing: {_remedy(path)}")
+        if sha256(path / name) != expected:
+            raise UserError(f"{path / name} is damaged (its SHA-256 differs): {_remedy(path)}")
+    return Artifact(path, record)
+
+
+def list_artifacts(root: str | Path | None = None) -> list[Path]:
+    """The folders of all artifacts below ``root`` (``data/`` when None), sorted."""
+    root = Path(root) if root is not None else data_root()
+    found = (p.parent for p in root.rglob(PROVENANCE))
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.parts))
+
+
+def seeds_of(arm: str) -> list[Path]:
+    """The artifacts of an arm's seeds, in the order of the seeds.
+
+    Raises:
+        UserError: the arm has none.
+    """
+    folders = [p for p in (data_root() / arm).glob("seed*") if p.name[4:].isdigit()]
+    if not folders:
+        raise UserError(f"no result of {arm!r} in {data_root()}: run  pixels train {arm}")
+    return sorted(folders, key=lambda p: int(p.name[4:]))
+
+
+def write_measurement(
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    parameters: Mapping[str, Any],
+    extra_files: Mapping[str, bytes | str | Path] | None = None,
+    gl: Mapping[str, Any] | None = None,
+) -> Artifact:
+    """Writes ``data/<name>/measurement.json`` and what belongs to it as one artifact.
+
+    Args:
+        name: the artifact's name.
+        values: the numbers, plain JSON (NumPy scalars and arrays are converted).
+        parameters: what they depend on.
+        extra_files: name → content, or the path of a file to copy.
+        gl: ``labs.envs.gl_renderer()``, if the measurement rendered.
+    """
+    path = data_root() / name
+    with write_artifact(path, kind="measurement", parameters=parameters, gl=gl) as folder:
+        (folder / "measurement.json").write_text(json_text(dict(values)))
+        for file_name, content in (extra_files or {}).items():
+            target = folder / file_name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, Path):
+                shutil.copyfile(content, target)
+            else:
+                target.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load_artifact(path)

@@ -1,0 +1,155 @@
+"""From a configuration to environments: seeded episodes, observations, distance on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gymnasium as gym
+import numpy as np
+
+from labs.envs import PROPRIO_INDICES, make_env
+from labs.experiments.config import RunConfig
+
+#: Evaluation seeds. Training episodes draw theirs from (run seed, environment, episode).
+CURVE_SEEDS = 1_000_000
+FINAL_SEEDS = 2_000_000
+VIDEO_SEEDS = 3_000_000
+
+
+class SeededEpisodes(gym.Wrapper):
+    """Seeds every episode from (run, environment, episode number).
+
+    The start of an episode then depends on nothing but its number, so that a resumed run meets
+    the very episodes that the killed one would have met.
+
+    Args:
+        env: the environment.
+        seed: of the run.
+        index: of this environment in the vector.
+        episode: number of the first episode.
+    """
+
+    def __init__(self, env: gym.Env, seed: int, index: int, episode: int = 0):
+        super().__init__(env)
+        self._key = (seed, index)
+        self._episode = episode
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        sequence = np.random.SeedSequence([*self._key, self._episode])
+        self._episode += 1
+        return self.env.reset(seed=int(sequence.generate_state(1)[0]), options=options)
+
+
+class DistanceInfo(gym.Wrapper):
+    """Adds ``info["distance"]``, metres between achieved and desired goal, whatever is observed."""
+
+    def step(self, action):
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        info["distance"] = float(np.linalg.norm(obs["achieved_goal"] - obs["desired_goal"]))
+        return obs, reward, terminated, truncated, info
+
+
+class VectorObservation(gym.ObservationWrapper):
+    """The vectors of a pixel arm without the image: what its blind twin sees.
+
+    Args:
+        env: a Fetch environment.
+        goal_mode: which goals are kept.
+        indices: entries of ``observation`` that become ``proprioception``; None for none.
+    """
+
+    def __init__(self, env: gym.Env, goal_mode: str, indices: list[int] | None):
+        super().__init__(env)
+        goals = {"none": [], "desired": ["desired_goal"], "both": ["achieved_goal", "desired_goal"]}
+        self._goals = goals[goal_mode]
+        self._indices = indices
+        spaces = {}
+        if indices is not None:
+            spaces["proprioception"] = gym.spaces.Box(-np.inf, np.inf, (len(indices),), np.float64)
+        for name in self._goals:
+            spaces[name] = env.observation_space[name]
+        self.observation_space = gym.spaces.Dict(spaces)
+
+    def observation(self, observation):
+        seen = {name: observation[name] for name in self._goals}
+        if self._indices is not None:
+            seen["proprioception"] = observation["observation"][self._indices]
+        return seen
+
+
+class ImageContent(gym.ObservationWrapper):
+    """Replaces the image by nothing (0) or by uniform noise, seeded by the episode's seed."""
+
+    def __init__(self, env: gym.Env, content: str):
+        super().__init__(env)
+        self._content = content
+        self._rng = np.random.default_rng(0)
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        self._rng = np.random.default_rng(seed)
+        return super().reset(seed=seed, options=options)
+
+    def observation(self, observation):
+        pixels = observation["pixels"]
+        if self._content == "blank":
+            pixels = np.zeros_like(pixels)
+        else:
+            pixels = self._rng.integers(0, 256, size=pixels.shape, dtype=np.uint8)
+        return observation | {"pixels": pixels}
+
+
+def vector_indices(config: RunConfig) -> list[int] | None:
+    """Entries of the state vector that the policy gets beside the goals."""
+    if config.full_state:
+        return list(range(25 if config.task == "push" else 10))
+    return list(PROPRIO_INDICES[config.task]) if config.proprioception else None
+
+
+def make_one(config: RunConfig) -> gym.Env:
+    """One environment with the observation that the configuration asks for.
+
+    Physics is the stock environment's. Images are drawn with the run's camera and scene.
+    """
+    env = make_env(
+        config.task,
+        camera=config.camera,
+        scene=config.scene,
+        image_size=config.image_size if config.native_render else None,
+        render_mode="rgb_array" if config.has_images else None,
+        goal_sphere=config.goal_sphere,
+    )
+    env = DistanceInfo(env)
+    if config.observation == "blind":
+        return VectorObservation(env, config.goal_mode, vector_indices(config))
+    if config.observation == "pixels":
+        from labs.pixel_wrapper import PixelObservationWrapper
+
+        env = PixelObservationWrapper(
+            env,
+            image_size=(config.image_size, config.image_size),
+            goal_mode=config.goal_mode,
+            frame_stack=config.frame_stack,
+            proprio_indices=vector_indices(config),
+        )
+        if config.image_content != "real":
+            env = ImageContent(env, config.image_content)
+    return env
+
+
+def training_factory(config: RunConfig, index: int, episode: int) -> Callable[[], gym.Env]:
+    """A function that makes the index-th training environment, at its episode-th episode."""
+
+    def make() -> gym.Env:
+        return SeededEpisodes(make_one(config), config.seed, index, episode)
+
+    return make
+
+
+def make_training_env(config: RunConfig, episode: int = 0):
+    """The vector of training environments, SB3's, about to start the given episode."""
+    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+
+    factories = [training_factory(config, i, episode) for i in range(config.n_envs)]
+    if config.subproc:
+        return SubprocVecEnv(factories, start_method="forkserver")
+    return DummyVecEnv(factories)

@@ -1,0 +1,136 @@
+"""What stops a run before it costs anything: a second process, too little memory or disk."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+
+from labs.errors import UserError
+from labs.experiments.config import RunConfig
+
+GIB = 2**30
+
+
+class RunLock:
+    """Holds a run's folder for one process; the system lets go of it when the process dies.
+
+    Args:
+        folder: of the run; made if missing.
+        patience: seconds to wait for a holder that is about to die.
+
+    Raises:
+        UserError: another process holds it.
+    """
+
+    def __init__(self, folder: Path, patience: float = 5.0):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "lock"
+        self._file = open(self.path, "a+")  # held until release
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    self._file.seek(0)
+                    holder = self._file.read().strip() or "unknown"
+                    self._file.close()
+                    raise UserError(
+                        f"another process ({holder}) trains in {folder}: wait for it, stop it, or "
+                        "choose another --seeds"
+                    ) from None
+                time.sleep(0.2)
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Lets go of the folder."""
+        self._file.close()
+
+    def __enter__(self) -> RunLock:
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.release()
+
+
+def holder(folder: Path) -> int | None:
+    """The process that holds a run's folder, None if nobody does."""
+    path = folder / "lock"
+    if not path.exists():
+        return None
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = file.read().strip()
+            return int(text) if text.isdigit() else None
+    return None
+
+
+def transition_bytes(config: RunConfig) -> int:
+    """Bytes of one stored transition."""
+    vectors = {"state": 25 if config.task == "push" else 10, "pixels": 25, "blind": 25}
+    small = 8 * (vectors[config.observation] + 6) * 2 + 4 * 4 + 16
+    if not config.has_images:
+        return small
+    frame = 3 * config.image_size**2
+    if config.engine == "fast":
+        return frame * 51 // 50 + small  # every frame once
+    return 2 * frame * config.frame_stack + small  # obs and next_obs, each a whole stack
+
+
+def needs(config: RunConfig) -> dict[str, int]:
+    """Bytes of memory and disk that a run needs, from above.
+
+    Memory: the replay memory (on a GPU with the fast engine it lies there), a process for each
+    environment, the program itself. Disk: two checkpoints, the saved replay memory, the result.
+    """
+    from labs.experiments.models import capacity
+
+    stored = min(capacity(config), config.total_steps) * transition_bytes(config)
+    processes = config.n_envs * (350 * 2**20 if config.subproc else 30 * 2**20)
+    return {
+        "memory": stored + processes + 800 * 2**20,
+        "disk": 200 * 2**20 + (stored if config.save_replay else 0),
+    }
+
+
+def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) -> dict[str, int]:
+    """Compares what a run needs with what is free.
+
+    Args:
+        config: of the run.
+        folder: where its checkpoints go.
+        restored: the run goes on from a checkpoint, so its replay memory is on disk already.
+
+    Raises:
+        UserError: too little, with both figures and the flag to change.
+    """
+    import psutil
+
+    wanted = needs(config)
+    free = psutil.virtual_memory().available
+    if wanted["memory"] > free:
+        raise UserError(
+            f"{config.run_name} needs {wanted['memory'] / GIB:.1f} GiB of memory and "
+            f"{free / GIB:.1f} GiB are free: lower --buffer-size (now {config.buffer_size:,}) or "
+            "--n-envs, or set --engine fast, which stores every frame once"
+        )
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    space = shutil.disk_usage(existing).free
+    if not restored and wanted["disk"] > space:
+        raise UserError(
+            f"{config.run_name} needs {wanted['disk'] / GIB:.1f} GiB of disk in {existing} and "
+            f"{space / GIB:.1f} GiB are free: free some, set PIXELS_RUNS to another folder, lower "
+            "--buffer-size, or set --no-save-replay"
+        )
+    return wanted

@@ -1,0 +1,242 @@
+"""Training runs through papermill: one execution of the training notebook for each run.
+
+The notebook runs in a process of its own. The launcher checks that its parameters arrive, shows
+how far it is, and hands signals on to it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from labs.artifacts import repository_root, write_atomically
+from labs.errors import UserError
+from labs.experiments import guards
+from labs.experiments.config import RunConfig
+from labs.experiments.train import is_done, runs_root
+
+NOTEBOOK = Path("notebooks/training/train.ipynb")
+
+
+def notebook_path() -> Path:
+    """The training notebook, checked for the cell that papermill fills.
+
+    Raises:
+        UserError: it is missing, or no cell is tagged ``parameters``.
+    """
+    path = repository_root() / NOTEBOOK
+    if not path.exists():
+        raise UserError(f"{path} is missing: git checkout -- {NOTEBOOK}")
+    cells = json.loads(path.read_text())["cells"]
+    if not any("parameters" in c.get("metadata", {}).get("tags", ()) for c in cells):
+        raise UserError(
+            f"no cell of {path} is tagged 'parameters', so papermill would run its defaults: "
+            f"git checkout -- {NOTEBOOK}"
+        )
+    return path
+
+
+def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
+    """Executes the training notebook.
+
+    Args:
+        parameters: of its parameters cell.
+        executed: where the executed notebook goes.
+
+    Raises:
+        UserError: what the notebook raised, or that its process died.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            notebook_path(),
+            executed,
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=repository_root(),
+        )
+    except papermill.PapermillExecutionError as error:
+        if error.ename in ("UserError", "Stopped"):
+            raise UserError(error.evalue) from error
+        raise UserError(
+            f"the training notebook failed ({error.ename}: {_one_line(error.evalue)}): "
+            f"see {executed}"
+        ) from error
+    except DeadKernelError as error:
+        raise UserError(
+            "the training process died (killed, or out of memory): the same command goes on from "
+            "its last checkpoint"
+        ) from error
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def launch(
+    config: RunConfig, parameters: dict[str, Any], *, again: bool = False, quiet: bool = False
+) -> Path:
+    """Runs one training through papermill, unless its result is there already.
+
+    Args:
+        config: the configuration that the parameters must lead to.
+        parameters: of the notebook.
+        again: train although the result is there.
+        quiet: no progress bar.
+
+    Returns:
+        The artifact's folder.
+
+    Raises:
+        UserError: the run failed, was stopped, or ran with another configuration.
+    """
+    from labs.artifacts import data_root
+
+    output = data_root() / config.run_name
+    if not again and is_done(config):
+        print(f"{config.run_name}: already there (--again trains it again)", file=sys.stderr)
+        return output
+    folder = runs_root() / config.run_name
+    owner = guards.holder(folder)
+    if owner is not None and _alive_after(owner, 3.0):
+        raise UserError(
+            f"another process ({owner}) trains in {folder}: wait for it or stop it (kill {owner})"
+        )
+    (folder / "progress.json").unlink(missing_ok=True)
+    started = time.time()
+    with _Watcher(config, folder, quiet), _ForwardSignals(folder):
+        run_notebook(parameters | {"requested": config.as_dict()}, folder / "executed.ipynb")
+    listing = output / "provenance.json"
+    if not listing.exists() or listing.stat().st_mtime < started - 1 or not is_done(config):
+        raise UserError(
+            f"the notebook ended without the result that was asked for in {output}: "
+            f"see {folder / 'executed.ipynb'}"
+        )
+    return output
+
+
+def _alive_after(pid: int, seconds: float) -> bool:
+    """Whether a process is still there after a while: one whose parent was killed ends itself."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not Path(f"/proc/{pid}").exists() and sys.platform.startswith("linux"):
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def train_arm(
+    arm: str,
+    seeds: Sequence[int],
+    overrides: dict[str, Any] | None = None,
+    *,
+    small: bool = False,
+    quick: bool = False,
+    again: bool = False,
+    restart: bool = False,
+    quiet: bool = False,
+) -> list[Path]:
+    """Trains an arm once for each seed, one after the other.
+
+    All configurations are checked before the first run starts.
+
+    Returns:
+        The artifacts' folders, in the order of the seeds.
+    """
+    from labs.experiments.presets import effective
+
+    if not seeds:
+        raise UserError("no seed was given: --seeds 0 1 2")
+    if len(set(seeds)) != len(seeds):
+        raise UserError(f"a seed appears twice in --seeds {' '.join(map(str, seeds))}: drop one")
+    configs = [effective(arm, seed, overrides, small=small, quick=quick) for seed in seeds]
+    done = []
+    for config in configs:
+        parameters = {
+            "arm": arm,
+            "seed": config.seed,
+            "overrides": dict(overrides or {}),
+            "small": small,
+            "quick": quick,
+            "restart": restart,
+        }
+        done.append(launch(config, parameters, again=again or restart, quiet=quiet))
+        write_atomically(runs_root() / config.run_name / "done", "")
+    return done
+
+
+class _Watcher:
+    """A progress bar with an estimate of the time left, from what the run says of itself."""
+
+    def __init__(self, config: RunConfig, folder: Path, quiet: bool):
+        self._config, self._path, self._quiet = config, folder / "progress.json", quiet
+        self._end = threading.Event()
+
+    def __enter__(self):
+        if not self._quiet:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=self._config.total_steps, unit="step", smoothing=0.1)
+            self._bar.set_description(f"{self._config.run_name} (starting)")
+            self._thread = threading.Thread(target=self._follow, daemon=True)
+            self._thread.start()
+        return self
+
+    def _follow(self) -> None:
+        first = True
+        while not self._end.wait(0.5):
+            try:
+                seen = json.loads(self._path.read_text())
+            except (OSError, ValueError):
+                continue
+            step = min(seen["step"], self._config.total_steps)
+            if first:  # a resumed run does not owe its speed to earlier sessions
+                self._bar.initial = self._bar.n = step
+                self._bar.start_t = self._bar.last_print_t = time.time()
+                first = False
+            self._bar.update(step - self._bar.n)
+            success = "" if seen["success"] is None else f", success {seen['success']:.0%}"
+            self._bar.set_description(f"{self._config.run_name} ({seen['phase']}{success})")
+
+    def __exit__(self, *exc) -> None:
+        if not self._quiet:
+            self._end.set()
+            self._thread.join()
+            self._bar.close()
+
+
+class _ForwardSignals:
+    """Ctrl-C and SIGTERM ask the run to save itself and stop; a second one is taken literally."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def __enter__(self):
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._old = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def _ask(self, number, frame) -> None:
+        signal.signal(number, self._old[number])
+        pid = guards.holder(self._folder)
+        print("\nstopping after the current episode ...", file=sys.stderr)
+        if pid is None:
+            raise UserError("stopped before the training started: the same command starts it")
+        os.kill(pid, signal.SIGTERM)
+
+    def __exit__(self, *exc) -> None:
+        if self._main:
+            for number, handler in self._old.items():
+                signal.signal(number, handler)

@@ -1,0 +1,120 @@
+"""From a configuration to SB3's SAC: policy class, networks, replay memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labs.errors import UserError
+from labs.experiments.config import EPISODE_STEPS, RunConfig
+
+
+def capacity(config: RunConfig) -> int:
+    """The replay memory in transitions: ``buffer_size`` rounded down to whole episodes.
+
+    Whole episodes, so that overwriting never leaves half of one behind.
+    """
+    episode = EPISODE_STEPS * config.n_envs
+    return config.buffer_size // episode * episode
+
+
+def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
+    """The policy's class and arguments: all that is needed to build it, apart from its spaces."""
+    from stable_baselines3.common.torch_layers import CombinedExtractor
+    from stable_baselines3.sac.policies import MultiInputPolicy
+
+    kwargs: dict[str, Any] = {"net_arch": list(config.net_arch)}
+    if not config.has_images:
+        return MultiInputPolicy, kwargs
+    if config.encoder == "nature":
+        kwargs["features_extractor_class"] = CombinedExtractor
+        kwargs["features_extractor_kwargs"] = {"cnn_output_dim": config.features_dim}
+    elif config.encoder == "normalized":
+        from labs.visual_encoder import NormalizedCombinedExtractor
+
+        kwargs["features_extractor_class"] = NormalizedCombinedExtractor
+        kwargs["features_extractor_kwargs"] = {"cnn_output_dim": config.features_dim}
+    else:
+        from labs.manipulation_encoder import ManipulationExtractor
+
+        kwargs["features_extractor_class"] = ManipulationExtractor
+        kwargs["features_extractor_kwargs"] = {
+            "spatial_softmax": config.head == "spatial_softmax",
+            "num_filters": config.num_filters,
+            "flat_features_dim": config.features_dim,
+        }
+    if config.routing == "critic":
+        from labs.drqv2_sac_policy import DrQv2SACPolicy
+
+        return DrQv2SACPolicy, kwargs
+    kwargs["share_features_extractor"] = config.routing == "actor"
+    return MultiInputPolicy, kwargs
+
+
+def replay_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
+    """The replay memory's class and arguments."""
+    from stable_baselines3 import HerReplayBuffer
+    from stable_baselines3.common.buffers import DictReplayBuffer
+
+    her = {"n_sampled_goal": config.her_k, "goal_selection_strategy": config.her_strategy}
+    if config.augmentation == "none":
+        return (HerReplayBuffer, her) if config.her else (DictReplayBuffer, {})
+    from labs.image_augmentation import DrQDictReplayBuffer, HerDrQDictReplayBuffer, RandomShiftAug
+
+    drq = {"aug_fn": RandomShiftAug(pad=config.pad), "image_key": "pixels"}
+    return (HerDrQDictReplayBuffer, drq | her) if config.her else (DrQDictReplayBuffer, drq)
+
+
+def build_sb3(config: RunConfig, env):
+    """SB3's SAC for a configuration.
+
+    Args:
+        config: a valid configuration.
+        env: its vector environment.
+    """
+    from stable_baselines3 import SAC
+
+    policy, policy_kwargs = policy_spec(config)
+    replay, replay_kwargs = replay_spec(config)
+    ent_coef = config.ent_coef
+    return SAC(
+        policy,
+        env,
+        learning_rate=config.learning_rate,
+        buffer_size=capacity(config),
+        learning_starts=config.learning_starts,
+        batch_size=config.batch_size,
+        tau=config.tau,
+        gamma=config.gamma,
+        train_freq=config.train_freq,
+        gradient_steps=config.gradient_steps,
+        ent_coef=ent_coef if ent_coef.startswith("auto") else float(ent_coef),
+        replay_buffer_class=replay,
+        replay_buffer_kwargs=replay_kwargs,
+        policy_kwargs=policy_kwargs,
+        seed=config.seed,
+        device=resolve_device(config.device),
+    )
+
+
+def resolve_device(name: str) -> str:
+    """``"cpu"`` or ``"cuda"``; auto takes the GPU if there is one.
+
+    Raises:
+        UserError: cuda was asked for and there is none.
+    """
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device = cuda, but torch sees no GPU: set device = cpu or auto")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def build(config: RunConfig, env):
+    """The learner of the configured engine. Both engines have SB3's interface."""
+    if config.engine == "sb3":
+        return build_sb3(config, env)
+    from labs.experiments.fast_engine import build_fast
+
+    return build_fast(config, env)

@@ -1,0 +1,80 @@
+"""What a run is going to cost, before it starts, and what became of it, after."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from labs.artifacts import Artifact, load_artifact, seeds_of
+from labs.errors import UserError
+from labs.experiments import guards
+from labs.experiments.config import RunConfig
+from labs.experiments.presets import CRITERIA
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``45 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def earlier_speed(arm: str) -> float | None:
+    """Environment steps per second of an earlier run of the arm; None without one."""
+    try:
+        return float(load_artifact(seeds_of(arm)[-1]).provenance["frames_per_second"])
+    except (UserError, KeyError):
+        return None
+
+
+def plan(config: RunConfig) -> dict[str, Any]:
+    """Memory, disk, updates and, where an earlier run tells, time."""
+    wanted = guards.needs(config)
+    speed = earlier_speed(config.arm)
+    vector_steps = (config.total_steps - config.learning_starts) // config.n_envs
+    return {
+        "environment steps": f"{config.total_steps:,}",
+        "updates": f"{vector_steps // config.train_freq * config.gradient_steps:,}",
+        "memory": f"{wanted['memory'] / guards.GIB:.1f} GiB",
+        "disk": f"{wanted['disk'] / guards.GIB:.1f} GiB",
+        "time": duration(config.total_steps / speed) + " (from an earlier run)"
+        if speed
+        else "the progress bar will tell: this arm has not run here yet",
+    }
+
+
+class NotebookProgress:
+    """A progress bar on standard output that leaves few lines in an executed notebook."""
+
+    def __init__(self, config: RunConfig):
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=config.total_steps, unit="step", file=sys.stdout, mininterval=5)
+        self._first = True
+
+    def __call__(self, progress: dict[str, Any]) -> None:
+        step = min(progress["step"], self._bar.total)
+        if self._first:
+            self._bar.initial = self._bar.n = step
+            self._first = False
+        self._bar.update(step - self._bar.n)
+        if progress["success"] is not None:
+            self._bar.set_postfix_str(f"success {progress['success']:.0%}", refresh=False)
+        if progress["phase"] == "done":
+            self._bar.close()
+
+
+def verdict(artifact: Artifact) -> str:
+    """One sentence: did the run reach what its arm is expected to reach?"""
+    arm = artifact.provenance["parameters"]["arm"]
+    found = artifact.json("evaluation.json")["deterministic"]
+    measured = (
+        f"success {found['success_rate']:.0%} in {found['episodes']} episodes "
+        f"(95 % interval {found['success_low']:.0%} to {found['success_high']:.0%})"
+    )
+    if arm not in CRITERIA:
+        return f"{measured}; no criterion is set for {arm}"
+    wanted = CRITERIA[arm]
+    word = "reached" if found["success_rate"] >= wanted else "NOT reached"
+    return f"{measured}; criterion {wanted:.0%}: {word}"

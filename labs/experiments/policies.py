@@ -1,0 +1,127 @@
+"""A trained policy on disk: safetensors and JSON, rebuilt without running anyone's pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+
+from labs.artifacts import json_text, load_artifact
+from labs.errors import UserError
+from labs.experiments.config import RunConfig, from_dict
+
+WEIGHTS = "weights.safetensors"
+SPEC = "policy.json"
+
+
+def _space_to_json(space: gym.spaces.Box) -> dict:
+    bounded = bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
+    return {
+        "shape": list(space.shape),
+        "dtype": str(space.dtype),
+        "low": float(space.low.min()) if bounded else None,
+        "high": float(space.high.max()) if bounded else None,
+    }
+
+
+def _space_from_json(spec: dict) -> gym.spaces.Box:
+    low = -np.inf if spec["low"] is None else spec["low"]
+    high = np.inf if spec["high"] is None else spec["high"]
+    return gym.spaces.Box(low, high, tuple(spec["shape"]), np.dtype(spec["dtype"]))
+
+
+def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = True) -> None:
+    """Writes the actor's weights and what is needed to rebuild it.
+
+    Args:
+        model: a learner with SB3's ``policy.actor``.
+        config: of the run.
+        folder: an existing folder.
+        half: float16 weights, half the size. The final evaluation is done with the weights as
+            they were saved, so its numbers hold for the file.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    tensors = {}
+    for name, tensor in model.policy.actor.state_dict().items():
+        tensor = tensor.detach().to("cpu", copy=True).contiguous()
+        tensors[name] = tensor.half() if half and tensor.is_floating_point() else tensor
+        if not torch.isfinite(tensors[name]).all():
+            raise ValueError(f"weight {name} is not finite: the policy is not worth saving")
+    save_file(tensors, folder / WEIGHTS)
+    spec = {
+        "config": config.as_dict(),
+        "observation_space": {k: _space_to_json(s) for k, s in model.observation_space.items()},
+        "action_space": _space_to_json(model.action_space),
+        "dtype": "float16" if half else "float32",
+    }
+    (folder / SPEC).write_text(json_text(spec))
+
+
+class TrainedPolicy:
+    """A policy that acts: SB3's, rebuilt from its artifact.
+
+    Attributes:
+        config: of the run that trained it.
+        sb3: the SB3 policy; its actor holds the trained weights, its critics are untrained.
+    """
+
+    def __init__(self, config: RunConfig, sb3):
+        self.config = config
+        self.sb3 = sb3
+
+    def predict(self, obs: dict[str, np.ndarray], deterministic: bool = True) -> np.ndarray:
+        """Actions in [−1, 1], shape (4,), for one observation."""
+        return self.sb3.predict(obs, deterministic=deterministic)[0]
+
+
+def build_policy(config: RunConfig, observation_space: gym.Space, action_space: gym.Space):
+    """The untrained SB3 policy of a configuration, on the CPU."""
+    from labs.experiments.models import policy_spec
+
+    policy_class, kwargs = policy_spec(config)
+    policy = policy_class(observation_space, action_space, lambda _: 0.0, **kwargs)
+    policy.set_training_mode(False)
+    return policy
+
+
+def read_policy(folder: str | Path) -> TrainedPolicy:
+    """Rebuilds a policy from a folder with weights and spec, without checking hashes."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    spec = json.loads((folder / SPEC).read_text())
+    config = from_dict(spec["config"])
+    spaces = gym.spaces.Dict({k: _space_from_json(s) for k, s in spec["observation_space"].items()})
+    with torch.random.fork_rng(devices=[]):
+        policy = build_policy(config, spaces, _space_from_json(spec["action_space"]))
+    weights = {
+        k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / WEIGHTS).items()
+    }
+    try:
+        policy.actor.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"the weights in {folder} do not fit its {SPEC} ({reason}): train the arm again"
+        ) from error
+    return TrainedPolicy(config, policy)
+
+
+def load_policy(artifact: str | Path) -> TrainedPolicy:
+    """The policy of a training artifact, after checking every file's SHA-256.
+
+    Args:
+        artifact: its folder, absolute or relative to ``data/``: ``"reach-state/seed0"``.
+
+    Raises:
+        UserError: missing or damaged artifact, or one without a policy.
+    """
+    checked = load_artifact(artifact)
+    checked.file(WEIGHTS), checked.file(SPEC)
+    return read_policy(checked.path)

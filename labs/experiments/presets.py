@@ -1,0 +1,312 @@
+"""The named arms: every row of the book's tables as one configuration.
+
+``SOURCE_*`` are the source manuscript's settings, kept as they were reported; the tuned arms
+differ from them only where their line says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from labs.errors import UserError
+from labs.experiments.config import RunConfig, closest, override, validate
+
+# ------------------------------------------------------------------------------------------ Reach
+
+REACH_STATE = RunConfig(
+    arm="reach-state",
+    task="reach",
+    observation="state",
+    learning_rate=1e-3,
+    net_arch=(256, 256),
+    gamma=0.95,
+    learning_starts=500,
+    buffer_size=100_000,
+    total_steps=15_000,
+    eval_every=1000,
+    checkpoint_every=5000,
+)
+
+REACH_PIXELS = replace(
+    REACH_STATE,
+    arm="reach-pixels",
+    observation="pixels",
+    goal_mode="none",  # the image alone: the red sphere is the only trace of the goal
+    encoder="nature",
+    learning_rate=3e-4,
+    frame_stack=1,
+    learning_starts=1000,
+    buffer_size=100_000,
+    total_steps=2_000_000,
+    eval_every=20_000,
+    checkpoint_every=50_000,
+)
+
+REACH = [
+    REACH_STATE,
+    REACH_PIXELS,
+    replace(REACH_PIXELS, arm="reach-pixels-drq", augmentation="drq"),
+]
+
+# ------------------------------------------------------------------------------------------- Push
+
+SOURCE_PUSH = RunConfig(
+    task="push",
+    her=True,
+    her_k=4,
+    batch_size=256,
+    gamma=0.95,
+    tau=0.005,
+    ent_coef="0.05",
+    learning_rate=1e-4,
+    n_envs=4,
+    gradient_steps=1,
+    learning_starts=1000,
+    buffer_size=200_000,
+    total_steps=5_000_000,
+    eval_every=20_000,
+    checkpoint_every=500_000,
+)
+
+PUSH_STATE = replace(
+    SOURCE_PUSH,
+    arm="push-state",
+    observation="state",
+    learning_rate=3e-4,
+    n_envs=8,
+    total_steps=2_000_000,
+    checkpoint_every=100_000,
+)
+
+STEP_0 = replace(
+    SOURCE_PUSH,
+    arm="push-step0",
+    observation="pixels",
+    goal_mode="both",
+    encoder="nature",
+    frame_stack=4,
+    total_steps=2_000_000,
+)
+
+STEP_1 = replace(
+    STEP_0,
+    arm="push-step1",
+    encoder="manipulation",
+    head="spatial_softmax",
+    proprioception=True,
+)
+
+STEP_2 = replace(
+    STEP_1,
+    arm="push-step2",
+    routing="critic",
+    buffer_size=500_000,
+    her_k=8,
+    total_steps=5_000_000,
+)
+
+STEP_4 = replace(STEP_2, arm="push-step4", augmentation="drq")
+
+PUSH = [
+    PUSH_STATE,
+    STEP_0,
+    STEP_1,
+    STEP_2,
+    STEP_4,
+    # The other cells of DrQ × SpatialSoftmax; step 2 is without / with, step 4 with / with.
+    replace(STEP_2, arm="push-flat", head="flat", features_dim=50),
+    replace(STEP_4, arm="push-flat-drq", head="flat", features_dim=50),
+    # Step 0 with the DrQ-v2 trunk after NatureCNN, and without frame stacking.
+    replace(STEP_0, arm="push-normalized", encoder="normalized", features_dim=50),
+    replace(STEP_0, arm="push-stack1", frame_stack=1),
+    # The same vectors as step 2 and no image: what the camera adds.
+    replace(
+        STEP_2,
+        arm="push-blind",
+        observation="blind",
+        encoder="nature",
+        head="flat",
+        routing="separate",
+        frame_stack=1,
+    ),
+    # Twins of step 2 whose image holds nothing.
+    replace(STEP_2, arm="push-blank", image_content="blank"),
+    replace(STEP_2, arm="push-noise", image_content="noise"),
+]
+
+# ----------------------------------------------------------------------------- tuned Push arms
+
+TUNED = dict(
+    learning_rate=1e-3,
+    ent_coef="auto",
+    n_envs=4,
+    gradient_steps=4,
+    net_arch=(256, 256, 256),
+    learning_starts=2000,
+    total_steps=300_000,
+    eval_every=10_000,
+    checkpoint_every=50_000,
+)
+
+PUSH_TUNED = [
+    replace(PUSH_STATE, arm="push-state-tuned", **(TUNED | {"buffer_size": 500_000})),
+    replace(
+        PUSH[9],
+        arm="push-blind-tuned",
+        **(TUNED | {"her_k": 4}),
+    ),
+    # The honest task: pixels, joints and the goal. The policy never reads the object's position,
+    # which relabelling alone may use; SB3's HER needs it in the observation, the fast engine not.
+    replace(
+        STEP_2,
+        arm="push-honest",
+        goal_mode="desired",
+        camera="workspace",
+        scene="lean",
+        goal_sphere=False,
+        engine="fast",
+        **(TUNED | {"her_k": 4, "total_steps": 1_000_000, "learning_rate": 3e-4}),
+    ),
+]
+
+PRESETS: dict[str, RunConfig] = {c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED)}
+
+SUMMARY = {
+    "reach-state": "SAC from the state: the yardstick of Reach",
+    "reach-pixels": "SAC from the image alone, NatureCNN",
+    "reach-pixels-drq": "the same with random shifts",
+    "push-state": "control: SAC + HER from the 25-D state, the source's settings",
+    "push-step0": "step 0: NatureCNN on pixels",
+    "push-step1": "step 1: 3x3 encoder, keypoints, proprioception",
+    "push-step2": "step 2: the critic trains the encoder",
+    "push-step4": "step 4: random shifts on top",
+    "push-flat": "step 2 with a flat head",
+    "push-flat-drq": "step 4 with a flat head",
+    "push-normalized": "step 0 with LayerNorm and Tanh after NatureCNN",
+    "push-stack1": "step 0 without frame stacking",
+    "push-blind": "step 2's vectors without the image",
+    "push-blank": "step 2 with an image that is always black",
+    "push-noise": "step 2 with an image of noise",
+    "push-state-tuned": "the state control with good settings",
+    "push-blind-tuned": "the blind twin with good settings",
+    "push-honest": "pixels, joints and the goal: the object's position is never given",
+}
+
+REACH_ARMS = tuple(c.arm for c in REACH)
+PUSH_ARMS = tuple(c.arm for c in PUSH)
+
+# ------------------------------------------------------------------------------- smoke and fast
+
+#: The only settings in which a smoke run may differ from the full run.
+SMOKE_KEYS = (
+    "arm",
+    "total_steps",
+    "learning_starts",
+    "buffer_size",
+    "n_envs",
+    "subproc",
+    "batch_size",
+    "eval_every",
+    "curve_episodes",
+    "eval_episodes",
+    "video_episodes",
+    "checkpoint_every",
+    "fast_mode",
+)
+
+
+def smoke(config: RunConfig) -> RunConfig:
+    """The same run with a budget of seconds: it proves that the pipeline runs, nothing else."""
+    return replace(
+        config,
+        arm=f"{config.arm}-smoke",
+        total_steps=300,
+        learning_starts=100,
+        buffer_size=1000,
+        n_envs=min(config.n_envs, 2),
+        subproc=False,
+        fast_mode=False,
+        batch_size=16,
+        eval_every=100,
+        curve_episodes=1,
+        eval_episodes=2,
+        video_episodes=min(config.video_episodes, 1),
+        checkpoint_every=100,
+    )
+
+
+def fast(config: RunConfig) -> RunConfig:
+    """The settings of ``--fast``: small frames, 12 workers, 3 updates a step."""
+    return replace(
+        config, fast_mode=True, native_render=True, subproc=True, n_envs=12, gradient_steps=3
+    )
+
+
+def preset(arm: str) -> RunConfig:
+    """The configuration of a named arm.
+
+    Raises:
+        UserError: no arm of that name.
+    """
+    if arm not in PRESETS:
+        raise UserError(f"unknown arm {arm!r}: {closest(arm, PRESETS)}")
+    return PRESETS[arm]
+
+
+# ------------------------------------------------------------------- overriding, recognising
+
+#: Settings that change how a run is done but not what is measured.
+NEUTRAL_KEYS = ("device", "torch_threads", "save_replay", "checkpoint_every", "video_episodes")
+
+#: The success rate that a finished arm should reach in its final deterministic evaluation.
+CRITERIA = {
+    "reach-state": 0.95,
+    "push-state": 0.85,
+    "push-state-tuned": 0.85,
+}
+
+
+def effective(
+    arm: str,
+    seed: int = 0,
+    overrides: dict[str, Any] | None = None,
+    *,
+    small: bool = False,
+    quick: bool = False,
+) -> RunConfig:
+    """The configuration of a run: a named arm, a seed, and what was changed.
+
+    An arm whose settings are changed gets a name of its own, so that it never takes the place of
+    the arm's results: ``reach-state-1a2b3c``, or what ``overrides["arm"]`` says.
+
+    Args:
+        arm: name of a preset.
+        seed: of the run.
+        overrides: knob → value.
+        small: the smoke run of the arm; overrides still apply on top.
+        quick: the settings of ``--fast``.
+
+    Raises:
+        UserError: unknown arm or knob, contradictory settings.
+    """
+    overrides = dict(overrides or {})
+    name = overrides.pop("arm", None)
+    base = preset(arm)
+    base = fast(base) if quick else base
+    base = smoke(base) if small else base
+    config = override(base, seed=seed, **overrides)
+    if name in (None, arm):
+        config = replace(config, arm=_own_name(arm, base, config, quick))
+    else:
+        config = override(config, arm=name)
+    return validate(config)
+
+
+def _own_name(arm: str, base: RunConfig, config: RunConfig, quick: bool) -> str:
+    neutral = {k: getattr(base, k) for k in NEUTRAL_KEYS}
+    compared = replace(config, **neutral, seed=0, arm=base.arm)
+    name = f"{base.arm}-fast" if quick else base.arm
+    if not compared.differences(replace(base, seed=0)):
+        return name
+    return f"{name}-{compared.digest()[:6]}"

@@ -1,0 +1,363 @@
+"""One training run: from its start, or from its last checkpoint, to a finished artifact."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labs.artifacts import (
+    data_root,
+    finite_or_none,
+    json_text,
+    load_artifact,
+    repository_root,
+    utc_now,
+    write_artifact,
+    write_atomically,
+)
+from labs.errors import UserError
+from labs.experiments import checkpoint, guards
+from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, validate
+
+COLUMNS = (
+    "step",
+    "updates",
+    "success",
+    "return",
+    "distance",
+    "train_success",
+    "critic_loss",
+    "actor_loss",
+    "ent_coef",
+    "wall_time_s",
+)
+LARGEST_LOSS = 1e8
+
+
+class Stopped(UserError):
+    """The run was asked to stop, saved itself, and can go on."""
+
+
+def runs_root() -> Path:
+    """Where unfinished runs live: ``$PIXELS_RUNS``, else ``_runs/`` in the repository."""
+    return Path(os.environ.get("PIXELS_RUNS") or repository_root() / "_runs")
+
+
+class Training:
+    """A run in progress.
+
+    Args:
+        config: a valid configuration.
+        report: called with a dictionary (step, total, phase, ...) as the run goes on.
+        restart: drop the checkpoints of an earlier, unfinished run.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        report: Callable[[dict[str, Any]], None] | None = None,
+        restart: bool = False,
+    ):
+        self.config = validate(config)
+        self.folder = runs_root() / config.run_name
+        self.output = data_root() / config.run_name
+        self.curve: list[dict[str, Any]] = []
+        self.earlier_s = 0.0  # wall time of earlier sessions of this run
+        self.sessions = 1
+        self.started = utc_now()
+        self.notes: list[str] = []
+        self._report = report or (lambda progress: None)
+        self._restart = restart
+        self._stop_signal: int | None = None
+        self._parent = os.getppid()
+        self._pieces: list[dict[str, Any]] = []
+
+    # ----- the way through a run
+
+    def run(self) -> Path:
+        """Trains, evaluates, writes the artifact. Returns its folder.
+
+        Raises:
+            UserError: something that the reader can mend; Stopped after a signal.
+        """
+        with guards.RunLock(self.folder):
+            if self._restart:
+                self._drop_checkpoints()
+            self._start_clock = time.perf_counter()
+            self._set_up()
+            try:
+                with self._signals():
+                    self._train()
+                    path = self._finish()
+            finally:
+                self.model.env.close()
+                self.eval_env.close()
+            self._drop_checkpoints()
+            return path
+
+    def _drop_checkpoints(self) -> None:
+        for path in checkpoint.folders(self.folder):
+            shutil.rmtree(path)
+        shutil.rmtree(self.folder / "replay", ignore_errors=True)
+
+    def _set_up(self) -> None:
+        import torch
+
+        from labs.experiments import environments, models
+
+        config = self.config
+        torch.set_num_threads(config.torch_threads)
+        found, problems = checkpoint.find(self.folder, config.digest())
+        self.notes += [f"skipped a checkpoint: {p}" for p in problems]
+        guards.check_resources(config, self.folder, restored=found is not None)
+        steps = int(found.name[5:]) if found else 0
+        env = environments.make_training_env(config, steps // (EPISODE_STEPS * config.n_envs))
+        self.model = models.build(config, env)
+        self._silence_logger()
+        self.eval_env = environments.make_one(config)
+        write_atomically(self.folder / "config.json", json_text(config.as_dict()))
+        if found is None:
+            return
+        progress, self._pieces = checkpoint.restore(self.model, self.folder, found)
+        self.curve = progress["curve"]
+        self.earlier_s = progress["wall_time_s"]
+        self.sessions = progress["sessions"] + 1
+        self.started = progress["started"]
+        self.notes = progress["notes"] + self.notes
+        self.notes.append(f"went on from step {steps}")
+        if not config.save_replay:
+            self._refill(steps)
+
+    def _refill(self, steps: int) -> None:
+        """Without a saved memory: fills it with the trained policy before the next update."""
+        self.model.learning_starts = steps + self.config.learning_starts
+        # SB3 acts at random before learning_starts; here the trained policy acts instead.
+        sample = self.model._sample_action
+        self.model._sample_action = lambda starts, *a, **k: sample(0, *a, **k)
+        self.notes.append(
+            f"the replay memory was refilled with {self.config.learning_starts} steps of the "
+            "trained policy"
+        )
+
+    def _silence_logger(self) -> None:
+        from stable_baselines3.common.logger import configure
+
+        self.model.set_logger(configure(str(self.folder / "tensorboard"), _tensorboard()))
+
+    def _train(self) -> None:
+        config, model = self.config, self.model
+        chunk = EPISODE_STEPS * config.n_envs
+        if not self.curve:
+            self._measure()
+        while model.num_timesteps < config.total_steps:
+            before = model.num_timesteps
+            model.learn(chunk, reset_num_timesteps=before == 0, log_interval=None)
+            self._check_losses()
+            step = model.num_timesteps
+            last = step >= config.total_steps
+            if last or step // config.eval_every > before // config.eval_every:
+                self._measure()
+            self._tell("train")
+            stopping = self._stop_signal is not None or os.getppid() != self._parent
+            due = step // config.checkpoint_every > before // config.checkpoint_every
+            if due or stopping or last:
+                self._save()
+            if stopping and not last:
+                raise Stopped(
+                    f"{config.run_name} stopped at step {step:,} and saved itself: "
+                    "the same command goes on"
+                )
+
+    # ----- measuring
+
+    def _measure(self) -> None:
+        """Adds a point to the learning curve."""
+        from labs.experiments.environments import CURVE_SEEDS
+        from labs.experiments.evaluate import run_episodes
+
+        seeds = range(CURVE_SEEDS, CURVE_SEEDS + self.config.curve_episodes)
+        found = run_episodes(self._live_policy(), self.config, seeds, env=self.eval_env)
+        values = self.model.logger.name_to_value
+        recent = list(self.model.ep_success_buffer or ())
+        row = {
+            "step": self.model.num_timesteps,
+            "updates": self.model._n_updates,
+            "success": float(found.success.mean()),
+            "return": float(found.returns.mean()),
+            "distance": float(found.distance.mean()),
+            "train_success": sum(recent) / len(recent) if recent else None,
+            "critic_loss": _number(values.get("train/critic_loss")),
+            "actor_loss": _number(values.get("train/actor_loss")),
+            "ent_coef": _number(values.get("train/ent_coef")),
+            "wall_time_s": round(self.wall_time(), 1),
+        }
+        self.curve.append(row)
+        self.model.logger.record("eval/success_rate", row["success"])
+        if recent:
+            self.model.logger.record("rollout/success_rate", row["train_success"])
+        self.model.logger.dump(self.model.num_timesteps)
+        self._tell("train")
+
+    def _live_policy(self):
+        from labs.experiments.policies import TrainedPolicy
+
+        self.model.policy.set_training_mode(False)
+        return TrainedPolicy(self.config, self.model.policy)
+
+    def _check_losses(self) -> None:
+        """Stops a run whose losses are no numbers any more."""
+        values = self.model.logger.name_to_value
+        for name in ("critic_loss", "actor_loss"):
+            value = float(values.get(f"train/{name}", 0.0))
+            if not math.isfinite(value) or abs(value) > LARGEST_LOSS:
+                kept = checkpoint.folders(self.folder)
+                where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint yet"
+                raise UserError(
+                    f"{self.config.run_name} diverged at step {self.model.num_timesteps:,} "
+                    f"({name} = {value:g}), {where}: lower --learning-rate and give --restart"
+                )
+
+    def wall_time(self) -> float:
+        """Seconds of training and measuring, over all sessions of the run."""
+        return self.earlier_s + time.perf_counter() - self._start_clock
+
+    # ----- saving, stopping, telling
+
+    def _save(self) -> None:
+        self._pieces = checkpoint.save(
+            self.model,
+            self.folder,
+            config_digest=self.config.digest(),
+            progress={
+                "curve": self.curve,
+                "wall_time_s": self.wall_time(),
+                "started": self.started,
+                "sessions": self.sessions,
+                "notes": self.notes,
+            },
+            pieces=self._pieces,
+            keep_replay=self.config.save_replay,
+        )
+
+    def _signals(self):
+        return _StopOnSignal(self)
+
+    def _tell(self, phase: str) -> None:
+        progress = {
+            "step": self.model.num_timesteps,
+            "total": self.config.total_steps,
+            "phase": phase,
+            "success": self.curve[-1]["success"] if self.curve else None,
+            "wall_time_s": round(self.wall_time(), 1),
+            "pid": os.getpid(),
+        }
+        write_atomically(self.folder / "progress.json", json.dumps(progress))
+        self._report(progress)
+
+    # ----- the result
+
+    def _finish(self) -> Path:
+        from labs.envs import gl_renderer
+        from labs.experiments.evaluate import evaluate
+        from labs.experiments.policies import read_policy, save_policy
+        from labs.experiments.video import record
+
+        config = self.config
+        training_s = self.wall_time()
+        self._tell("evaluate")
+        steps = self.model.num_timesteps
+        extra: dict[str, Any] = {
+            "started": self.started,
+            "training_time_s": round(training_s, 1),
+            "frames_per_second": round(steps / training_s, 1),
+            "sessions": self.sessions,
+            "notes": self.notes,
+        }
+        draws = config.has_images or config.video_episodes > 0
+        with write_artifact(
+            self.output,
+            kind="training",
+            parameters=config.as_dict(),
+            extra=extra,
+            gl=gl_renderer() if draws else None,
+        ) as folder:
+            save_policy(self.model, config, folder)
+            policy = read_policy(folder)  # what is reported is what was saved
+            result = evaluate(policy, config, config.eval_episodes)
+            result |= {
+                "steps": steps,
+                "updates": self.model._n_updates,
+                "training_time_s": round(training_s, 1),
+                "training_frames_per_second": round(steps / training_s, 1),
+            }
+            (folder / "evaluation.json").write_text(json_text(result))
+            (folder / "config.json").write_text(json_text(config.as_dict()))
+            (folder / "curve.csv").write_text(curve_csv(self.curve))
+            if config.video_episodes:
+                self._tell("video")
+                record(policy, config, folder / "video.mp4", episodes=config.video_episodes)
+            extra["wall_time_s"] = round(self.wall_time(), 1)
+        self._tell("done")
+        return self.output
+
+
+def _tensorboard() -> list[str]:
+    """TensorBoard's files, only when asked for: a run writes nothing that nobody reads."""
+    return ["tensorboard"] if os.environ.get("PIXELS_TENSORBOARD") else []
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else finite_or_none(float(value))
+
+
+def curve_csv(rows: list[dict[str, Any]]) -> str:
+    """The learning curve as CSV, a missing number as an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    return text.getvalue()
+
+
+class _StopOnSignal:
+    """Turns SIGTERM into a wish to stop after the current episode."""
+
+    def __init__(self, training: Training):
+        self._training = training
+
+    def __enter__(self):
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._old = signal.signal(signal.SIGTERM, self._ask)
+        return self
+
+    def _ask(self, number, frame) -> None:
+        self._training._stop_signal = number
+
+    def __exit__(self, *exc) -> None:
+        if self._main:
+            signal.signal(signal.SIGTERM, self._old)
+
+
+def train(config: RunConfig, **options: Any) -> Path:
+    """Runs one training to its artifact. See :class:`Training`."""
+    return Training(config, **options).run()
+
+
+def is_done(config: RunConfig) -> bool:
+    """Whether a whole artifact of exactly this configuration is there."""
+    path = data_root() / config.run_name
+    if not (path / "provenance.json").exists():
+        return False
+    return from_dict(load_artifact(path).json("config.json")).digest() == config.digest()

@@ -1,0 +1,92 @@
+"""A few episodes as a small MP4: H.264, plays in any browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from labs.envs import make_env
+from labs.experiments.config import RunConfig
+from labs.experiments.environments import VIDEO_SEEDS, make_one
+
+FRAMES_PER_SECOND = 25  # of the file; the environment runs at 25 steps a second too
+
+
+def episode_frames(policy, config: RunConfig, seed: int, size: int, draw=None) -> list[np.ndarray]:
+    """One deterministic episode, drawn by a second environment in step with the policy's own.
+
+    The policy keeps its own view (84 pixels, lean scene, ...); the viewer gets a large picture of
+    the same physics with the stock scene.
+
+    Args:
+        policy: what acts.
+        config: its observation.
+        seed: of the episode.
+        size: height and width of the frames.
+        draw: optional function (frame, observation) → frame that draws on the picture.
+    """
+    env = make_one(config)
+    view = make_env(config.task, camera=config.camera, image_size=size)
+    obs, _ = env.reset(seed=seed)
+    view.reset(seed=seed)
+    frames = []
+    done = False
+    while not done:
+        frame = view.render()
+        frames.append(frame if draw is None else draw(frame, obs))
+        action = policy.predict(obs, True)
+        obs, _, terminated, truncated, _ = env.step(action)
+        view.step(action)
+        done = terminated or truncated
+    frames.append(view.render() if draw is None else draw(view.render(), obs))
+    env.close()
+    view.close()
+    return frames
+
+
+def write_video(path: str | Path, frames: list[np.ndarray], quality: int = 30) -> None:
+    """Writes frames as H.264 in an MP4 that starts to play before it is loaded.
+
+    Args:
+        path: of the file.
+        frames: uint8 (H, W, 3) each, H and W even.
+        quality: x264's CRF; larger is smaller.
+    """
+    import imageio_ffmpeg
+
+    height, width = frames[0].shape[:2]
+    writer = imageio_ffmpeg.write_frames(
+        str(path),
+        (width, height),
+        fps=FRAMES_PER_SECOND,
+        codec="libx264",
+        pix_fmt_out="yuv420p",
+        quality=None,
+        macro_block_size=2,
+        output_params=["-crf", str(quality), "-preset", "slow", "-movflags", "+faststart"],
+    )
+    writer.send(None)
+    for frame in frames:
+        writer.send(np.ascontiguousarray(frame))
+    writer.close()
+
+
+def record(policy, config: RunConfig, path: str | Path, *, episodes: int, size: int = 240) -> None:
+    """Records the first episodes of the video seeds, each held for half a second at its end."""
+    draw = _keypoint_painter(policy)
+    frames: list[np.ndarray] = []
+    for number in range(episodes):
+        frames += episode_frames(policy, config, VIDEO_SEEDS + number, size, draw)
+        frames += [frames[-1]] * (FRAMES_PER_SECOND // 2)
+    write_video(path, frames)
+
+
+def _keypoint_painter(policy):
+    """A function that draws the keypoints of a SpatialSoftmax policy; None for other policies."""
+    sb3 = getattr(policy, "sb3", None)
+    if sb3 is None or not policy.config.has_images or policy.config.head != "spatial_softmax":
+        return None
+    from labs.experiments.keypoints import paint_keypoints
+
+    return lambda frame, obs: paint_keypoints(frame, policy, obs)
