@@ -18,6 +18,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -129,6 +130,23 @@ def _git(*arguments: str) -> str | None:
     return result.stdout.strip() if result.returncode == 0 else None
 
 
+@lru_cache
+def code_state() -> tuple[str | None, tuple[str, ...]]:
+    """The commit and the changed code files, as they were when this process first asked.
+
+    A long run calls it when it starts: what it runs is what was there then.
+    """
+    status = _git("status", "--porcelain", "-uall", "--", "labs", "notebooks/training") or ""
+    return _git("rev-parse", "HEAD"), tuple(line[2:].strip() for line in status.splitlines())
+
+
+def _imported(files: tuple[str, ...]) -> list[str]:
+    """Those of the files that this process runs."""
+    root = repository_root()
+    loaded = {getattr(m, "__file__", None) for m in list(sys.modules.values())}
+    return [f for f in files if str(root / f) in loaded or f.startswith("notebooks/")]
+
+
 def _cpu_model() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -172,13 +190,12 @@ def provenance(
 ) -> dict[str, Any]:
     """Who, where, from what: everything but the files and the times."""
     lock = repository_root() / "requirements.lock"
-    # Results are written while others are still being made: only the code can be dirty.
-    changed = _git("status", "--porcelain", "--", "labs", "notebooks/training", "requirements.lock")
+    commit, changed = code_state()
     return {
         "kind": kind,
         "parameters": dict(parameters),
-        "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_code": None if changed is None else bool(changed),
+        "commit": commit,
+        "uncommitted_code": _imported(changed),
         "lock_sha256": sha256(lock) if lock.exists() else None,
         "versions": versions(),
         "hardware": hardware() | ({"gl": dict(gl)} if gl else {}),

@@ -357,7 +357,7 @@ def _her_problems(c: RunConfig):
 def _budget_problems(c: RunConfig):
     episode = EPISODE_STEPS * c.n_envs
     if EPISODE_STEPS % c.train_freq or c.train_freq < 1:
-        yield f"train_freq = {c.train_freq} does not divide the 50 steps of an episode: give 1, 2 or 5"
+        yield f"train_freq = {c.train_freq} does not divide the 50 steps of an episode: give 1 or 2"
     if c.total_steps < episode:
         yield (
             f"total_steps = {c.total_steps} is less than one episode of {c.n_envs} environments "

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labs.artifacts import (
+    code_state,
     data_root,
     finite_or_none,
     json_text,
@@ -93,6 +94,7 @@ class Training:
         with guards.RunLock(self.folder):
             if self._restart:
                 self._drop_checkpoints()
+            code_state()
             self._start_clock = time.perf_counter()
             self._set_up()
             try:
