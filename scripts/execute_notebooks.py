@@ -5,7 +5,8 @@
     python scripts/execute_notebooks.py --stale          only those whose outputs are out of date
     python scripts/execute_notebooks.py notebooks/04_*   these (either half of the pair)
 
-The `.py` is the source. A notebook that fails leaves its `.ipynb` untouched. What a run read of
+The `.py` is the source. The notebooks of `notebooks/training/` are converted only: papermill runs
+them. A notebook that fails leaves its `.ipynb` untouched. What a run read of
 `labs/` and `data/` is stored with it, so that `check_pairs.py` can tell when outputs are out of
 date.
 """
@@ -32,8 +33,10 @@ from notebook_pairs import (
     hash_code_cells,
     hash_input,
     light_sources,
+    pair_differences,
     read_source,
     stale_reasons,
+    training_sources,
     write_notebook,
 )
 
@@ -179,9 +182,9 @@ def execute(source: Path, timeout: float) -> list[str]:
 
 
 def chosen_sources(names: list[str]) -> list[Path]:
-    """The `.py` halves that the command line names; all light ones without names."""
+    """The `.py` halves that the command line names; all without names."""
     if not names:
-        return light_sources()
+        return light_sources() + training_sources()
     sources = []
     for name in names:
         found = sorted(ROOT.glob(name)) if any(c in name for c in "*?[") else [Path(name)]
@@ -190,10 +193,14 @@ def chosen_sources(names: list[str]) -> list[Path]:
         if not halves:
             raise FileNotFoundError(f"no notebook is called {name}: see notebooks/")
         sources += [half for half in halves if half not in sources]
-    training = [s.name for s in sources if s.parent.name == "training"]
-    if training:
-        raise ValueError(f"{', '.join(training)}: papermill runs these: see `pixels train --help`")
     return sources
+
+
+def convert(source: Path) -> None:
+    """Makes the `.ipynb` of a training notebook, without outputs, where it is not in step."""
+    if pair_differences(source):
+        write_notebook(read_source(source), source.with_suffix(".ipynb"))
+        print(f"  {source.with_suffix('.ipynb').relative_to(ROOT)}: converted")
 
 
 def main() -> int:
@@ -204,16 +211,20 @@ def main() -> int:
     args = parser.parse_args()
     try:
         sources = chosen_sources(args.notebooks)
-    except (FileNotFoundError, ValueError) as error:
+    except FileNotFoundError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    training = [source for source in sources if source.parent.name == "training"]
+    sources = [source for source in sources if source not in training]
     if args.stale:
-        sources = [source for source in sources if stale_reasons(source)]
+        sources = [s for s in sources if stale_reasons(s) or pair_differences(s)]
+    for source in training:
+        convert(source)
 
     # Same numbers here, in `make test` and on a machine with more cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("PYTHONHASHSEED", "0")
-    print(f"running {len(sources)} notebooks")
+    print(f"running {len(sources)} light notebook{'s' * (len(sources) != 1)}")
     problems = []
     for source in sources:
         try:

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""What `make test` runs, in order, with a time for each part and one line at the end.
+
+Every part runs even when an earlier one failed. A test that was skipped is named; in continuous
+integration (CI set) a skipped browser test is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / ".stamps"
+PYTHON = sys.executable
+
+
+def cores() -> int:
+    """Test processes: each draws and trains with one thread; more than four gain nothing."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(usable or 1, 4))
+
+
+def pytest_command(name: str, *arguments: str) -> list[str]:
+    """A pytest run on all cores, a file to a process: notebooks and fixtures stay whole."""
+    return [
+        *(PYTHON, "-m", "pytest", "-q", "-n", str(cores()), "--dist", "loadfile"),
+        *("--timeout", "900", f"--junitxml={REPORTS / name}.xml", *arguments),
+    ]
+
+
+def parts() -> list[tuple[str, list[str]]]:
+    """Name and command of each part."""
+    notebooks = [str(p.relative_to(ROOT)) for p in sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))]
+    nbval = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300")
+    return [
+        ("lint", [PYTHON, "-m", "ruff", "check", "."]),
+        ("format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+        ("tests", pytest_command("tests", "tests")),
+        ("notebooks", pytest_command("notebooks", *nbval, *notebooks)),
+    ]
+
+
+def read_report(name: str) -> tuple[int, list[str]]:
+    """Number of tests that ran, and those that did not, with the reason."""
+    path = REPORTS / f"{name}.xml"
+    if not path.is_file():
+        return 0, []
+    cases = list(ElementTree.parse(path).iter("testcase"))
+    skipped = []
+    for case in cases:
+        for skip in case.findall("skipped"):
+            skipped.append(f"{case.get('classname')}::{case.get('name')}: {skip.get('message')}")
+    return len(cases) - len(skipped), skipped
+
+
+def main() -> int:
+    os.chdir(ROOT)
+    REPORTS.mkdir(exist_ok=True)
+    # Each process computes with one thread: the processes already fill the cores.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    start = time.perf_counter()
+    failed, summary, not_run = [], [], []
+    for name, command in parts():
+        (REPORTS / f"{name}.xml").unlink(missing_ok=True)
+        print(f"--- {name}", flush=True)
+        began = time.perf_counter()
+        code = subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+        ran, skipped = read_report(name)
+        not_run += skipped
+        if code:
+            failed.append(name)
+        count = f" {ran}" if ran else ""
+        seconds = time.perf_counter() - began
+        summary.append(f"{name}{count} {'FAILED' if code else 'ok'} ({seconds:.0f} s)")
+
+    for line in not_run:
+        print(f"not run: {line}")
+    unseen = [line for line in not_run if "chromium" in line.lower()]
+    if unseen and os.environ.get("CI"):
+        failed.append("browser tests, which must run here")
+    minutes = (time.perf_counter() - start) / 60
+    print(f"\n{', '.join(summary)}; {len(not_run)} not run; {minutes:.1f} min")
+    print(f"make test: FAILED: {', '.join(failed)}" if failed else "make test: all passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
