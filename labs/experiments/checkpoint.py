@@ -20,13 +20,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file as load_arrays
-from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file as save_tensors
 
-from labs.artifacts import json_text, load_artifact, sha256, write_artifact
+from labs.artifacts import json_text, load_artifact, write_artifact
 from labs.errors import UserError
+from labs.experiments import replay_pieces
 
 KEEP = 2
 
@@ -49,6 +48,8 @@ def random_states(model) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     }
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
+    if hasattr(model.replay_buffer, "generator"):
+        tensors["random.replay"] = model.replay_buffer.generator.get_state()
     return plain, tensors
 
 
@@ -62,6 +63,8 @@ def restore_random_states(model, plain: dict[str, Any], tensors: dict[str, torch
     torch.set_rng_state(tensors["random.torch"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
+    if "random.replay" in tensors:
+        model.replay_buffer.generator.set_state(tensors["random.replay"])
     model.action_space.np_random.bit_generator.state = plain["action_space"]
 
 
@@ -106,60 +109,8 @@ def restore_networks(model, tensors: dict[str, torch.Tensor]) -> None:
     if model.log_ent_coef is not None:
         with torch.no_grad():
             model.log_ent_coef.copy_(tensors["log_ent_coef"])
-
-
-# ---------------------------------------------------------------------------------- replay memory
-
-
-def replay_arrays(buffer) -> dict[str, np.ndarray]:
-    """The arrays of an SB3 replay memory, by name: everything with one row for each vector step."""
-    arrays: dict[str, np.ndarray] = {}
-    for name, value in vars(buffer).items():
-        group = value if isinstance(value, dict) else {"": value}
-        for key, array in group.items():
-            rows = isinstance(array, np.ndarray) and array.shape[:1] == (buffer.buffer_size,)
-            if rows and array.dtype != object:
-                arrays[f"{name}.{key}" if key else name] = array
-    return arrays
-
-
-def save_replay_piece(buffer, folder: Path, first: int, last: int) -> dict[str, Any]:
-    """Writes the rows first..last-1 (counted since the start of the run) of the memory.
-
-    Returns:
-        What a checkpoint says of the piece: name, rows, SHA-256.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    first = max(first, last - buffer.buffer_size)
-    rows = np.arange(first, last) % buffer.buffer_size
-    name = f"{first:010d}-{last:010d}.safetensors"
-    temporary = folder / f".{name}.tmp"
-    save_arrays(
-        {k: np.ascontiguousarray(a[rows]) for k, a in replay_arrays(buffer).items()}, temporary
-    )
-    temporary.replace(folder / name)
-    return {"name": name, "first": first, "last": last, "sha256": sha256(folder / name)}
-
-
-def restore_replay(buffer, folder: Path, pieces: list[dict[str, Any]]) -> None:
-    """Fills the memory from its pieces.
-
-    Raises:
-        UserError: a piece is missing or damaged.
-    """
-    arrays = replay_arrays(buffer)
-    for piece in pieces:
-        path = folder / piece["name"]
-        if not path.exists() or sha256(path) != piece["sha256"]:
-            raise UserError(f"{path} is missing or damaged: the checkpoint cannot be used")
-        rows = np.arange(piece["first"], piece["last"]) % buffer.buffer_size
-        for name, values in load_arrays(path).items():
-            arrays[name][rows] = values
-    last = pieces[-1]["last"] if pieces else 0
-    buffer.pos = last % buffer.buffer_size
-    buffer.full = last >= buffer.buffer_size
-    if hasattr(buffer, "_current_ep_start"):  # HER: every environment starts an episode here
-        buffer._current_ep_start[:] = buffer.pos
+    if hasattr(model, "_make_update"):  # the fast engine binds its update to the tensors
+        model._make_update()
 
 
 # ------------------------------------------------------------------------------------ checkpoints
@@ -193,19 +144,14 @@ def save(
     Returns:
         The pieces, the new one included and those that are overwritten by now dropped.
     """
-    rows = model.num_timesteps // model.n_envs
     if keep_replay:
-        done = pieces[-1]["last"] if pieces else 0
-        if rows > done:
-            piece = save_replay_piece(model.replay_buffer, run / "replay", done, rows)
-            pieces = [*pieces, piece]
-        oldest = rows - model.replay_buffer.buffer_size
-        pieces = [p for p in pieces if p["last"] > oldest]
+        pieces = replay_pieces.add_piece(model, run / "replay", pieces)
     plain, tensors = random_states(model)
     state = {
         "num_timesteps": model.num_timesteps,
         "n_updates": model._n_updates,
         "episode_num": model._episode_num,
+        "owed_updates": getattr(model, "_owed", 0.0),
         "recent_success": [bool(s) for s in model.ep_success_buffer or ()],
         "random": plain,
         "replay": pieces if keep_replay else None,
@@ -250,10 +196,7 @@ def find(run: Path, config_digest: str) -> tuple[Path, list[str]] | tuple[None, 
         try:
             artifact = load_artifact(folder)
             state = artifact.json("state.json")
-            for piece in state["replay"] or ():
-                path = run / "replay" / piece["name"]
-                if not path.exists() or sha256(path) != piece["sha256"]:
-                    raise UserError(f"{path} is missing or damaged")
+            replay_pieces.check(run / "replay", state["replay"] or [])
         except UserError as error:
             problems.append(str(error))
             continue
@@ -282,10 +225,12 @@ def restore(model, run: Path, checkpoint: Path) -> tuple[dict[str, Any], list[di
     tensors = load_tensors(checkpoint / "tensors.safetensors")
     restore_networks(model, tensors)
     if state["replay"] is not None:
-        restore_replay(model.replay_buffer, run / "replay", state["replay"])
+        replay_pieces.restore(model, run / "replay", state["replay"])
     model.num_timesteps = state["num_timesteps"]
     model._n_updates = state["n_updates"]
     model._episode_num = state["episode_num"]
+    if hasattr(model, "_owed"):
+        model._owed = state["owed_updates"]
     model.ep_info_buffer = deque(maxlen=100)
     model.ep_success_buffer = deque(state["recent_success"], maxlen=100)
     model._last_obs = model.env.reset()

@@ -69,6 +69,10 @@ class RunConfig:
     """channels of the manipulation encoder = number of keypoints"""
     net_arch: tuple[int, ...] = (256, 256)
     """hidden layers of actor and critics"""
+    critic_layer_norm: bool = False
+    """LayerNorm in the critics: many updates per step stay stable"""
+    standardize: bool = False
+    """engine fast: standardize vectors by running mean and deviation"""
     routing: Literal["separate", "actor", "critic"] = "separate"
     """whose loss trains the encoder: separate (an encoder each), actor (shared), critic (shared)"""
 
@@ -105,6 +109,8 @@ class RunConfig:
     """environments stepped together"""
     subproc: bool = False
     """one process for each environment"""
+    random_actions: float = 0.0
+    """engine fast: share of uniformly random actions all along, 0.3 in the HER paper"""
     train_freq: int = 1
     """vector steps between updates"""
     gradient_steps: int = 1
@@ -285,6 +291,7 @@ def _problems(c: RunConfig):
         yield f"net_arch = {c.net_arch} is out of range: give one or more widths, all at least 1"
     yield from _entropy_problems(c)
     yield from _image_problems(c)
+    yield from _engine_problems(c)
     yield from _her_problems(c)
     yield from _budget_problems(c)
 
@@ -335,6 +342,16 @@ def _image_problems(c: RunConfig):
 
 def _has_vector(c: RunConfig) -> bool:
     return c.proprioception or c.full_state
+
+
+def _engine_problems(c: RunConfig):
+    if not 0 <= c.random_actions <= 1:
+        yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
+    for name in ("random_actions", "standardize"):
+        if c.engine == "sb3" and getattr(c, name):
+            yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
+    if c.standardize and c.has_images:
+        yield "standardize = True is for vectors, but observation = pixels: drop one of the two"
 
 
 def _her_problems(c: RunConfig):

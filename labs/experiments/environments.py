@@ -40,11 +40,16 @@ class SeededEpisodes(gym.Wrapper):
         return self.env.reset(seed=int(sequence.generate_state(1)[0]), options=options)
 
 
-class DistanceInfo(gym.Wrapper):
-    """Adds ``info["distance"]``, metres between achieved and desired goal, whatever is observed."""
+class GoalInfo(gym.Wrapper):
+    """Tells in ``info`` what the observation may hide.
+
+    ``distance``: metres between achieved and desired goal; ``achieved_goal``: (3,), which
+    relabelling may know where the policy does not.
+    """
 
     def step(self, action):
         obs, reward, terminated, truncated, info = self.env.step(action)
+        info["achieved_goal"] = obs["achieved_goal"]
         info["distance"] = float(np.linalg.norm(obs["achieved_goal"] - obs["desired_goal"]))
         return obs, reward, terminated, truncated, info
 
@@ -118,7 +123,7 @@ def make_one(config: RunConfig) -> gym.Env:
         render_mode="rgb_array" if config.has_images else None,
         goal_sphere=config.goal_sphere,
     )
-    env = DistanceInfo(env)
+    env = GoalInfo(env)
     if config.observation == "blind":
         return VectorObservation(env, config.goal_mode, vector_indices(config))
     if config.observation == "pixels":

@@ -80,10 +80,14 @@ def transition_bytes(config: RunConfig) -> int:
     small = 8 * (vectors[config.observation] + 6) * 2 + 4 * 4 + 16
     if not config.has_images:
         return small
-    frame = 3 * config.image_size**2
-    if config.engine == "fast":
-        return frame * 51 // 50 + small  # every frame once
-    return 2 * frame * config.frame_stack + small  # obs and next_obs, each a whole stack
+    from labs.pixel_replay import transition_bytes as pixel_bytes
+
+    pixels = pixel_bytes(
+        (config.image_size, config.image_size),
+        config.frame_stack,
+        storage="frames_once" if config.engine == "fast" else "stacks",
+    )
+    return round(pixels) + small
 
 
 def needs(config: RunConfig) -> dict[str, int]:

@@ -22,9 +22,17 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
     from stable_baselines3.common.torch_layers import CombinedExtractor
     from stable_baselines3.sac.policies import MultiInputPolicy
 
+    from labs.drqv2_sac_policy import DrQv2SACPolicy
+    from labs.fast_networks import LayerNormDrQv2Policy, LayerNormPolicy, StandardizedExtractor
+
     kwargs: dict[str, Any] = {"net_arch": list(config.net_arch)}
+    plain = LayerNormPolicy if config.critic_layer_norm else MultiInputPolicy
     if not config.has_images:
-        return MultiInputPolicy, kwargs
+        if config.critic_layer_norm or config.standardize:  # SB3 sets this in MultiInputPolicy
+            kwargs["features_extractor_class"] = CombinedExtractor
+        if config.standardize:
+            kwargs["features_extractor_class"] = StandardizedExtractor
+        return plain, kwargs
     if config.encoder == "nature":
         kwargs["features_extractor_class"] = CombinedExtractor
         kwargs["features_extractor_kwargs"] = {"cnn_output_dim": config.features_dim}
@@ -43,11 +51,9 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
             "flat_features_dim": config.features_dim,
         }
     if config.routing == "critic":
-        from labs.drqv2_sac_policy import DrQv2SACPolicy
-
-        return DrQv2SACPolicy, kwargs
+        return (LayerNormDrQv2Policy if config.critic_layer_norm else DrQv2SACPolicy), kwargs
     kwargs["share_features_extractor"] = config.routing == "actor"
-    return MultiInputPolicy, kwargs
+    return plain, kwargs
 
 
 def replay_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
@@ -64,21 +70,10 @@ def replay_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
     return (HerDrQDictReplayBuffer, drq | her) if config.her else (DrQDictReplayBuffer, drq)
 
 
-def build_sb3(config: RunConfig, env):
-    """SB3's SAC for a configuration.
-
-    Args:
-        config: a valid configuration.
-        env: its vector environment.
-    """
-    from stable_baselines3 import SAC
-
-    policy, policy_kwargs = policy_spec(config)
-    replay, replay_kwargs = replay_spec(config)
-    ent_coef = config.ent_coef
-    return SAC(
-        policy,
-        env,
+def _arguments(config: RunConfig) -> dict[str, Any]:
+    """What both engines are told in the same words."""
+    auto = config.ent_coef.startswith("auto")
+    return dict(
         learning_rate=config.learning_rate,
         buffer_size=capacity(config),
         learning_starts=config.learning_starts,
@@ -87,12 +82,52 @@ def build_sb3(config: RunConfig, env):
         gamma=config.gamma,
         train_freq=config.train_freq,
         gradient_steps=config.gradient_steps,
-        ent_coef=ent_coef if ent_coef.startswith("auto") else float(ent_coef),
-        replay_buffer_class=replay,
-        replay_buffer_kwargs=replay_kwargs,
-        policy_kwargs=policy_kwargs,
+        ent_coef=config.ent_coef if auto else float(config.ent_coef),
         seed=config.seed,
         device=resolve_device(config.device),
+    )
+
+
+def build_sb3(config: RunConfig, env):
+    """SB3's SAC; with its own update where the critic trains the encoder."""
+    from stable_baselines3 import SAC
+
+    from labs.drqv2_sac import DrQv2SAC
+
+    policy, policy_kwargs = policy_spec(config)
+    replay, replay_kwargs = replay_spec(config)
+    algorithm = DrQv2SAC if config.has_images and config.routing == "critic" else SAC
+    return algorithm(
+        policy,
+        env,
+        policy_kwargs=policy_kwargs,
+        replay_buffer_class=replay,
+        replay_buffer_kwargs=replay_kwargs,
+        **_arguments(config),
+    )
+
+
+def build_fast(config: RunConfig, env):
+    """FastSAC: frames stored once, one encoder pass an update."""
+    import torch
+
+    from labs.fast_sac import FastSAC
+    from labs.image_augmentation import RandomShiftAug
+
+    policy, policy_kwargs = policy_spec(config)
+    arguments = _arguments(config)
+    return FastSAC(
+        policy,
+        env,
+        policy_kwargs=policy_kwargs,
+        replay_buffer_kwargs={
+            "n_sampled_goal": config.her_k if config.her else 0,
+            "goal_selection_strategy": config.her_strategy,
+        },
+        augment=RandomShiftAug(pad=config.pad) if config.augmentation == "drq" else None,
+        random_actions=config.random_actions,
+        autocast=torch.bfloat16 if arguments["device"] == "cuda" else None,
+        **arguments,
     )
 
 
@@ -113,8 +148,4 @@ def resolve_device(name: str) -> str:
 
 def build(config: RunConfig, env):
     """The learner of the configured engine. Both engines have SB3's interface."""
-    if config.engine == "sb3":
-        return build_sb3(config, env)
-    from labs.experiments.fast_engine import build_fast
-
-    return build_fast(config, env)
+    return build_sb3(config, env) if config.engine == "sb3" else build_fast(config, env)

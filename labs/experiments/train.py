@@ -82,6 +82,7 @@ class Training:
         self._stop_signal: int | None = None
         self._parent = os.getppid()
         self._pieces: list[dict[str, Any]] = []
+        self._latest: dict[str, float] = {}  # losses of the fast engine
 
     # ----- the way through a run
 
@@ -189,7 +190,7 @@ class Training:
 
         seeds = range(CURVE_SEEDS, CURVE_SEEDS + self.config.curve_episodes)
         found = run_episodes(self._live_policy(), self.config, seeds, env=self.eval_env)
-        values = self.model.logger.name_to_value
+        losses = self._losses()
         recent = list(self.model.ep_success_buffer or ())
         row = {
             "step": self.model.num_timesteps,
@@ -198,9 +199,9 @@ class Training:
             "return": float(found.returns.mean()),
             "distance": float(found.distance.mean()),
             "train_success": sum(recent) / len(recent) if recent else None,
-            "critic_loss": _number(values.get("train/critic_loss")),
-            "actor_loss": _number(values.get("train/actor_loss")),
-            "ent_coef": _number(values.get("train/ent_coef")),
+            "critic_loss": _number(losses.get("critic_loss")),
+            "actor_loss": _number(losses.get("actor_loss")),
+            "ent_coef": _number(losses.get("ent_coef")),
             "wall_time_s": round(self.wall_time(), 1),
         }
         self.curve.append(row)
@@ -216,11 +217,27 @@ class Training:
         self.model.policy.set_training_mode(False)
         return TrainedPolicy(self.config, self.model.policy)
 
+    def _losses(self) -> dict[str, float]:
+        """The latest losses; of the fast engine, their means since the last episode."""
+        if not hasattr(self.model, "_loss_sums"):
+            values = self.model.logger.name_to_value
+            return {k[6:]: float(v) for k, v in values.items() if k.startswith("train/")}
+        from labs.fast_update import LOSSES
+
+        if self.model._loss_count:
+            means = (self.model._loss_sums / self.model._loss_count).tolist()
+            self._latest = dict(zip(LOSSES, means, strict=True))
+            self.model._loss_sums.zero_()
+            self.model._loss_count = 0
+            for name, value in self._latest.items():
+                self.model.logger.record(f"train/{name}", value)
+        return self._latest
+
     def _check_losses(self) -> None:
         """Stops a run whose losses are no numbers any more."""
-        values = self.model.logger.name_to_value
+        losses = self._losses()
         for name in ("critic_loss", "actor_loss"):
-            value = float(values.get(f"train/{name}", 0.0))
+            value = float(losses.get(name, 0.0))
             if not math.isfinite(value) or abs(value) > LARGEST_LOSS:
                 kept = checkpoint.folders(self.folder)
                 where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint yet"
