@@ -10,6 +10,8 @@ from stable_baselines3.common.preprocessing import get_flattened_obs_dim, is_ima
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+LONG_AXIS = 32  # pixels, not channels: two cameras with four RGB frames each make 24
+
 
 class ImageDictExtractor(BaseFeaturesExtractor):
     """Encodes every image of a dict observation, passes every vector, and concatenates.
@@ -78,8 +80,9 @@ class ImageDictExtractor(BaseFeaturesExtractor):
 
 
 def _channels_first_shape(key: str, space: spaces.Box) -> tuple[int, int, int]:
+    """The (C, H, W) of an image space; a short last axis behind two long ones is a mistake."""
     first, second, last = space.shape
-    if last < first and last < second:
+    if last < second and last < first >= LONG_AXIS:
         raise ValueError(
             f"{key!r}: received shape {space.shape}, which looks like channels last, "
             f"expected channels first: ({last}, {first}, {second})"

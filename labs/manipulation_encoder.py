@@ -146,10 +146,9 @@ class SpatialSoftmax(nn.Module):
             )
         self.height, self.width, self.num_channels = height, width, num_channels
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
-        # float64 grids are rounded once, to the dtype of the computation.
-        x, y = (torch.linspace(-1, 1, n, dtype=torch.float64) for n in (width, height))
-        self.register_buffer("x", x.float(), persistent=False)
-        self.register_buffer("y", y.float(), persistent=False)
+        # Not persistent: they follow from the size, and a state dict should hold what is learned.
+        self.register_buffer("x", torch.linspace(-1, 1, width), persistent=False)
+        self.register_buffer("y", torch.linspace(-1, 1, height), persistent=False)
 
     @property
     def temperature(self) -> Tensor:

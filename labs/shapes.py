@@ -67,11 +67,13 @@ class ShapeTable:
     parameters: int
 
     def __str__(self) -> str:
-        lines = [f"{'layer':<28} {'output':<22} {'parameters':>10}"]
+        cells = [("layer", "output", "parameters")]
         for row in self.rows:
             name = f"{row.name} {row.layer}".strip()
-            lines.append(f"{name:<28} {row.output!s:<22} {row.parameters:>10,}")
-        return "\n".join([*lines, f"{'all':<51} {self.parameters:>10,}"])
+            cells.append((name, str(row.output), f"{row.parameters:,}"))
+        cells.append(("all", "", f"{self.parameters:,}"))
+        wide = [max(len(line[column]) for line in cells) for column in range(3)]
+        return "\n".join(f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in cells)
 
 
 def shape_table(module: nn.Module, *inputs: object) -> ShapeTable:
