@@ -1,0 +1,122 @@
+"""The result of an arm as a page shows it: curve, table, film, and the card that says from where.
+
+Everything is read from the checked artifacts in ``data/``; nothing is typed.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from IPython.display import HTML, Markdown
+
+from labs.artifacts import Artifact, load_artifact, seeds_of
+from labs.statistics import curve_band, iqm, steps_to
+
+
+def runs_of(arm: str) -> list[Artifact]:
+    """The checked artifacts of an arm's seeds, in the order of the seeds."""
+    return [load_artifact(path) for path in seeds_of(arm)]
+
+
+def success_curve(ax, arms: Mapping[str, str] | Sequence[str], floor: float | None = None) -> None:
+    """Draws success against environment steps: interquartile mean, interval, and each run.
+
+    Args:
+        ax: matplotlib axes.
+        arms: arm names, or arm → label.
+        floor: success rate of a policy that does nothing, drawn as a dashed line.
+    """
+    labels = arms if isinstance(arms, Mapping) else {arm: arm for arm in arms}
+    for arm, label in labels.items():
+        tables = [run.table() for run in runs_of(arm)]
+        shared = sorted(set.intersection(*(set(t["step"]) for t in tables)))
+        curves = np.array([t.set_index("step")["success"].loc[shared] for t in tables])
+        value, low, high = curve_band(curves)
+        (line,) = ax.plot(shared, value, label=f"{label} ({len(tables)} seeds)")
+        ax.fill_between(shared, low, high, color=line.get_color(), alpha=0.2, lw=0)
+        for curve in curves:
+            ax.plot(shared, curve, color=line.get_color(), lw=0.6, alpha=0.5)
+    if floor is not None:
+        ax.axhline(floor, color="0.4", ls="--", lw=1, label="doing nothing")
+    ax.set(xlabel="environment steps", ylabel="success rate", ylim=(-0.03, 1.03))
+    ax.legend(loc="lower right")
+
+
+def minutes(seconds: float) -> str:
+    """Seconds as ``m min s s``."""
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+def results_table(arm: str, threshold: float = 0.9) -> Markdown:
+    """One row a seed, then the interquartile mean over the seeds with its bootstrap interval."""
+    rows = [
+        "| seed | success (95 % Wilson) | sampled actions | mean return | final distance | "
+        f"steps to {threshold:.0%} | wall time |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rates = []
+    for run in runs_of(arm):
+        evaluation, curve = run.json("evaluation.json"), run.table()
+        best, sampled = evaluation["deterministic"], evaluation["stochastic"]
+        rates.append(best["success_rate"])
+        reached = steps_to(curve["step"], curve["success"], threshold)
+        rows.append(
+            f"| {run.path.name.removeprefix('seed')} "
+            f"| {best['success_rate']:.0%} ({best['success_low']:.1%} – {best['success_high']:.1%})"
+            f" of {best['episodes']} episodes "
+            f"| {sampled['success_rate']:.0%} "
+            f"| {best['return_mean']:.2f} "
+            f"| {100 * best['final_distance_mean']:.1f} cm "
+            f"| {'never' if reached is None else f'{reached:,.0f}'} "
+            f"| {minutes(run.provenance['wall_time_s'])} |"
+        )
+    score = iqm(rates)
+    rows.append(
+        f"| **all {len(rates)}** | **{score.value:.1%}** ({score.low:.1%} – {score.high:.1%}, "
+        "interquartile mean, bootstrap) | | | | | |"
+    )
+    return Markdown("\n".join(rows))
+
+
+def provenance_card(arm: str) -> Markdown:
+    """Where the numbers come from: command, code, lock, machine, versions, hashes."""
+    runs = runs_of(arm)
+    record = runs[0].provenance
+    machine, versions = record["hardware"], record["versions"]
+    seeds = [run.path.name.removeprefix("seed") for run in runs]
+    total = sum(run.provenance["wall_time_s"] for run in runs)
+    facts = {
+        "command": f"`pixels train {arm} --seeds {' '.join(seeds)}`",
+        "made": record["finished"],
+        "code": f"commit `{(record['commit'] or 'unknown')[:12]}`",
+        "lock file": f"SHA-256 `{(record['lock_sha256'] or '')[:12]}…`",
+        "machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        f"GPU: {machine['gpu'] or 'none'}",
+        "wall time": f"{minutes(total)} for {len(runs)} seeds",
+        "versions": ", ".join(f"{k} {v}" for k, v in versions.items()),
+        "weights": ", ".join(
+            f"seed {seed} `{run.provenance['files']['weights.safetensors'][:8]}…`"
+            for seed, run in zip(seeds, runs, strict=True)
+        ),
+    }
+    rows = ["| provenance | |", "|---|---|", *(f"| {k} | {v} |" for k, v in facts.items())]
+    return Markdown("\n".join(rows))
+
+
+def film(artifact: Artifact, description: str, width: int = 320) -> HTML:
+    """The artifact's ``video.mp4``, inside the page, with a description for those who cannot see.
+
+    Args:
+        artifact: a training run.
+        description: what happens in the film.
+        width: in pixels.
+    """
+    data = base64.b64encode(artifact.file("video.mp4").read_bytes()).decode()
+    return HTML(
+        f'<video controls loop muted playsinline width="{width}" style="max-width:100%" '
+        f'aria-label="{description}"><source type="video/mp4" '
+        f'src="data:video/mp4;base64,{data}">{description}</video>'
+    )

@@ -1,0 +1,182 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 20 s, hardware: 'any CPU; the training itself: minutes on one core'}
+# ---
+
+# %% [markdown]
+# # Reach from state
+#
+# The first trained policy sees no picture. It reads ten exact numbers from the robot's joints and
+# three from the target. That makes it a *yardstick*: whatever pixels cost later is counted from
+# here.
+#
+# It is also the first use of a pattern that returns for every experiment of this book. A headless
+# run trains, evaluates, and leaves an **artifact**. The page reads the artifact. To make all of it
+# again, type one line:
+#
+# ```bash
+# pixels train reach-state --seeds 0 1 2
+# ```
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import display
+
+from labs import envs
+from labs.exercises import attempt
+from labs.experiments.evaluate import FLOORS, final_seeds, run_episodes
+from labs.experiments.policies import load_policy
+from labs.experiments.presets import preset
+from labs.figures.results import film, provenance_card, results_table, runs_of, success_curve
+from labs.figures.style import use_style
+
+use_style()
+ARM = "reach-state"
+config = preset(ARM)
+
+# %% [markdown]
+# ## The yardstick without a policy
+#
+# What does Reach pay for doing nothing, and for moving at random? Without these two numbers, no
+# success rate means anything.
+
+# %%
+for name, policy in FLOORS.items():
+    result = run_episodes(policy(), config, final_seeds(50)).summary()
+    print(
+        f"{name:>6}: success {result['success_rate']:.0%}, "
+        f"final distance {100 * result['final_distance_mean']:.1f} cm"
+    )
+    assert result["success_rate"] < 0.2
+
+# %% [markdown]
+# ## The learning curve
+#
+# Soft actor-critic {cite}`haarnoja2018`, as Stable-Baselines3 has it, learns from the dictionary
+# of state, achieved and desired goal. Every thousand steps the policy plays a few episodes with
+# fixed seeds that training never meets. The line is the interquartile mean over the seeds, the
+# band its bootstrap interval, the thin lines are the runs.
+
+# %% mystnb={"image": {"alt": "Success rate against environment steps for Reach from state: three seeds rise from near zero to 100 percent within a few thousand steps and stay there."}}
+fig, ax = plt.subplots()
+success_curve(ax, {ARM: "state"})
+plt.show()
+
+# %% [markdown]
+# ## The result
+#
+# After training, each policy plays 100 episodes on the stock environment, the same 100 for every
+# policy of this book: once with its mean action, once with sampled actions.
+
+# %%
+display(results_table(ARM))
+for run in runs_of(ARM):
+    assert run.json("evaluation.json")["deterministic"]["success_rate"] >= 0.95, run.path.name
+
+# %% [markdown]
+# Seed 0 reaches its goal in
+# {artifact}`reach-state/seed0:evaluation.deterministic.success_rate|pct0` of its episodes and stops
+# {artifact}`reach-state/seed0:evaluation.deterministic.final_distance_mean|cm` from it on
+# average.
+
+# %% tags=["hide-input"]
+film(
+    runs_of(ARM)[0],
+    "Four episodes of the trained policy: the gripper moves straight to the red goal and stays.",
+)
+
+# %% [markdown]
+# ## Where the numbers come from
+#
+# An artifact carries its own history. Each of its files is hashed; loading checks the hashes. If
+# one byte differs, this page does not build.
+
+# %%
+display(provenance_card(ARM))
+
+# %% [markdown]
+# The policy itself is in the artifact too, as plain numbers, without any pickled code. So we can
+# take it out and let it act:
+
+# %%
+policy = load_policy(runs_of(ARM)[0])
+again = run_episodes(policy, config, final_seeds(20))
+print(f"20 episodes, played just now: success {again.success.mean():.0%}")
+assert again.success.mean() >= 0.9
+
+# %% [markdown]
+# ```{exercise-start}
+# :label: ex-wilson
+# ```
+# 100 of 100 episodes succeed. Is the success rate 100 %? Wilson's interval says how low the true
+# rate may be. Complete it for $s$ successes in $n$ episodes, with $\hat p = s/n$ and $z = 1.96$:
+#
+# $$
+# \frac{\hat p + \frac{z^2}{2n} \pm z\sqrt{\frac{\hat p(1-\hat p)}{n} + \frac{z^2}{4n^2}}}
+#      {1 + \frac{z^2}{n}}
+# $$ (eq-wilson)
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def wilson(successes, episodes, z=1.96):
+    """Lower and upper end of the interval."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_wilson(answer):
+    """Names the likely mistake."""
+    result = answer(100, 100)
+    assert result is not ..., "wilson still returns ...: fill it in"
+    assert len(result) == 2, "return two numbers: the lower and the upper end"
+    low, high = result
+    assert low < high, "the lower end comes first"
+    assert not np.isclose(low, 1.0), (
+        "an interval of width zero: that is the normal approximation, which fails at 0 and 1"
+    )
+    assert not np.isclose(high, 1 + 1.96**2 / 200), "did you forget to divide by 1 + z²/n?"
+    assert np.allclose(result, (0.9630, 1.0), atol=1e-3), f"100 of 100 gives {result}"
+    assert np.allclose(answer(7, 150), (0.0228, 0.0931), atol=1e-3), "7 of 150 is off"
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_wilson, wilson)
+
+# %% [markdown]
+# ```{solution-start} ex-wilson
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def wilson(successes, episodes, z=1.96):
+    """Lower and upper end of the interval."""
+    p, n = successes / episodes, episodes
+    middle = p + z**2 / (2 * n)
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
+
+
+check_wilson(wilson)
+print("100 of 100: at least {:.1%}; 7 of 150: {:.1%} to {:.1%}".format(*wilson(100, 100)[:1], *wilson(7, 150)))
+
+# %% [markdown]
+# A hundred perfect episodes leave room for a policy that fails one time in thirty.
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# From exact state, Reach is a matter of minutes on one core, for every seed. So the pipeline is
+# right: environment, learner, evaluation, artifact. What follows replaces the exact state by a
+# picture. The next two pages recall [SAC](04_sac_recap.ipynb) and [HER](05_her_recap.ipynb) for
+# those who want them; others go on to [rendering](06_rendering.ipynb).
