@@ -6,19 +6,16 @@ reader can mend ends as one line on standard error and exit code 2.
 
 from __future__ import annotations
 
-import contextlib
-import difflib
-import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import tyro
-from tyro.conf import OmitArgPrefixes
+from tyro.conf import OmitArgPrefixes, Positional
 
 from labs.errors import UserError
-from labs.experiments.config import FIELDS, RunConfig, closest
+from labs.experiments.config import RunConfig, closest
+from labs.flags import parse
 
 
 @dataclass(frozen=True)
@@ -79,48 +76,287 @@ def _train(argv: list[str]) -> int:
     return 0
 
 
+# ----------------------------------------------------------------------------- the other commands
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """Play a trained policy on fixed seeds, deterministic and stochastic, with its controls."""
+
+    arm: Positional[str]
+    """name of an arm with results"""
+    seeds: tuple[int, ...] = ()
+    """seeds of the runs; all that exist when left out"""
+    episodes: int = 100
+    """episodes in each mode"""
+    controls: bool = True
+    """blank, shuffled and frozen images for pixel policies"""
+    floors: bool = False
+    """also play doing nothing and acting at random"""
+
+
+def _eval(argv: list[str]) -> int:
+    options = parse(EvalOptions, argv, "pixels eval")
+    from labs.artifacts import data_root, seeds_of
+    from labs.experiments import evaluate
+    from labs.experiments.policies import load_policy
+
+    if options.episodes < 1:
+        raise UserError(f"--episodes {options.episodes} measures nothing: give 1 or more")
+    folders = seeds_of(options.arm)
+    if options.seeds:
+        folders = [data_root() / options.arm / f"seed{k}" for k in options.seeds]
+    policy = None
+    for folder in folders:
+        policy = load_policy(folder)
+        found = evaluate.evaluate(
+            policy, policy.config, options.episodes, controls=options.controls
+        )
+        name = f"{folder.parent.name}/{folder.name}"
+        for mode in ("deterministic", "stochastic"):
+            _print_score(f"{name} {mode}", found[mode])
+        for control, score in found["controls"].items():
+            _print_score(f"{name} {control} images", score)
+    if options.floors and policy is not None:
+        for name, score in evaluate.floors(policy.config.task, options.episodes).items():
+            _print_score(name, score)
+    return 0
+
+
+def _print_score(name: str, score: dict[str, Any]) -> None:
+    print(
+        f"{name:<40} success {score['success_rate']:6.1%} "
+        f"[{score['success_low']:.1%}, {score['success_high']:.1%}]  "
+        f"return {score['return_mean']:7.2f}  distance {100 * score['final_distance_mean']:5.1f} cm"
+        f"  {score['frames_per_second']:.0f} steps/s",
+        flush=True,
+    )
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Put finished arms beside each other: table, times to 50 % and 90 %, rho, gap closure."""
+
+    arms: Positional[tuple[str, ...]]
+    """names of arms with results"""
+    state: str | None = None
+    """the arm that rho and gap closure are measured against"""
+    pixels: str | None = None
+    """the pixel arm without help"""
+    name: str | None = None
+    """also write the comparison to data/NAME"""
+
+
+def _compare(argv: list[str]) -> int:
+    options = parse(CompareOptions, argv, "pixels compare")
+    from labs.experiments.compare import as_text, compare
+
+    found = compare(options.arms, name=options.name, state=options.state, pixels=options.pixels)
+    print(as_text(found))
+    return 0
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Train and evaluate every arm of a task, then compare them."""
+
+    task: Positional[Literal["reach", "push"]]
+    """reach: the three arms; push: the investigation"""
+    seeds: tuple[int, ...] = (0,)
+    """seeds of every arm"""
+    arms: tuple[str, ...] = ()
+    """only these arms"""
+    total_steps: int | None = None
+    """environment steps of every run, instead of each arm's own"""
+    smoke: bool = False
+    """runs of seconds that prove the pipeline and nothing else"""
+    fast: bool = False
+    """12 worker processes, native rendering, 3 updates a step, for the pixel arms"""
+    again: bool = False
+    """train although the results are there"""
+    quiet: bool = False
+    """no progress bar"""
+
+
+def _run(argv: list[str]) -> int:
+    options = parse(RunOptions, argv, "pixels run")
+    from labs.experiments import presets
+    from labs.experiments.compare import as_text, compare
+    from labs.experiments.launch import train_arm
+
+    arms = options.arms or (presets.REACH_ARMS if options.task == "reach" else presets.PUSH_ARMS)
+    overrides = {} if options.total_steps is None else {"total_steps": options.total_steps}
+    quick = {arm: options.fast and presets.preset(arm).has_images for arm in arms}
+    names = {}
+    for arm in arms:  # every contradiction shows before the first run
+        first = presets.effective(arm, 0, overrides, small=options.smoke, quick=quick[arm])
+        names[arm] = first.arm
+    for number, arm in enumerate(arms, 1):
+        print(f"[{number}/{len(arms) + 1}] {arm}", file=sys.stderr)
+        train_arm(
+            arm,
+            options.seeds,
+            overrides,
+            small=options.smoke,
+            quick=quick[arm],
+            again=options.again,
+            quiet=options.quiet,
+        )
+    print(f"[{len(arms) + 1}/{len(arms) + 1}] compare", file=sys.stderr)
+    found = compare(
+        list(names.values()),
+        name=f"compare-{options.task}" + ("-smoke" if options.smoke else ""),
+        state=names.get(f"{options.task}-state"),
+        pixels=names.get("reach-pixels" if options.task == "reach" else "push-step2"),
+    )
+    print(as_text(found))
+    return 0
+
+
+@dataclass(frozen=True)
+class PlotOptions:
+    """Draw a figure from results."""
+
+    kind: Positional[Literal["curves", "phases", "steps"]]
+    """curves: success of arms; phases: success and losses of one run; steps: the investigation"""
+    arms: Positional[tuple[str, ...]] = ()
+    """arms; for phases one run, such as push-step2/seed0"""
+    out: str = "figure.png"
+    """the file; its suffix (.png, .svg, .pdf) says the format"""
+    source: bool = False
+    """mark what the source manuscript reports"""
+
+
+def _plot(argv: list[str]) -> int:
+    options = parse(PlotOptions, argv, "pixels plot")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from labs.figures import curves
+
+    if options.kind == "curves":
+        figure = curves.success_curves(options.arms, source=options.source)
+    elif options.kind == "phases":
+        if len(options.arms) != 1:
+            raise UserError("phases draws one run: pixels plot phases push-step2/seed0")
+        figure = curves.three_phases(options.arms[0], source=options.source)
+    else:
+        figure = curves.five_steps(options.arms) if options.arms else curves.five_steps()
+    return _save(figure, options.out)
+
+
+def _save(figure, out: str) -> int:
+    from labs.figures.style import save_figure
+
+    try:
+        print(save_figure(figure, out))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {out} ({error}): give --out figure.png, say") from error
+    return 0
+
+
+@dataclass(frozen=True)
+class FrameOptions:
+    """Draw what the policy sees, with the sizes of gripper, block and goal in pixels."""
+
+    task: Literal["reach", "push"] = "push"
+    """the task"""
+    cameras: tuple[str, ...] = ("default", "workspace")
+    """cameras, one picture each"""
+    size: int = 84
+    """height and width in pixels"""
+    seed: int = 0
+    """seed of the start"""
+    out: str = "frame.png"
+    """the file"""
+
+
+def _frame(argv: list[str]) -> int:
+    options = parse(FrameOptions, argv, "pixels frame")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from labs.figures.frame import frame_sizes
+
+    figure = frame_sizes(
+        options.task, cameras=options.cameras, size=options.size, seed=options.seed
+    )
+    return _save(figure, options.out)
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """No flags."""
+
+
+def _probe(argv: list[str]) -> int:
+    parse(NoOptions, argv, "pixels probe")
+    from labs.routing_probe import main as probe
+
+    probe()
+    return 0
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Minutes on a CPU that show the critic's loss falling in phase 1 of Push from pixels."""
+
+    total_steps: int | None = None
+    """environment steps; the preset's when left out"""
+    again: bool = False
+    """run although the result is there"""
+
+
+def _demo(argv: list[str]) -> int:
+    options = parse(DemoOptions, argv, "pixels demo")
+    from labs.artifacts import load_artifact
+    from labs.experiments.launch import train_arm
+
+    changed = {} if options.total_steps is None else {"total_steps": options.total_steps}
+    (path,) = train_arm("push-demo", [0], changed, again=options.again)
+    table = load_artifact(path).table()[["step", "success", "critic_loss", "actor_loss"]]
+    print(table.to_string(index=False))
+    print("critic loss falls, success stays at the floor: the critic learns that everything fails")
+    return 0
+
+
+def _results(argv: list[str]) -> int:
+    parse(NoOptions, argv, "pixels results")
+    from labs.experiments.results import table
+
+    text, damaged = table()
+    print(text)
+    return 2 if damaged else 0
+
+
+def _doctor(argv: list[str]) -> int:
+    parse(NoOptions, argv, "pixels doctor")
+    from labs.experiments.doctor import report
+
+    return report()
+
+
+def _sweep(argv: list[str]) -> int:
+    from labs.experiments.sweep import SweepOptions, sweep
+
+    return sweep(parse(SweepOptions, argv, "pixels sweep"))
+
+
 # ------------------------------------------------------------------------------------ the program
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train an arm, one run for each seed", _train),
+    "eval": ("play a trained policy on fixed seeds, with controls and floors", _eval),
+    "run": ("train and evaluate every arm of reach or push, then compare", _run),
+    "compare": ("put finished arms beside each other", _compare),
+    "plot": ("draw learning curves, the three phases, the five steps", _plot),
+    "frame": ("draw what the policy sees, with sizes in pixels", _frame),
+    "probe": ("which loss gives the encoder a gradient, in three routings", _probe),
+    "demo": ("ten minutes on a CPU: phase 1 of Push from pixels", _demo),
+    "sweep": ("many arms and seeds on Ray, here or on a cluster", _sweep),
+    "results": ("what results exist, and where they come from", _results),
+    "doctor": ("is this machine ready, and what to do where it is not", _doctor),
 }
-
-
-def parse(kind: type, argv: Sequence[str], prog: str, default: Any = None):
-    """Parses flags by a dataclass; a wrong one becomes one line.
-
-    Raises:
-        UserError: what is wrong with the flags.
-        SystemExit: after ``--help``.
-    """
-    errors = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(errors):
-            if default is None:
-                return tyro.cli(kind, args=list(argv), prog=prog)
-            return tyro.cli(kind, args=list(argv), prog=prog, default=default)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise UserError(_one_line(errors.getvalue(), prog)) from None
-
-
-def _one_line(box: str, prog: str) -> str:
-    """The message inside tyro's box."""
-    lines = [line.strip("│╭╮╰╯─ ") for line in box.splitlines()[1:]]
-    message: list[str] = []
-    for line, raw in zip(lines, box.splitlines()[1:], strict=True):
-        if "────" in raw and message:
-            break
-        message.append(line)
-    text = " ".join(part for part in message if part).rstrip(".")
-    if text.startswith("Unrecognized options: --"):
-        flag = text.removeprefix("Unrecognized options: --").split(",")[0].split("=")[0]
-        known = [name.replace("_", "-") for name in (*FIELDS, "seeds", "smoke", "fast")]
-        near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
-        hint = f"did you mean --{near[0]}? " if near else ""
-        return f"unknown flag --{flag}: {hint}(all flags: {prog} --help)"
-    return f"{text}: see {prog} --help"
 
 
 def usage() -> str:

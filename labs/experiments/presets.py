@@ -108,6 +108,17 @@ STEP_2 = replace(
 
 STEP_4 = replace(STEP_2, arm="push-step4", augmentation="drq")
 
+# The same vectors as step 2 and no image: what the camera adds.
+BLIND = replace(
+    STEP_2,
+    arm="push-blind",
+    observation="blind",
+    encoder="nature",
+    head="flat",
+    routing="separate",
+    frame_stack=1,
+)
+
 PUSH = [
     PUSH_STATE,
     STEP_0,
@@ -120,20 +131,30 @@ PUSH = [
     # Step 0 with the DrQ-v2 trunk after NatureCNN, and without frame stacking.
     replace(STEP_0, arm="push-normalized", encoder="normalized", features_dim=50),
     replace(STEP_0, arm="push-stack1", frame_stack=1),
-    # The same vectors as step 2 and no image: what the camera adds.
-    replace(
-        STEP_2,
-        arm="push-blind",
-        observation="blind",
-        encoder="nature",
-        head="flat",
-        routing="separate",
-        frame_stack=1,
-    ),
+    BLIND,
     # Twins of step 2 whose image holds nothing.
     replace(STEP_2, arm="push-blank", image_content="blank"),
     replace(STEP_2, arm="push-noise", image_content="noise"),
 ]
+
+# Minutes on a CPU: the first thousands of steps of step 2.
+DEMO = replace(
+    STEP_2,
+    arm="push-demo",
+    engine="fast",
+    scene="lean",
+    n_envs=2,
+    batch_size=64,
+    learning_rate=3e-4,
+    learning_starts=500,
+    buffer_size=6000,
+    total_steps=4000,
+    eval_every=500,
+    curve_episodes=4,
+    eval_episodes=20,
+    video_episodes=1,
+    checkpoint_every=1000,
+)
 
 # ----------------------------------------------------------------------------- tuned Push arms
 
@@ -152,7 +173,7 @@ TUNED = dict(
 PUSH_TUNED = [
     replace(PUSH_STATE, arm="push-state-tuned", **(TUNED | {"buffer_size": 500_000})),
     replace(
-        PUSH[9],
+        BLIND,
         arm="push-blind-tuned",
         **(TUNED | {"her_k": 4}),
     ),
@@ -170,7 +191,7 @@ PUSH_TUNED = [
     ),
 ]
 
-PRESETS: dict[str, RunConfig] = {c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED)}
+PRESETS: dict[str, RunConfig] = {c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED, DEMO)}
 
 SUMMARY = {
     "reach-state": "SAC from the state: the yardstick of Reach",
@@ -190,6 +211,7 @@ SUMMARY = {
     "push-noise": "step 2 with an image of noise",
     "push-state-tuned": "the state control with good settings",
     "push-blind-tuned": "the blind twin with good settings",
+    "push-demo": "ten minutes on a CPU: phase 1 of step 2",
     "push-honest": "pixels, joints and the goal: the object's position is never given",
 }
 

@@ -1,0 +1,195 @@
+"""Arms beside each other: the table, time to a success rate, ρ and gap closure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from labs.artifacts import Artifact, finite_or_none, load_artifact, seeds_of, write_measurement
+from labs.errors import UserError
+from labs.statistics import (
+    Interval,
+    gap_closure,
+    iqm,
+    sample_efficiency_ratio,
+    steps_to,
+    time_to_threshold,
+)
+
+THRESHOLDS = (0.5, 0.9)
+
+
+def load_arm(arm: str) -> list[Artifact]:
+    """The checked artifacts of all seeds of an arm."""
+    return [load_artifact(path) for path in seeds_of(arm)]
+
+
+def _interval(interval: Interval) -> dict[str, float | None]:
+    return {k: finite_or_none(v) for k, v in asdict(interval).items()}
+
+
+def _curves(runs: Sequence[Artifact]) -> list[tuple[list[float], list[float]]]:
+    tables = [run.table() for run in runs]
+    return [(t["step"].tolist(), t["success"].tolist()) for t in tables]
+
+
+def summarize(arm: str) -> dict[str, Any]:
+    """One row of the table: scores across seeds with intervals, costs, times to 50 % and 90 %."""
+    runs = load_arm(arm)
+    scores = [run.json("evaluation.json") for run in runs]
+    found = [s["deterministic"] for s in scores]
+    row: dict[str, Any] = {
+        "arm": arm,
+        "seeds": [run.provenance["parameters"]["seed"] for run in runs],
+        "episodes": [f["episodes"] for f in found],
+        "success_rates": [f["success_rate"] for f in found],
+        "success": _interval(iqm([f["success_rate"] for f in found])),
+        "return": _interval(iqm([f["return_mean"] for f in found])),
+        "final_distance": _interval(iqm([f["final_distance_mean"] for f in found])),
+        "stochastic_success": _interval(iqm([s["stochastic"]["success_rate"] for s in scores])),
+        "steps": [s["steps"] for s in scores],
+        "updates": [s["updates"] for s in scores],
+        "training_time_s": [s["training_time_s"] for s in scores],
+        "frames_per_second": [s["training_frames_per_second"] for s in scores],
+        "times": {},
+        "controls": {},
+    }
+    curves = _curves(runs)
+    for threshold in THRESHOLDS:
+        row["times"][f"{threshold:g}"] = asdict(time_to_threshold(curves, threshold))
+    for name in scores[0]["controls"]:
+        rates = [s["controls"][name]["success_rate"] for s in scores if name in s["controls"]]
+        row["controls"][name] = _interval(iqm(rates))
+    return row
+
+
+def _times(arm: str, threshold: float) -> list[float] | None:
+    """Steps to the threshold of every seed; None if any never got there."""
+    times = [steps_to(steps, success, threshold) for steps, success in _curves(load_arm(arm))]
+    return None if None in times else [float(t) for t in times]
+
+
+def costs(state: str, pixels: str, others: Sequence[str], threshold: float = 0.9) -> dict[str, Any]:
+    """ρ of the pixel arm and the gap closure of the others, as far as the runs allow them."""
+    reached = {arm: _times(arm, threshold) for arm in (state, pixels, *others)}
+    late = [arm for arm, times in reached.items() if times is None]
+    result: dict[str, Any] = {
+        "threshold": threshold,
+        "not_reached": late,
+        "rho": {},
+        "gap_closure": {},
+    }
+    if reached[state] is None:
+        return result
+    for arm in (pixels, *others):
+        if reached[arm] is not None:
+            result["rho"][arm] = _interval(sample_efficiency_ratio(reached[arm], reached[state]))
+    for arm in others:
+        if reached[pixels] is not None and reached[arm] is not None:
+            try:
+                found = gap_closure(reached[pixels], reached[arm], reached[state])
+            except ValueError:
+                continue  # no gap: nothing to close
+            result["gap_closure"][arm] = _interval(found)
+    return result
+
+
+def compare(
+    arms: Sequence[str],
+    *,
+    name: str | None = None,
+    state: str | None = None,
+    pixels: str | None = None,
+) -> dict[str, Any]:
+    """Compares finished arms.
+
+    Args:
+        arms: at least one, each with at least one result.
+        name: writes the comparison as the artifact ``data/<name>``; None writes nothing.
+        state: the arm that ρ and gap closure are measured against.
+        pixels: the pixel arm without help.
+
+    Returns:
+        ``rows`` (one for each arm) and, where both are named, ``costs``.
+
+    Raises:
+        UserError: an arm without results.
+    """
+    if not arms:
+        raise UserError("nothing to compare: name arms, for example  pixels compare reach-state")
+    result: dict[str, Any] = {"rows": [summarize(arm) for arm in arms]}
+    if state in arms and pixels in arms:
+        others = [arm for arm in arms if arm not in (state, pixels)]
+        result["costs"] = costs(state, pixels, others)
+    if name is not None:
+        sources = {
+            f"{run.path.parent.name}/{run.path.name}": run.provenance["files"]["evaluation.json"]
+            for arm in arms
+            for run in load_arm(arm)
+        }
+        parameters = {"arms": list(arms), "state": state, "pixels": pixels, "sources": sources}
+        write_measurement(name, result, parameters=parameters)
+    return result
+
+
+# ------------------------------------------------------------------------------------ as text
+
+
+def _cell(interval: dict[str, float | None], scale: float = 1.0, digits: int = 2) -> str:
+    value, low, high = (interval[k] for k in ("value", "low", "high"))
+    if value is None:
+        return "-"
+    text = f"{value * scale:.{digits}f}"
+    if low is None or high is None or math.isnan(low):
+        return text
+    return f"{text} [{low * scale:.{digits}f}, {high * scale:.{digits}f}]"
+
+
+def _time_cell(times: dict[str, Any]) -> str:
+    total = len(times["reached"]) + times["censored"]
+    median = "never" if times["median"] is None else f"{times['median']:,.0f}"
+    return median if not times["censored"] else f"{median} ({len(times['reached'])}/{total})"
+
+
+def as_text(result: dict[str, Any]) -> str:
+    """The comparison as a text table."""
+    head = ("arm", "seeds", "success %", "return", "distance cm", "steps to 50 %")
+    head += ("steps to 90 %", "time", "steps/s")
+    from labs.experiments.plan import duration
+
+    rows = [head]
+    for r in result["rows"]:
+        rows.append(
+            (
+                r["arm"],
+                str(len(r["seeds"])),
+                _cell(r["success"], 100, 1),
+                _cell(r["return"]),
+                _cell(r["final_distance"], 100),
+                _time_cell(r["times"]["0.5"]),
+                _time_cell(r["times"]["0.9"]),
+                duration(sum(r["training_time_s"]) / len(r["training_time_s"])),
+                f"{sum(r['frames_per_second']) / len(r['frames_per_second']):.0f}",
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+    lines.append("success, return, distance: interquartile mean over seeds [95 % interval]")
+    for row in result["rows"]:
+        for control, score in row["controls"].items():
+            lines.append(f"{row['arm']} with {control} images: success {_cell(score, 100, 1)} %")
+    found = result.get("costs")
+    if found:
+        percent = f"{found['threshold']:.0%}"
+        for arm, value in found["rho"].items():
+            lines.append(f"rho at {percent}, {arm}: {_cell(value)}")
+        for arm, value in found["gap_closure"].items():
+            lines.append(f"gap closure at {percent}, {arm}: {_cell(value)}")
+        if found["not_reached"]:
+            lines.append(
+                f"never at {percent} with some seed: {', '.join(found['not_reached'])}; "
+                "no ratio can be given for them"
+            )
+    return "\n".join(lines)

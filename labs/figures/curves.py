@@ -1,0 +1,172 @@
+"""Learning curves from artifacts: one arm, arms beside each other, the three phases.
+
+The source manuscript's reported points can stand beside ours as a marked reference; they come from
+one seed and are never averaged with anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from labs.artifacts import Artifact, load_artifact, seeds_of
+from labs.errors import UserError
+from labs.figures.style import OKABE_ITO, use_style
+from labs.statistics import curve_band
+
+COLORS = [OKABE_ITO[c] for c in ("blue", "vermillion", "green", "purple", "orange", "sky")]
+
+#: (environment steps, success) as reported by the source manuscript, one seed each.
+SOURCE_POINTS: dict[str, list[tuple[float, float]]] = {
+    "push-state": [(1.52e6, 0.52), (1.84e6, 0.90), (2.0e6, 0.89)],
+    "push-step2": [(2.0e6, 0.06), (2.5e6, 0.295), (3.5e6, 0.70), (4.4e6, 0.95)],
+    "push-step4": [(1.54e6, 0.03)],
+}
+
+#: Where the source manuscript sets its phases, in environment steps.
+SOURCE_PHASES = [("flat", 0.0, 2.2e6), ("hockey stick", 2.2e6, 3.5e6), ("convergence", 3.5e6, 5e6)]
+
+
+def load_curves(arm: str, column: str = "success") -> tuple[np.ndarray, np.ndarray]:
+    """The curves of all seeds of an arm at the steps that they share.
+
+    Returns:
+        steps (points,) and values (seeds, points); NaN where a value was not measured.
+
+    Raises:
+        UserError: no result, or a column that the curves do not have.
+    """
+    tables = [load_artifact(path).table() for path in seeds_of(arm)]
+    if column not in tables[0].columns:
+        raise UserError(f"unknown column {column!r}: choose one of {', '.join(tables[0].columns)}")
+    steps = sorted(set.intersection(*(set(t["step"]) for t in tables)))
+    values = [t.set_index("step").loc[steps, column].to_numpy(float) for t in tables]
+    return np.array(steps, float), np.array(values)
+
+
+def _thousands(axes: Axes, largest: float) -> None:
+    unit, name = (1e6, "million ") if largest >= 2e6 else (1e3, "thousand ")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / unit:g}")
+    axes.set_xlabel(f"{name}environment steps")
+
+
+def draw_arm(
+    axes: Axes, arm: str, *, column: str = "success", color: str | None = None, label=None
+) -> None:
+    """Draws one arm: thin lines for the seeds, a thick one for their interquartile mean, a band.
+
+    The band is the 95 % bootstrap interval over seeds.
+    """
+    steps, values = load_curves(arm, column)
+    known = ~np.isnan(values).any(axis=0)
+    steps, values = steps[known], values[:, known]
+    middle, low, high = curve_band(values)
+    line = axes.plot(steps, middle, color=color, label=label or f"{arm} ({len(values)} seeds)")[0]
+    axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    for row in values:
+        axes.plot(steps, row, color=line.get_color(), linewidth=0.5, alpha=0.5)
+
+
+def draw_source(axes: Axes, arm: str, color: str = "#777777") -> None:
+    """Marks what the source manuscript reports of an arm, if it reports anything."""
+    points = SOURCE_POINTS.get(arm)
+    if points:
+        x, y = zip(*points, strict=True)
+        label = "reported by the source manuscript, one seed"
+        axes.plot(x, y, "x--", color=color, linewidth=0.8, markersize=5, label=label)
+
+
+def draw_floor(axes: Axes, floor: float) -> None:
+    """Marks the success of doing nothing."""
+    axes.axhline(floor, color="#777777", linewidth=0.8, linestyle=":", label="doing nothing")
+
+
+def _success_axes(axes: Axes) -> None:
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set_ylabel("success")
+
+
+def success_curves(
+    arms: Sequence[str], *, floor: float | None = None, source: bool = False
+) -> Figure:
+    """Success of one or several arms against environment steps.
+
+    Args:
+        arms: names with results.
+        floor: success of doing nothing, drawn as a line.
+        source: mark the source manuscript's points.
+    """
+    if not arms:
+        raise UserError("nothing to plot: name at least one arm")
+    use_style()
+    figure, axes = plt.subplots()
+    for arm, color in zip(arms, COLORS * len(arms), strict=False):
+        draw_arm(axes, arm, color=color)
+        if source:
+            draw_source(axes, arm, color)
+    if floor is not None:
+        draw_floor(axes, floor)
+    _success_axes(axes)
+    _thousands(axes, axes.get_xlim()[1])
+    axes.legend(fontsize="small")
+    return figure
+
+
+def three_phases(run: Artifact | str, *, source: bool = False) -> Figure:
+    """One run's success, critic loss and actor loss under each other.
+
+    Args:
+        run: a training artifact, or its path below ``data/``.
+        source: shade the phases where the source manuscript saw them.
+    """
+    run = load_artifact(run) if isinstance(run, str) else run
+    table = run.table()
+    use_style()
+    figure, rows = plt.subplots(3, 1, sharex=True, figsize=(7.0, 5.4))
+    columns = (("success", "success"), ("critic_loss", "critic loss"), ("actor_loss", "actor loss"))
+    for axes, (column, name), color in zip(rows, columns, COLORS, strict=False):
+        axes.plot(table["step"], table[column], color=color)
+        axes.set_ylabel(name)
+        if source:
+            for (_, start, end), shade in zip(
+                SOURCE_PHASES, ("#EEEEEE", "#DDDDDD", "#EEEEEE"), strict=True
+            ):
+                axes.axvspan(start, end, color=shade, zorder=-1)
+    _success_axes(rows[0])
+    _thousands(rows[-1], float(table["step"].max()))
+    return figure
+
+
+def five_steps(
+    arms: Sequence[str] = ("push-state", "push-step0", "push-step1", "push-step2", "push-step4"),
+    *,
+    floor: float | None = None,
+) -> Figure:
+    """The steps of the Push investigation side by side, each with the source manuscript's points.
+
+    An arm without a result shows the reported points alone and says so.
+    """
+    use_style()
+    figure, panels = plt.subplots(
+        1, len(arms), sharey=True, figsize=(2.2 * len(arms), 2.8), squeeze=False
+    )
+    for axes, arm in zip(panels[0], arms, strict=True):
+        try:
+            draw_arm(axes, arm, color=COLORS[0], label="ours")
+        except UserError:
+            axes.text(0.5, 0.5, "not run here", transform=axes.transAxes, ha="center")
+        draw_source(axes, arm)
+        if floor is not None:
+            draw_floor(axes, floor)
+        axes.set_title(arm)
+        _success_axes(axes)
+        _thousands(axes, max(axes.get_xlim()[1], 2e6))
+        axes.xaxis.label.set_size("small")
+    for axes in panels[0][1:]:
+        axes.set_ylabel("")
+    return figure

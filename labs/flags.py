@@ -1,0 +1,53 @@
+"""Flags from dataclasses, and one line where a flag is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+
+from labs.errors import UserError
+
+
+def parse(kind: type, argv: Sequence[str], prog: str, default: Any = None):
+    """Parses flags by a dataclass; a wrong one becomes one line.
+
+    Raises:
+        UserError: what is wrong with the flags.
+        SystemExit: after ``--help``.
+    """
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            if default is None:
+                return tyro.cli(kind, args=list(argv), prog=prog)
+            return tyro.cli(kind, args=list(argv), prog=prog, default=default)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise UserError(_one_line(errors.getvalue(), prog, kind, default)) from None
+
+
+def _one_line(box: str, prog: str, kind: type, default: Any) -> str:
+    """The message inside tyro's box."""
+    lines = [line.strip("│╭╮╰╯─ ") for line in box.splitlines()[1:]]
+    message: list[str] = []
+    for line, raw in zip(lines, box.splitlines()[1:], strict=True):
+        if "────" in raw and message:
+            break
+        message.append(line)
+    text = " ".join(part for part in message if part).rstrip(".")
+    if text.startswith("Unrecognized options: --"):
+        flag = text.removeprefix("Unrecognized options: --").split(",")[0].split("=")[0]
+        names = [*vars(default), *vars(getattr(default, "config", default))] if default else []
+        names += [f.name for f in dataclasses.fields(kind)]
+        known = [name.replace("_", "-") for name in names]
+        near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
+        hint = f"did you mean --{near[0]}? " if near else ""
+        return f"unknown flag --{flag}: {hint}(all flags: {prog} --help)"
+    return f"{text}: see {prog} --help"
