@@ -55,6 +55,7 @@ def test_the_mime_bundle_serves_a_kernel_and_a_static_page(stack_size):
     data, _ = stack_size()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     assert "export default" not in data["text/html"]
+    assert 'data-pnc-widget="stack_size"' in data["text/html"]
     assert "export default" in stack_size()._esm, "anywidget runs the module itself"
 
 
@@ -136,3 +137,84 @@ def test_a_phone_is_wide_enough_and_dark_changes_the_paper(browser, stack_size, 
         light = seen.page.evaluate(paper)
         seen.page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
         assert seen.page.evaluate(paper) != light
+
+
+# ------------------------------------------------------------------------------ camera explorer
+
+
+def picture(page) -> str:
+    """The main canvas's content."""
+    return page.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
+
+
+@pytest.fixture
+def explorer(tmp_path):
+    from labs.widgets.camera_explorer import CameraExplorer
+
+    path = tmp_path / "page.html"
+    path.write_text(page_of(CameraExplorer.from_artifact()))
+    return path
+
+
+@pytest.mark.browser
+def test_each_slider_moves_the_camera(browser, explorer):
+    with visit(browser, explorer) as seen:
+        seen.page.wait_for_selector("canvas")
+        for label in ("Azimuth", "Elevation", "Distance"):
+            before = picture(seen.page)
+            slider = seen.page.get_by_label(label)
+            assert slider.count() == 1
+            slider.focus()
+            seen.page.keyboard.press("Home")
+            seen.page.keyboard.press("ArrowRight")
+            assert picture(seen.page) != before, f"{label} must change the picture"
+        assert not seen.errors
+
+
+@pytest.mark.browser
+def test_the_counts_are_the_artifact_s_for_both_named_cameras(browser, explorer):
+    from labs.artifacts import load_artifact
+
+    views = load_artifact("camera-views").json("measurement.json")
+    with visit(browser, explorer) as seen:
+        for name, camera in views["cameras"].items():
+            seen.page.get_by_role("button", name=f"{name} camera", exact=False).click()
+            cells = seen.page.locator("td.pnc-number").all_text_contents()
+            expected = views["counts"][camera["index"]]
+            assert [int(c.split(" of ")[0]) for c in cells] == expected
+
+
+@pytest.mark.browser
+def test_outlines_can_be_drawn(browser, explorer):
+    with visit(browser, explorer) as seen:
+        seen.page.wait_for_selector("canvas")
+        before = picture(seen.page)
+        seen.page.get_by_label("Outline the pixels").check()
+        assert picture(seen.page) != before
+
+
+def test_cached_views_are_what_the_simulator_draws():
+    """Two views of the cache against the environment, so that the cache cannot rot."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    from labs.envs import CAMERAS, SEGMENTS, make_env
+    from labs.widgets.camera_explorer import SIDE, CameraExplorer
+
+    explorer = CameraExplorer.from_artifact()
+    sheet = base64.b64decode(explorer.frames.split(",", 1)[1])
+    sheet = np.asarray(Image.open(io.BytesIO(sheet)).convert("RGB"))
+    env = make_env("push", image_size=SIDE)
+    env.reset(seed=4)
+    for name, camera in explorer.views["cameras"].items():
+        env.camera = CAMERAS[name]
+        row, column = divmod(camera["index"], explorer.views["columns"])
+        cached = sheet[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE]
+        difference = np.abs(cached.astype(int) - env.render()).mean()
+        assert difference < 2, "OpenGL drivers differ a little, scenes must not"
+        labels = env.segmentation()
+        counts = [int((labels == label).sum()) for label in SEGMENTS.values()]
+        np.testing.assert_allclose(counts, explorer.views["counts"][camera["index"]], atol=6)
+    env.close()

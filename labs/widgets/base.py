@@ -115,6 +115,9 @@ class BookWidget(anywidget.AnyWidget):
     folder: Path = FOLDER  # where the module's .js and .css lie
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "_anywidget_id" in cls.__dict__:  # the class that anywidget derives for each instance
+            super().__init_subclass__(**kwargs)
+            return
         if not cls.__dict__.get("module"):
             cls.module = cls.__module__.rsplit(".", 1)[-1]
         source = cls.folder / f"{cls.module}.js"
