@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -27,6 +28,13 @@ def check_encoder_passes():
         assert received == counts, f"{algorithm.__name__}: {received} passes, expected {counts}"
 
 
+def mark_ends(model: SAC) -> None:
+    """Marks every third transition as the end of an episode: Fetch itself never ends one early."""
+    model.replay_buffer = copy.deepcopy(model.replay_buffer)
+    model.replay_buffer.dones[::3] = 1.0
+    model.replay_buffer.timeouts[:] = 0.0
+
+
 def remember_features(model: SAC) -> None:
     """Lets stock SAC compute the actor's Q on the features that the critic's loss was computed on.
 
@@ -47,6 +55,8 @@ def assert_same_training(
     stock: SAC, ours: SAC, updates: int, ignore: tuple[str, ...] = ()
 ) -> dict[str, float]:
     """Trains both under equal draws; losses and weights must agree to 1e-5. Returns our logs."""
+    mark_ends(stock)
+    mark_ends(ours)
     for update in range(updates):
         expected, received = train(stock, seed=update), train(ours, seed=update)
         assert set(expected) == set(received), f"logged {set(received)}, expected {set(expected)}"
