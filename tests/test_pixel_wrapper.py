@@ -14,7 +14,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 from stable_baselines3.her import HerReplayBuffer
 
-from labs.checks.pixel_wrapper import EPISODE, CounterEnv, action_of, values
+from labs.checks.counter_env import EPISODE, CounterEnv, action_of, values
 from labs.envs import PROPRIO_INDICES, make_env
 from labs.errors import UserError
 from labs.pixel_wrapper import (

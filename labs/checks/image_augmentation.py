@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.her import HerReplayBuffer
 from torch import nn
 
-from labs.checks.pixel_wrapper import must_raise
+from labs.checks.counter_env import must_raise
 from labs.envs import PROPRIO_INDICES, make_env
 from labs.image_augmentation import DrQDictReplayBuffer, HerDrQDictReplayBuffer, RandomShiftAug
 from labs.pixel_wrapper import PixelObservationWrapper
