@@ -119,8 +119,8 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
 
     Stable-Baselines3's ``HerReplayBuffer`` relabels with the ``achieved_goal`` of the observation
     and so needs ``"both"``, which also shows it to the policy. With ``"desired"`` the replay
-    memory has to take the achieved goal from :attr:`last_raw_obs` instead; ``labs.fast_sac``
-    does. With ``"none"`` there is no goal to relabel, and HER is impossible.
+    memory has to learn the achieved goal past the observation: ``labs.replay`` reads it from
+    ``info["achieved_goal"]``. With ``"none"`` there is no goal to relabel, and HER is impossible.
 
     Shapes with ``image_size=(84, 84)``, ``goal_mode="both"``, ``frame_stack=4`` and
     proprioception of 10 indices:
