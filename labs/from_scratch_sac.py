@@ -347,3 +347,9 @@ def demo(
 
     print(f"{history.seconds / 60:.1f} minutes; {draw_demo(history, path)}")
     return history
+
+
+if __name__ == "__main__":
+    from labs.checks import module_main
+
+    raise SystemExit(module_main("from_scratch_sac", title="From-scratch SAC"))

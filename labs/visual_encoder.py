@@ -210,7 +210,8 @@ def squashed_gaussian_log_prob(mean: Tensor, log_std: Tensor, pre_tanh: Tensor) 
         mean, log_std, pre_tanh: float (B, action_dim).
 
     Returns:
-        float (B, 1), the shape of a Q-value; in nats (Haarnoja et al. 2018, arXiv 1801.01290, appendix C).
+        float (B, 1), the shape of a Q-value; in nats (Haarnoja et al. 2018, arXiv 1801.01290,
+        appendix C).
     """
     normal = -0.5 * ((pre_tanh - mean) * torch.exp(-log_std)) ** 2 - log_std
     normal = normal - 0.5 * math.log(2 * math.pi)
