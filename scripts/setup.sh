@@ -16,7 +16,12 @@ venv=.venv
 stamps=.stamps
 
 say() { printf '%s\n' "$*"; }
-stop() { printf 'error: %s\n' "$@" >&2; exit 2; }
+stop() {
+    printf 'error: %s\n' "$1" >&2
+    shift
+    [ $# = 0 ] || printf '%s\n' "$@" >&2
+    exit 2
+}
 
 # -------------------------------------------------------------------------------- system packages
 
@@ -86,7 +91,7 @@ install_packages() {
     fi
     if ! "$venv/bin/python" scripts/check_lock.py --quiet; then
         say "installing $(grep -c == requirements.lock) packages from requirements.lock: some minutes"
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
             ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements.lock ||
             stop "pip could not install requirements.lock: see above."
         "$venv/bin/python" scripts/check_lock.py
@@ -145,25 +150,20 @@ check_gl() {
 # --------------------------------------------------------------------------------------- Chromium
 
 check_browser() {
-    local candidate
-    for candidate in ${CHROMIUM:-} chromium chromium-browser google-chrome google-chrome-stable; do
-        if command -v "$candidate" >/dev/null; then
-            return
-        fi
-    done
-    if [ "$(uname -s)" = Darwin ] && [ -d "/Applications/Google Chrome.app" ]; then
+    if "$venv/bin/python" -c \
+        'from tests.browser import executable; raise SystemExit(executable() is None)'; then
         return
     fi
+    if [ "${PIXELS_ALLOW_NO_BROWSER:-}" = 1 ] && [ -z "${CI:-}" ]; then
+        say "No Chromium: the tests that open built pages will be named as not run."
     # On Ubuntu the package of this name only fetches a snap.
-    if grep -q '^ID=debian' /etc/os-release 2>/dev/null; then
-        (need "No Chromium, which opens the built pages" chromium) && return
+    elif grep -q '^ID=debian' /etc/os-release 2>/dev/null; then
+        need "No Chromium, which opens the built pages" chromium
     else
-        say "error: no Chromium: install chromium or Google Chrome, or give CHROMIUM=/path" >&2
+        stop "no Chromium to open the built pages. Install it or Google Chrome, or type:" \
+            "    $venv/bin/playwright install --with-deps chromium" \
+            "To go on without those tests: PIXELS_ALLOW_NO_BROWSER=1 make test"
     fi
-    if [ -n "${CI:-}" ]; then
-        exit 2
-    fi
-    say "Going on without: the tests that open built pages will be named as not run." >&2
 }
 
 mkdir -p "$stamps"

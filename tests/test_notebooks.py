@@ -1,0 +1,159 @@
+"""The notebook pairs: in step, run, and with outputs that belong to the code.
+
+nbval runs the notebooks themselves (`make test`); here nothing is run but a notebook of two cells,
+on which every way of being out of date is tried.
+"""
+
+from __future__ import annotations
+
+import check_pairs
+import execute_notebooks
+import nbformat
+import notebook_pairs
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+LIGHT = notebook_pairs.light_sources()
+TRAINING = notebook_pairs.training_sources()
+
+HEADER = """\
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 1 s, hardware: any CPU}
+# ---
+"""
+CELLS = """
+# %% [markdown]
+# Words.
+
+# %% tags=["nbval-check-output"]
+import sys
+
+print(open("../data/number.txt").read())
+print("a warning", file=sys.stderr)
+
+# %%
+6 * 7
+"""
+
+
+@pytest.mark.parametrize("source", LIGHT, ids=lambda p: p.stem)
+def test_light_notebook_is_in_step_and_up_to_date(source):
+    assert check_pairs.light_problems(source) == []
+
+
+@pytest.mark.parametrize("source", TRAINING, ids=lambda p: p.stem)
+def test_training_notebook_is_in_step(source):
+    assert notebook_pairs.pair_differences(source) == []
+
+
+@pytest.mark.parametrize("source", TRAINING, ids=lambda p: p.stem)
+def test_training_notebook_takes_parameters(source):
+    """papermill only warns when no cell is tagged."""
+    cells = notebook_pairs.read_source(source).cells
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
+
+
+@pytest.mark.parametrize("source", LIGHT, ids=lambda p: p.stem)
+def test_header_says_runtime_and_hardware(source):
+    metadata = notebook_pairs.read_source(source).metadata
+    assert set(metadata["book"]) >= {"runtime", "hardware"}
+    assert metadata["kernelspec"]["name"] == "python3"
+
+
+def test_every_notebook_has_its_source():
+    assert LIGHT and TRAINING
+    assert check_pairs.orphans() == []
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """An empty repository in which the scripts work."""
+    for module in (notebook_pairs, execute_notebooks, check_pairs):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    for folder in ("notebooks/training", "data", "labs"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "data/number.txt").write_text("42")
+    return tmp_path
+
+
+def test_a_run_stores_outputs_and_every_change_after_it_is_noticed(house, capsys):
+    source = house / "notebooks/01_try.py"
+    source.write_text(HEADER + CELLS)
+    assert any("missing" in problem for problem in check_pairs.light_problems(source))
+
+    assert execute_notebooks.execute(source, timeout=60) == []
+    assert "stderr, not stored: cell 2: a warning" in capsys.readouterr().out
+    assert check_pairs.light_problems(source) == []
+    pair = source.with_suffix(".ipynb")
+    notebook = nbformat.read(pair, as_version=4)
+    assert notebook.metadata["run"]["inputs"].keys() == {"data/number.txt"}
+    assert [c.outputs[0].get("text") for c in notebook.cells[1:]] == ["42\n", None]
+
+    first = pair.read_bytes()
+    assert execute_notebooks.execute(source, timeout=60) == []
+    a, b = (nbformat.reads(x.decode(), as_version=4) for x in (first, pair.read_bytes()))
+    assert a.cells == b.cells  # ids included: a second run is no change
+
+    (house / "data/number.txt").write_text("43")
+    assert "older than data/number.txt" in check_pairs.light_problems(source)[0]
+    (house / "data/number.txt").write_text("42")
+
+    for changed, word in (
+        (CELLS.replace("6 * 7", "7 * 6"), "source"),
+        (CELLS.replace("nbval-check-output", "hide-input"), "metadata"),
+        (CELLS.replace("Words.", "Other words."), "source"),
+        (CELLS + "\n# %%\n1\n", "cells"),
+    ):
+        source.write_text(HEADER + changed)
+        problems = check_pairs.light_problems(source)
+        assert any(word in p for p in problems), (word, problems)
+        stale = any("older than its code cells" in p for p in problems)
+        assert stale == (word in ("cells",) or "7 * 6" in changed)
+    source.write_text((HEADER + CELLS).replace("any CPU", "a GPU"))
+    assert "metadata ['book']" in check_pairs.light_problems(source)[0]
+
+
+def test_outputs_that_were_not_run_in_order_are_noticed(house):
+    source = house / "notebooks/01_try.py"
+    source.write_text(HEADER + CELLS)
+    execute_notebooks.execute(source, timeout=60)
+    pair = source.with_suffix(".ipynb")
+    notebook = nbformat.read(pair, as_version=4)
+    notebook.cells[1].execution_count = None
+    notebook.cells[2].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+    folder = "/" + "home/somebody/x"
+    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", name="stdout", text=folder)]
+    nbformat.write(notebook, pair)
+    problems = " ".join(check_pairs.light_problems(source))
+    assert "execution count None" in problems
+    assert "stores an error" in problems
+    assert "names a folder" in problems
+
+
+def test_a_failing_notebook_leaves_its_outputs_alone(house):
+    source = house / "notebooks/01_try.py"
+    source.write_text(HEADER + CELLS)
+    execute_notebooks.execute(source, timeout=60)
+    before = source.with_suffix(".ipynb").read_bytes()
+    source.write_text(HEADER + CELLS + "\n# %%\nassert 1 == 2\n")
+    with pytest.raises(CellExecutionError):
+        execute_notebooks.execute(source, timeout=60)
+    assert source.with_suffix(".ipynb").read_bytes() == before
+    assert [p.name for p in (house / "notebooks").glob("*.tmp")] == []
+
+
+def test_comments_and_docstrings_of_a_module_do_not_age_outputs(house):
+    module = house / "labs/part.py"
+    module.write_text('"""One."""\n\n\ndef f():\n    """Two."""\n    return 1\n')
+    first = notebook_pairs.hash_input(module)
+    module.write_text('"""Uno.\n\nMore."""\n# why\ndef f():\n    """Due."""\n\n    return 1\n')
+    assert notebook_pairs.hash_input(module) == first
+    module.write_text('"""One."""\n\n\ndef f():\n    """Two."""\n    return 2\n')
+    assert notebook_pairs.hash_input(module) != first
