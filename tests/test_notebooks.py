@@ -127,7 +127,9 @@ def test_outputs_that_were_not_run_in_order_are_noticed(house):
     pair = source.with_suffix(".ipynb")
     notebook = nbformat.read(pair, as_version=4)
     notebook.cells[1].execution_count = None
-    notebook.cells[2].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+    notebook.cells[2].outputs = [
+        nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
+    ]
     folder = "/" + "home/somebody/x"
     notebook.cells[1].outputs = [nbformat.v4.new_output("stream", name="stdout", text=folder)]
     nbformat.write(notebook, pair)
