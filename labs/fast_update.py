@@ -69,6 +69,10 @@ def squashed_sample(mean: torch.Tensor, log_std: torch.Tensor) -> tuple[torch.Te
 def step_with(optimizer: torch.optim.Optimizer, parameters: list, gradients: tuple) -> None:
     """Steps an optimizer with gradients that were computed elsewhere."""
     for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient.stride() != parameter.stride():
+            # A channels-last convolution returns channels-last gradients. Fused optimizers walk
+            # through memory and would pair each weight with another weight's gradient.
+            gradient = torch.empty_like(parameter).copy_(gradient)
         parameter.grad = gradient
     optimizer.step()
 
