@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "_build" / "html"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+TIMEOUT_MS = 90_000  # a busy machine is slow, not broken
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
@@ -71,6 +72,7 @@ def visit(
         color_scheme=scheme,
         java_script_enabled=scripts,
     )
+    context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
     seen = Visit(page)
 
@@ -102,8 +104,9 @@ def visit(
 
 
 def pages(book: Path = BOOK) -> list[Path]:
-    """The built pages that a reader can reach, the generated indices included."""
-    return sorted(p for p in book.rglob("*.html") if "_static" not in p.parts)
+    """The built pages, generated ones included; not index.html, which only leads on to the home."""
+    found = sorted(p for p in book.rglob("*.html") if "_static" not in p.parts)
+    return [p for p in found if 'http-equiv="Refresh"' not in p.read_text(encoding="utf-8")]
 
 
 def overflow(page: Page) -> int:

@@ -162,7 +162,7 @@ def test_each_slider_moves_the_camera(browser, explorer):
         seen.page.wait_for_selector("canvas")
         for label in ("Azimuth", "Elevation", "Distance"):
             before = picture(seen.page)
-            slider = seen.page.get_by_label(label)
+            slider = seen.page.get_by_role("slider", name=label)
             assert slider.count() == 1
             slider.focus()
             seen.page.keyboard.press("Home")

@@ -34,7 +34,8 @@ def visit_math(self, node: nodes.math) -> None:
 
 def visit_math_block(self, node: nodes.math_block) -> None:
     self.body.append(self.starttag(node, "div", CLASS="math-block"))
-    self.body.append(f'<div class="math" data-tex="block">{escape(prepare(node.astext()))}</div>')
+    latex = escape(prepare(node.astext()))
+    self.body.append(f'<div class="math" data-tex="block">{latex}</div>')
     if node["number"]:
         number = get_node_equation_number(self, node)
         self.body.append(f'<span class="eqno">({number})')

@@ -1,0 +1,261 @@
+"""The built book: every page in headless Chromium with the network closed, every number checked.
+
+The pages are those of ``_build/html``; build them first with ``make book``.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlparse
+
+import pytest
+
+from tests.browser import BOOK, DESKTOP, PHONE, ROOT, overflow, pages, visit
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from artifact_role import format_value, resolve
+from math_as_mathml import prepare
+from page_header import links
+
+from labs.artifacts import write_measurement
+from labs.errors import UserError
+
+PAGES = pages()
+each_page = pytest.mark.parametrize(
+    "path", PAGES or [None], ids=[str(p.relative_to(BOOK)) for p in PAGES] or ["no-page"]
+)
+SPAN = re.compile(r'<span class="artifact" data-artifact="([^"]*)">([^<]*)</span>')
+MAX_PAGE_BYTES = 1_500_000
+
+
+@pytest.fixture(autouse=True)
+def _built(request):
+    if "path" in request.fixturenames and request.getfixturevalue("path") is None:
+        pytest.fail("no built page in _build/html: run `make book` first")
+
+
+# --------------------------------------------------------------------------------- in the browser
+
+
+@pytest.mark.browser
+@each_page
+def test_page_opens_offline_without_a_complaint(browser, path):
+    with visit(browser, path, size=DESKTOP) as seen:
+        page = seen.page
+        page.wait_for_load_state("networkidle")
+        assert not seen.errors, "console errors"
+        assert not seen.outside, "the page asked for the network"
+        assert not seen.failed, "files of the book that did not load"
+        unnamed = page.locator("img:not([alt]), img[alt='']:not([aria-hidden])").evaluate_all(
+            "images => images.map((image) => image.src.slice(0, 120))"
+        )
+        assert not unnamed, "pictures without alternative text"
+        broken = page.locator("img").evaluate_all(
+            "images => images.filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
+        )
+        assert not broken, "pictures that cannot be decoded"
+        formulas = page.locator("[data-tex]")
+        assert formulas.count() == page.locator("[data-tex] math").count()
+        assert not page.locator(".temml-error").all_text_contents(), "formulas not understood"
+        sleeping = page.locator("[data-pnc-widget]:not([data-pnc-live])").count()
+        assert not sleeping, "widgets that did not come alive"
+
+
+@pytest.mark.browser
+@each_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_a_phone(browser, path, scheme):
+    with visit(browser, path, size=PHONE, scheme=scheme) as seen:
+        assert overflow(seen.page) <= 0, "the page scrolls sideways"
+        assert seen.page.evaluate("() => document.documentElement.dataset.theme") in (scheme, None)
+
+
+@pytest.mark.browser
+@each_page
+def test_widgets_answer_their_sliders(browser, path):
+    """Every slider of every widget changes what its widget shows."""
+    if "data-pnc-widget" not in path.read_text(encoding="utf-8"):
+        return
+    look = """(host) => host.innerText + [...host.querySelectorAll("canvas")]
+        .map((canvas) => canvas.toDataURL()).join("") + [...host.querySelectorAll("svg")]
+        .map((svg) => svg.outerHTML).join("")"""
+    with visit(browser, path) as seen:
+        for host in seen.page.locator("[data-pnc-live]").all():
+            host.locator(".pnc-widget").wait_for()
+            name = host.get_attribute("data-pnc-widget")
+            for slider in host.locator("input[type=range]").all():
+                if slider.is_disabled() or not slider.is_visible():
+                    continue
+                slider.focus()
+                seen.page.keyboard.press("Home")
+                seen.page.wait_for_timeout(60)
+                first = host.evaluate(look)
+                seen.page.keyboard.press("End")
+                seen.page.wait_for_timeout(60)
+                label = slider.get_attribute("aria-valuetext")
+                assert host.evaluate(look) != first, f"{name}: a slider moves nothing ({label})"
+        assert not seen.errors
+
+
+# ------------------------------------------------------------------------------------- the files
+
+
+@each_page
+def test_links_inside_the_book_lead_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    broken = []
+    for address in set(re.findall(r'(?:href|src)="([^"]+)"', text)):
+        address = html.unescape(address)
+        scheme = urlparse(address).scheme
+        if scheme in ("data", "mailto", "javascript") or address == "#":
+            continue
+        if scheme:
+            if scheme not in ("http", "https") or not urlparse(address).netloc:
+                broken.append(address)
+            continue
+        target, fragment = urldefrag(urljoin(path.as_uri(), address))
+        file = Path(unquote(urlparse(target).path))
+        if not file.is_file():
+            broken.append(address)
+        elif fragment and file.suffix == ".html":
+            if f'id="{unquote(fragment)}"' not in file.read_text(encoding="utf-8"):
+                broken.append(address)
+    assert not broken
+
+
+@each_page
+def test_page_is_light(path):
+    pictures = re.findall(r'<img[^>]*src="([^":]+)"', path.read_text(encoding="utf-8"))
+    files = {path.parent / unquote(picture) for picture in pictures} | {path}
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    assert size < MAX_PAGE_BYTES, f"{size / 1e6:.1f} MB"
+
+
+@each_page
+def test_numbers_in_the_prose_are_the_artifacts(path):
+    wrong = stale_numbers(path, ROOT / "data")
+    assert not wrong, "run `make book` again, or mend the artifact"
+
+
+def stale_numbers(path: Path, root: Path) -> list[str]:
+    """The numbers of a built page that the artifacts no longer say."""
+    found = []
+    for reference, shown in SPAN.findall(path.read_text(encoding="utf-8")):
+        now = resolve(html.unescape(reference), root)
+        if now != html.unescape(shown):
+            found.append(f"{html.unescape(reference)}: the page says {shown}, the artifact {now}")
+    return found
+
+
+def test_every_page_of_the_toc_was_built():
+    import yaml
+
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    names = [toc["root"]]
+    for part in toc.get("parts", []):
+        for chapter in part["chapters"]:
+            names += [chapter["file"], *(s["file"] for s in chapter.get("sections", []))]
+    missing = [name for name in names if not (BOOK / f"{name}.html").is_file()]
+    assert not missing, "run `make book` first"
+
+
+def test_each_notebook_page_offers_its_notebook():
+    for path in BOOK.glob("notebooks/*.html"):
+        text = path.read_text(encoding="utf-8")
+        header = re.search(r'<div class="page-header".*?</div>', text, re.DOTALL)
+        assert header, f"{path.name} has no line under its title"
+        for words in ("Runtime", "Hardware", "Open in Colab", "Source"):
+            assert words in header[0], f"{path.name}: {words}"
+        download = re.search(r'href="([^"]+\.ipynb)"[^>]* download', header[0])[1]
+        assert "cells" in json.loads((path.parent / download).read_text(encoding="utf-8"))
+
+
+# ------------------------------------------------------------------ the extensions' functions
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A folder of artifacts with one measurement."""
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    values = {"rate": 0.0494, "frames": [21168, -3], "name": "EGL", "seconds": 750.0, "flag": True}
+    write_measurement("floor", values, parameters={})
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("floor:rate|pct1", "4.9%"),
+        ("floor:measurement.rate|pct0", "5%"),
+        ("floor:rate|f2", "0.05"),
+        ("floor:frames.0|int", "21,168"),
+        ("floor:frames.1|int", "−3"),
+        ("floor:frames.0|metric", "21.2 K"),
+        ("floor:seconds|duration", "12 min"),
+        ("floor:name", "EGL"),
+        ("floor:provenance.kind", "measurement"),
+    ],
+)
+def test_a_reference_becomes_text(data, reference, expected):
+    assert resolve(reference, data) == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "complaint"),
+    [
+        ("floor", "expected <folder>"),
+        ("floor:rat|pct1", "no 'rat' in measurement.json"),
+        ("floor:frames.7|int", "no '7'"),
+        ("floor:rate", "without a format"),
+        ("floor:rate|percent", "unknown format"),
+        ("floor:name|f2", "expected a number"),
+        ("floor:flag|int", "expected a number"),
+    ],
+)
+def test_a_wrong_reference_is_named(data, reference, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        resolve(reference, data)
+
+
+def test_a_missing_or_damaged_artifact_is_an_error(data):
+    with pytest.raises(UserError, match="no artifact"):
+        resolve("ceiling:rate|pct1", data)
+    with open(data / "floor" / "measurement.json", "a") as file:
+        file.write("\n")
+    with pytest.raises(UserError, match="damaged"):
+        resolve("floor:rate|pct1", data)
+
+
+def test_a_changed_artifact_is_seen_in_the_built_page(data):
+    page = data / "page.html"
+    shown = resolve("floor:rate|pct1", data)
+    page.write_text(f'<span class="artifact" data-artifact="floor:rate|pct1">{shown}</span>')
+    assert stale_numbers(page, data) == []
+    write_measurement("floor", {"rate": 0.07}, parameters={})
+    assert stale_numbers(page, data) == ["floor:rate|pct1: the page says 4.9%, the artifact 7.0%"]
+
+
+def test_durations_choose_their_unit():
+    shown = [format_value(s, "duration") for s in (42, 750, 12600)]
+    assert shown == ["42 s", "12 min", "3.5 h"]
+
+
+def test_formulas_lose_their_automatic_numbers():
+    assert prepare(r"\begin{align} a &= b \end{align}") == r"\begin{align*} a &= b \end{align*}"
+    assert prepare(r"\begin{align*}a\end{align*}") == r"\begin{align*}a\end{align*}"
+
+
+def test_badges_are_made_from_the_repository_s_address():
+    made = links("notebooks/01_x.ipynb", "https://github.com/a/b", "main", "../", notebook=True)
+    addresses = [address for _, _, address, _ in made]
+    assert addresses == [
+        "https://colab.research.google.com/github/a/b/blob/main/notebooks/01_x.ipynb",
+        "https://mybinder.org/v2/gh/a/b/main?urlpath=lab/tree/notebooks/01_x.ipynb",
+        "../_sources/notebooks/01_x.ipynb",
+        "https://github.com/a/b/blob/main/notebooks/01_x.ipynb",
+    ]
+    assert len(links("book/x.md", "https://github.com/a/b", "main", "../", notebook=False)) == 1
