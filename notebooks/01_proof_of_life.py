@@ -18,9 +18,9 @@
 # what to do.
 
 # %%
-from IPython.display import Markdown, display
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Markdown, display
 
 from labs import envs
 from labs.exercises import attempt
@@ -227,6 +227,7 @@ attempt(check_floor, floor)
 # ```{solution-start} ex-floor
 # :class: dropdown
 # ```
+
 
 # %% tags=["solution"]
 def floor(radius):

@@ -29,7 +29,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 
-from labs import envs
 from labs.exercises import attempt
 from labs.experiments.evaluate import FLOORS, final_seeds, run_episodes
 from labs.experiments.policies import load_policy
@@ -106,7 +105,7 @@ display(provenance_card(ARM))
 # take it out and let it act:
 
 # %%
-policy = load_policy(runs_of(ARM)[0])
+policy = load_policy(runs_of(ARM)[0].path)
 again = run_episodes(policy, config, final_seeds(20))
 print(f"20 episodes, played just now: success {again.success.mean():.0%}")
 assert again.success.mean() >= 0.9
@@ -167,7 +166,11 @@ def wilson(successes, episodes, z=1.96):
 
 
 check_wilson(wilson)
-print("100 of 100: at least {:.1%}; 7 of 150: {:.1%} to {:.1%}".format(*wilson(100, 100)[:1], *wilson(7, 150)))
+print(
+    "100 of 100: at least {:.1%}; 7 of 150: {:.1%} to {:.1%}".format(
+        *wilson(100, 100)[:1], *wilson(7, 150)
+    )
+)
 
 # %% [markdown]
 # A hundred perfect episodes leave room for a policy that fails one time in thirty.

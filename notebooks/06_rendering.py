@@ -1,0 +1,205 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 15 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # Rendering and resizing
+#
+# Everything that a pixel policy knows has passed through one function: draw the scene, bring it to
+# a size, put the channels first. The function is eight lines long. It decides the speed of every
+# experiment in this book, and it can be wrong in ways that no error message reports.
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+from labs import envs, pixel_wrapper
+from labs.exercises import attempt
+from labs.figures.style import use_style
+
+use_style()
+
+# %% [markdown]
+# ## The obvious thing, and its price
+#
+# The environment draws 480 × 480 pixels. The network wants 84 × 84. So: draw, then shrink. The
+# result is right, and the bill is hidden in it:
+#
+# $$
+# \frac{84^2}{480^2} \approx 3\,\%
+# $$ (eq-thrown-away)
+#
+# of the pixels survive. The rest is drawn and thrown away, at every step of every episode.
+
+# %%
+assert round(84**2 / 480**2, 3) == 0.031
+
+
+def seconds(function, repeats=15):
+    """CPU seconds of one call, after a first one that sets things up."""
+    function()
+    start = time.process_time()
+    for _ in range(repeats):
+        function()
+    return (time.process_time() - start) / repeats
+
+
+large, native = envs.make_env("push"), envs.make_env("push", image_size=84)
+lean = envs.make_env("push", image_size=84, scene="lean")
+for env in (large, native, lean):
+    env.reset(seed=4)
+
+costs = {
+    "draw 480 × 480, then shrink": seconds(lambda: pixel_wrapper.render_and_resize(large)),
+    "draw 84 × 84": seconds(lambda: pixel_wrapper.render_and_resize(native)),
+    "draw 84 × 84, lean scene": seconds(lambda: pixel_wrapper.render_and_resize(lean)),
+    "one step of physics": seconds(lambda: lean.step(np.zeros(4, np.float32))),
+}
+for name, cost in costs.items():
+    print(f"{name:>28}: {1e3 * cost:6.2f} ms")
+assert costs["draw 84 × 84, lean scene"] < costs["draw 480 × 480, then shrink"] / 4
+
+# %% [markdown]
+# Drawn the obvious way, the picture costs many times the physics. Drawn at the right size, in a
+# scene without what nobody looks at, it costs less.
+#
+# ## Build it
+#
+# Four decisions, one line each:
+#
+# 1. **Resize only if needed.** An environment that draws at the right size is left alone.
+# 2. **PIL counts columns first.** NumPy says (height, width), PIL says (width, height). For a square
+#    picture the mistake is invisible, until somebody uses another shape.
+# 3. **Channels first.** Convolutions in PyTorch want (3, H, W).
+# 4. **Own the memory.** A transposed array is a *view*. If the renderer reuses its buffer, every
+#    frame in the replay memory becomes the latest one.
+
+
+# %%
+def render_and_resize(env, image_size=(84, 84)):
+    """The camera's frame as uint8 (3, H, W)."""
+    if env.render_mode != "rgb_array":
+        raise ValueError(f"render_mode must be 'rgb_array', received {env.render_mode!r}")
+    frame = env.render()  # uint8 (H, W, 3)
+    height, width = image_size
+    if frame.shape[:2] != (height, width):
+        frame = np.asarray(Image.fromarray(frame).resize((width, height), Image.BILINEAR))
+    return frame.transpose(2, 0, 1).copy()
+
+
+# %% [markdown]
+# | step | shape | dtype |
+# |---|---|---|
+# | `env.render()` | (480, 480, 3) | uint8 |
+# | resized | (84, 84, 3) | uint8 |
+# | transposed and copied | (3, 84, 84) | uint8, contiguous, its own memory |
+
+# %%
+frame = render_and_resize(large)
+assert frame.shape == (3, 84, 84) and frame.dtype == np.uint8
+assert frame.flags.owndata and frame.flags.c_contiguous
+assert render_and_resize(large, (60, 100)).shape == (3, 60, 100), "height comes first"
+before = frame.copy()
+large.step(np.ones(4, np.float32))
+assert np.array_equal(frame, before), "a later frame must not write into this one"
+
+# %% [markdown]
+# It must agree with the one in `labs`, which adds messages for wrong input:
+
+# %%
+for env in (large, native, lean):
+    ours, theirs = render_and_resize(env), pixel_wrapper.render_and_resize(env)
+    np.testing.assert_array_equal(ours, theirs)
+print("equal, for resized, native and lean frames")
+
+# %% [markdown]
+# ## Are a shrunk and a native picture the same?
+#
+# They show the same scene, from the same camera, at the same size. A network may still tell them
+# apart: shrinking averages over many drawn pixels, while a native frame takes a few samples for
+# each of its own.
+
+# %% mystnb={"image": {"alt": "Three pictures of the same Push scene around the table: shrunk from 480 by 480, drawn at 84 by 84, and their difference enhanced four times. The difference lights up along every edge, and at block and goal."}}
+large.reset(seed=4)
+native.reset(seed=4)
+shrunk, drawn = (render_and_resize(e).transpose(1, 2, 0) for e in (large, native))
+difference = np.abs(shrunk.astype(int) - drawn.astype(int))
+pictures = (shrunk, drawn, np.clip(4 * difference, 0, 255))
+fig, axes = plt.subplots(1, 3, figsize=(9, 3.2))
+titles = ("drawn large, shrunk", "drawn at 84 × 84", "difference × 4")
+for ax, picture, title in zip(axes, pictures, titles, strict=True):
+    ax.imshow(picture.astype(np.uint8))
+    ax.set_title(title)
+    ax.axis("off")
+plt.show()
+share = (difference.max(-1) > 0).mean()
+print(f"{share:.0%} of the pixels differ, by up to {difference.max()} of 255")
+assert difference.max() > 20
+
+# %% [markdown]
+# The differences sit on the edges, and small things are all edge: the block and the goal. A policy
+# trained on one kind of picture sees another world on the other. So a run records which one it
+# saw, and its evaluation uses the same.
+#
+# ```{exercise-start}
+# :label: ex-channels
+# ```
+# Complete `to_image`, the way back: from (3, H, W) to (H, W, 3), so that matplotlib can show it.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def to_image(frame):
+    """uint8 (3, H, W) → uint8 (H, W, 3)."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_to_image(answer):
+    """Names the likely mistake."""
+    tall = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
+    result = answer(tall)
+    assert result is not ..., "to_image still returns ...: fill it in"
+    assert result.shape != (5, 4, 3), "that also swaps height and width: .T reverses all axes"
+    assert result.shape == (4, 5, 3), f"received shape {result.shape}, expected (4, 5, 3)"
+    moved = np.moveaxis(tall, 0, -1)
+    assert np.array_equal(result, moved), "the shape is right, the pixels are not: reshape shuffles"
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_to_image, to_image)
+
+# %% [markdown]
+# ```{solution-start} ex-channels
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def to_image(frame):
+    """uint8 (3, H, W) → uint8 (H, W, 3)."""
+    return frame.transpose(1, 2, 0)
+
+
+check_to_image(to_image)
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# A frame is uint8 (3, 84, 84), owns its memory, and costs less than the physics when it is drawn at
+# its own size. Whether it was drawn or shrunk to that size matters, and is recorded. Next: frames
+# become [observations](07_pixel_wrapper.ipynb).

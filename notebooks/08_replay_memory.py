@@ -1,0 +1,241 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 15 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # The replay memory and its wall
+#
+# An off-policy learner remembers everything. From state, half a million transitions take a fraction
+# of a gigabyte, and nobody thinks about it. From pixels, the same half million asks for a
+# machine that few readers own. This page builds the memory, meets the wall, and looks over it.
+
+# %%
+import numpy as np
+import torch
+
+from labs import envs
+from labs.errors import UserError
+from labs.exercises import attempt
+from labs.pixel_replay import memory_needed, transition_bytes
+from labs.pixel_wrapper import PixelObservationWrapper, PixelReplayBuffer
+from labs.widgets.memory_calculator import MemoryCalculator
+
+# %% [markdown]
+# ## The wall
+#
+# A transition is (observation, action, reward, next observation). An observation is a stack of $n$
+# frames, and the *next* one is another. With $n = 4$:
+#
+# $$
+# 2 \cdot 84 \cdot 84 \cdot 3 \cdot n \;\text{bytes} = 169{,}344 \;\text{bytes}
+# $$ (eq-wall)
+
+# %%
+assert transition_bytes((84, 84), 4) == 2 * 84 * 84 * 12 == 169_344
+for name, dtype in {"uint8": np.uint8, "float32": np.float32}.items():
+    print(f"500 K transitions as {name}: {memory_needed(500_000, dtype=dtype) / 1e9:.1f} GB")
+state = 500_000 * 4 * (2 * (25 + 3 + 3) + 4 + 2)
+print(f"500 K transitions of Push from state: {state / 1e9:.2f} GB")
+
+# %% [markdown]
+# Pixels are stored as the bytes they are, and become numbers between 0 and 1 only in the batch that
+# the network sees. Storing them as float32 would cost four times as much and tell nothing more.
+#
+# ## Build it
+#
+# Arrays of fixed size, a position that goes round, and a conversion at the door.
+
+
+# %%
+class Replay:
+    """Pixels as uint8, two stacks a transition; the oldest transition is overwritten."""
+
+    def __init__(self, img_shape, goal_dim, act_dim, capacity, seed=None):
+        self.capacity, self.position, self.size = capacity, 0, 0
+        self.rng = np.random.default_rng(seed)
+        # np.zeros asks the system for memory only when it is written to.
+        self.pixels = np.zeros((capacity, *img_shape), np.uint8)
+        self.next_pixels = np.zeros((capacity, *img_shape), np.uint8)
+        self.achieved = np.zeros((capacity, goal_dim), np.float32)
+        self.goals = np.zeros((capacity, goal_dim), np.float32)
+        self.actions = np.zeros((capacity, act_dim), np.float32)
+        self.rewards = np.zeros((capacity, 1), np.float32)
+        self.dones = np.zeros((capacity, 1), np.float32)
+
+    def add(self, pixels, next_pixels, achieved, goal, action, reward, done):
+        i = self.position
+        self.pixels[i], self.next_pixels[i] = pixels, next_pixels
+        self.achieved[i], self.goals[i], self.actions[i] = achieved, goal, action
+        self.rewards[i], self.dones[i] = reward, done
+        self.position = (i + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+
+    def sample(self, batch_size):
+        rows = self.rng.integers(0, self.size, batch_size)
+        as_float = lambda images: torch.from_numpy(images[rows]).float() / 255  # noqa: E731
+        numbers = {
+            "achieved_goal": self.achieved,
+            "desired_goal": self.goals,
+            "actions": self.actions,
+            "rewards": self.rewards,
+            "dones": self.dones,
+        }
+        batch = {"pixels": as_float(self.pixels), "next_pixels": as_float(self.next_pixels)}
+        return batch | {key: torch.from_numpy(array[rows]) for key, array in numbers.items()}
+
+
+# %% [markdown]
+# Fill it with a real episode, and the one of `labs` beside it:
+
+# %%
+env = envs.make_env("push", image_size=84, scene="lean", camera="workspace")
+env = PixelObservationWrapper(env, goal_mode="both", frame_stack=4)
+sizes = {"img_shape": (12, 84, 84), "goal_dim": 3, "act_dim": 4, "capacity": 30}
+mine, theirs = Replay(**sizes, seed=0), PixelReplayBuffer(**sizes, seed=0)
+observation, _ = env.reset(seed=0)
+rng = np.random.default_rng(0)
+for _ in range(50):  # more than the capacity: it goes round
+    action = rng.uniform(-1, 1, 4).astype(np.float32)
+    following, reward, terminated, *_ = env.step(action)
+    for buffer in (mine, theirs):
+        buffer.add(
+            observation["pixels"],
+            following["pixels"],
+            observation["achieved_goal"],
+            observation["desired_goal"],
+            action,
+            reward,
+            terminated,
+        )
+    observation = following
+env.close()
+
+batch = mine.sample(16)
+print(f"{'key':>14}  {'shape':<18} dtype")
+for key, value in batch.items():
+    print(f"{key:>14}  {tuple(value.shape)!s:<18} {str(value.dtype).removeprefix('torch.')}")
+
+assert (
+    batch["pixels"].dtype == torch.float32
+    and 0 <= batch["pixels"].min() <= batch["pixels"].max() <= 1
+)
+for key, value in theirs.sample(16).items():
+    torch.testing.assert_close(batch[key], value, rtol=0, atol=0)
+print("equal to PixelReplayBuffer, batch for batch")
+
+# %% [markdown]
+# `dones` deserves a second look. A Fetch episode stops after fifty steps because a clock ran out,
+# not because anything ended. So `terminated` is always false, and the target of the last step
+# bootstraps like any other.
+
+# %%
+assert not mine.dones.any()
+
+# %% [markdown]
+# ## Over the wall
+#
+# Look at what is stored. The next observation of step $t$ is the observation of step $t+1$, and of
+# the four frames in each, three are shared with its neighbor. Every frame is written **eight
+# times**. A memory that keeps each frame once, and stacks when it samples, needs
+#
+# $$
+# \frac{51}{50} \cdot 84 \cdot 84 \cdot 3 \;\text{bytes} \approx 21.6 \;\text{KB}
+# $$ (eq-once)
+#
+# per transition: 51 frames for the 50 transitions of an episode.
+
+# %%
+copies = {}
+for i in range(30):
+    for stack in (mine.pixels[i], mine.next_pixels[i]):
+        for frame in stack.reshape(4, 3, 84, 84):
+            key = frame.tobytes()
+            copies[key] = copies.get(key, 0) + 1
+print(f"{sum(copies.values())} frames stored, {len(copies)} of them different")
+once = transition_bytes((84, 84), 4, storage="frames_once")
+print(f"stored once: {once:,.0f} bytes a transition, {500_000 * once / 1e9:.1f} GB for 500 K")
+assert once < 21_800 and np.isclose(169_344 / once, 8 * 50 / 51)
+
+# %% [markdown]
+# SB3's dictionary buffers cannot do this. `labs.replay` does, and relabels goals on the way. Where
+# does *your* machine stand?
+
+# %%
+MemoryCalculator(memory=16)
+
+# %% [markdown]
+# ## Refuse in time
+#
+# A memory that does not fit fails hours later, when the system runs dry and kills the run. The
+# buffer in `labs` does the arithmetic first:
+
+# %%
+try:
+    PixelReplayBuffer((12, 84, 84), 3, 4, capacity=100_000_000)
+except UserError as refusal:
+    message = str(refusal).split(" needs ")
+    print(message[0], "needs …:", "refused before the first step")
+
+# %% [markdown]
+# ```{exercise-start}
+# :label: ex-capacity
+# ```
+# How many transitions fit into a memory of $M$ bytes if every frame is stored once? Complete
+# `capacity`. Only whole episodes count.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def capacity(memory_bytes, size=84, episode_steps=50):
+    """Transitions that fit, a multiple of the episode's length."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_capacity(answer):
+    """Names the likely mistake."""
+    episode = 51 * 84 * 84 * 3
+    assert answer(episode) is not ..., "capacity still returns ...: fill it in"
+    assert answer(episode) != 51, "51 frames make 50 transitions"
+    assert answer(episode - 1) == 0, "an episode that does not fit whole does not count"
+    assert answer(2.5 * episode) == 100, (
+        f"2.5 episodes hold 100 transitions, got {answer(2.5 * episode)}"
+    )
+    assert 400_000 < answer(10e9) < 500_000, "10 GB hold a bit less than half a million"
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_capacity, capacity)
+
+# %% [markdown]
+# ```{solution-start} ex-capacity
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def capacity(memory_bytes, size=84, episode_steps=50):
+    """Transitions that fit, a multiple of the episode's length."""
+    episode_bytes = (episode_steps + 1) * size * size * 3
+    return int(memory_bytes // episode_bytes) * episode_steps
+
+
+check_capacity(capacity)
+print(f"16 GB hold {capacity(16e9):,} transitions")
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# The wall of 85 GB is an artifact of storing each frame eight times. Next: the
+# [encoders](09_cnn_encoders.ipynb) that read the pixels.
