@@ -320,8 +320,8 @@ if __name__ == "__main__":
     DEMO_MODES = {
         "demo": ("train a from-scratch SAC on pixels, about 10 minutes on a CPU", _demo),
         "demo-short": (
-            "the same for 300 steps: it runs, it learns nothing",
-            lambda: _demo(steps=300),
+            "the same for 600 steps: too few to learn the task",
+            lambda: _demo(steps=600),
         ),
     }
     raise SystemExit(module_main("visual_encoder", title="Visual encoder", modes=DEMO_MODES))
