@@ -211,6 +211,14 @@ def test_lock_is_closed():
     assert missing == []
 
 
+def test_lock_installs_on_the_oldest_python():
+    """Debian 12 has Python 3.11.2; a later patch release must not be needed."""
+    assert PROJECT["requires-python"] == ">=3.11"
+    wanted = {name: metadata.metadata(name)["Requires-Python"] or "" for name in LOCK}
+    refusing = {n: r for n, r in wanted.items() if not SpecifierSet(r).contains("3.11.2")}
+    assert refusing == {}
+
+
 def test_lock_takes_exact_pins_only(tmp_path):
     for line in ("torch>=2", "torch", "-e .", "torch==2.13.0+cpu"):
         (tmp_path / "lock").write_text(line)
