@@ -1,0 +1,409 @@
+"""Environments in worker processes: physics and rendering run while the learner updates.
+
+:class:`SharedVecEnv` is an SB3 ``VecEnv``. Between ``step_async`` and ``step_wait`` the workers
+step and draw, and the caller is free: :class:`labs.fast_sac.FastSAC` updates its networks then.
+What is large travels through shared memory, and only once: a worker writes its newest frame, and
+the learner keeps the stacks. A stack of four frames through SB3's pipe costs 84,672 bytes and a
+pickle per step; a frame through shared memory costs 21,168 bytes and one copy.
+
+A worker that dies or raises is named, every other worker is ended, and the run stops with one
+line. Workers end with their parent, however it ends: their pipe closes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing import connection
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+import cloudpickle
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv
+
+from labs.envs import worker_count
+from labs.errors import UserError
+
+FRAME_CHANNELS = 3
+Layout = dict[str, tuple[int, tuple[int, ...], str]]  # name → offset in bytes, shape, dtype
+
+
+def _layout(fields: dict[str, tuple[tuple[int, ...], Any]]) -> tuple[Layout, int]:
+    """Places arrays one after the other, each aligned to a cache line."""
+    layout: Layout = {}
+    end = 0
+    for name, (shape, dtype) in fields.items():
+        layout[name] = (end, shape, np.dtype(dtype).str)
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        end += -(-size // 64) * 64
+    return layout, max(end, 1)
+
+
+def _views(memory: SharedMemory, layout: Layout) -> dict[str, np.ndarray]:
+    return {
+        name: np.ndarray(shape, dtype, buffer=memory.buf, offset=offset)
+        for name, (offset, shape, dtype) in layout.items()
+    }
+
+
+def _frame_shape(space: spaces.Space) -> tuple[int, ...] | None:
+    """(3, H, W) for a stack of RGB frames, None for everything else."""
+    if is_image_space(space) and len(space.shape) == 3 and space.shape[0] % FRAME_CHANNELS == 0:
+        return (FRAME_CHANNELS, *space.shape[1:])
+    return None
+
+
+# ------------------------------------------------------------------------------------ the worker
+
+
+class _Worker:
+    """Serves a few environments inside a worker process."""
+
+    def __init__(self, envs: list[gym.Env], first: int, arrays: dict[str, np.ndarray]):
+        self.envs, self.first, self.arrays = envs, first, arrays
+
+    def write(self, prefix: str, i: int, obs: dict[str, np.ndarray], fresh: bool = False) -> None:
+        for key, value in obs.items():
+            target = self.arrays[prefix + key]
+            if value.shape != target.shape[1:]:  # a stack: only its newest frame travels
+                newest = value[-FRAME_CHANNELS:]
+                if fresh and not (value.reshape(-1, *newest.shape) == newest).all():
+                    raise ValueError(
+                        f"received a first stack {key!r} of different frames; expected a reset to "
+                        "fill the stack with its first frame, as PixelObservationWrapper does"
+                    )
+                value = newest
+            target[self.first + i] = value
+
+    def reset(self, seeds: list[int | None], options: list[dict]) -> list[dict]:
+        infos = []
+        for i, env in enumerate(self.envs):
+            obs, info = env.reset(seed=seeds[i], **({"options": options[i]} if options[i] else {}))
+            self.write("obs.", i, obs, fresh=True)
+            infos.append(info)
+        return infos
+
+    def step(self) -> list[tuple[dict, dict | None]]:
+        results = []
+        for i, env in enumerate(self.envs):
+            row = self.first + i
+            obs, reward, terminated, truncated, info = env.step(self.arrays["actions"][row].copy())
+            done = terminated or truncated
+            info["TimeLimit.truncated"] = truncated and not terminated
+            reset_info = None
+            if done:
+                self.write("final.", i, obs)
+                obs, reset_info = env.reset()
+            self.write("obs.", i, obs, fresh=done)
+            self.arrays["rewards"][row] = reward
+            self.arrays["dones"][row] = done
+            results.append((info, reset_info))
+        return results
+
+    def call(self, method: str, indices: list[int], args: tuple, kwargs: dict) -> list[Any]:
+        """Runs one of the small requests on the environments of these (local) indices."""
+        from stable_baselines3.common.env_util import is_wrapped
+
+        chosen = [self.envs[i] for i in indices]
+        if method == "get_attr":
+            return [env.get_wrapper_attr(*args) for env in chosen]
+        if method == "set_attr":
+            return [setattr(env, *args) for env in chosen]  # type: ignore[func-returns-value]
+        if method == "is_wrapped":
+            return [is_wrapped(env, *args) for env in chosen]
+        if method == "render":
+            return [env.render() for env in chosen]
+        name, *rest = args
+        return [env.get_wrapper_attr(name)(*rest, **kwargs) for env in chosen]
+
+
+def _work(pipe: connection.Connection, factories: bytes, first: int, threads: int) -> None:
+    """The main function of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    # One core each: software GL would otherwise start a thread per core in every worker.
+    os.environ.setdefault("LP_NUM_THREADS", str(threads))
+    memory = None
+    envs: list[gym.Env] = []
+    try:
+        # Unpickled here, not with the process's arguments, so that the environment above is set
+        # before anything imports GL.
+        envs = [make() for make in cloudpickle.loads(factories)]
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(threads)
+        pipe.send(("ok", (envs[0].observation_space, envs[0].action_space, envs[0].render_mode)))
+        name, layout = pipe.recv()
+        memory = SharedMemory(name=name)
+        worker = _Worker(envs, first, _views(memory, layout))
+        while (request := pipe.recv()) is not None:
+            method, *args = request
+            pipe.send(("ok", getattr(worker, method)(*args)))
+    except EOFError:
+        pass  # the parent is gone
+    except Exception as error:
+        where = traceback.format_exc()
+        try:
+            pipe.send(("error", (f"{type(error).__name__}: {error}", where)))
+        except OSError:
+            pass  # the parent is gone as well
+    finally:
+        for env in envs:
+            env.close()
+        if memory is not None:
+            worker.arrays = {}
+            memory.close()
+        pipe.close()
+
+
+# ------------------------------------------------------------------------------------ the learner
+
+
+class SharedVecEnv(VecEnv):
+    """An SB3 vector environment whose workers hand over single frames through shared memory.
+
+    Args:
+        env_fns: one function per environment. Observations are dicts (``spaces.Dict``) of arrays;
+            a channels-first image with 3·n channels is a stack of n frames, the newest last, which
+            a reset fills with its first frame.
+        workers: processes; each serves an equal share of the environments. None: one per usable
+            core, at most one per environment.
+        start_method: of ``multiprocessing``; None takes ``"forkserver"`` where it exists, else
+            ``"spawn"``. Plain ``"fork"`` copies GL contexts and locks that no child may touch.
+        timeout: seconds after which a silent worker counts as hung.
+        threads: threads of one worker's software rendering.
+
+    Raises:
+        UserError: a worker died, raised, or hung; the message names it and its environments.
+        ValueError: no environments, or observations that are no dict.
+    """
+
+    def __init__(
+        self,
+        env_fns: Sequence[Callable[[], gym.Env]],
+        *,
+        workers: int | None = None,
+        start_method: str | None = None,
+        timeout: float = 300.0,
+        threads: int = 1,
+    ):
+        if not env_fns:
+            raise ValueError("received no environment; expected at least one")
+        count = min(workers or worker_count(), len(env_fns))
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context(
+            start_method or ("forkserver" if "forkserver" in methods else "spawn")
+        )
+        self.timeout = timeout
+        self.closed = False
+        self._waiting = False
+        self._memory: SharedMemory | None = None
+        self._arrays: dict[str, np.ndarray] = {}
+        self._pipes: list[connection.Connection] = []
+        self.processes: list[Any] = []
+        bounds = np.linspace(0, len(env_fns), count + 1).astype(int)
+        self.shares = [range(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+        try:
+            for number, share in enumerate(self.shares):
+                mine, theirs = context.Pipe()
+                factories = cloudpickle.dumps([env_fns[i] for i in share])
+                process = context.Process(
+                    target=_work,
+                    args=(theirs, factories, share.start, threads),
+                    name=f"environment-worker-{number}",
+                    daemon=True,
+                )
+                process.start()
+                theirs.close()
+                self._pipes.append(mine)
+                self.processes.append(process)
+            observation_space, action_space, self.render_mode = self._receive_all()[0]
+            if not isinstance(observation_space, spaces.Dict):
+                raise ValueError(f"received {observation_space}; expected a spaces.Dict")
+            self._share_memory(len(env_fns), observation_space, action_space)
+        except BaseException:
+            self.close()
+            raise
+        super().__init__(len(env_fns), observation_space, action_space)
+
+    def _share_memory(self, n: int, space: spaces.Dict, action_space: spaces.Space) -> None:
+        self._frames = {k: _frame_shape(part) for k, part in space.spaces.items()}
+        fields: dict[str, tuple[tuple[int, ...], Any]] = {
+            "actions": ((n, *action_space.shape), action_space.dtype),
+            "rewards": ((n,), np.float64),
+            "dones": ((n,), np.bool_),
+        }
+        for key, part in space.spaces.items():
+            shape = self._frames[key] or part.shape
+            fields[f"obs.{key}"] = fields[f"final.{key}"] = ((n, *shape), part.dtype)
+        layout, size = _layout(fields)
+        self._memory = SharedMemory(create=True, size=size)
+        self._arrays = _views(self._memory, layout)
+        self._current: dict[str, np.ndarray] = {}
+        for pipe in self._pipes:
+            pipe.send((self._memory.name, layout))
+
+    # ------------------------------------------------------------------------------- messages
+
+    def _fail(self, number: int, what: str, detail: str = "") -> None:
+        share = self.shares[number]
+        pid = self.processes[number].pid
+        self.close(force=True)
+        if detail:
+            print(detail, file=sys.stderr, flush=True)
+        raise UserError(
+            f"environment worker {number} (process {pid}, environments {share.start} to "
+            f"{share.stop - 1}) {what}: the run stopped; resume it from its last checkpoint"
+        )
+
+    def _send(self, number: int, message: Any) -> None:
+        try:
+            self._pipes[number].send(message)
+        except OSError:
+            self._fail(number, self._how_it_ended(number))
+
+    def _how_it_ended(self, number: int) -> str:
+        process = self.processes[number]
+        process.join(1)
+        code = process.exitcode
+        if code is not None and code < 0:
+            return f"was killed by signal {-code}"
+        return f"ended with exit code {code}"
+
+    def _receive_all(self, numbers: Sequence[int] | None = None) -> list[Any]:
+        """One answer from each worker, in the order of the workers."""
+        numbers = list(range(len(self._pipes))) if numbers is None else list(numbers)
+        answers: dict[int, Any] = {}
+        while len(answers) < len(numbers):
+            missing = [n for n in numbers if n not in answers]
+            ready = connection.wait([self._pipes[n] for n in missing], timeout=self.timeout)
+            if not ready:
+                self._fail(missing[0], f"did not answer for {self.timeout:.0f} s")
+            for pipe in ready:
+                number = self._pipes.index(pipe)
+                try:
+                    kind, content = pipe.recv()
+                except (EOFError, OSError):  # a dead process closes its end
+                    self._fail(number, self._how_it_ended(number))
+                if kind == "error":
+                    self._fail(number, f"raised {content[0]}", content[1])
+                answers[number] = content
+        return [answers[n] for n in numbers]
+
+    # ---------------------------------------------------------------------------- the VecEnv API
+
+    def reset(self) -> dict[str, np.ndarray]:
+        if self._waiting:  # a step is under way: its answers come first
+            self._receive_all()
+            self._waiting = False
+        for number, share in enumerate(self.shares):
+            seeds = [self._seeds[i] for i in share]
+            self._send(number, ("reset", seeds, [self._options[i] for i in share]))
+        self.reset_infos = [info for infos in self._receive_all() for info in infos]
+        self._reset_seeds()
+        self._reset_options()
+        everyone = np.ones(self.num_envs, dtype=bool)
+        self._current = {key: self._next(key, everyone) for key in self._frames}
+        return dict(self._current)
+
+    def step_async(self, actions: np.ndarray) -> None:
+        self._arrays["actions"][:] = actions
+        for number in range(len(self._pipes)):
+            self._send(number, ("step",))
+        self._waiting = True
+
+    def step_wait(self):
+        answers = [pair for share in self._receive_all() for pair in share]
+        self._waiting = False
+        dones = self._arrays["dones"].copy()
+        infos = [info for info, _ in answers]
+        for i in np.flatnonzero(dones):
+            infos[i]["terminal_observation"] = {key: self._final(key, i) for key in self._frames}
+            self.reset_infos[i] = answers[i][1]
+        self._current = {key: self._next(key, dones) for key in self._frames}
+        rewards = self._arrays["rewards"].astype(np.float32)
+        return dict(self._current), rewards, dones, infos
+
+    def _next(self, key: str, fresh: np.ndarray) -> np.ndarray:
+        """The new observation, in memory that nobody else holds: stacks move on by one frame."""
+        received = self._arrays[f"obs.{key}"]
+        shape = self.observation_space[key].shape
+        if received.shape[1:] == shape:
+            return received.copy()
+        stack = np.empty((self.num_envs, *shape), dtype=received.dtype)
+        if not fresh.all():
+            stack[:, :-FRAME_CHANNELS] = self._current[key][:, FRAME_CHANNELS:]
+            stack[:, -FRAME_CHANNELS:] = received
+        for i in np.flatnonzero(fresh):
+            stack[i].reshape(-1, *received.shape[1:])[:] = received[i]
+        return stack
+
+    def _final(self, key: str, i: int) -> np.ndarray:
+        received = self._arrays[f"final.{key}"][i]
+        if received.shape == self.observation_space[key].shape:
+            return received.copy()
+        return np.concatenate([self._current[key][i, FRAME_CHANNELS:], received])
+
+    def close(self, force: bool = False) -> None:
+        """Ends every worker and frees the shared memory.
+
+        Args:
+            force: do not wait for steps under way; end the processes at once.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        for pipe in self._pipes:
+            try:
+                pipe.send(None)
+            except OSError:
+                continue  # that worker is gone already
+        for process in self.processes:
+            process.join(0.2 if force else 10)
+            if process.is_alive():
+                process.terminate()
+                process.join(2)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        for pipe in self._pipes:
+            pipe.close()
+        self._arrays = {}
+        if self._memory is not None:
+            self._memory.close()
+            self._memory.unlink()
+
+    def _call(
+        self, indices: Any, method: str, args: tuple = (), kwargs: dict | None = None
+    ) -> list:
+        wanted = list(self._get_indices(indices))
+        results: dict[int, Any] = {}
+        groups = {n: [i for i in wanted if i in share] for n, share in enumerate(self.shares)}
+        groups = {n: group for n, group in groups.items() if group}
+        for number, group in groups.items():
+            local = [i - self.shares[number].start for i in group]
+            self._send(number, ("call", method, local, args, kwargs or {}))
+        for group, values in zip(groups.values(), self._receive_all(list(groups)), strict=True):
+            results.update(zip(group, values, strict=True))
+        return [results[i] for i in wanted]
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        return self._call(indices, "get_attr", (attr_name,))
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        self._call(indices, "set_attr", (attr_name, value))
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
+        return self._call(indices, "env_method", (method_name, *args), kwargs)
+
+    def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: Any = None) -> list[bool]:
+        return self._call(indices, "is_wrapped", (wrapper_class,))
+
+    def get_images(self) -> list[np.ndarray | None]:
+        return self._call(None, "render")
