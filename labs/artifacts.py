@@ -198,6 +198,7 @@ def provenance(
         "uncommitted_code": _imported(changed),
         "lock_sha256": sha256(lock) if lock.exists() else None,
         "versions": versions(),
+        "load_average": round(os.getloadavg()[0], 1),  # a busy machine explains a slow run
         "hardware": hardware() | ({"gl": dict(gl)} if gl else {}),
     }
 

@@ -57,6 +57,7 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
     from nbclient.exceptions import DeadKernelError
 
     executed.parent.mkdir(parents=True, exist_ok=True)
+    os.environ["PIXELS_LAUNCHER"] = str(os.getpid())  # the run stops when this process is gone
     try:
         papermill.execute_notebook(
             notebook_path(),

@@ -125,4 +125,46 @@ def visibility(resets: int = 1000, image_size: int = 84, progress: bool = True) 
     )
 
 
-MEASUREMENTS = {"push-floor": push_floor, "visibility": visibility}
+def gradient_routing(seeds: int = 5, batch_size: int = 64, progress: bool = True) -> Artifact:
+    """Measures which loss reaches which encoder, in every routing: artifact ``gradient-routing``.
+
+    One real update on Push from pixels for each routing and seed; the norms are averaged over the
+    seeds (weights, episodes, batch and noise change, all routings of a seed share them).
+    """
+    from labs.routing_probe import probe_routing  # imports SB3, which the others do not need
+
+    runs = [
+        probe_routing(seed=seed, batch_size=batch_size)
+        for seed in tqdm(range(seeds), desc="seeds", disable=not progress)
+    ]
+    edges = []
+    for same_edge in zip(*runs, strict=True):
+        first = same_edge[0]
+        norms = np.array([edge.grad_norm for edge in same_edge])
+        edges.append(
+            {
+                "routing": first.routing,
+                "label": first.label,
+                "encoder": first.encoder,
+                "optimizers": list(first.optimizers),
+                "loss": first.loss,
+                "grad_norm": float(norms.mean()),
+                "grad_norm_low": float(norms.min()),
+                "grad_norm_high": float(norms.max()),
+                "moved": float(np.mean([edge.moved for edge in same_edge])),
+                "encoder_passes": first.encoder_passes,
+            }
+        )
+    return write_measurement(
+        "gradient-routing",
+        {"edges": edges},
+        parameters={"seeds": seeds, "batch_size": batch_size, "task": "push"},
+        gl=envs.gl_renderer(),
+    )
+
+
+MEASUREMENTS = {
+    "push-floor": push_floor,
+    "visibility": visibility,
+    "gradient-routing": gradient_routing,
+}

@@ -80,7 +80,6 @@ class Training:
         self._report = report or (lambda progress: None)
         self._restart = restart
         self._stop_signal: int | None = None
-        self._parent = os.getppid()
         self._pieces: list[dict[str, Any]] = []
         self._latest: dict[str, float] = {}  # losses of the fast engine
 
@@ -164,14 +163,14 @@ class Training:
             self._measure()
         while model.num_timesteps < config.total_steps:
             before = model.num_timesteps
-            model.learn(chunk, reset_num_timesteps=before == 0, log_interval=None)
+            self._learn(chunk)
             self._check_losses()
             step = model.num_timesteps
             last = step >= config.total_steps
             if last or step // config.eval_every > before // config.eval_every:
                 self._measure()
             self._tell("train")
-            stopping = self._stop_signal is not None or os.getppid() != self._parent
+            stopping = self._stop_signal is not None or _launcher_is_gone()
             due = step // config.checkpoint_every > before // config.checkpoint_every
             if due or stopping or last:
                 self._save()
@@ -180,6 +179,17 @@ class Training:
                     f"{config.run_name} stopped at step {step:,} and saved itself: "
                     "the same command goes on"
                 )
+
+    def _learn(self, steps: int) -> None:
+        """A few episodes of training."""
+        try:
+            first = self.model.num_timesteps == 0
+            self.model.learn(steps, reset_num_timesteps=first, log_interval=None)
+        except ValueError as error:  # torch's distributions refuse a mean that is no number
+            weights = self.model.policy.state_dict().values()
+            if all(bool(w.isfinite().all()) for w in weights):
+                raise
+            self._diverged("weights that are no numbers", error)
 
     # ----- measuring
 
@@ -239,12 +249,15 @@ class Training:
         for name in ("critic_loss", "actor_loss"):
             value = float(losses.get(name, 0.0))
             if not math.isfinite(value) or abs(value) > LARGEST_LOSS:
-                kept = checkpoint.folders(self.folder)
-                where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint yet"
-                raise UserError(
-                    f"{self.config.run_name} diverged at step {self.model.num_timesteps:,} "
-                    f"({name} = {value:g}), {where}: lower --learning-rate and give --restart"
-                )
+                self._diverged(f"{name} = {value:g}")
+
+    def _diverged(self, what: str, cause: Exception | None = None) -> None:
+        kept = checkpoint.folders(self.folder)
+        where = f"the last good checkpoint is {kept[0]}" if kept else "there is no checkpoint yet"
+        raise UserError(
+            f"{self.config.run_name} diverged at step {self.model.num_timesteps:,} ({what}), "
+            f"{where}: lower --learning-rate and give --restart"
+        ) from cause
 
     def wall_time(self) -> float:
         """Seconds of training and measuring, over all sessions of the run."""
@@ -328,6 +341,20 @@ class Training:
             extra["wall_time_s"] = round(self.wall_time(), 1)
         self._tell("done")
         return self.output
+
+
+def _launcher_is_gone() -> bool:
+    """Whether the program that started this notebook's process was killed."""
+    pid = os.environ.get("PIXELS_LAUNCHER")
+    if not pid:
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # it lives, under another user
+    return False
 
 
 def _tensorboard() -> list[str]:

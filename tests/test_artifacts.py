@@ -1,0 +1,179 @@
+"""Artifacts appear whole or not at all, and damage never goes unnoticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from labs import artifacts
+from labs.artifacts import load_artifact, write_artifact, write_atomically, write_measurement
+from labs.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def make(path, text="1"):
+    with write_artifact(path, kind="measurement", parameters={"n": 1}) as folder:
+        (folder / "a.json").write_text(text)
+        (folder / "sub").mkdir()
+        (folder / "sub" / "b.bin").write_bytes(b"\0" * 100)
+    return path
+
+
+def test_round_trip_with_provenance(own_data):
+    artifact = load_artifact(make(own_data / "x"))
+    record = artifact.provenance
+    assert set(record["files"]) == {"a.json", "sub/b.bin"}
+    assert record["kind"] == "measurement" and record["parameters"] == {"n": 1}
+    assert record["versions"]["python"] == sys.version.split()[0]
+    assert record["hardware"]["cores"] >= 1 and record["hardware"]["memory_gib"] > 0
+    assert record["started"] <= record["finished"] and record["wall_time_s"] >= 0
+    assert artifact.json("a.json") == 1
+
+
+def test_nothing_appears_when_the_block_fails(own_data):
+    with pytest.raises(RuntimeError, match="on the way"):
+        with write_artifact(own_data / "x", kind="m", parameters={}) as folder:
+            (folder / "a").write_text("half")
+            raise RuntimeError("on the way")
+    assert list(own_data.iterdir()) == []
+
+
+def test_an_old_artifact_survives_a_failed_rewrite(own_data):
+    path = make(own_data / "x", "1")
+    with pytest.raises(RuntimeError):
+        with write_artifact(path, kind="m", parameters={}) as folder:
+            (folder / "a.json").write_text("2")
+            raise RuntimeError
+    assert load_artifact(path).json("a.json") == 1
+
+
+def test_a_rewrite_replaces_the_whole_folder(own_data):
+    path = make(own_data / "x", "1")
+    with write_artifact(path, kind="m", parameters={}) as folder:
+        (folder / "c.json").write_text("3")
+    assert set(load_artifact(path).provenance["files"]) == {"c.json"}
+    assert [p.name for p in own_data.iterdir()] == ["x"]
+
+
+def test_one_changed_byte_is_damage(own_data):
+    path = make(own_data / "x")
+    raw = bytearray((path / "sub" / "b.bin").read_bytes())
+    raw[50] ^= 1
+    (path / "sub" / "b.bin").write_bytes(raw)
+    with pytest.raises(UserError, match=r"sub/b\.bin is damaged"):
+        load_artifact(path)
+
+
+def test_a_missing_file_is_named(own_data):
+    path = make(own_data / "x")
+    (path / "a.json").unlink()
+    with pytest.raises(UserError, match=r"a\.json is missing"):
+        load_artifact(path)
+
+
+def test_a_missing_artifact_says_what_makes_it(own_data):
+    with pytest.raises(UserError, match="pixels train reach-state --seeds 7"):
+        load_artifact(own_data / "reach-state" / "seed7")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"kind": 1}', '{"files": 3}'])
+def test_a_damaged_provenance_is_one_error(own_data, content):
+    path = make(own_data / "x")
+    (path / "provenance.json").write_text(content)
+    with pytest.raises(UserError, match="damaged"):
+        load_artifact(path)
+
+
+def test_a_full_disk_leaves_no_half_artifact(own_data, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(artifacts.os, "fsync", full)
+    with pytest.raises(UserError, match="No space left on device.*disk space"):
+        make(own_data / "x")
+    monkeypatch.undo()
+    assert [p for p in own_data.rglob("*") if p.is_file()] == []
+
+
+def test_nan_cannot_be_written(own_data):
+    with pytest.raises(ValueError, match="JSON"):
+        write_measurement("x", {"a": float("nan")}, parameters={})
+    assert not (own_data / "x").exists()
+
+
+def test_measurement_with_files_and_numpy(own_data, tmp_path):
+    (tmp_path / "p.png").write_bytes(b"png")
+    artifact = write_measurement(
+        "m",
+        {"mean": np.float32(0.5), "counts": np.arange(3)},
+        parameters={"n": 3},
+        extra_files={"p.png": tmp_path / "p.png", "t.csv": "a,b\n1,2\n"},
+    )
+    assert artifact.json("measurement.json") == {"mean": 0.5, "counts": [0, 1, 2]}
+    assert artifact.table("t.csv")["b"].tolist() == [2]
+    with pytest.raises(UserError, match="has no q.png"):
+        artifact.file("q.png")
+
+
+def test_write_atomically_keeps_the_old_file_on_failure(tmp_path, monkeypatch):
+    path = tmp_path / "f"
+    write_atomically(path, "old")
+    monkeypatch.setattr(artifacts.os, "replace", lambda *a: (_ for _ in ()).throw(OSError("no")))
+    with pytest.raises(OSError, match="no"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+WRITER = """
+import sys
+from labs.artifacts import write_artifact
+number = 0
+while True:
+    number += 1
+    with write_artifact(sys.argv[1], kind="m", parameters={"number": number}) as folder:
+        for i in range(20):
+            (folder / f"{i}.json").write_text(str(number))
+    if number == 1:
+        print("go", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_while_writing_leaves_whole_artifacts(own_data):
+    """Whatever the moment, what stands under the name is whole (or, between, nothing)."""
+    path = own_data / "x"
+    seen = 0
+    for delay in (0.0, 0.02, 0.05, 0.08, 0.13, 0.21):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline() == "go\n"
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        if path.exists():
+            artifact = load_artifact(path)  # raises when a file is half written
+            numbers = {artifact.json(f"{i}.json") for i in range(20)}
+            assert numbers == {artifact.provenance["parameters"]["number"]}
+            seen += 1
+    assert seen >= 4
+
+
+def test_listing_ignores_unfinished_folders(own_data):
+    make(own_data / "x")
+    half = own_data / ".y.abc.tmp"
+    half.mkdir()
+    (half / "provenance.json").write_text(json.dumps({"files": {}}))
+    assert [p.name for p in artifacts.list_artifacts()] == ["x"]

@@ -1,0 +1,406 @@
+"""Arms as data, runs that resume exactly, guards that refuse, evaluation that can fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from labs.artifacts import load_artifact
+from labs.errors import UserError
+from labs.experiments import checkpoint, evaluate, guards, presets
+from labs.experiments.config import RunConfig, from_dict, override, validate
+from labs.experiments.environments import make_one, make_training_env
+from labs.experiments.policies import load_policy
+from labs.experiments.train import Training, is_done, train
+
+TINY = replace(
+    presets.smoke(presets.REACH_STATE),
+    arm="tiny",
+    total_steps=300,
+    net_arch=(16, 16),
+    video_episodes=0,
+)
+TINY_PUSH = replace(
+    presets.smoke(presets.PUSH_STATE), arm="tiny-push", net_arch=(16, 16), video_episodes=0
+)
+TINY_FAST = replace(TINY_PUSH, arm="tiny-fast", engine="fast", random_actions=0.3)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path / "runs"))
+    return tmp_path
+
+
+# ---------------------------------------------------------------------------------- configuration
+
+
+@pytest.mark.parametrize("arm", presets.PRESETS)
+def test_every_preset_and_its_smoke_run_are_valid(arm):
+    full = validate(presets.preset(arm))
+    small = validate(presets.smoke(full))
+    assert set(full.differences(small)) <= set(presets.SMOKE_KEYS)
+    assert from_dict(full.as_dict()) == full
+    assert arm in presets.SUMMARY
+
+
+def test_smoke_differs_in_something():
+    assert presets.REACH_STATE.differences(presets.smoke(presets.REACH_STATE))["total_steps"]
+
+
+def test_the_source_settings_are_as_reported():
+    for arm in (presets.STEP_0, presets.STEP_1, presets.STEP_2, presets.STEP_4):
+        assert (arm.batch_size, arm.gamma, arm.tau, arm.ent_coef) == (256, 0.95, 0.005, "0.05")
+        assert (arm.learning_rate, arm.n_envs, arm.gradient_steps) == (1e-4, 4, 1)
+    assert (presets.STEP_1.buffer_size, presets.STEP_2.buffer_size) == (200_000, 500_000)
+    assert (presets.STEP_1.her_k, presets.STEP_2.her_k) == (4, 8)
+    assert (presets.PUSH_STATE.learning_rate, presets.PUSH_STATE.n_envs) == (3e-4, 8)
+
+
+def test_a_changed_arm_gets_a_name_of_its_own():
+    assert presets.effective("reach-state", 3).run_name == "reach-state/seed3"
+    changed = presets.effective("reach-state", 3, {"learning_rate": 1e-4})
+    assert changed.arm.startswith("reach-state-") and changed.learning_rate == 1e-4
+    assert presets.effective("reach-state", 3, {"device": "cpu"}).arm == "reach-state"
+    assert presets.effective("reach-state", 3, {"gamma": 0.9, "arm": "mine"}).arm == "mine"
+
+
+PIXELS = {"observation": "pixels", "task": "push"}
+BAD = [
+    ({"lr": 1e-3}, "unknown setting 'lr'"),
+    ({"learnin_rate": 1e-3}, "did you mean 'learning_rate'"),
+    ({"total_steps": "many"}, "wrong type"),
+    ({"her": 1}, "wrong type"),
+    ({"batch_size": 2.5}, "wrong type"),
+    ({"goal_sphere": "red"}, "bool or None"),
+    ({"task": "slide"}, "choose one of reach, push"),
+    ({"observation": "lidar"}, "choose one of state, pixels, blind"),
+    ({"camera": "drone"}, "unknown camera 'drone'"),
+    ({"scene": "empty"}, "unknown scene 'empty'"),
+    ({"engine": "warp"}, "choose one of sb3, fast"),
+    ({"seed": -1}, "seed = -1 is out of range"),
+    ({"frame_stack": 0, **PIXELS}, "frame_stack = 0 is out of range: give 1 to 16"),
+    ({"image_size": 8, **PIXELS}, "image_size = 8 is out of range"),
+    ({"batch_size": 1}, "batch_size = 1 is out of range"),
+    ({"learning_rate": 0.0}, "learning_rate = 0.0 is out of range"),
+    ({"learning_rate": 3.0}, "learning_rate = 3.0 is out of range"),
+    ({"gamma": 1.0}, "gamma = 1.0 is out of range"),
+    ({"tau": 0.0}, "tau = 0.0 is out of range"),
+    ({"ent_coef": "warm"}, "neither a number nor auto"),
+    ({"ent_coef": -0.1}, "ent_coef = -0.1 is out of range"),
+    ({"net_arch": []}, "net_arch"),
+    ({"net_arch": [0]}, "net_arch"),
+    ({"arm": "../../etc"}, "cannot be a folder"),
+    ({"encoder": "manipulation"}, "needs an image"),
+    ({"augmentation": "drq"}, "needs an image"),
+    ({"routing": "critic"}, "needs an image"),
+    ({"proprioception": True}, "has the whole vector already"),
+    ({"observation": "blind", "goal_mode": "none"}, "nothing to see"),
+    ({"head": "spatial_softmax", **PIXELS}, "ends flat"),
+    ({"augmentation": "drq", "pad": 0, **PIXELS}, "shifts nothing"),
+    ({"proprioception": True, "full_state": True, **PIXELS}, "set one of the two"),
+    ({"her": True}, "sparse reward"),
+    ({"her": True, "goal_mode": "none", **PIXELS}, "goal_mode = both"),
+    ({"her": True, "goal_mode": "desired", **PIXELS}, "engine = fast"),
+    ({"her": True, "task": "push", "learning_starts": 60, "n_envs": 2}, "nothing to sample"),
+    ({"random_actions": 0.3}, "engine fast only"),
+    ({"random_actions": 1.3, "engine": "fast"}, "out of range"),
+    ({"standardize": True, "engine": "fast", **PIXELS}, "for vectors"),
+    ({"train_freq": 7}, "does not divide"),
+    ({"total_steps": 60, "n_envs": 2}, "less than one episode"),
+    ({"buffer_size": 60, "n_envs": 2}, "holds less than one episode"),
+    ({"learning_starts": 20_000}, "leaves no update"),
+    ({"subproc": True}, "only adds a pipe"),
+    ({"fast_mode": True, "native_render": False}, "not fast"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD, ids=[m for _, m in BAD])
+def test_bad_settings_are_one_line_that_says_what_to_do(changes, message):
+    with pytest.raises(UserError) as caught:
+        validate(override(RunConfig(), **changes))
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------ environments
+
+
+def test_an_episode_depends_on_its_number_alone():
+    config = replace(TINY_PUSH, n_envs=2)
+    first = make_training_env(config)
+    starts = []
+    obs = first.reset()
+    for _ in range(3):
+        starts.append(obs["desired_goal"].copy())
+        for _ in range(50):
+            obs, *_ = first.step(np.ones((2, 4)))
+    later = make_training_env(config, episode=2)
+    assert np.array_equal(later.reset()["desired_goal"], starts[2])
+    assert not np.array_equal(starts[0][0], starts[0][1])
+    assert not np.array_equal(starts[0], starts[1])
+    first.close()
+    later.close()
+
+
+def test_blind_twin_sees_the_vectors_of_the_pixel_arm():
+    blind, sighted = (
+        make_one(replace(presets.STEP_2, observation=o, scene="lean")) for o in ("blind", "pixels")
+    )
+    ours, _ = blind.reset(seed=3)
+    theirs, _ = sighted.reset(seed=3)
+    assert set(ours) == set(theirs) - {"pixels"}
+    for key, value in ours.items():
+        assert np.array_equal(value, theirs[key]), key
+    assert sum(v.size for v in ours.values()) == 16
+    blind.close()
+    sighted.close()
+
+
+@pytest.mark.parametrize("content", ["blank", "noise"])
+def test_twins_without_an_image_hold_none(content):
+    env = make_one(replace(presets.STEP_2, image_content=content, scene="lean"))
+    one, _ = env.reset(seed=1)
+    two, *_ = env.step(np.ones(4, np.float32))
+    assert one["pixels"].shape == (12, 84, 84) and one["pixels"].dtype == np.uint8
+    if content == "blank":
+        assert not one["pixels"].any()
+    else:
+        assert not np.array_equal(one["pixels"], two["pixels"]) and one["pixels"].std() > 70
+        again, _ = env.reset(seed=1)
+        assert np.array_equal(again["pixels"], one["pixels"])
+    env.close()
+
+
+# ------------------------------------------------------------------------- training and resuming
+
+
+def _curve(path):
+    return load_artifact(path).table().drop(columns="wall_time_s")
+
+
+def _weights(path):
+    return (path / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("config", [TINY, TINY_PUSH, TINY_FAST], ids=lambda c: c.arm)
+def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config):
+    whole = train(config)
+    stopped = replace(config, arm=f"{config.arm}-stopped")
+    run = Training(stopped)
+
+    def stop_once(progress):
+        if progress["step"] >= 200:
+            run._stop_signal = 15
+
+    run._report = stop_once
+    with pytest.raises(UserError, match="the same command goes on"):
+        run.run()
+    resumed = train(stopped)
+    assert _curve(whole).equals(_curve(resumed))
+    assert _weights(whole) == _weights(resumed)
+    record = load_artifact(resumed).provenance
+    assert record["sessions"] == 2 and "went on from step 200" in record["notes"]
+    assert checkpoint.folders(run.folder) == []  # a finished run leaves none
+
+
+def _stop_at(config, step):
+    run = Training(config)
+    run._report = lambda p: setattr(run, "_stop_signal", 15 if p["step"] >= step else None)
+    with pytest.raises(UserError, match="goes on"):
+        run.run()
+    return run.folder
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before():
+    folder = _stop_at(TINY, 200)
+    newest, older = checkpoint.folders(folder)
+    with open(newest / "tensors.safetensors", "r+b") as file:
+        file.seek(200)
+        file.write(b"damage")
+    path = train(TINY)
+    notes = load_artifact(path).provenance["notes"]
+    assert (
+        any("damaged" in n for n in notes) and f"went on from step {int(older.name[5:])}" in notes
+    )
+    assert _curve(path)["step"].tolist() == [0, 100, 200, 300]
+
+
+def test_other_settings_do_not_take_over_a_run():
+    _stop_at(TINY, 100)
+    with pytest.raises(UserError, match="holds a run with other settings.*--restart"):
+        train(replace(TINY, gamma=0.9))
+    assert is_done(TINY) is False
+    path = train(replace(TINY, gamma=0.9), restart=True)
+    assert load_artifact(path).provenance["sessions"] == 1
+
+
+def test_without_a_saved_memory_the_policy_refills_it_and_says_so():
+    config = replace(TINY, save_replay=False)
+    _stop_at(config, 200)
+    notes = load_artifact(train(config)).provenance["notes"]
+    assert any("refilled with 100 steps of the trained policy" in n for n in notes)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint():
+    run = Training(TINY)
+
+    def poison(progress):
+        if progress["step"] == 200:
+            next(run.model.critic.parameters()).data.fill_(float("nan"))
+
+    run._report = poison
+    with pytest.raises(UserError, match=r"diverged at step 2\d\d \(.*last good checkpoint.*step-"):
+        run.run()
+    assert checkpoint.folders(run.folder) and not run.output.exists()
+
+
+def test_two_processes_cannot_train_one_run(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from labs.experiments.guards import RunLock\n"
+        "lock = RunLock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout.readline() == "held\n"
+    assert guards.holder(tmp_path / "run") == other.pid
+    with pytest.raises(UserError, match=f"another process \\({other.pid}\\)"):
+        guards.RunLock(tmp_path / "run", patience=0.3)
+    other.kill()  # SIGKILL: the lock goes with the process
+    other.wait()
+    guards.RunLock(tmp_path / "run", patience=2).release()
+
+
+def test_memory_and_disk_are_refused_with_figures(tmp_path, monkeypatch):
+    big = replace(presets.STEP_2, buffer_size=10**8, total_steps=10**8)
+    with pytest.raises(UserError, match=r"needs 15\d{3}\.\d GiB of memory .*--buffer-size"):
+        guards.check_resources(big, tmp_path)
+    monkeypatch.setattr(guards.shutil, "disk_usage", lambda p: type("U", (), {"free": 10**6}))
+    with pytest.raises(UserError, match=r"GiB of disk .*--no-save-replay"):
+        guards.check_resources(TINY, tmp_path)
+
+
+def test_the_memory_wall_is_where_the_arithmetic_says():
+    step_2 = guards.transition_bytes(presets.STEP_2)
+    assert 169_344 < step_2 < 170_500  # two stacks of 84,672 bytes and the vectors
+    once = guards.transition_bytes(replace(presets.STEP_2, engine="fast"))
+    assert 21_591 < once < 22_500
+
+
+# ----------------------------------------------------------------------------------- evaluation
+
+
+def test_the_saved_policy_is_the_one_that_was_evaluated():
+    path = train(TINY)
+    policy = load_policy("tiny/seed0")
+    found = evaluate.evaluate(policy, TINY, TINY.eval_episodes)
+    saved = load_artifact(path).json("evaluation.json")
+    for mode in ("deterministic", "stochastic"):
+        for key in ("successes", "return_mean", "final_distance_mean"):
+            assert found[mode][key] == pytest.approx(saved[mode][key], rel=1e-6)
+
+
+def test_measuring_does_not_touch_the_random_state():
+    import torch
+
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    policy = evaluate.RandomActions()
+    evaluate.run_episodes(policy, TINY, [1], deterministic=False)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+class Recorder:
+    """Does nothing and remembers the images."""
+
+    def __init__(self):
+        self.images = []
+
+    def predict(self, obs, deterministic=True):
+        self.images.append(obs["pixels"].copy())
+        return np.ones(4, np.float32)
+
+
+def _seen(control, config):
+    recorder = Recorder()
+    evaluate.run_episodes(recorder, config, [7, 8], control=control)
+    return recorder.images
+
+
+def test_negative_controls_change_what_they_say():
+    config = RunConfig(observation="pixels", scene="lean", goal_mode="none", arm="x")
+    real, blank, frozen, shuffled = (
+        _seen(c, config) for c in (None, "blank", "frozen", "shuffled")
+    )
+    assert len(real) == len(blank) == 100
+    assert not any(image.any() for image in blank)
+    assert all(np.array_equal(image, real[0]) for image in frozen[:50])
+    assert all(np.array_equal(image, real[50]) for image in frozen[50:])
+    # donor episodes are played in between: 50 donor, 50 shuffled, 50 donor, 50 shuffled
+    assert all(np.array_equal(a, b) for a, b in zip(shuffled[50:100], real[50:], strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(shuffled[150:], real[:50], strict=True))
+    assert not np.array_equal(real[0], real[50])
+
+
+def test_controls_need_images():
+    with pytest.raises(UserError, match="has none"):
+        evaluate.run_episodes(evaluate.NoOp(), TINY, [1], control="blank")
+    with pytest.raises(UserError, match="unknown control"):
+        evaluate.run_episodes(evaluate.NoOp(), TINY, [1], control="upside-down")
+    with pytest.raises(UserError, match="at least one episode"):
+        evaluate.run_episodes(evaluate.NoOp(), TINY, [])
+
+
+def test_the_floor_of_push_is_goals_that_start_solved():
+    found = evaluate.floors("push", 20)["no-op"]
+    env = make_one(RunConfig(task="push", observation="state"))
+    solved = 0
+    for seed in evaluate.final_seeds(20):
+        obs, _ = env.reset(seed=seed)
+        gap = np.linalg.norm(obs["achieved_goal"] - obs["desired_goal"])
+        solved += gap < 0.05
+    env.close()
+    assert found["successes"] == solved and found["episodes"] == 20
+
+
+# --------------------------------------------------------------------------------- kill -9
+
+RUN = """
+import sys
+from labs.experiments.config import from_dict
+from labs.experiments.train import train
+import json
+train(from_dict(json.loads(sys.argv[1])), report=lambda p: print(p["step"], flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_and_go_on(own_folders):
+    """Killed at arbitrary steps; the result equals that of a run that was never killed."""
+    import json
+
+    config = replace(TINY, arm="killed", total_steps=600)
+    command = [sys.executable, "-c", RUN, json.dumps(config.as_dict())]
+    for kill_at in (150, 350):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            if int(line) >= kill_at:
+                break
+        process.kill()
+        process.wait()
+        assert not (own_folders / "data" / "killed" / "seed0").exists()
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+    whole = train(replace(config, arm="unharmed"))
+    killed = own_folders / "data" / "killed" / "seed0"
+    assert _curve(killed).equals(_curve(whole))
+    assert _weights(killed) == _weights(whole)
+    assert load_artifact(killed).provenance["sessions"] == 3

@@ -1,0 +1,140 @@
+"""Intervals and aggregates against numbers worked out by hand and against SciPy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from labs.statistics import (
+    curve_band,
+    gap_closure,
+    interquartile_mean,
+    iqm,
+    sample_efficiency_ratio,
+    steps_to,
+    time_to_threshold,
+    wilson,
+)
+
+
+def test_wilson_equals_the_formula():
+    n, k, z = 150, 7, 1.959963984540054
+    p = k / n
+    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    found = wilson(k, n)
+    assert found.value == pytest.approx(7 / 150)
+    assert found.low == pytest.approx(center - half)
+    assert found.high == pytest.approx(center + half)
+    assert (round(100 * found.low, 1), round(100 * found.high, 1)) == (2.3, 9.3)
+
+
+def test_wilson_stays_inside_zero_and_one():
+    none, all_of_them = wilson(0, 10), wilson(10, 10)
+    assert none.low == pytest.approx(0, abs=1e-12) and none.high == pytest.approx(0.2775, abs=1e-4)
+    assert all_of_them.high == pytest.approx(1) and all_of_them.low == pytest.approx(
+        0.7225, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(("k", "n"), [(-1, 5), (6, 5), (0, 0)])
+def test_wilson_refuses_impossible_counts(k, n):
+    with pytest.raises(ValueError, match="successes"):
+        wilson(k, n)
+
+
+def test_iqm_by_hand():
+    assert interquartile_mean([8, 1, 7, 2, 6, 3, 5, 4]) == 4.5  # mean of 3, 4, 5, 6
+    assert interquartile_mean([0, 1, 1, 1, 1, 1, 1, 100]) == 1
+    assert interquartile_mean([1, 2, 6]) == 3  # fewer than four: the mean
+
+
+def test_iqm_interval_matches_scipy_bootstrap():
+    scores = np.random.default_rng(1).normal(0.6, 0.1, 30)
+    ours = iqm(scores, resamples=20_000)
+    theirs = stats.bootstrap(
+        (scores,),
+        lambda x, axis: stats.trim_mean(x, 0.25, axis=axis),
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(2),
+    ).confidence_interval
+    assert ours.low == pytest.approx(theirs.low, abs=0.003)
+    assert ours.high == pytest.approx(theirs.high, abs=0.003)
+
+
+def test_iqm_of_one_run_has_no_interval():
+    found = iqm([0.7])
+    assert found.value == 0.7 and math.isnan(found.low) and math.isnan(found.high)
+
+
+def test_stratified_resampling_keeps_groups_apart():
+    """Two groups, constant within: no resample can differ, where pooled resampling would."""
+    found = iqm([[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+    assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)
+    pooled = iqm([0.0] * 4 + [1.0] * 4)
+    assert pooled.low < 0.5 < pooled.high
+
+
+def test_iqm_refuses_nothing_and_nan():
+    with pytest.raises(ValueError, match="finite"):
+        iqm([])
+    with pytest.raises(ValueError, match="finite"):
+        iqm([0.1, math.nan])
+
+
+def test_curve_band_of_one_seed_is_the_curve():
+    value, low, high = curve_band(np.array([[0.0, 0.5, 1.0]]))
+    assert np.array_equal(value, [0, 0.5, 1]) and np.array_equal(low, value)
+    assert np.array_equal(high, value)
+
+
+def test_curve_band_by_hand():
+    value, low, high = curve_band(np.array([[0.0, 1.0], [1.0, 1.0], [0.5, 1.0]]))
+    assert value == pytest.approx([0.5, 1.0])
+    assert low[0] == 0.0 and high[0] == 1.0  # with 3 seeds, all-equal resamples are 3.7 % each
+    assert low[1] == high[1] == 1.0
+
+
+def test_steps_to_is_the_first_crossing():
+    assert steps_to([0, 10, 20, 30], [0.0, 0.5, 0.4, 0.9], 0.5) == 10
+    assert steps_to([0, 10, 20, 30], [0.0, 0.5, 0.4, 0.9], 0.95) is None
+
+
+def test_censored_runs_count_as_late_not_as_missing():
+    steps = [0, 100, 200, 300]
+    curves = [
+        (steps, [0, 1, 1, 1]),  # 100
+        (steps, [0, 0, 0, 1]),  # 300
+        (steps, [0, 0, 0, 0]),  # never in 300
+    ]
+    found = time_to_threshold(curves, 0.9)
+    assert found.median == 300  # of 100, 300, later; dropping the third would say 200
+    assert found.reached == (100, 300) and found.censored == 1 and found.budget == 300
+
+
+def test_half_censored_has_no_median():
+    found = time_to_threshold([([0, 1], [0, 1]), ([0, 1], [0, 0])], 0.9)
+    assert found.median is None and found.censored == 1
+    assert "not reached" in str(found)
+
+
+def test_rho_by_hand():
+    found = sample_efficiency_ratio([400, 600, 500], [100, 100, 100])
+    assert found.value == 5  # median 500 over 100
+    assert found.low == 4 and found.high == 6
+
+
+def test_gap_closure_by_hand():
+    found = gap_closure([400, 400], [250, 250], [100, 100])
+    assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)  # 150 of 300
+
+
+def test_ratios_refuse_runs_without_a_time():
+    with pytest.raises(ValueError, match="never reached"):
+        sample_efficiency_ratio([math.inf], [100])
+    with pytest.raises(ValueError, match="no gap"):
+        gap_closure([100], [100], [100])
