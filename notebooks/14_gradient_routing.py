@@ -1,0 +1,344 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 20 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # Gradient routing
+#
+# One encoder, two losses. Actor and critic both need to know what is in the picture, so somebody
+# must train the part that looks. Who? The question sounds like plumbing. It has three answers, two
+# of which Stable-Baselines3 gives by a single boolean, and a trap that leaves no error message.
+
+# %%
+import copy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from IPython.display import Markdown, display
+from stable_baselines3 import SAC
+from torch import nn
+
+from labs.artifacts import load_artifact
+from labs.drqv2_sac_policy import DrQv2SACPolicy
+from labs.exercises import attempt
+from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
+from labs.routing_probe import gradient_norm, make_push_env
+from labs.widgets.gradient_routing import GradientRouting
+
+torch.set_num_threads(1)
+
+# %% [markdown]
+# ## Two losses
+#
+# SAC {cite}`haarnoja2018` has one loss for the critic and one for the actor. With $z = f_\phi(o)$
+# for the features:
+#
+# $$
+# L_Q = \tfrac12 \sum_{i=1,2} \left(Q_i(z, a) - y\right)^2
+# $$ (eq-critic-loss)
+#
+# $$
+# L_\pi = \alpha \log \pi(\tilde a \mid z) - \min_i Q_i(z, \tilde a), \qquad \tilde a \sim \pi(\cdot \mid z)
+# $$ (eq-actor-loss)
+#
+# Count where $z$ stands in $L_\pi$: **twice**. The actor reads it, and the Q that judges the actor
+# reads it too. Whoever cuts only the first has cut half.
+#
+# A batch of real observations, and networks small enough to see through:
+
+# %%
+env = make_push_env(seed=0)
+stacks, actions, targets = [], [], []
+observation = env.reset()
+rng = np.random.default_rng(0)
+for _ in range(48):
+    action = rng.uniform(-1, 1, (1, 4)).astype(np.float32)
+    stacks.append(observation["pixels"][0])
+    actions.append(action[0])
+    observation, reward, *_ = env.step(action)
+    targets.append(reward[0])
+images = torch.from_numpy(np.array(stacks)).float() / 255
+actions = torch.from_numpy(np.array(actions))
+targets = torch.from_numpy(np.array(targets)).float()[:, None] * 5
+
+torch.manual_seed(0)
+encoder = nn.Sequential(ManipulationCNN(12), SpatialSoftmax(21, 21, 32))
+actor = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+critics = nn.ModuleList(
+    nn.Sequential(nn.Linear(64 + 4, 64), nn.ReLU(), nn.Linear(64, 1)) for _ in range(2)
+)
+
+# %% [markdown]
+# | part | input | output |
+# |---|---|---|
+# | encoder | (B, 12, 84, 84) | z: (B, 64) |
+# | actor | (B, 64) | mean and log std: (B, 8) |
+# | each Q | (B, 64 + 4) | (B, 1) |
+
+
+# %%
+def q_values(z, a):
+    return torch.cat([q(torch.cat([z, a], 1)) for q in critics], 1)
+
+
+def critic_loss(z):
+    return 0.5 * ((q_values(z, actions) - targets) ** 2).sum(1).mean()
+
+
+def actor_loss(z_of_actor, z_of_q, alpha=0.05):
+    """The two places of z are two arguments, so that each can be cut on its own."""
+    mean, log_std = actor(z_of_actor).chunk(2, 1)
+    torch.manual_seed(1)  # the same noise for every routing
+    noise = torch.randn_like(mean)
+    u = mean + log_std.exp() * noise
+    sample = torch.tanh(u)
+    squash = 2 * (np.log(2) - u - F.softplus(-2 * u))  # log of tanh's slope
+    log_prob = (-0.5 * noise**2 - log_std - 0.5 * np.log(2 * np.pi) - squash).sum(1)
+    return (alpha * log_prob - q_values(z_of_q, sample).min(1).values).mean()
+
+
+def arrives(loss):
+    """The norm of the gradient that a loss leaves in the encoder."""
+    encoder.zero_grad(set_to_none=True)
+    loss().backward()
+    return gradient_norm(encoder)
+
+
+z = lambda: encoder(images)  # noqa: E731
+cut = lambda: encoder(images).detach()  # noqa: E731
+assert z().shape == (48, 64)
+
+# %% [markdown]
+# ## The trap, measured
+#
+# "The actor's features are detached, so the actor's loss does not reach the encoder." Is that so?
+
+# %%
+everything = arrives(lambda: actor_loss(z(), z()))
+only_q = arrives(lambda: actor_loss(cut(), z()))
+only_actor = arrives(lambda: actor_loss(z(), cut()))
+nothing = arrives(lambda: actor_loss(cut(), cut()))
+from_critic = arrives(lambda: critic_loss(z()))
+
+display(
+    Markdown(
+        "| what reaches the encoder | gradient norm |\n|---|---|\n"
+        f"| critic's loss | {from_critic:.4f} |\n"
+        f"| actor's loss, nothing cut | {everything:.4f} |\n"
+        f"| actor's loss, **the actor's features detached** | **{only_q:.4f}** |\n"
+        f"| actor's loss, only Q's features detached | {only_actor:.4f} |\n"
+        f"| actor's loss, both detached | {nothing:.4f} |"
+    )
+)
+assert only_q > 0, "the gradient through Q is still there"
+assert nothing == 0
+
+# %% [markdown]
+# It is not so. The third row is a gradient that arrives through Q. Usually no optimizer steps it,
+# because the encoder is in the critic's optimizer, which clears gradients before its next loss. So
+# nothing *breaks*. But the backward pass through the encoder is paid for, and whoever clips
+# gradients over all parameters, or accumulates them over several batches, gets it mixed in.
+#
+# The repair is also the cheapest program: **encode once, hand the actor and its Q the same detached
+# features.**
+
+
+# %%
+def update_gradients():
+    """Both losses of one update, as DrQ-v2 orders them."""
+    encoder.zero_grad(set_to_none=True)
+    features = encoder(images)  # the one pass with gradients
+    critic_loss(features).backward()
+    after_critic = gradient_norm(encoder)
+    seen = features.detach()
+    actor_loss(seen, seen).backward()
+    return after_critic, gradient_norm(encoder)
+
+
+after_critic, after_actor = update_gradients()
+assert np.isclose(after_critic, from_critic) and after_actor == after_critic
+print(
+    f"in the encoder after the critic's loss: {after_critic:.4f}; after the actor's: {after_actor:.4f}"
+)
+
+# %% [markdown]
+# ## The three routings
+#
+# | routing | in SB3 | who trains the encoder |
+# |---|---|---|
+# | **separate** | `share_features_extractor=False`, **the default** | there are two: the critic's is trained by TD error, the actor's by the actor's loss |
+# | **actor** | `share_features_extractor=True` | the actor's loss alone; the critic's is cut off |
+# | **critic** | not in SB3; `DrQv2SACPolicy` | the critic's loss alone |
+#
+# Take note of the first row. SB3 does *not* cut the critic's gradient by default: the critic has an
+# encoder of its own, and TD error trains it. Only `True` cuts. The source manuscript says otherwise,
+# and builds its story on it.
+#
+# The third routing is that of DrQ-v2 {cite}`yarats2021`. The TD error says something about
+# every transition; the actor's loss can only pass on what Q already knows.
+#
+# The norms below were measured in SB3's own `train()`, on Push from pixels. Nothing was
+# re-derived: hooks on the optimizers read what had arrived.
+
+# %%
+GradientRouting.from_artifact()
+
+# %%
+edges = load_artifact("gradient-routing").json("measurement.json")["edges"]
+found = {(e["routing"], e["encoder"], e["loss"]): e for e in edges}
+
+assert found["separate", "critic's", "critic"]["grad_norm"] > 0  # SB3's default trains it
+assert found["actor", "shared", "critic"]["grad_norm"] == 0  # True cuts it
+assert found["critic_open", "shared", "actor"]["grad_norm"] > 0  # the trap ...
+assert found["critic_open", "shared", "actor"]["moved"] == 0  # ... is never stepped
+assert found["critic_once", "shared", "actor"]["grad_norm"] == 0  # ours
+passes = {e["routing"]: e["encoder_passes"] for e in edges}
+print("encoder passes in one update:", passes)
+
+# %% [markdown]
+# ## Build it into SB3
+#
+# A policy in SB3 builds actor, critic and target in one method. Three lines of it carry the routing:
+# the critic gets *the actor's* encoder object, the target gets one of its own, and the optimizers
+# divide the parameters **by identity**. A name such as `features_extractor` occurs in both networks
+# and says nothing about who else holds the tensor.
+
+
+# %%
+class MyPolicy(DrQv2SACPolicy):
+    """The routing, built here; actor and critic classes from labs."""
+
+    def _build(self, lr_schedule):
+        self.actor = self.make_actor()
+        shared = self.actor.features_extractor
+        self.critic = self.make_critic(features_extractor=shared)
+        self.critic_target = self.make_critic(features_extractor=None)
+        self.critic_target.load_state_dict(self.critic.state_dict())
+        self.critic_target.set_training_mode(False)
+
+        in_encoder = {id(p) for p in shared.parameters()}
+        actor_only = [p for p in self.actor.parameters() if id(p) not in in_encoder]
+        lr = lr_schedule(1)
+        self.actor.optimizer = self.optimizer_class(actor_only, lr=lr)
+        self.critic.optimizer = self.optimizer_class(list(self.critic.parameters()), lr=lr)
+
+
+def make_model(policy):
+    return SAC(policy, env, seed=0, buffer_size=64, device="cpu")
+
+
+mine, theirs = make_model(MyPolicy), make_model(DrQv2SACPolicy)
+held = {
+    name: sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+    for name, optimizer in (("actor", mine.actor.optimizer), ("critic", mine.critic.optimizer))
+}
+in_encoder = sum(p.numel() for p in mine.actor.features_extractor.parameters())
+everywhere = sum(p.numel() for p in mine.critic.parameters())
+print(
+    f"encoder {in_encoder:,} parameters; actor's optimizer {held['actor']:,}; critic's {held['critic']:,}"
+)
+assert mine.actor.features_extractor is mine.critic.features_extractor
+assert mine.critic_target.features_extractor is not mine.critic.features_extractor
+assert held["critic"] == everywhere
+assert held["actor"] == sum(p.numel() for p in mine.actor.parameters()) - in_encoder
+for a, b in zip(mine.policy.parameters(), theirs.policy.parameters(), strict=True):
+    assert torch.equal(a, b)
+print("the same weights as DrQv2SACPolicy")
+
+# %% [markdown]
+# And the proof on the real thing: five updates of each, from the same memory and the same noise,
+# end in the same weights, and the encoder moves.
+
+# %%
+before = copy.deepcopy(mine.critic.features_extractor.state_dict())
+for model in (mine, theirs):
+    model.learning_starts = 60
+    model.learn(60)
+theirs.replay_buffer = mine.replay_buffer
+theirs.policy.load_state_dict(mine.policy.state_dict())
+for model in (mine, theirs):
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002  (SB3 draws batches from it)
+    model.train(gradient_steps=5, batch_size=16)
+for a, b in zip(mine.policy.parameters(), theirs.policy.parameters(), strict=True):
+    torch.testing.assert_close(a, b)
+moved = sum((p - before[k]).norm() for k, p in mine.critic.features_extractor.state_dict().items())
+assert moved > 0
+print("five updates: equal weights; the encoder moved by", f"{moved:.4f}")
+
+# %% [markdown]
+# ```{exercise-start}
+# :label: ex-routing
+# ```
+# Complete `norms`: the L2 norm of the gradient that each of the two losses leaves in the encoder,
+# *each on its own*. Use `critic_loss`, `actor_loss`, `encoder`, `images` and `gradient_norm` from
+# above, with nothing detached.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def norms():
+    """(norm from the critic's loss, norm from the actor's loss)."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_norms(answer):
+    """Names the likely mistake."""
+    encoder.zero_grad(set_to_none=True)
+    result = answer()
+    assert result is not ..., "norms still returns ...: fill it in"
+    assert len(result) == 2, "return two numbers: critic's first"
+    critic, act = (float(n) for n in result)
+    assert critic > 0 and act > 0, "a norm of zero: did you detach, or forget backward()?"
+    encoder.zero_grad(set_to_none=True)
+    critic_loss(encoder(images)).backward()
+    actor_loss(encoder(images), encoder(images)).backward()
+    mixed = gradient_norm(encoder)
+    assert not np.isclose(act, mixed), "gradients add up: clear them between the two losses"
+    assert not np.isclose(critic, everything), "the critic's norm comes first"
+    assert np.allclose((critic, act), (from_critic, everything), rtol=1e-4), "not the L2 norm?"
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_norms, norms)
+
+# %% [markdown]
+# ```{solution-start} ex-routing
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def norms():
+    """(norm from the critic's loss, norm from the actor's loss)."""
+    results = []
+    for loss in (lambda f: critic_loss(f), lambda f: actor_loss(f, f)):
+        encoder.zero_grad(set_to_none=True)
+        loss(encoder(images)).backward()
+        results.append(torch.cat([p.grad.flatten() for p in encoder.parameters()]).norm().item())
+    return tuple(results)
+
+
+check_norms(norms)
+env.close()
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# SB3's default trains the critic's encoder by TD error. `True` cuts it. Detaching the actor's
+# features is not enough, and encoding once is both the repair and the saving. Whether the routing
+# *matters* for learning is a question for matched runs, not for this page. Next: the
+# [networks from scratch](15_from_scratch_networks.ipynb).
