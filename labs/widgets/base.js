@@ -17,6 +17,10 @@ const ui = (() => {
     el.replaceChildren();
     el.classList.add("pnc-widget");
     el.setAttribute("role", "group");
+    // JupyterLab would take the arrow keys of a focused slider for shortcuts of its own.
+    el.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    });
     el.setAttribute("aria-label", label ?? title);
     if (title) el.append(h("p", { class: "pnc-title" }, title));
     return el;
