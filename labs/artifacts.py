@@ -255,7 +255,7 @@ def write_artifact(
             _flush_to_disk(file)
         os.chmod(folder, 0o755)
         _flush_to_disk(folder)
-        _put_in_place(folder, path)
+        put_in_place(folder, path)
     except OSError as error:
         raise UserError(
             f"cannot write the artifact {path} ({error.strerror or error}): free some disk space "
@@ -265,8 +265,8 @@ def write_artifact(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _put_in_place(folder: Path, path: Path) -> None:
-    """Renames ``folder`` to ``path``; an older artifact steps aside first."""
+def put_in_place(folder: Path, path: Path) -> None:
+    """Renames a whole folder to ``path``; an older artifact steps aside first."""
     aside = None
     if path.exists():
         aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,21 +34,25 @@ def parse(kind: type, argv: Sequence[str], prog: str, default: Any = None):
         raise UserError(_one_line(errors.getvalue(), prog, kind, default)) from None
 
 
+RULE = re.compile(r"^[\s│|+╭╰]*[─-]{4,}")
+
+
 def _one_line(box: str, prog: str, kind: type, default: Any) -> str:
-    """The message inside tyro's box."""
-    lines = [line.strip("│╭╮╰╯─ ") for line in box.splitlines()[1:]]
+    """The message inside tyro's box, which is drawn in ASCII where the terminal needs it."""
     message: list[str] = []
-    for line, raw in zip(lines, box.splitlines()[1:], strict=True):
-        if "────" in raw and message:
-            break
-        message.append(line)
+    for line in box.splitlines()[1:]:
+        if RULE.match(line) or line.startswith(("╰", "+")):
+            if message:
+                break
+            continue
+        message.append(line.strip(" │|"))
     text = " ".join(part for part in message if part).rstrip(".")
     if text.startswith("Unrecognized options: --"):
         flag = text.removeprefix("Unrecognized options: --").split(",")[0].split("=")[0]
         names = [*vars(default), *vars(getattr(default, "config", default))] if default else []
         names += [f.name for f in dataclasses.fields(kind)]
         known = [name.replace("_", "-") for name in names]
-        near = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(flag.removeprefix("no-"), known, n=1, cutoff=0.5)
         hint = f"did you mean --{near[0]}? " if near else ""
         return f"unknown flag --{flag}: {hint}(all flags: {prog} --help)"
     return f"{text}: see {prog} --help"

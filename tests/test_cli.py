@@ -1,0 +1,221 @@
+"""The program: quick help, one line for every mistake, and the whole way through papermill."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from labs import cli
+from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
+from labs.experiments import launch, presets
+from labs.experiments.compare import compare, costs
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path / "runs"))
+    return tmp_path
+
+
+def trained(arm="reach-state"):
+    """A copy of the repository's results of an arm, to damage at will."""
+    shutil.copytree(repository_root() / "data" / arm, data_root() / arm)
+
+
+BAD = [
+    (["trian"], "did you mean 'train'"),
+    (["train"], "name an arm first"),
+    (["train", "reech-state"], "unknown arm 'reech-state': did you mean 'reach-state'"),
+    (["train", "reach-state", "--lr", "3"], "unknown flag --lr"),
+    (["train", "reach-state", "--learning-rat", "3"], "did you mean --learning-rate"),
+    (["train", "reach-state", "--total-steps", "many"], "--total-steps"),
+    (["train", "reach-state", "--total-steps"], "--total-steps"),
+    (["train", "reach-state", "--task", "slide"], "invalid choice 'slide'"),
+    (["train", "reach-state", "--seeds", "x"], "--seeds"),
+    (["train", "reach-state", "--seeds"], "no seed was given"),
+    (["train", "reach-state", "--seeds", "1", "1"], "appears twice"),
+    (["train", "reach-state", "--seeds", "-1"], "seed"),
+    (["train", "reach-state", "--head", "spatial_softmax"], "needs an image"),
+    (["train", "reach-state", "--her"], "sparse reward"),
+    (["train", "push-step0", "--head", "spatial_softmax"], "ends flat"),
+    (["train", "push-step0", "--frame-stack", "0"], "frame_stack = 0 is out of range"),
+    (["train", "push-step2", "--goal-mode", "none"], "goal_mode = both"),
+    (["train", "push-step2", "--no-save-repaly"], "did you mean --save-replay"),
+    (["eval"], "arm"),
+    (["eval", "reach-state"], "no result of 'reach-state'"),
+    (["eval", "reach-state", "--episodes", "0"], "give 1 or more"),
+    (["compare"], "nothing to compare"),
+    (["compare", "nothing"], "pixels train nothing"),
+    (["run", "slide"], "invalid choice 'slide'"),
+    (["run", "reach", "--arms", "reech"], "unknown arm 'reech'"),
+    (["run", "reach", "--total-steps", "10"], "total_steps = 10 is out of range"),
+    (["plot", "pie"], "invalid choice 'pie'"),
+    (["plot", "curves"], "name at least one arm"),
+    (["plot", "phases"], "draws one run"),
+    (["plot", "curves", "reach-state"], "no result of 'reach-state'"),
+    (["frame", "--cameras", "drone"], "unknown camera 'drone'"),
+    (["frame", "--size", "0"], "image size 0"),
+    (["frame", "--size", "36", "--out", "x.docx"], "cannot write x.docx"),
+    (["probe", "--all"], "unknown flag --all"),
+    (["demo", "--total-steps", "1"], "total_steps = 1 is out of range"),
+    (["sweep"], "--arms"),
+    (["sweep", "--arms", "reech"], "unknown arm 'reech'"),
+    (["sweep", "--arms", "reach-state", "--seeds", "9..0"], "9..0"),
+]
+
+
+@pytest.mark.parametrize(("argv", "message"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_a_mistake_is_one_line_and_exit_code_2(argv, message, capsys):
+    assert cli.main(argv) == 2
+    out, err = capsys.readouterr()
+    assert message in err and err.count("\n") == 1 and err.startswith("pixels: ")
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("command", [c for c in cli.COMMANDS if c not in ("train",)])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command, "--help"])
+    assert stop.value.code in (0, None)
+    assert f"pixels {command}" in capsys.readouterr().out
+
+
+def test_every_knob_has_a_line_of_help(capsys):
+    from labs.experiments.config import FIELDS
+
+    with pytest.raises(SystemExit):
+        cli.main(["train", "push-step2", "--help"])
+    text = capsys.readouterr().out
+    for name in FIELDS:
+        flag = name.replace("_", "-")
+        listed = re.search(rf"--(no-)?{flag}[ ,\n]", text) is not None
+        assert listed == (name != "seed"), name  # the program has --seeds
+    assert "(default: 500000)" in text  # the arm's own value, not the class's
+    assert cli.main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(arm in text for arm in presets.PRESETS)
+
+
+def test_help_is_quick():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "labs.cli", "--help"], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 1.5  # seconds of CPU: a busy machine does not count
+
+
+def test_damage_is_one_line(capsys):
+    trained()
+    path = data_root() / "reach-state" / "seed0" / "evaluation.json"
+    path.write_text(path.read_text().replace("1.0", "0.9"))
+    assert cli.main(["compare", "reach-state"]) == 2
+    assert "evaluation.json is damaged" in capsys.readouterr().err
+    assert cli.main(["results"]) == 2
+    assert "DAMAGED" in capsys.readouterr().out
+
+
+def test_results_of_the_repository(capsys):
+    trained()
+    assert cli.main(["results"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("reach-state/seed") == len(seeds_of("reach-state"))
+
+
+def test_eval_reproduces_the_artifact(capsys):
+    """The committed policy, rebuilt from its artifact, scores what its artifact says."""
+    trained()
+    assert cli.main(["eval", "reach-state", "--seeds", "0", "--episodes", "100", "--floors"]) == 0
+    out = capsys.readouterr().out
+    saved = load_artifact("reach-state/seed0").json("evaluation.json")["deterministic"]
+    line = next(line for line in out.splitlines() if "deterministic" in line)
+    assert f"{saved['success_rate']:6.1%}" in line and f"{saved['return_mean']:7.2f}" in line
+    assert "no-op" in out and "random" in out
+
+
+def test_compare_and_plot(tmp_path, capsys):
+    trained()
+    assert cli.main(["compare", "reach-state", "--name", "compare-reach"]) == 0
+    assert "success %" in capsys.readouterr().out
+    row = load_artifact("compare-reach").json("measurement.json")["rows"][0]
+    rates = [
+        load_artifact(p).json("evaluation.json")["deterministic"]["success_rate"]
+        for p in seeds_of("reach-state")
+    ]
+    assert row["success_rates"] == rates and len(row["seeds"]) == len(rates)
+    out = tmp_path / "curve.png"
+    assert cli.main(["plot", "curves", "reach-state", "--out", str(out)]) == 0
+    assert out.read_bytes()[:4] == b"\x89PNG"
+    assert cli.main(["plot", "phases", "reach-state/seed0", "--out", str(out)]) == 0
+    assert cli.main(["plot", "steps", "--out", str(out)]) == 0
+
+
+def test_costs_of_an_arm_against_itself_are_one():
+    trained()
+    shutil.copytree(data_root() / "reach-state", data_root() / "twin")
+    found = costs("reach-state", "twin", [], threshold=0.9)
+    assert found["rho"]["twin"]["value"] == 1.0 and found["not_reached"] == []
+    never = costs("reach-state", "twin", [], threshold=1.01)
+    assert never["not_reached"] == ["reach-state", "twin"] and never["rho"] == {}
+    assert compare(["reach-state", "twin"], state="reach-state", pixels="twin")["costs"]["rho"]
+
+
+def test_frame(tmp_path):
+    out = tmp_path / "frame.png"
+    assert cli.main(["frame", "--size", "48", "--out", str(out)]) == 0
+    assert out.stat().st_size > 2000
+
+
+# ---------------------------------------------------------------------------- through papermill
+
+
+def test_a_notebook_without_parameters_is_refused(tmp_path, monkeypatch, capsys):
+    broken = tmp_path / "train.ipynb"
+    notebook = json.loads((repository_root() / launch.NOTEBOOK).read_text())
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("tags", None)
+    broken.write_text(json.dumps(notebook))
+    monkeypatch.setattr(launch, "NOTEBOOK", broken)
+    assert cli.main(["train", "reach-state", "--smoke", "--quiet"]) == 2
+    assert "tagged 'parameters'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_smoke_through_papermill(own_folders, capsys):
+    """The training notebook, executed: parameters arrive, the artifact is the right one."""
+    argv = ["train", "reach-state", "--smoke", "--seeds", "4", "--gamma", "0.9", "--quiet"]
+    assert cli.main([*argv, "--arm", "mine"]) == 0, capsys.readouterr().err
+    artifact = load_artifact("mine/seed4")
+    parameters = artifact.provenance["parameters"]
+    assert (parameters["gamma"], parameters["seed"], parameters["arm"]) == (0.9, 4, "mine")
+    files = {"config.json", "curve.csv", "evaluation.json", "policy.json", "video.mp4"}
+    assert set(artifact.provenance["files"]) == files | {"weights.safetensors"}
+    assert artifact.table()["step"].tolist() == [0, 100, 200, 300]
+    executed = own_folders / "runs" / "mine" / "seed4" / "executed.ipynb"
+    cells = json.loads(executed.read_text())["cells"]
+    assert any("injected-parameters" in c["metadata"].get("tags", ()) for c in cells)
+    # The same command again finds the result and trains nothing.
+    stamp = os.stat(artifact.path).st_mtime_ns
+    assert cli.main([*argv, "--arm", "mine"]) == 0
+    assert "already there" in capsys.readouterr().err
+    assert os.stat(artifact.path).st_mtime_ns == stamp
+
+
+@pytest.mark.slow
+def test_a_wrong_configuration_stops_before_training(own_folders):
+    """What papermill would only warn about: the notebook compares before it trains."""
+    from labs.errors import UserError
+
+    wanted = presets.effective("reach-state", 0, {"gamma": 0.9}, small=True).as_dict()
+    with pytest.raises(UserError, match=r"AssertionError.*gamma"):
+        launch.run_notebook(
+            {"arm": "reach-state", "small": True, "requested": wanted}, own_folders / "x.ipynb"
+        )
+    assert not data_root().exists()
