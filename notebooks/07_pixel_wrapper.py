@@ -135,7 +135,7 @@ assert all(
 
 # %%
 theirs = make(PixelObservationWrapper, proprio_indices=envs.PROPRIO_INDICES["push"])
-mine, other = ours.reset(seed=4)[0], theirs.reset(seed=4)[0]
+mine, other = ours.reset(seed=7)[0], theirs.reset(seed=7)[0]
 start = other["achieved_goal"].copy()
 rng = np.random.default_rng(7)
 recording = [mine["pixels"][-3:]]
@@ -143,10 +143,9 @@ for _ in range(50):
     assert mine.keys() == other.keys()
     for key in mine:
         np.testing.assert_array_equal(mine[key], other[key])
-    # toward the block, with some noise: something must happen in front of the camera
-    push = theirs.last_raw_obs["observation"][6:9] * [12, 12, 0] + rng.normal(0, 0.2, 3)
-    if np.linalg.norm(other["achieved_goal"] - start) > 0.03:
-        push *= 0  # let go, before the block falls off the table
+    # Slowly toward the block until it has moved: something must happen before the camera.
+    gap = theirs.last_raw_obs["observation"][6:9] * [6, 6, 0]
+    push = rng.normal(0, 0.2, 3) + gap * (np.linalg.norm(other["achieved_goal"] - start) < 0.05)
     action = np.clip(np.r_[push, 0], -1, 1).astype(np.float32)
     mine, other = ours.step(action)[0], theirs.step(action)[0]
     recording.append(mine["pixels"][-3:])
@@ -159,7 +158,7 @@ print("50 steps: every key equal")
 # differences are what four frames tell and one does not.
 
 # %%
-FrameStack(np.array(recording).transpose(0, 2, 3, 1), step=20)
+FrameStack(np.array(recording).transpose(0, 2, 3, 1), step=12)
 
 # %% [markdown]
 # ## Who is told what
