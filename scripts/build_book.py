@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +21,6 @@ def main() -> int:
     built = subprocess.run(
         [program, "build", ".", "-W", "-n", "--keep-going"],
         cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -30,8 +29,10 @@ def main() -> int:
         # Sphinx does not repeat the warnings of pages that it has already read: forget them, so
         # that the next build fails for the same reasons.
         shutil.rmtree(ROOT / "_build" / ".doctrees", ignore_errors=True)
-        print(built.stdout, file=sys.stderr)
-        print("error: the book did not build: see the warnings above", file=sys.stderr)
+        output = re.sub(r"\x1b\[[0-9;]*m", "", built.stdout).replace(f"{ROOT}/", "")
+        warnings = [line for line in output.splitlines() if re.search(r"WARNING|ERROR", line)]
+        print("\n".join(warnings) or output, file=sys.stderr)
+        print("error: the book did not build: warnings are errors", file=sys.stderr)
         return 1
     print(f"built in {time.perf_counter() - start:.0f} s: open {HOME} (or: make serve)")
     return 0
