@@ -174,6 +174,23 @@ def test_each_notebook_page_offers_its_notebook():
         assert "cells" in json.loads((path.parent / download).read_text(encoding="utf-8"))
 
 
+def test_the_repository_has_one_address():
+    """What is written out in prose equals ``_config.yml``, from which the badges are made."""
+    import yaml
+
+    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    name = address.rsplit("/", 1)[1]
+    files = [*ROOT.glob("*.md"), *ROOT.glob("*.cff"), *ROOT.glob("book/*.md"), ROOT / "_config.yml"]
+    written = re.compile(rf"https://github\.com/[\w.-]+/{name}")
+    others = {
+        f"{file.name}: {found}"
+        for file in files
+        for found in written.findall(file.read_text(encoding="utf-8"))
+        if found != address
+    }
+    assert not others
+
+
 # ------------------------------------------------------------------ the extensions' functions
 
 
