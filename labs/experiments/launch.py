@@ -86,7 +86,12 @@ def _one_line(text: str) -> str:
 
 
 def launch(
-    config: RunConfig, parameters: dict[str, Any], *, again: bool = False, quiet: bool = False
+    config: RunConfig,
+    parameters: dict[str, Any],
+    *,
+    again: bool = False,
+    quiet: bool = False,
+    patience: float = 10.0,
 ) -> Path:
     """Runs one training through papermill, unless its result is there already.
 
@@ -95,6 +100,8 @@ def launch(
         parameters: of the notebook.
         again: train although the result is there.
         quiet: no progress bar.
+        patience: seconds to wait for a process that holds the run: one whose launcher was killed
+            ends after its current episode.
 
     Returns:
         The artifact's folder.
@@ -110,7 +117,7 @@ def launch(
         return output
     folder = runs_root() / config.run_name
     owner = guards.holder(folder)
-    if owner is not None and _alive_after(owner, 3.0):
+    if owner is not None and _alive_after(owner, patience):
         raise UserError(
             f"another process ({owner}) trains in {folder}: wait for it or stop it (kill {owner})"
         )

@@ -101,7 +101,7 @@ def run_one(parameters: dict[str, Any], wanted: dict[str, Any]) -> bytes:
     from labs.experiments.launch import launch
 
     config = from_dict(wanted)
-    return pack(launch(config, parameters, again=parameters["again"], quiet=True))
+    return pack(launch(config, parameters, again=parameters["again"], quiet=True, patience=120))
 
 
 def _ray():
