@@ -1,0 +1,535 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 20 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # Random shift
+#
+# A replay memory holds few pictures, and the critic sees each of them again and again. It has
+# weights enough to learn them by heart. DrQ {cite}`kostrikov2020` found a remedy of a few lines:
+# before each use, move the picture by a few pixels, at random. The right action hardly depends on
+# four pixels, so the critic is told the same thing about many pictures. DrQ-v2
+# {cite}`yarats2021` keeps it as its only augmentation.
+#
+# This page builds the shift. First it shows what a careless border does. Then it asks what a shift
+# does to a robot that knows *where its gripper is* from another sensor. There the picture moves,
+# and the sensor does not.
+
+# %%
+from itertools import product
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+from IPython.display import Markdown, display
+
+from labs import envs
+from labs.exercises import attempt
+from labs.figures.style import use_style
+from labs.image_augmentation import RandomShiftAug
+from labs.manipulation_encoder import SpatialSoftmax
+from labs.widgets import crop_shift
+
+use_style()
+torch.set_num_threads(1)
+PAD = 4
+RESETS = 160
+
+# %% [markdown]
+# ## Real frames
+#
+# We take 160 moments of Push. In each, the gripper has wandered for six steps. Every moment is
+# photographed by the default camera, by the workspace camera, and by a third one that stands
+# somewhere else each time. For the two named cameras we also ask the simulator which pixels show
+# the gripper and which show the block.
+
+# %%
+env = envs.make_env("push", image_size=84)
+rng = np.random.default_rng(0)
+frames = {name: [] for name in (*envs.CAMERAS, "wandering")}
+labels = {name: [] for name in envs.CAMERAS}
+gripper, block = [], []
+for seed in range(RESETS):
+    env.reset(seed=seed)
+    action = rng.uniform(-1, 1, 4).astype(np.float32)
+    for _ in range(6):
+        observation, *_ = env.step(action)
+    gripper.append(observation["observation"][:3])
+    block.append(observation["achieved_goal"])
+    somewhere = envs.Camera(
+        rng.uniform(0, 360), rng.uniform(-60, -30), rng.uniform(0.8, 1.2), (1.34, 0.75, 0.42)
+    )
+    for name, camera in (*envs.CAMERAS.items(), ("wandering", somewhere)):
+        env.camera = camera
+        frames[name].append(env.render())
+        if name in labels:
+            labels[name].append(env.segmentation())
+assert env.unwrapped.model.vis.global_.fovy == 45
+env.close()
+gripper, block = np.array(gripper), np.array(block)
+labels = {name: np.stack(list_) for name, list_ in labels.items()}
+images = {
+    name: torch.as_tensor(np.stack(list_)).permute(0, 3, 1, 2).contiguous()
+    for name, list_ in frames.items()
+}
+assert images["default"].shape == (RESETS, 3, 84, 84) and images["default"].dtype == torch.uint8
+
+# %% [markdown]
+# ## The failure first: black bars
+#
+# Shifting leaves a strip without content. The quick way fills it with zeros. Here is one frame,
+# shifted both ways:
+
+# %% mystnb={"image": {"alt": "Three pictures of the table and the robot arm: the frame as it is; shifted with zero padding, with black bars at the top and right edge; shifted with the border repeated, where no bar can be seen."}}
+one = images["workspace"][3:4]
+up_right = torch.tensor([[-4, 4]])
+pictures = {
+    "as it is": one,
+    "zeros": RandomShiftAug(PAD, "zeros").shift(one, up_right),
+    "border repeated": RandomShiftAug(PAD).shift(one, up_right),
+}
+fig, axes = plt.subplots(1, 3, figsize=(7, 2.6))
+for ax, (title, picture) in zip(axes, pictures.items(), strict=True):
+    ax.imshow(picture[0].permute(1, 2, 0))
+    ax.set(title=title, xticks=[], yticks=[])
+    ax.grid(False)
+plt.show()
+
+# %% [markdown]
+# The bars are as wide as the shift. They are the same in every frame, and they contrast with
+# everything. A network that wants to know the shift can *measure the bar*. Then it can treat the 81
+# versions of a frame as 81 different frames, and the augmentation has taught it nothing.
+#
+# We test this with the weakest network there is: a linear probe. It looks at gray values and must
+# name the row offset, one of nine numbers. Training and test frames come from different resets.
+# Chance is 11 %.
+
+
+# %%
+def probe(gray, padding, view, shuffle=False, train=120, ridge=10.0):
+    """Share of unseen frames whose row offset a linear probe names exactly."""
+    generator = torch.Generator().manual_seed(0)
+    aug = RandomShiftAug(PAD, padding)
+
+    def make(frames, copies):
+        frames = frames.repeat(copies, 1, 1, 1)
+        offsets = aug.draw_offsets(len(frames), generator)
+        return view(aug.shift(frames, offsets)).flatten(1), offsets[:, 0].float()
+
+    x, y = make(gray[:train], copies=6)
+    x_test, y_test = make(gray[train:], copies=10)
+    if shuffle:  # the control: answers that belong to other pictures
+        y = y[torch.randperm(len(y), generator=generator)]
+    center = x.mean(0)
+    kernel = (x - center) @ (x - center).T + ridge * torch.eye(len(x))
+    weights = (x - center).T @ torch.linalg.solve(kernel, y)
+    guess = ((x_test - center) @ weights + y.mean()).round()
+    return (guess == y_test).float().mean().item()
+
+
+views = {
+    "whole frame": lambda x: x,
+    "top and bottom 8 rows": lambda x: torch.cat((x[..., :8, :], x[..., -8:, :]), dim=-2),
+}
+accuracy = {}
+rows = ["| camera | the probe sees | zeros | border repeated |", "|---|---|---|---|"]
+for name, view in product(("workspace", "wandering"), views):
+    gray = images[name].float().mean(1, keepdim=True) / 255
+    for padding in ("zeros", "replicate"):
+        accuracy[name, view, padding] = probe(gray, padding, views[view])
+    zeros, replicate = (accuracy[name, view, p] for p in ("zeros", "replicate"))
+    rows.append(f"| {name} | {view} | {zeros:.0%} | {replicate:.0%} |")
+control = probe(gray, "zeros", views["whole frame"], shuffle=True)
+rows.append(f"| wandering | whole frame, shuffled answers | {control:.0%} | |")
+display(Markdown("\n".join(rows)))
+
+edge = "top and bottom 8 rows"
+assert accuracy["wandering", edge, "zeros"] > 0.6, "the bars should be readable"
+assert accuracy["wandering", edge, "replicate"] < 0.25, "a repeated border should say little"
+assert control < 0.25
+
+# %% [markdown]
+# Look at the wandering camera first. Nothing in its picture stays in place, so only the padding can
+# betray the shift. Bars betray it. A repeated border at the edge says next to nothing.
+#
+# Before a fixed camera, the probe that sees the whole frame reads the shift either way: the edges of
+# the table are **landmarks**. Keep this in mind. Repeating the border removes the *artifact*; it
+# cannot hide the scenery. A network in front of a fixed camera can still learn how far its picture
+# was moved. We will need that below.
+#
+# ## Build it
+#
+# Pad each side by $p$ pixels, repeating the border, and cut the old size out again at a random
+# place. Repeating the border is the same as *clipping the index*:
+#
+# $$
+# \tilde I[c, y, x] = I\bigl[c,\ \mathrm{clip}(y + r,\, 0,\, H-1),\ \mathrm{clip}(x + s,\, 0,\,
+# W-1)\bigr], \qquad r, s \sim \mathcal U\{-p, \dots, p\}
+# $$ (eq-shift)
+#
+# So no padded picture is needed. Each output pixel looks up its source, and one gather serves a
+# whole batch. Each *image* gets its own $(r, s)$. All channels of an image share it: they are
+# frames of one stack, and a stack whose frames moved apart would show motion that never was.
+
+
+# %%
+def draw_offsets(batch_size, pad, generator=None):
+    """One (rows, columns) per image, uniform over −pad … pad: int64 (B, 2)."""
+    return torch.randint(-pad, pad + 1, (batch_size, 2), generator=generator)
+
+
+def shift(images, offsets):
+    """Moves the cropping window of each image by its offset: (B, C, H, W) → the same."""
+    batch, _, height, width = images.shape
+    rows = (offsets[:, :1] + torch.arange(height)).clamp(0, height - 1)  # (B, H)
+    columns = (offsets[:, 1:] + torch.arange(width)).clamp(0, width - 1)  # (B, W)
+    index = torch.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]
+    return images.permute(0, 2, 3, 1)[index].permute(0, 3, 1, 2)  # whole pixels at a time
+
+
+# %% [markdown]
+# | tensor | shape | dtype |
+# |---|---|---|
+# | `images` | $(B, C, H, W)$ | uint8, as the replay memory has it |
+# | `offsets` | $(B, 2)$: rows, columns | int64 |
+# | `rows`, `columns` | $(B, H)$, $(B, W)$ | int64 |
+# | `index`, broadcast | $(B, H, W)$ | int64 |
+# | output | $(B, C, H, W)$ | uint8 |
+
+# %%
+stacks = images["default"].reshape(RESETS // 4, 12, 84, 84)  # four frames along the channels
+offsets = draw_offsets(len(stacks), PAD, torch.Generator().manual_seed(0))
+moved = shift(stacks, offsets)
+assert offsets.shape == (40, 2) and offsets.abs().max() <= PAD
+assert moved.shape == stacks.shape and moved.dtype == torch.uint8
+
+constant = torch.full((40, 12, 84, 84), 200, dtype=torch.uint8)
+assert torch.equal(shift(constant, offsets), constant), "a repeated border draws nothing"
+
+# %% [markdown]
+# An index that is clipped is easy to get subtly wrong. So we compare it with the definition, taken
+# literally: really pad, really crop, for **all 81 offsets**.
+
+# %%
+every = torch.tensor(list(product(range(-PAD, PAD + 1), repeat=2)))
+frame = images["workspace"][7]
+padded = F.pad(frame[None].double(), (PAD,) * 4, mode="replicate")[0].to(torch.uint8)
+assert padded.shape == (3, 92, 92) and len(every) == 81
+at_once = shift(frame.expand(81, -1, -1, -1), every)
+for (r, s), got in zip(every.tolist(), at_once, strict=True):
+    top, left = PAD + r, PAD + s
+    assert torch.equal(got, padded[:, top : top + 84, left : left + 84]), (r, s)
+print("81 of 81 offsets equal padding and cropping, to the bit")
+
+# %% [markdown]
+# And the part in `labs`, which adds checks of its input and runs on any device, does the same:
+
+# %%
+theirs = RandomShiftAug(PAD)
+assert torch.equal(theirs.shift(stacks, offsets), moved)
+assert torch.equal(theirs(stacks, torch.Generator().manual_seed(0)), moved), "same random state"
+print("ours equals labs.image_augmentation.RandomShiftAug")
+
+# %% [markdown]
+# ## What moves, and what does not
+#
+# The source manuscript blames the shift for a failed run: $\pm 4$ pixels are said to put 40 to 80 %
+# noise on the distance between gripper and block in SpatialSoftmax coordinates. We can look. The
+# best keypoints anybody could have are the centers of the pixels that *are* the gripper and the
+# block, which the simulator tells us. We shift the labels as we shift the picture and take the
+# centers again.
+
+
+# %%
+def center(masks):
+    """Mean (row, column) of each mask: (N, H, W) → (N, 2), NaN where a mask is empty."""
+    masks = np.asarray(masks, dtype=float)
+    total = masks.sum((1, 2))
+    place = np.stack([(masks.sum(2) @ np.arange(84)), (masks.sum(1) @ np.arange(84))], axis=1)
+    return np.divide(
+        place, total[:, None], out=np.full_like(place, np.nan), where=total[:, None] > 0
+    )
+
+
+offsets = draw_offsets(RESETS, PAD, torch.Generator().manual_seed(1))
+points, visible = {}, {}
+rows = [
+    "| camera | moments | gripper moves by | block moves by | block − gripper moves by "
+    "| distance (median) | 4 px of it |",
+    "|---|---|---|---|---|---|---|",
+]
+for name in envs.CAMERAS:
+    before, after = (
+        labels[name],
+        shift(torch.as_tensor(labels[name])[:, None], offsets)[:, 0].numpy(),
+    )
+    hand, puck = center(before == 1), center(before == 2)
+    hand_after, puck_after = center(after == 1), center(after == 2)
+    # A thing at the border is cut or stretched by the shift: its center is another one then.
+    rim = np.pad(np.zeros((84 - 2 * PAD,) * 2, bool), PAD, constant_values=True)
+    whole = ~((before == 1) | (before == 2))[:, rim].any(1)
+    points[name] = hand, puck
+    visible[name] = ~np.isnan(puck).any(1)
+    use = visible[name] & whole
+    hand_moves, puck_moves = (hand_after - hand)[use], (puck_after - puck)[use]
+    relative = np.abs(puck_moves - hand_moves).max()
+    distance = np.median(np.linalg.norm(puck - hand, axis=1)[use])
+    rows.append(
+        f"| {name} | {use.sum()} | up to {np.abs(hand_moves).max():.1f} px | up to "
+        f"{np.abs(puck_moves).max():.1f} px | up to {relative:.1f} px | {distance:.1f} px "
+        f"| {PAD / distance:.0%} |"
+    )
+    np.testing.assert_allclose(hand_moves, -offsets.numpy()[use], atol=1e-9)
+    np.testing.assert_allclose(puck_moves, -offsets.numpy()[use], atol=1e-9)
+    assert relative < 1e-9
+display(Markdown("\n".join(rows)))
+for name in envs.CAMERAS:
+    print(f"{name}: block hidden in {(~visible[name]).sum()} of {RESETS} moments")
+
+# %% [markdown]
+# Both points move by exactly minus the offset. They move **together**, so the vector between them
+# does not change at all. (Moments in which one of them touches the border are left out: there the
+# shift cuts it.) The last column shows where such a percentage can come from: four pixels,
+# *divided by* the distance. But that is the motion of either point. The distance itself has no
+# noise.
+#
+# SpatialSoftmax says the same in its own coordinates:
+
+# %%
+moment = int(np.flatnonzero(visible["default"])[0])
+mask = torch.as_tensor(np.stack([labels["default"][moment] == k for k in (1, 2)]))[None].float()
+read = SpatialSoftmax(84, 84, num_channels=2, temperature=0.01)
+with torch.no_grad():
+    plain, shifted = (read(m).view(2, 2).T for m in (mask, shift(mask, torch.tensor([[3, -4]]))))
+print("              gripper (x, y)     block (x, y)       block − gripper")
+for name, xy in (("as it is", plain), ("shifted", shifted)):
+    print(f"{name:>10}    {xy[0].numpy().round(3)}    {xy[1].numpy().round(3)}    "
+          f"{(xy[1] - xy[0]).numpy().round(3)}")  # fmt: skip
+assert torch.allclose(plain[1] - plain[0], shifted[1] - shifted[0], atol=1e-5)
+assert not torch.allclose(plain, shifted, atol=0.05)
+
+# %% [markdown]
+# Try it. Both cameras, both paddings, every offset. The third keypoint, *edges*, is what an edge
+# filter with a spatial softmax would report: with zeros, watch it run to the bars.
+
+# %%
+crop_shift.CropShift.from_env(seed=4)
+
+# %% [markdown]
+# ## What does break
+#
+# The policy gets more than a picture. It gets the gripper's position, in meters, from the joints;
+# and the goal, in meters, from the task. Nobody shifts those. What breaks is the **tie** between a
+# place in the picture and a place in the world.
+#
+# How much is four pixels? A camera is a projection. For a free camera at distance $d$ that looks
+# along the unit vector $f$ at the point $\ell$, a world point $w$ appears at
+#
+# $$
+# \text{row} = \frac{H-1}{2} + F\,\frac{(w - o)\cdot \text{down}}{(w - o) \cdot f}, \qquad
+# \text{column} = \frac{W-1}{2} + F\,\frac{(w - o)\cdot \text{right}}{(w - o) \cdot f},
+# $$ (eq-projection)
+#
+# with the eye at $o = \ell - d f$, a field of view of 45 degrees, and
+# $F = \tfrac{H}{2} / \tan 22.5°$.
+
+
+# %%
+def project(camera, points):
+    """(row, column) at which world points (..., 3) appear in an 84 × 84 picture."""
+    azimuth, elevation = np.deg2rad([camera.azimuth, camera.elevation])
+    level = np.array([np.cos(azimuth), np.sin(azimuth), 0])
+    forward = np.cos(elevation) * level + np.sin(elevation) * np.array([0, 0, 1])
+    right = np.array([np.sin(azimuth), -np.cos(azimuth), 0])
+    down = np.cross(forward, right)
+    seen = points - (np.array(camera.lookat) - camera.distance * forward)
+    focal = 42 / np.tan(np.deg2rad(22.5))
+    place = np.stack([seen @ down, seen @ right], axis=-1) / (seen @ forward)[..., None]
+    return 41.5 + focal * place
+
+
+rows = [
+    "| camera | projection misses the drawn block by (median) | 1 px along the view "
+    "| 1 px across | 4 px along | 4 px across |",
+    "|---|---|---|---|---|---|",
+]
+for name, camera in envs.CAMERAS.items():
+    ok = visible[name]
+    miss = np.linalg.norm(project(camera, block[ok]) - points[name][1][ok], axis=1)
+    assert np.median(miss) < 0.5, "the formula and the simulator disagree"
+    assert np.allclose(project(camera, block), crop_shift.project(camera, block))
+    along, across = crop_shift.table_centimeters(camera)  # the projection's inverse on the table
+    rows.append(
+        f"| {name} | {np.median(miss):.2f} px | {along:.1f} cm | {across:.1f} cm "
+        f"| {4 * along:.0f} cm | {4 * across:.0f} cm |"
+    )
+display(Markdown("\n".join(rows)))
+
+# %% [markdown]
+# Success in Push is 5 cm. The default camera stands far away and looks flat over the table. There
+# a shift of four pixels displaces the world by twice the success radius sideways, and by far more
+# along the view. The workspace camera stands close and looks down: there it stays within about one
+# radius.
+#
+# ### Two readers of the same picture
+#
+# Now the test. Where is the block, in world coordinates? Two linear readers answer from the
+# keypoints of shifted pictures:
+#
+# - the **absolute** reader uses the block's place in the picture;
+# - the **relative** reader uses the block's place *minus the gripper's*, and adds what the joints
+#   say about the gripper.
+#
+# Both train on shifted pictures and are tested on other resets. The control says the mean position
+# and looks at nothing.
+
+
+# %%
+def reader_error(features, train_share=0.7, copies=20):
+    """Median error in cm of a linear reader of the block's (x, y), on unseen moments."""
+    x = np.concatenate([features(draw) for draw in range(copies)])
+    x = np.column_stack([x, np.ones(len(x))])
+    ok = ~np.isnan(x).any(1)
+    y = np.tile(block[:, :2], (copies, 1))
+    train = np.tile(np.arange(RESETS) < train_share * RESETS, copies)
+    weights = np.linalg.lstsq(x[ok & train], y[ok & train], rcond=None)[0]
+    miss = x[ok & ~train] @ weights - y[ok & ~train]
+    return 100 * np.median(np.linalg.norm(miss, axis=1))
+
+
+errors = {}
+for name, pad in product(envs.CAMERAS, range(PAD + 1)):
+    hand, puck = points[name]
+    drawn = [draw_offsets(RESETS, pad, torch.Generator().manual_seed(s)).numpy() for s in range(20)]
+    errors[name, "absolute", pad] = reader_error(lambda i, p=puck, d=drawn: p - d[i])
+    errors[name, "relative + joints", pad] = reader_error(
+        lambda i, p=puck, h=hand, d=drawn: np.column_stack([(p - d[i]) - (h - d[i]), gripper])
+    )
+blind = reader_error(lambda i: np.empty((RESETS, 0)))
+
+# %% mystnb={"image": {"alt": "Error of the two readers against the pad, from 0 to 4 pixels, one panel per camera. The absolute reader's error rises steeply with the default camera, past the success radius, and gently with the workspace camera; the relative reader's stays flat in both."}}
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7, 3))
+for ax, name in zip(axes, envs.CAMERAS, strict=True):
+    for reader, marker in (("absolute", "o"), ("relative + joints", "s")):
+        line = [errors[name, reader, pad] for pad in range(PAD + 1)]
+        ax.plot(range(PAD + 1), line, marker=marker, label=reader)
+    ax.axhline(blind, color="0.5", ls="--", label="control: looks at nothing")
+    ax.axhline(5, color="0.7", ls=":", label="success radius")
+    ax.set(title=f"{name} camera", xlabel="pad (pixels)", ylim=0)
+axes[0].set_ylabel("error of the block's place (cm)")
+axes[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
+rows = ["| camera | reader | pad 0 | pad 4 |", "|---|---|---|---|"]
+for name, reader in product(envs.CAMERAS, ("absolute", "relative + joints")):
+    rows.append(
+        f"| {name} | {reader} | {errors[name, reader, 0]:.1f} cm "
+        f"| {errors[name, reader, PAD]:.1f} cm |"
+    )
+display(Markdown("\n".join(rows)))
+
+for name in envs.CAMERAS:
+    relative = [errors[name, "relative + joints", pad] for pad in range(PAD + 1)]
+    assert max(relative) - min(relative) < 0.1, "the difference must not feel the shift"
+assert errors["default", "absolute", PAD] > 4 * errors["default", "absolute", 0]
+assert 4 < errors["default", "absolute", 1] < 6 and errors["workspace", "absolute", PAD] < 5
+assert accuracy["workspace", "whole frame", "replicate"] > 0.8, "the landmarks that were promised"
+
+# %% [markdown]
+# The relative reader does not feel the shift: not at one pixel, not at four. The absolute reader
+# loses its aim. With the default camera, a pad of one pixel already costs it the whole success
+# radius, and a pad of four costs far more. With the workspace camera it stays below the radius.
+#
+# So the shift does not make pushing impossible. It puts a price on one way of reading a picture,
+# and the camera sets the price. A network can pay it in two ways: learn differences between things
+# in the picture, or read the shift off the landmarks, as our probe could, and undo it. Either has
+# to be learned from reward alone. What that costs in episodes, no geometry can tell: only training
+# with pads of 0, 1 and 4 on both cameras can.
+#
+# ```{exercise-start}
+# :label: ex-shift-coordinates
+# ```
+# SpatialSoftmax reports places as $(x, y)$ in $[-1, 1]$, from the center of the first pixel to the
+# center of the last. Complete `coordinate_change`: by how much do a keypoint's $(x, y)$ change when
+# the cropping window moves by offsets (rows, columns)? The keypoint stays inside the picture.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def coordinate_change(offsets, height, width):
+    """Offsets (B, 2) as (rows, columns) → change of (x, y), float (B, 2)."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_coordinate_change(answer):
+    """Names the likely mistake."""
+    height, width = 41, 61
+    offsets = draw_offsets(64, PAD, torch.Generator().manual_seed(3))
+    maps = torch.zeros(64, 1, height, width)
+    maps[:, 0, 15, 30] = 1
+    read = SpatialSoftmax(height, width, num_channels=1, temperature=0.01)
+    with torch.no_grad():
+        truth = read(shift(maps, offsets)) - read(maps)
+    got = answer(offsets, height, width)
+    assert got is not ..., "coordinate_change still returns ...: fill it in"
+    got = torch.as_tensor(got, dtype=torch.float32)
+    assert got.shape == (64, 2), f"expected shape (64, 2), received {tuple(got.shape)}"
+
+    def same(a, b):
+        return torch.allclose(a, b, atol=1e-4)
+
+    assert not same(got, -truth), "the sign: when the window moves right, the content moves left"
+    assert not any(same(sign * got.flip(1), truth) for sign in (1, -1)), (
+        "offsets are (rows, columns), but SpatialSoftmax gives (x, y): the column comes first"
+    )
+    rows, columns = offsets.float().T
+    swapped = torch.stack((columns / (height - 1), rows / (width - 1)), dim=1)
+    assert not any(same(got, k * swapped) for k in (-2, -1, 1, 2)), "x goes with the width"
+    assert not same(2 * got.abs(), truth.abs()), "from −1 to 1 is a length of 2"
+    sides = 2 * torch.stack((columns / width, rows / height), dim=1)
+    assert not same(got.abs(), sides.abs()), "centers of W pixels are W − 1 steps apart"
+    assert same(got, truth), f"expected {truth[0].tolist()} for offset {offsets[0].tolist()}"
+    print("your change is SpatialSoftmax's, for 64 offsets")
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_coordinate_change, coordinate_change)
+
+# %% [markdown]
+# ```{solution-start} ex-shift-coordinates
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def coordinate_change(offsets, height, width):
+    """Offsets (B, 2) as (rows, columns) → change of (x, y), float (B, 2)."""
+    rows, columns = offsets.double().T
+    return torch.stack((-2 * columns / (width - 1), -2 * rows / (height - 1)), dim=1)
+
+
+check_coordinate_change(coordinate_change)
+
+# %% [markdown]
+# The change depends on nothing but the offset. It is the same for *every* keypoint of a picture:
+# that is why differences of keypoints do not feel it.
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# A random shift is one gather with clipped indices. Its border must be repeated, or the bars give
+# the shift away. It moves all things in a picture together: distances in the picture stay exact,
+# while the tie to vectors that nobody shifts is lost, by an amount that the camera decides.
+#
+# Next: [where in the replay buffer the shift belongs](13_drq_buffers.ipynb), and why goals must
+# never be touched.
