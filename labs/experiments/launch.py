@@ -65,6 +65,7 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
             parameters=parameters,
             kernel_name="python3",
             progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],
             cwd=repository_root(),
         )
     except papermill.PapermillExecutionError as error:
