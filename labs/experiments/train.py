@@ -208,7 +208,7 @@ class Training:
             "success": float(found.success.mean()),
             "return": float(found.returns.mean()),
             "distance": float(found.distance.mean()),
-            "train_success": sum(recent) / len(recent) if recent else None,
+            "train_success": float(sum(recent) / len(recent)) if recent else None,
             "critic_loss": _number(losses.get("critic_loss")),
             "actor_loss": _number(losses.get("actor_loss")),
             "ent_coef": _number(losses.get("ent_coef")),

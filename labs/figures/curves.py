@@ -159,14 +159,22 @@ def five_steps(
         try:
             draw_arm(axes, arm, color=COLORS[0], label="ours")
         except UserError:
-            axes.text(0.5, 0.5, "not run here", transform=axes.transAxes, ha="center")
+            axes.text(0.5, 0.9, "not run here", transform=axes.transAxes, ha="center")
+            axes.set_xlim(0, 5e6)
         draw_source(axes, arm)
         if floor is not None:
             draw_floor(axes, floor)
         axes.set_title(arm)
         _success_axes(axes)
-        _thousands(axes, max(axes.get_xlim()[1], 2e6))
+        axes.set_xlim(left=0)
+        _thousands(axes, axes.get_xlim()[1])
         axes.xaxis.label.set_size("small")
     for axes in panels[0][1:]:
         axes.set_ylabel("")
+    entries: dict[str, object] = {}
+    for axes in panels[0]:
+        handles, labels = axes.get_legend_handles_labels()
+        entries |= dict(zip(labels, handles, strict=True))
+    if entries:
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3)
     return figure
