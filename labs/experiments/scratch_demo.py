@@ -1,0 +1,109 @@
+"""One real run of the from-scratch SAC, kept: artifact ``from-scratch-demo``.
+
+``python -m labs.visual_encoder --demo`` trains and forgets. ``python -m
+labs.experiments.scratch_demo`` trains the same and keeps the curve, beside what the same task pays
+a policy that does nothing and one that acts at random.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+
+from labs import envs
+from labs.artifacts import Artifact, code_state, write_measurement
+from labs.from_scratch_sac import Settings, demo
+from labs.statistics import wilson
+
+FLOOR_SEED = 30_000  # apart from the seeds of training and of evaluation
+LAST = 40  # episodes that count as the end of the run
+BLOCK = 100  # updates averaged into one point of the curve
+
+FLOORS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "no_op": lambda rng: np.zeros(4, np.float32),
+    "random": lambda rng: rng.uniform(-1, 1, 4).astype(np.float32),
+}
+
+
+def summary(returns: list[float], successes: list[bool]) -> dict[str, float | int]:
+    """Mean return, and success rate with its 95 % Wilson interval."""
+    rate = wilson(int(np.sum(successes)), len(successes))
+    return {
+        "return_mean": float(np.mean(returns)),
+        "return_std": float(np.std(returns)),
+        "success": rate.value,
+        "success_low": rate.low,
+        "success_high": rate.high,
+        "episodes": len(returns),
+    }
+
+
+def floors(episodes: int = 200) -> dict[str, dict[str, float | int]]:
+    """Returns and successes on dense Reach without any learning, on the same resets for both."""
+    env = envs.make_env("reach", render_mode=None)
+    measured = {}
+    for name, policy in FLOORS.items():
+        returns, successes = [], []
+        for episode in range(episodes):
+            rng = np.random.default_rng(episode)
+            env.reset(seed=FLOOR_SEED + episode)
+            rewards = []
+            for _ in range(envs.EPISODE_STEPS):
+                _, reward, _, _, info = env.step(policy(rng))
+                rewards.append(reward)
+            returns.append(float(np.sum(rewards)))
+            successes.append(bool(info["is_success"]))
+        measured[name] = summary(returns, successes)
+    env.close()
+    return measured
+
+
+def blocks(values: list[float], size: int = BLOCK) -> list[float]:
+    """Means of consecutive blocks; what does not fill the last block is left out."""
+    whole = len(values) // size * size
+    return np.array(values[:whole]).reshape(-1, size).mean(axis=1).round(6).tolist()
+
+
+def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -> Artifact:
+    """Runs the demo and its negative controls: artifact ``from-scratch-demo``.
+
+    Args:
+        steps: environment steps; None takes the demo's own number.
+        seed: of everything in the run.
+        episodes: of each negative control.
+    """
+    code_state()  # what was there when the run began
+    settings = replace(Settings(), seed=seed)
+    settings = settings if steps is None else replace(settings, steps=steps)
+    before = time.process_time()
+    history = demo(settings=settings)
+    cpu_seconds = time.process_time() - before
+    values = {
+        "episode_steps": history.episode_steps,
+        "returns": np.round(history.returns, 4).tolist(),
+        "successes": history.successes,
+        "update_steps": history.update_steps[BLOCK - 1 :: BLOCK],
+        "losses": {name: blocks(column) for name, column in history.losses.items()},
+        "wall_seconds": history.seconds,
+        "cpu_seconds": cpu_seconds,
+        "first": summary(history.returns[:LAST], history.successes[:LAST]),
+        "last": summary(history.returns[-LAST:], history.successes[-LAST:]),
+        "floors": floors(episodes),
+    }
+    parameters = asdict(settings) | {
+        "image_size": list(settings.image_size),
+        "threads": torch.get_num_threads(),
+        "episodes_of_the_floors": episodes,
+        "first_seed_of_the_floors": FLOOR_SEED,
+    }
+    return write_measurement(
+        "from-scratch-demo", values, parameters=parameters, gl=envs.gl_renderer()
+    )
+
+
+if __name__ == "__main__":
+    print(scratch_demo().path)
