@@ -12,10 +12,11 @@ import pytest
 from labs.artifacts import load_artifact
 from labs.errors import UserError
 from labs.experiments import checkpoint, evaluate, guards, presets
-from labs.experiments.config import RunConfig, from_dict, override, validate
+from labs.experiments.config import RunConfig, from_dict, override
 from labs.experiments.environments import make_one, make_training_env
 from labs.experiments.policies import load_policy
 from labs.experiments.train import Training, is_done, train
+from labs.experiments.validation import validate
 
 TINY = replace(
     presets.smoke(presets.REACH_STATE),

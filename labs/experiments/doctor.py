@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labs.artifacts import data_root, hardware, repository_root, versions
+from labs.artifacts import data_root
 from labs.errors import UserError
+from labs.provenance import hardware, repository_root, versions
 
 GIB = 2**30
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from labs.errors import UserError
-from labs.experiments.config import RunConfig, closest, override, validate
+from labs.experiments.config import RunConfig, closest, override
+from labs.experiments.validation import validate
 
 # ------------------------------------------------------------------------------------------ Reach
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +14,6 @@ from typing import Any
 from labs.artifacts import (
     code_state,
     data_root,
-    finite_or_none,
     json_text,
     load_artifact,
     repository_root,
@@ -28,20 +23,11 @@ from labs.artifacts import (
 )
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards
-from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, validate
+from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
+from labs.experiments.curve import curve_csv, number
+from labs.experiments.stopping import launcher_is_gone, stop_on_sigterm
+from labs.experiments.validation import validate
 
-COLUMNS = (
-    "step",
-    "updates",
-    "success",
-    "return",
-    "distance",
-    "train_success",
-    "critic_loss",
-    "actor_loss",
-    "ent_coef",
-    "wall_time_s",
-)
 LARGEST_LOSS = 1e8
 
 
@@ -98,7 +84,7 @@ class Training:
             self._start_clock = time.perf_counter()
             self._set_up()
             try:
-                with self._signals():
+                with stop_on_sigterm(self._ask_to_stop):
                     self._train()
                     path = self._finish()
             finally:
@@ -170,7 +156,7 @@ class Training:
             if last or step // config.eval_every > before // config.eval_every:
                 self._measure()
             self._tell("train")
-            stopping = self._stop_signal is not None or _launcher_is_gone()
+            stopping = self._stop_signal is not None or launcher_is_gone()
             due = step // config.checkpoint_every > before // config.checkpoint_every
             if due or stopping or last:
                 self._save()
@@ -209,9 +195,9 @@ class Training:
             "return": float(found.returns.mean()),
             "distance": float(found.distance.mean()),
             "train_success": float(sum(recent) / len(recent)) if recent else None,
-            "critic_loss": _number(losses.get("critic_loss")),
-            "actor_loss": _number(losses.get("actor_loss")),
-            "ent_coef": _number(losses.get("ent_coef")),
+            "critic_loss": number(losses.get("critic_loss")),
+            "actor_loss": number(losses.get("actor_loss")),
+            "ent_coef": number(losses.get("ent_coef")),
             "wall_time_s": round(self.wall_time(), 1),
         }
         self.curve.append(row)
@@ -265,6 +251,9 @@ class Training:
 
     # ----- saving, stopping, telling
 
+    def _ask_to_stop(self, signal_number: int) -> None:
+        self._stop_signal = signal_number
+
     def _save(self) -> None:
         self._pieces = checkpoint.save(
             self.model,
@@ -280,9 +269,6 @@ class Training:
             pieces=self._pieces,
             keep_replay=self.config.save_replay,
         )
-
-    def _signals(self):
-        return _StopOnSignal(self)
 
     def _tell(self, phase: str) -> None:
         progress = {
@@ -343,57 +329,9 @@ class Training:
         return self.output
 
 
-def _launcher_is_gone() -> bool:
-    """Whether the program that started this notebook's process was killed."""
-    pid = os.environ.get("PIXELS_LAUNCHER")
-    if not pid:
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass  # it lives, under another user
-    return False
-
-
 def _tensorboard() -> list[str]:
     """TensorBoard's files, only when asked for: a run writes nothing that nobody reads."""
     return ["tensorboard"] if os.environ.get("PIXELS_TENSORBOARD") else []
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else finite_or_none(float(value))
-
-
-def curve_csv(rows: list[dict[str, Any]]) -> str:
-    """The learning curve as CSV, a missing number as an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-    return text.getvalue()
-
-
-class _StopOnSignal:
-    """Turns SIGTERM into a wish to stop after the current episode."""
-
-    def __init__(self, training: Training):
-        self._training = training
-
-    def __enter__(self):
-        self._main = threading.current_thread() is threading.main_thread()
-        if self._main:
-            self._old = signal.signal(signal.SIGTERM, self._ask)
-        return self
-
-    def _ask(self, number, frame) -> None:
-        self._training._stop_signal = number
-
-    def __exit__(self, *exc) -> None:
-        if self._main:
-            signal.signal(signal.SIGTERM, self._old)
 
 
 def train(config: RunConfig, **options: Any) -> Path:

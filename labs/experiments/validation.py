@@ -1,0 +1,183 @@
+"""What a configuration may not be: values out of range, settings that contradict each other."""
+
+from __future__ import annotations
+
+import typing
+from typing import Literal
+
+from labs.errors import UserError
+from labs.experiments.config import EPISODE_STEPS, FIELDS, RunConfig
+
+#: Numbers: name → (smallest, largest), both allowed.
+LIMITS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**31 - 1),
+    "image_size": (36, 480),
+    "frame_stack": (1, 16),
+    "features_dim": (1, 8192),
+    "num_filters": (1, 512),
+    "pad": (0, 40),
+    "her_k": (1, 64),
+    "batch_size": (2, 65_536),
+    "learning_starts": (EPISODE_STEPS, 10**7),
+    "buffer_size": (EPISODE_STEPS, 10**8),
+    "n_envs": (1, 256),
+    "gradient_steps": (1, 1024),
+    "torch_threads": (1, 1024),
+    "total_steps": (EPISODE_STEPS, 10**9),
+    "eval_every": (EPISODE_STEPS, 10**9),
+    "curve_episodes": (1, 10_000),
+    "eval_episodes": (1, 100_000),
+    "video_episodes": (0, 20),
+    "checkpoint_every": (EPISODE_STEPS, 10**9),
+}
+
+
+def validate(config: RunConfig) -> RunConfig:
+    """The configuration itself, if a run could be made of it.
+
+    Raises:
+        UserError: one line that names the settings that contradict each other or the value that
+            is out of range, and what to change.
+    """
+    for problem in _problems(config):
+        raise UserError(problem)
+    return config
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    hint = typing.get_type_hints(RunConfig)[name]
+    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+
+
+def _problems(c: RunConfig):
+    for name in FIELDS:
+        choices = _choices(name)
+        if choices and getattr(c, name) not in choices:
+            yield f"unknown {name} {getattr(c, name)!r}: choose one of {', '.join(choices)}"
+    for name, (low, high) in LIMITS.items():
+        if not low <= getattr(c, name) <= high:
+            yield f"{name} = {getattr(c, name)} is out of range: give {low:g} to {high:g}"
+    if c.camera not in ("default", "workspace"):
+        yield f"unknown camera {c.camera!r}: choose one of default, workspace"
+    if c.scene not in ("stock", "lean"):
+        yield f"unknown scene {c.scene!r}: choose one of stock, lean"
+    if not c.arm.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        yield f"arm name {c.arm!r} cannot be a folder: use letters, digits, - and _"
+    if not 0 < c.learning_rate < 1:
+        yield f"learning_rate = {c.learning_rate} is out of range: give a number in (0, 1)"
+    if not 0 <= c.gamma < 1:
+        yield f"gamma = {c.gamma} is out of range: give a number in [0, 1)"
+    if not 0 < c.tau <= 1:
+        yield f"tau = {c.tau} is out of range: give a number in (0, 1]"
+    if not c.net_arch or min(c.net_arch) < 1:
+        yield f"net_arch = {c.net_arch} is out of range: give one or more widths, all at least 1"
+    yield from _entropy_problems(c)
+    yield from _image_problems(c)
+    yield from _engine_problems(c)
+    yield from _her_problems(c)
+    yield from _budget_problems(c)
+
+
+def _entropy_problems(c: RunConfig):
+    if c.ent_coef == "auto" or c.ent_coef.startswith("auto_"):
+        return
+    try:
+        value = float(c.ent_coef)
+    except ValueError:
+        yield f"ent_coef = {c.ent_coef!r} is neither a number nor auto: give 0.05, say, or auto"
+        return
+    if not 0 <= value < 1e6:
+        yield f"ent_coef = {value} is out of range: give a number of at least 0, or auto"
+
+
+def _image_problems(c: RunConfig):
+    if not c.has_images:
+        for name in ("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"):
+            if getattr(c, name) != FIELDS[name].default:
+                yield (
+                    f"{name} = {getattr(c, name)} needs an image, but observation = "
+                    f"{c.observation}: set observation = pixels or leave {name} alone"
+                )
+        if c.observation == "state" and (c.proprioception or c.full_state):
+            yield (
+                "proprioception and full_state add to images, and observation = state has the "
+                "whole vector already: leave them out, or set observation = blind"
+            )
+        if c.observation == "blind" and c.goal_mode == "none" and not _has_vector(c):
+            yield (
+                "observation = blind with goal_mode = none leaves the policy nothing to see: set "
+                "proprioception or another goal_mode"
+            )
+        return
+    if c.head == "spatial_softmax" and c.encoder != "manipulation":
+        yield (
+            f"head = spatial_softmax does not fit encoder = {c.encoder}, which ends flat: set "
+            "encoder = manipulation or head = flat"
+        )
+    if c.proprioception and c.full_state:
+        yield "full_state holds proprioception already: set one of the two"
+    if c.augmentation == "drq" and c.pad == 0:
+        yield "augmentation = drq with pad = 0 shifts nothing: set pad to 1 or more, or none"
+    if c.augmentation == "drq" and c.image_content != "real":
+        yield f"augmentation = drq of image_content = {c.image_content} is no experiment: drop one"
+
+
+def _has_vector(c: RunConfig) -> bool:
+    return c.proprioception or c.full_state
+
+
+def _engine_problems(c: RunConfig):
+    if not 0 <= c.random_actions <= 1:
+        yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
+    for name in ("random_actions", "standardize"):
+        if c.engine == "sb3" and getattr(c, name):
+            yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
+    if c.standardize and c.has_images:
+        yield "standardize = True is for vectors, but observation = pixels: drop one of the two"
+
+
+def _her_problems(c: RunConfig):
+    if not c.her:
+        return
+    if c.task == "reach":
+        yield (
+            "her = True needs a sparse reward, but reach pays the distance at every step: set "
+            "task = push or her = False"
+        )
+    if c.observation != "state" and c.engine == "sb3" and c.goal_mode != "both":
+        yield (
+            f"her = True on engine sb3 needs achieved_goal and desired_goal in the observation, "
+            f"but goal_mode = {c.goal_mode}: set goal_mode = both, or engine = fast"
+        )
+    if c.observation != "state" and c.goal_mode == "none":
+        yield "her = True relabels goals that goal_mode = none hides: set goal_mode = desired"
+
+
+def _budget_problems(c: RunConfig):
+    episode = EPISODE_STEPS * c.n_envs
+    if EPISODE_STEPS % c.train_freq or c.train_freq < 1:
+        yield f"train_freq = {c.train_freq} does not divide the 50 steps of an episode: give 1 or 2"
+    if c.total_steps < episode:
+        yield (
+            f"total_steps = {c.total_steps} is less than one episode of {c.n_envs} environments "
+            f"({episode} steps): raise total_steps or lower n_envs"
+        )
+    if c.buffer_size < episode:
+        yield (
+            f"buffer_size = {c.buffer_size} holds less than one episode of {c.n_envs} environments "
+            f"({episode} steps): raise buffer_size or lower n_envs"
+        )
+    if c.learning_starts < episode and c.her:
+        yield (
+            f"learning_starts = {c.learning_starts} ends before the first episode of {c.n_envs} "
+            f"environments does, and HER has nothing to sample: give at least {episode}"
+        )
+    if c.learning_starts >= c.total_steps:
+        yield (
+            f"learning_starts = {c.learning_starts} leaves no update in total_steps = "
+            f"{c.total_steps}: lower it or raise total_steps"
+        )
+    if c.subproc and c.n_envs == 1:
+        yield "subproc = True with n_envs = 1 only adds a pipe: raise n_envs or drop subproc"
+    if c.fast_mode and not c.native_render:
+        yield "fast_mode with native_render = False is not fast: drop one of the two"

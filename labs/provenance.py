@@ -1,0 +1,128 @@
+"""Where a result comes from: commit, changed code, lock, machine, versions."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "torch",
+    "stable-baselines3",
+    "mujoco",
+    "gymnasium",
+    "gymnasium-robotics",
+    "numpy",
+)
+
+
+def repository_root() -> Path:
+    """The folder that holds ``data/``, ``notebooks/`` and ``labs/``.
+
+    The working directory or one of its parents if it looks like the repository, else the folder
+    of this package (an editable installation).
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "labs" / "artifacts.py").exists() and (folder / "pyproject.toml").exists():
+            return folder
+    return Path(__file__).resolve().parents[1]
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git(*arguments: str) -> str | None:
+    """What git says in the repository; None where it fails or there is no git."""
+    try:
+        result = subprocess.run(
+            ["git", *arguments], cwd=repository_root(), capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+@lru_cache
+def code_state() -> tuple[str | None, tuple[str, ...]]:
+    """The commit and the changed code files, as they were when this process first asked.
+
+    A long run calls it when it starts: what it runs is what was there then.
+    """
+    status = git("status", "--porcelain", "-uall", "--", "labs", "notebooks/training") or ""
+    return git("rev-parse", "HEAD"), tuple(line[2:].strip() for line in status.splitlines())
+
+
+def _imported(files: tuple[str, ...]) -> list[str]:
+    """Those of the files that this process runs."""
+    root = repository_root()
+    loaded = {getattr(m, "__file__", None) for m in list(sys.modules.values())}
+    return [f for f in files if str(root / f) in loaded or f.startswith("notebooks/")]
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+@lru_cache
+def hardware() -> dict[str, Any]:
+    """What this machine is: CPU, usable cores, memory in GiB, GPU, operating system."""
+    import psutil
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cpu": _cpu_model(),
+        "cores": cores,
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "platform": platform.platform(terse=True),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def utc_now() -> str:
+    """The time in UTC to the second, ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def provenance(
+    kind: str, parameters: Mapping[str, Any], *, gl: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Who, where, from what: everything but the files and the times."""
+    lock = repository_root() / "requirements.lock"
+    commit, changed = code_state()
+    return {
+        "kind": kind,
+        "parameters": dict(parameters),
+        "commit": commit,
+        "uncommitted_code": _imported(changed),
+        "lock_sha256": sha256(lock) if lock.exists() else None,
+        "versions": versions(),
+        "load_average": round(os.getloadavg()[0], 1),  # a busy machine explains a slow run
+        "hardware": hardware() | ({"gl": dict(gl)} if gl else {}),
+    }
