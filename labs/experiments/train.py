@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labs.artifacts import (
     code_state,
     data_root,
@@ -168,6 +170,11 @@ class Training:
 
     def _learn(self, steps: int) -> None:
         """A few episodes of training."""
+        if self.config.random_actions:
+            # The fast engine seeds these in every learn(): the same seed would give every episode
+            # its random actions at the same steps.
+            sequence = np.random.SeedSequence([self.config.seed, self.model.num_timesteps])
+            self.model.seed = int(sequence.generate_state(1)[0])
         try:
             first = self.model.num_timesteps == 0
             self.model.learn(steps, reset_num_timesteps=first, log_interval=None)
