@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import csv
+import json
+
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from safetensors.torch import save_file
 from stable_baselines3 import SAC
-from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger, configure
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs.drqv2_sac import DrQv2SAC
+from labs.envs import make_env
+from labs.errors import UserError
+from labs.fast_io import _decode, decode_space, encode_space
+from labs.fast_networks import StandardizedExtractor
 from labs.fast_sac import FastSAC
 from labs.fast_update import LOSSES
+from labs.image_augmentation import RandomShiftAug
+from labs.pixel_wrapper import PixelObservationWrapper
+from labs.replay import EpisodeReplay
 
 torch.set_num_threads(1)
 
@@ -147,3 +160,205 @@ def test_ten_updates_equal_the_reference(case, ent_coef, channels_last):
         assert close(list(stock.policy.parameters()), list(fast.policy.parameters())), step
     moved = [not torch.equal(a, b) for a, b in zip(start, fast.policy.parameters(), strict=True)]
     assert all(moved), "an update that moves nothing equals anything"
+
+
+# ------------------------------------------------------------------- a whole life, on real tasks
+
+
+def reach(n_envs=2, **kwargs):
+    def make():
+        return make_env("reach", render_mode=None, **kwargs)
+
+    return DummyVecEnv([make] * n_envs)
+
+
+def seeing_push():
+    env = make_env("push", scene="lean", image_size=36, max_episode_steps=8)
+    return PixelObservationWrapper(env, (36, 36), goal_mode="both", frame_stack=2)
+
+
+def small(env, **kwargs):
+    options = {"net_arch": [32, 32], "features_extractor_class": StandardizedExtractor}
+    defaults = dict(
+        learning_starts=110,
+        batch_size=32,
+        buffer_size=1000,
+        seed=0,
+        device="cpu",
+        policy_kwargs=options,
+    )
+    return FastSAC("LayerNormPolicy", env, **{**defaults, **kwargs})
+
+
+class Counter(BaseCallback):
+    def __init__(self, stop_at=None):
+        super().__init__()
+        self.calls, self.stop_at, self.started, self.ended = 0, stop_at, 0, 0
+
+    def _on_training_start(self):
+        self.started += 1
+
+    def _on_step(self):
+        self.calls += 1
+        assert "infos" in self.locals and "rewards" in self.locals
+        return self.stop_at is None or self.num_timesteps < self.stop_at
+
+    def _on_training_end(self):
+        self.ended += 1
+
+
+def test_learning_calls_back_logs_and_stops_when_told(tmp_path):
+    model = small(reach(), updates_per_step=0.25)
+    model.set_logger(configure(str(tmp_path), ["csv"]))
+    callback = Counter(stop_at=300)
+    model.learn(10_000, callback=callback, log_interval=2)
+    assert (callback.started, callback.ended) == (1, 1)
+    assert model.num_timesteps == 300 and callback.calls == 150
+    # 0.25 updates a step from step 112 on: 94 vector steps × 2 environments × 0.25
+    assert model._n_updates == 47
+    with open(tmp_path / "progress.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert rows and float(rows[-1]["train/critic_loss"]) > 0
+    assert int(rows[-1]["time/total_timesteps"]) == 300
+    assert isinstance(model.replay_buffer, EpisodeReplay) and model.replay_buffer.size() == 300
+
+
+def test_gradient_steps_mean_what_they_mean_in_sb3():
+    for gradient_steps, train_freq, expected in ((1, 1, 1), (-1, 1, 2), (3, 2, 1.5), (0, 1, 0)):
+        model = small(reach(), gradient_steps=gradient_steps, train_freq=train_freq)
+        model.learn(310)
+        assert model._n_updates == int(99 * expected), (gradient_steps, train_freq)
+
+
+def test_a_saved_model_acts_and_learns_on_as_before(tmp_path):
+    env = reach()
+    model = small(env, updates_per_step=0.25, ent_coef="auto_0.1", gamma=0.97)
+    model.learn(200)
+    path = model.save(tmp_path / "model")
+    assert path == tmp_path / "model.safetensors" and list(tmp_path.iterdir()) == [path]
+    copy = FastSAC.load(path, env=env, device="cpu")
+    assert copy.gamma == 0.97 and copy.num_timesteps == 200 and copy._n_updates == model._n_updates
+    obs = env.reset()
+    for state in (model, copy):
+        state.replay_buffer = Replayed(env.observation_space, 3)
+    assert np.array_equal(*(m.predict(obs, deterministic=True)[0] for m in (model, copy)))
+    copy.set_logger(Logger(None, []))
+    for m in (model, copy):  # optimizer moments and temperature came along
+        torch.manual_seed(0)
+        m.train(3, 32)
+    pairs = zip(model.policy.state_dict().items(), copy.policy.state_dict().values(), strict=True)
+    for (name, a), b in pairs:
+        assert torch.equal(a, b), name
+    assert torch.equal(model.log_ent_coef, copy.log_ent_coef)
+    blind = FastSAC.load(path, device="cpu")
+    assert np.array_equal(*(m.predict(obs, deterministic=True)[0] for m in (copy, blind)))
+    blind.set_env(reach())
+    blind.learn(20, reset_num_timesteps=False)
+    assert blind.num_timesteps == 220
+
+
+@pytest.mark.parametrize("routing", ["MultiInputPolicy", "DrQv2SACPolicy"])
+def test_pixels_her_and_augmentation_run_and_save(routing, tmp_path):
+    env = DummyVecEnv([seeing_push])
+    model = FastSAC(
+        routing,
+        env,
+        learning_starts=16,
+        batch_size=8,
+        buffer_size=100,
+        augment=RandomShiftAug(2),
+        policy_kwargs={"net_arch": [16]},
+        seed=0,
+        device="cpu",
+    )
+    model.learn(30)
+    assert model._n_updates == 13 and model.replay_buffer.n_sampled_goal == 4
+    copy = FastSAC.load(model.save(tmp_path / "m"), env=env, device="cpu")
+    assert type(copy.policy) is type(model.policy)
+    obs = env.reset()
+    got = [m.predict(obs, deterministic=True)[0] for m in (model, copy)]
+    assert np.array_equal(*got)
+
+
+def test_an_sb3_zip_is_taken_over_without_its_pickles(tmp_path):
+    env = reach()
+    stock = SAC(
+        "MultiInputPolicy", env, learning_starts=4, policy_kwargs={"net_arch": [32]}, device="cpu"
+    )
+    stock.learn(30)
+    stock.save(tmp_path / "stock")
+    path = tmp_path / "stock.zip"
+    fast = FastSAC.import_sb3(
+        path, "MultiInputPolicy", env, policy_kwargs={"net_arch": [32]}, device="cpu"
+    )
+    obs = env.reset()
+    assert np.array_equal(*(m.predict(obs, deterministic=True)[0] for m in (stock, fast)))
+    for model in (stock, fast):
+        model.replay_buffer = Replayed(env.observation_space, 2)
+        model.set_logger(Logger(None, []))
+        torch.manual_seed(0)
+        model.train(2, 32)
+    assert close(list(stock.policy.parameters()), list(fast.policy.parameters()))
+    with pytest.raises(UserError, match="holds other networks"):
+        FastSAC.import_sb3(path, "MultiInputPolicy", env, policy_kwargs={"net_arch": [16]})
+    with pytest.raises(UserError, match="is an SB3 zip"):
+        FastSAC.load(path)
+
+
+def test_damaged_and_foreign_files_are_one_clear_line(tmp_path):
+    with pytest.raises(UserError, match="there is no model at"):
+        FastSAC.load(tmp_path / "nothing")
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"not a model")
+    with pytest.raises(UserError, match="is damaged"):
+        FastSAC.load(path)
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match="is no model of FastSAC"):
+        FastSAC.load(path)
+
+
+def test_no_class_outside_the_known_packages_is_imported():
+    with pytest.raises(UserError, match="not part of torch, stable_baselines3, labs"):
+        _decode({"class": "os:system"})
+    with pytest.raises(UserError, match="is no class"):
+        _decode({"class": "torch:load"})
+
+
+@pytest.mark.parametrize("space", [STATE, PIXELS, ACTIONS, spaces.Box(0, np.array([1.0, 2.0]))])
+def test_spaces_survive_json(space):
+    assert decode_space(json.loads(json.dumps(encode_space(space)))) == space
+
+
+def test_what_it_cannot_do_is_said():
+    with pytest.raises(ValueError, match="no gSDE"):
+        small(reach(), use_sde=True)
+    with pytest.raises(ValueError, match="expected a number of steps"):
+        small(reach(1), train_freq=(1, "episode"))
+    with pytest.raises(ValueError, match="random_actions 2"):
+        small(reach(), random_actions=2)
+
+
+def test_standardized_features_have_mean_zero_and_deviation_one():
+    rng = np.random.default_rng(0)
+    extractor = StandardizedExtractor(STATE)
+    scale = np.linspace(0.001, 3, 31)
+    data = rng.normal(1.3, scale, (500, 31))
+    obs = {"achieved_goal": data[:, :3], "desired_goal": data[:, 3:6], "observation": data[:, 6:]}
+    for part in np.array_split(np.arange(500), 7):
+        extractor.observe({k: v[part] for k, v in obs.items()})
+    features = extractor({k: torch.as_tensor(v).float() for k, v in obs.items()})
+    assert torch.allclose(extractor.mean, torch.as_tensor(data.mean(0)).float(), atol=1e-5)
+    assert features.mean(0).abs().max() < 0.02
+    assert (features.std(0)[1:] - 1).abs().max() < 0.02  # all but the one below the floor of 0.01
+    assert features.std(0)[0] == pytest.approx(0.1, abs=0.02)
+    with pytest.raises(ValueError, match="expected a spaces.Dict of vectors"):
+        StandardizedExtractor(PIXELS)
+
+
+def test_actor_critic_and_target_share_their_statistics():
+    model = small(reach())
+    model.learn(60)
+    extractors = [m for m in model.policy.modules() if isinstance(m, StandardizedExtractor)]
+    assert len(extractors) == 3 and all(e.count == 60 for e in extractors)
+    for other in extractors[1:]:
+        assert torch.equal(extractors[0].mean, other.mean)
