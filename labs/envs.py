@@ -4,7 +4,7 @@
 * :class:`Camera`, :data:`CAMERAS`: where the picture is taken from.
 * :class:`Scene`, :data:`SCENES`: what the picture contains, and what it therefore costs.
 * :class:`SceneRenderer`: the wrapper that draws frames and counts pixels by segmentation.
-* :func:`setup_gl`, :func:`probe_gl`, :func:`gl_renderer`: which OpenGL draws, and with what.
+* :mod:`labs.gl` chooses and names the OpenGL that draws; its functions are found here too.
 
 The physics is Gymnasium-Robotics' own and stays untouched: with the stock camera and scene the
 frames equal the stock environment's, pixel for pixel (a check holds them to it).
@@ -15,10 +15,7 @@ The tasks are those of Plappert et al. 2018 (arXiv 1802.09464).
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
-import subprocess
-import sys
 import warnings
 import weakref
 from dataclasses import dataclass, replace
@@ -26,47 +23,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labs.errors import UserError
+from labs.gl import (  # before mujoco: it reads the chosen backend  # noqa: F401  (readers look for them here)
+    GL_BACKEND,
+    GL_PACKAGES,
+    gl_renderer,
+    probe_gl,
+    setup_gl,
+)
 
-GL_LIBRARIES = {"egl": ("libEGL.so.1",), "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6")}
-GL_PACKAGES = "libegl1 libgl1-mesa-dri libosmesa6"
-
-
-def _library_loads(names: tuple[str, ...]) -> bool:
-    for name in names:
-        try:
-            ctypes.CDLL(name)
-        except OSError:
-            continue
-        return True
-    return False
-
-
-def setup_gl() -> str:
-    """Chooses the OpenGL backend for headless rendering. Must run before ``mujoco`` is imported.
-
-    An existing ``MUJOCO_GL`` is respected. On Linux without one, EGL is taken if its library
-    loads, OSMesa otherwise. macOS draws with its own CGL.
-
-    Returns:
-        The name of the backend: ``"egl"``, ``"osmesa"``, ``"cgl"``, ``"glfw"``, or ``"none"``
-        where no library was found: physics then works and the first frame raises.
-    """
-    if sys.platform == "darwin":
-        return os.environ.setdefault("MUJOCO_GL", "cgl")
-    if backend := os.environ.get("MUJOCO_GL"):
-        return backend
-    if sys.platform.startswith("linux"):
-        for name, libraries in GL_LIBRARIES.items():
-            if _library_loads(libraries):
-                os.environ["MUJOCO_GL"] = name
-                return name
-        return "none"
-    return "glfw"
-
-
-GL_BACKEND = setup_gl()
-
-from farama_notifications import notifications  # noqa: E402  (the backend must be chosen first)
+# isort: split
+from farama_notifications import notifications
 
 notifications.pop("gymnasium_robotics", None)  # a notice about hand tasks that nobody here uses
 
@@ -369,64 +335,6 @@ def _look_up(value, table, kind, name):
     if value not in table:
         raise UserError(f"unknown {name} {value!r}: choose one of {', '.join(table)}")
     return table[value]
-
-
-# ------------------------------------------------------------------------------- the GL backend
-
-_PROBE = """
-import labs.envs as e
-env = e.make_env("reach", image_size=32)
-env.reset(seed=0)
-assert env.render().std() > 0, "an empty picture"
-print(e.gl_renderer()["renderer"])
-"""
-
-
-def gl_renderer() -> dict[str, object]:
-    """Names what draws the pictures.
-
-    EGL falls back to software silently, so the renderer's own name is the only honest answer.
-
-    Returns:
-        ``backend`` (``MUJOCO_GL``), ``renderer`` (OpenGL's ``GL_RENDERER``), ``software`` (bool).
-    """
-    from OpenGL import GL
-
-    env = make_env("reach", image_size=16)
-    try:
-        env.reset(seed=0)
-        env.render()
-        name = GL.glGetString(GL.GL_RENDERER)
-    finally:
-        env.close()
-    name = name.decode() if name else "unknown"
-    software = any(word in name.lower() for word in ("llvmpipe", "softpipe", "swrast", "software"))
-    return {"backend": GL_BACKEND, "renderer": name, "software": software}
-
-
-def probe_gl(backend: str, timeout: float = 60.0) -> str | None:
-    """Draws one frame in a process of its own: some drivers hang instead of failing.
-
-    Args:
-        backend: value of ``MUJOCO_GL`` to try.
-        timeout: seconds after which the backend counts as broken.
-
-    Returns:
-        The renderer's name, or None if it failed or hung.
-    """
-    environment = {**os.environ, "MUJOCO_GL": backend}
-    environment.pop("PYOPENGL_PLATFORM", None)  # set by mujoco for this process's own backend
-    try:
-        result = subprocess.run(
-            [sys.executable, "-c", _PROBE],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    return result.stdout.strip().splitlines()[-1] if result.returncode == 0 else None
 
 
 def worker_count(limit: int | None = None) -> int:

@@ -43,11 +43,11 @@ torch.set_num_threads(1)
 #
 # $$
 # L_Q = \tfrac12 \sum_{i=1,2} \left(Q_i(z, a) - y\right)^2
-# $$ (eq-critic-loss)
+# $$ (eq-routing-critic)
 #
 # $$
 # L_\pi = \alpha \log \pi(\tilde a \mid z) - \min_i Q_i(z, \tilde a), \qquad \tilde a \sim \pi(\cdot \mid z)
-# $$ (eq-actor-loss)
+# $$ (eq-routing-actor)
 #
 # Count where $z$ stands in $L_\pi$: **twice**. The actor reads it, and the Q that judges the actor
 # reads it too. Whoever cuts only the first has cut half.

@@ -18,8 +18,9 @@ from tests.browser import BOOK, DESKTOP, PHONE, ROOT, overflow, pages, visit
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from artifact_role import format_value, resolve
-from math_as_mathml import prepare
+from math_as_mathml import prepare, to_mathml
 from page_header import links
+from sphinx.errors import ExtensionError
 
 from labs.artifacts import write_measurement
 from labs.errors import UserError
@@ -58,9 +59,9 @@ def test_page_opens_offline_without_a_complaint(browser, path):
             "images => images.filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
         )
         assert not broken, "pictures that cannot be decoded"
-        formulas = page.locator("[data-tex]")
-        assert formulas.count() == page.locator("[data-tex] math").count()
-        assert not page.locator(".temml-error").all_text_contents(), "formulas not understood"
+        formulas = page.locator("span.math, div.math")
+        drawn = "nodes => nodes.filter(n => n.querySelector('math')?.getBoundingClientRect().width)"
+        assert formulas.count() == formulas.evaluate_all(drawn + ".length"), "formulas not drawn"
         sleeping = page.locator("[data-pnc-widget]:not([data-pnc-live])").count()
         assert not sleeping, "widgets that did not come alive"
 
@@ -264,6 +265,12 @@ def test_durations_choose_their_unit():
 def test_formulas_lose_their_automatic_numbers():
     assert prepare(r"\begin{align} a &= b \end{align}") == r"\begin{align*} a &= b \end{align*}"
     assert prepare(r"\begin{align*}a\end{align*}") == r"\begin{align*}a\end{align*}"
+
+
+def test_a_formula_that_cannot_be_translated_stops_the_build():
+    assert to_mathml(r"\hat p \le 1", display=False).startswith("<math")
+    with pytest.raises(ExtensionError, match="not understood"):
+        to_mathml(r"\nosuchcommand{x}", display=True)
 
 
 def test_badges_are_made_from_the_repository_s_address():

@@ -1,20 +1,21 @@
-"""Mathematics as MathML, which browsers draw themselves, so that it needs no network.
+"""Mathematics as MathML, translated when the book is built: no script, no network.
 
-Temml (MIT license, version 0.13.5, in ``book/_static/temml``) translates each formula when the page
-opens; the scripts are loaded only by pages that hold a formula. Without scripts the LaTeX stays
-readable. A formula that cannot be translated fails the browser test of its page.
+math-core translates the LaTeX; browsers draw MathML themselves, with the font in
+``book/_static/fonts``. A formula that cannot be translated stops the build with its LaTeX.
 """
 
 from __future__ import annotations
 
-from html import escape
-
 from docutils import nodes
+from math_core import LatexError, LatexToMathML
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util.math import get_node_equation_number
 
 # Environments that number every line in LaTeX; the page numbers labeled equations only.
 _SELF_NUMBERING = ("align", "alignat", "equation", "gather")
+# The annotation keeps the LaTeX, which screen readers and copying may use.
+_TRANSLATOR = LatexToMathML(annotation=True)
 
 
 def prepare(latex: str) -> str:
@@ -25,17 +26,26 @@ def prepare(latex: str) -> str:
     return latex.strip()
 
 
+def to_mathml(latex: str, *, display: bool) -> str:
+    """LaTeX → a ``<math>`` element.
+
+    Raises:
+        ExtensionError: LaTeX that cannot be translated.
+    """
+    try:
+        return _TRANSLATOR.convert_with_local_state(prepare(latex), displaystyle=display)
+    except LatexError as error:
+        raise ExtensionError(f"formula not understood: {latex!r}: {error}") from error
+
+
 def visit_math(self, node: nodes.math) -> None:
-    self.body.append(
-        f'<span class="math" data-tex="inline">{escape(prepare(node.astext()))}</span>'
-    )
+    self.body.append(f'<span class="math">{to_mathml(node.astext(), display=False)}</span>')
     raise nodes.SkipNode
 
 
 def visit_math_block(self, node: nodes.math_block) -> None:
     self.body.append(self.starttag(node, "div", CLASS="math-block"))
-    latex = escape(prepare(node.astext()))
-    self.body.append(f'<div class="math" data-tex="block">{latex}</div>')
+    self.body.append(f'<div class="math">{to_mathml(node.astext(), display=True)}</div>')
     if node["number"]:
         number = get_node_equation_number(self, node)
         self.body.append(f'<span class="eqno">({number})')
@@ -45,15 +55,6 @@ def visit_math_block(self, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
-    """Adds Temml to the pages that hold a formula."""
-    if 'data-tex="' in context.get("body", ""):
-        app.add_css_file("temml/temml.css")
-        app.add_js_file("temml/temml.min.js", loading_method="defer")
-        app.add_js_file("math.js", loading_method="defer")
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
-    app.connect("html-page-context", add_scripts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
