@@ -6,11 +6,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
+from labs.envs import make_env
 from labs.figures.encoders import footprint_maps, layer_geometry
-from labs.manipulation_encoder import ManipulationCNN
+from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
 from labs.visual_encoder import NatureCNN
 from labs.widgets.encoder_walk import EncoderWalk
+from labs.widgets.keypoints import Keypoints, blob_map
 from tests.browser import PHONE, overflow, visit
 
 
@@ -141,3 +144,131 @@ def test_the_walk_fits_a_phone_and_leaves_a_picture(browser, walk, tmp_path):
         assert overflow(seen.page) == 0
     with visit(browser, page_of(walk, tmp_path), scripts=False) as seen:
         assert "NatureCNN" in seen.page.locator("img.pnc-still").get_attribute("alt")
+
+
+# --------------------------------------------------------------------------------------- keypoints
+
+
+@pytest.fixture(scope="module")
+def keypoints():
+    env = make_env("push", image_size=84, camera="workspace", scene="lean")
+    env.reset(seed=4)
+    frame = env.render()
+    env.close()
+    torch.manual_seed(0)
+    return Keypoints.from_encoder(frame, ManipulationCNN(3, 6), log_temperature=-2.0)
+
+
+def test_the_maps_are_the_encoders_and_small(keypoints):
+    torch.manual_seed(0)
+    cnn = ManipulationCNN(3, 6)
+    image = torch.from_numpy(keypoints._frame.copy()).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        maps = cnn(image)[0].flatten(1)
+    np.testing.assert_allclose(keypoints.maps, maps.numpy(), atol=0.00051)
+    assert len(keypoints.to_html()) < 300_000
+    uri, words = keypoints.still()
+    assert uri.startswith("data:image/png") and "6 keypoints" in words
+
+
+def test_the_shade_lies_on_the_pixels_that_a_cell_is_centered_on():
+    last = layer_geometry(ManipulationCNN(3))[-1]
+    assert (last.first + (last.receptive_field - 1) / 2, last.step) == (
+        0,
+        Keypoints.pitch.default_value,
+    )
+
+
+def test_the_keypoint_of_a_blob_is_its_place():
+    frame = np.zeros((84, 84, 3), np.uint8)
+    widget = Keypoints(frame, np.zeros((2, 21, 21)), row=15.0, column=5.0, log_temperature=-1.0)
+    points, synthetic = widget.keypoints()
+    np.testing.assert_allclose(points, 0, atol=1e-7)
+    np.testing.assert_allclose(synthetic, (-0.5, 0.5), atol=1e-6)
+
+
+def test_maps_of_another_size_and_missing_names_are_refused():
+    frame = np.zeros((84, 84, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"expected \(S, S, 3\) and \(C, 21, 21\)"):
+        Keypoints(frame, np.zeros((2, 20, 20)))
+    with pytest.raises(ValueError, match="received 1 names, expected 2"):
+        Keypoints(frame, np.zeros((2, 21, 21)), names=["one"])
+
+
+def table(seen):
+    """x, y, spread in cells and strongest weight: of the real map, of the synthetic one."""
+    rows = [row.locator("td").all_text_contents() for row in seen.page.locator("tbody tr").all()]
+    return [[float(text.replace("−", "-").rstrip("%")) for text in row] for row in rows]
+
+
+def expected(features, temperature):
+    size = features.shape[-1]
+    head = SpatialSoftmax(size, size, 1, temperature)
+    features = torch.as_tensor(features, dtype=torch.float64)[None, None]
+    with torch.no_grad():
+        x, y = head(features)[0].tolist()
+        weights = head.attention(features).flatten()
+    spread = torch.distributions.Categorical(weights).entropy().exp().item()
+    return [x, y, spread, 100 * weights.max().item()]
+
+
+@pytest.mark.browser
+def test_the_browser_computes_what_spatial_softmax_computes(browser, keypoints, tmp_path):
+    with visit(browser, page_of(keypoints, tmp_path)) as seen:
+        seen.page.wait_for_selector("tbody td")
+        maps = np.reshape(keypoints.maps, (-1, 21, 21))
+        for channel, presses in ((0, 0), (3, 5), (5, 10), (1, 15)):
+            seen.page.get_by_role("combobox").select_option(str(channel))
+            seen.page.get_by_role("slider", name="Temperature").focus()
+            press(seen, "Home", 1)
+            press(seen, "ArrowRight", presses)
+            temperature = 10 ** (-2 + presses / 10)
+            real, synthetic = table(seen)
+            blob = blob_map(21, keypoints.row, keypoints.column, keypoints.height, False)
+            for got, features in ((real, maps[channel]), (synthetic, blob)):
+                want = expected(features, temperature)
+                np.testing.assert_allclose(got, want, atol=0.051)
+                np.testing.assert_allclose(got[:2], want[:2], atol=0.00051)
+        assert not seen.errors and not seen.outside
+
+
+@pytest.mark.browser
+def test_the_blob_follows_pointer_and_keys(browser, keypoints, tmp_path):
+    with visit(browser, page_of(keypoints, tmp_path)) as seen:
+        toy = seen.page.get_by_role("application", name="Synthetic map")
+        box = toy.bounding_box()
+        seen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        seen.page.mouse.down()
+        seen.page.mouse.move(
+            box["x"] + 15.5 / 21 * box["width"], box["y"] + 5.5 / 21 * box["height"]
+        )
+        seen.page.mouse.up()
+        np.testing.assert_allclose(table(seen)[1][:2], (0.5, -0.5), atol=0.02)
+        toy.press("ArrowLeft")
+        toy.press("ArrowDown")
+        np.testing.assert_allclose(table(seen)[1][:2], (0.4, -0.4), atol=0.02)
+        for _ in range(25):
+            toy.press("ArrowRight")
+        assert table(seen)[1][0] > 0.9, "it stops at the edge"
+        assert not seen.errors
+
+
+@pytest.mark.browser
+def test_two_blobs_meet_in_the_middle_and_none_is_the_center(browser, keypoints, tmp_path):
+    with visit(browser, page_of(keypoints, tmp_path)) as seen:
+        seen.page.get_by_label("A second blob").check()
+        both = blob_map(21, keypoints.row, keypoints.column, keypoints.height, True)
+        np.testing.assert_allclose(table(seen)[1][:2], expected(both, 0.01)[:2], atol=0.00051)
+        seen.page.get_by_role("slider", name="Height of the blob").focus()
+        press(seen, "Home", 1)
+        assert table(seen)[1][:3] == [0, 0, 441]
+        assert "Nothing is there" in seen.page.inner_text(".pnc-widget")
+
+
+@pytest.mark.browser
+def test_the_keypoints_fit_a_phone_and_leave_a_picture(browser, keypoints, tmp_path):
+    with visit(browser, page_of(keypoints, tmp_path), size=PHONE) as seen:
+        seen.page.wait_for_selector("tbody td")
+        assert overflow(seen.page) == 0
+    with visit(browser, page_of(keypoints, tmp_path), scripts=False) as seen:
+        assert "keypoints" in seen.page.locator("img.pnc-still").get_attribute("alt")
