@@ -26,6 +26,9 @@ from notebook_pairs import (
 #: Folders that only exist on the machine of whoever ran the notebook.
 OWN_FOLDER = re.compile(r"/(?:root|work|tmp|Users/\w+|home/\w+)/")
 
+#: Base64 spells anything.
+PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}")
+
 
 def output_problems(pair: Path) -> list[str]:
     """What is wrong with stored outputs: none, an error, size, time, folders of a machine."""
@@ -46,7 +49,7 @@ def output_problems(pair: Path) -> list[str]:
                 problems.append(f"{where}: stores an error: {output.ename}")
             if output.output_type == "stream" and output.name == "stderr":
                 problems.append(f"{where}: stores stderr")
-            if found := OWN_FOLDER.search(json.dumps(output)):
+            if found := OWN_FOLDER.search(PICTURE.sub("", json.dumps(output))):
                 problems.append(f"{where}: names a folder of one machine: {found[0]}")
     if (size := pair.stat().st_size) > MAX_BYTES:
         problems.append(f"{name}: {size / 1e6:.2f} MB, more than {MAX_BYTES / 1e6:.0f} MB")
