@@ -1,0 +1,428 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 20 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # The features extractor
+#
+# An observation has several keys: pixels, joints, goals. A policy's MLP takes one vector. The piece
+# between them, SB3's *features extractor*, decides how loud each sensor speaks. It is a short class
+# with two common arguments around it. One of them turns over when it is measured, and the other
+# hides a price.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from gymnasium import spaces
+from IPython.display import Markdown, display
+from stable_baselines3 import SAC
+from stable_baselines3.common.preprocessing import is_image_space, preprocess_obs
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor
+from torch import nn
+
+from labs import envs, manipulation_encoder, visual_encoder
+from labs.exercises import attempt
+from labs.figures.style import use_style
+from labs.image_augmentation import RandomShiftAug
+from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
+from labs.pixel_wrapper import PixelObservationWrapper
+from labs.visual_encoder import NatureCNN
+
+use_style()
+
+# %% [markdown]
+# A batch of real observations, as SB3 would hand them over: images divided by 255, everything float.
+
+
+# %%
+def make_env():
+    env = envs.make_env("push", image_size=84, camera="workspace", scene="lean")
+    return PixelObservationWrapper(
+        env, goal_mode="both", frame_stack=4, proprio_indices=envs.PROPRIO_INDICES["push"]
+    )
+
+
+env = make_env()
+rng = np.random.default_rng(0)
+collected = []
+for seed in range(64):
+    observation, _ = env.reset(seed=seed)
+    action = rng.uniform(-1, 1, 4).astype(np.float32)
+    for _ in range(4):
+        observation, *_ = env.step(action)
+    collected.append(observation)
+space = env.observation_space
+batch = {key: torch.as_tensor(np.stack([o[key] for o in collected])) for key in space}
+batch = preprocess_obs(batch, space)
+for key, value in batch.items():
+    print(f"{key:>15}  {tuple(value.shape)}  from {value.min():.2f} to {value.max():.2f}")
+assert batch["pixels"].shape == (64, 12, 84, 84) and batch["pixels"].max() <= 1
+
+# %% [markdown]
+# ## How loud is each sensor?
+#
+# SB3's own `CombinedExtractor` gives each image a NatureCNN with 256 outputs and passes vectors on.
+# With the two goals that makes 256 + 6 = 262 numbers, of which the goals are 6: **2.3%**. The usual
+# conclusion: the goals drown. But a share of the *count* says nothing about loudness. What a linear
+# layer with fresh, equally large weights hears is *variance*: a number that never changes is a bias.
+# So count, and then measure.
+
+
+# %%
+def share_of_goals(extractor, observations):
+    """Goals' share of the numbers, and of the variance over the batch (goals come first)."""
+    with torch.no_grad():
+        variance = extractor(observations).var(dim=0)
+    return 6 / len(variance), float(variance[:6].sum() / variance.sum())
+
+
+with_goals = ["achieved_goal", "desired_goal", "pixels"]
+goal_space = spaces.Dict({key: space[key] for key in with_goals})
+goal_batch = {key: batch[key] for key in with_goals}
+
+
+def measure(make_extractor):
+    """The count's share, and the variance's for three random initializations."""
+    shares = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        shares.append(share_of_goals(make_extractor(goal_space), goal_batch))
+    return shares[0][0], [variance for _, variance in shares]
+
+
+count, variances = measure(CombinedExtractor)
+print(f"SB3's default: the goals are {count:.1%} of the numbers")
+print("and, before training,", ", ".join(f"{v:.0%}" for v in variances), "of the variance")
+assert round(count, 3) == 0.023
+assert min(variances) > 0.5, "at the start the goals are the loud ones"
+
+# %% [markdown]
+# It is the other way round. A fresh NatureCNN answers every frame with nearly the same small numbers;
+# what varies are the goals. In the beginning it is the *image* that drowns. Later nobody knows: the
+# 256 outputs are unbounded, and their scale goes wherever training takes it, next to goals whose
+# numbers stay what they are. That is the honest reason to normalize: not who is louder today, but
+# that the loudness of the camera should not drift.
+#
+# ## Normalize
+#
+# DrQ-v2's trunk {cite}`yarats2021`: a linear map to 50 numbers, then
+#
+# $$
+# z = \tanh\!\left( \gamma \odot \frac{h - \operatorname{mean}(h)}{\sqrt{\operatorname{var}(h) + \epsilon}} + \beta \right),
+# $$ (eq-trunk)
+#
+# mean and variance taken *within one observation, over its features*. Whatever the scale of $h$, the
+# result lies in (−1, 1). Note where the ReLU is not: it would cut off the sign before Tanh can use it.
+#
+# ## Build it
+#
+# One class for both of the book's extractors: an image goes through a branch, a vector passes. SB3
+# asks two things of it: derive from `BaseFeaturesExtractor`, and say how many numbers come out.
+
+
+# %%
+class Extractor(BaseFeaturesExtractor):
+    """Images through `make_branch(shape) -> (module, width)`, vectors unchanged, concatenated."""
+
+    def __init__(self, observation_space, make_branch):
+        branches, width = {}, 0
+        for key, box in observation_space.spaces.items():
+            if is_image_space(box):  # uint8, 0 to 255, three axes
+                branches[key], size = make_branch(box.shape)
+            else:
+                branches[key], size = nn.Flatten(), box.shape[0]
+            width += size
+        super().__init__(observation_space, features_dim=width)
+        self.branches = nn.ModuleDict(branches)
+
+    def forward(self, observations):
+        return torch.cat([f(observations[key]) for key, f in self.branches.items()], dim=1)
+
+
+def nature_branch(shape, width=50):
+    cnn = NatureCNN(shape[0], width, shape[1:], output_relu=False)
+    return nn.Sequential(cnn, nn.LayerNorm(width), nn.Tanh()), width
+
+
+def keypoint_branch(shape, filters=32):
+    cnn = ManipulationCNN(shape[0], filters)
+    head = SpatialSoftmax(*cnn.output_size(shape[1:]), filters)
+    width = 2 * filters
+    return nn.Sequential(cnn, head, nn.LayerNorm(width), nn.Tanh()), width
+
+
+normalized = Extractor(goal_space, nature_branch)
+manipulation = Extractor(space, keypoint_branch)
+assert normalized(goal_batch).shape == (64, 50 + 3 + 3) and normalized.features_dim == 56
+assert manipulation(batch).shape == (64, 64 + 10 + 3 + 3) and manipulation.features_dim == 80
+assert round(6 / 56, 3) == 0.107
+torch.testing.assert_close(normalized(goal_batch)[:, :3], batch["achieved_goal"])
+
+# %% [markdown]
+# | key | branch | normalized | manipulation |
+# |---|---|---|---|
+# | `achieved_goal` | passes | 3 | 3 |
+# | `desired_goal` | passes | 3 | 3 |
+# | `pixels` (12, 84, 84) | encoder, LayerNorm, Tanh | 50 | 64 (32 x, 32 y) |
+# | `proprioception` | passes | not there | 10 |
+# | together | | **56** | **80** |
+#
+# The order is that of the space, and Gymnasium sorts a dict's keys. With the same weights both must
+# agree with those in `labs`:
+
+# %%
+pairs = [
+    (normalized, visual_encoder.NormalizedCombinedExtractor(goal_space), goal_batch),
+    (manipulation, manipulation_encoder.ManipulationExtractor(space), batch),
+]
+with torch.no_grad():
+    for ours, theirs, observations in pairs:
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            q.copy_(p)
+        torch.testing.assert_close(ours(observations), theirs(observations), rtol=0, atol=0)
+        print(f"equal to labs' {type(theirs).__name__}: {theirs.features_dim} numbers")
+        print({key: (part.start, part.stop) for key, part in theirs.slices.items()})
+
+# %% [markdown]
+# And the loudness?
+
+# %%
+lines = [
+    "| extractor | goals, of the numbers | goals, of the variance (3 seeds) |",
+    "|---|---|---|",
+]
+for name, make in (
+    ("SB3's default", CombinedExtractor),
+    ("normalized", lambda s: Extractor(s, nature_branch)),
+):
+    count, variances = measure(make)
+    lines.append(f"| {name} | {count:.1%} | {min(variances):.0%} to {max(variances):.0%} |")
+display(Markdown("\n".join(lines)))
+assert round(count, 3) == 0.107 and max(variances) < 0.3
+
+# %% [markdown]
+# By count the goals gain: 2.3% becomes 10.7%. By variance, before training, they *lose*, because
+# now the image is as loud as it can be. Both are true. Whoever argues with the first number alone
+# argues for the wrong reason.
+#
+# ## Sensor separation
+#
+# Why pass joints and goals around the camera at all, if the camera sees the arm? Because a cheaper
+# sensor knows it exactly.
+#
+# | what | who knows it | numbers |
+# |---|---|---|
+# | gripper: position, opening, velocities | joint encoders, on every real arm | 10 |
+# | target | whoever gave the order | 3 |
+# | block: where, how turned, how fast | **the camera** | 64 |
+# | block: where | `achieved_goal`, only a simulator | 3 |
+#
+# The convolutions are not asked to measure a gripper that is measured already. The last row is a
+# different thing: it is no sensor, it is the answer. With it the camera has little left to say, as
+# [the wrapper's page](07_pixel_wrapper.ipynb) showed; without it (`goal_mode="desired"`) the 64
+# keypoint numbers are all that the policy knows of the block.
+#
+# ## What LayerNorm does to coordinates
+#
+# After NatureCNN, LayerNorm met numbers without a scale. After SpatialSoftmax it meets
+# *coordinates*, which lie in [−1, 1] already. "It only bounds them" cannot be the whole story. Read
+# {eq}`eq-trunk` again: the mean over all keypoints is *subtracted*. So if everything in the picture
+# moves alike...
+
+# %%
+norm = nn.Sequential(nn.LayerNorm(64), nn.Tanh())
+
+
+def responsive_encoder(seed):
+    """Random, with large weights and a cold softmax: its keypoints respond to the picture."""
+    torch.manual_seed(seed)
+    encoder = nn.Sequential(ManipulationCNN(12), SpatialSoftmax(21, 21, 32, temperature=0.01))
+    for layer in encoder[0].cnn:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.orthogonal_(layer.weight, gain=2**0.5)
+            nn.init.zeros_(layer.bias)
+    return encoder
+
+
+encoder = responsive_encoder(seed=0)
+with torch.no_grad():
+    points = encoder(batch["pixels"])
+    torch.testing.assert_close(norm(points + 0.2), norm(points), rtol=0, atol=1e-5)
+    torch.testing.assert_close(norm(0.5 * points), norm(points), rtol=0, atol=1e-3)
+print("all coordinates + 0.2, or all halved: LayerNorm's output is the same")
+
+# %% [markdown]
+# ...nothing moves. Not only in algebra: shift the *frames* by 8 pixels down and to the right, which
+# is two cells of the map, or 0.2 in coordinates, and look at the keypoints of all 64 frames.
+
+# %% mystnb={"image": {"alt": "Top: a frame of Push and the same frame shifted by 8 pixels down and right, with keypoints that moved along. Bottom left: coordinates of the shifted frames against those of the frames lie mostly on a line 0.2 above the diagonal. Bottom right: after LayerNorm and Tanh they gather around the diagonal itself."}}
+shift = torch.tensor([[-8, -8]]).expand(64, 2)  # window up and left, content down and right
+with torch.no_grad():
+    shifted_images = RandomShiftAug(pad=8).shift(batch["pixels"], shift)
+    moved = encoder(shifted_images)
+
+fig, axes = plt.subplots(2, 2, figsize=(7, 7))
+for ax, picture, where in zip(
+    axes[0], (batch["pixels"][4], shifted_images[4]), (points[4], moved[4]), strict=True
+):
+    ax.imshow(picture[-3:].permute(1, 2, 0))
+    x, y = 40 * (where.reshape(2, 32) + 1)  # coordinates span 80 pixels
+    ax.plot(x, y, "o", mfc="none", mew=1.5)
+    ax.axis("off")
+axes[0, 0].set_title("a frame and its keypoints")
+axes[0, 1].set_title("shifted by (8, 8) pixels")
+with torch.no_grad():
+    normed = [norm(points), norm(moved)]
+panels = ((points, moved, "coordinates"), (*normed, "after LayerNorm and Tanh"))
+for ax, (before, after, title) in zip(axes[1], panels, strict=True):
+    ax.plot(before.flatten(), after.flatten(), ".", ms=2, alpha=0.3)
+    ax.plot([-1, 1], [-1, 1], color="black", lw=1)
+    ax.set(title=title, xlabel="of the frame", ylabel="of the shifted frame")
+plt.show()
+
+for seed in range(3):
+    with torch.no_grad():
+        encoder = responsive_encoder(seed)
+        points, moved = encoder(batch["pixels"]), encoder(shifted_images)
+        along = ((moved - points) - 0.2).abs() < 0.02  # coordinates that went with the picture
+        spread = points.std(dim=1, keepdim=True, correction=0)
+        raw = ((moved - points) / spread)[along].mean()
+        left = (norm[0](moved) - norm[0](points))[along].abs().mean()
+    print(
+        f"encoder {seed}: {along.float().mean():.0%} of the coordinates moved by 0.2, "
+        f"{raw:.2f} of a frame's spread; after LayerNorm they move by {left:.2f}"
+    )
+    assert along.float().mean() > 0.4 and left < raw
+
+# %% [markdown]
+# Absolute position was turned into position *relative to the mean keypoint*. The more keypoints go
+# with the picture, the more of its movement is gone; those that stay behind, at a border or on the
+# background, are the anchor that keeps the rest of it. What remains is arrangement. For a gripper
+# that must meet a block arrangement may be just right; for "is the block at x = 1.34 m" it is not.
+# And since the mean is over x and y alike, a movement to the side leaks into every y.
+#
+# It gives something, too. An untrained SpatialSoftmax at $T = 1$ has keypoints that hardly move
+# ([here](10_spatial_softmax.ipynb)). Dividing by their tiny spread makes them audible:
+
+# %%
+torch.manual_seed(0)
+fresh = nn.Sequential(ManipulationCNN(12), SpatialSoftmax(21, 21, 32))
+with torch.no_grad():
+    quiet = fresh(batch["pixels"])
+    gain = norm(quiet).std(dim=0).mean() / quiet.std(dim=0).mean()
+print(f"coordinates vary by {quiet.std(dim=0).mean():.5f} from frame to frame")
+print(f"after LayerNorm and Tanh by {norm(quiet).std(dim=0).mean():.4f}, {gain:.0f} times as much")
+assert gain > 10
+
+# %% [markdown]
+# A price and a gain. Which is larger is a question for an experiment, and `normalize=False` in
+# `labs.manipulation_encoder.ManipulationExtractor` is the other arm of it.
+#
+# ## In SB3
+#
+# A policy builds its extractor itself, from a class and keyword arguments. So the class goes in, not
+# an object.
+
+# %%
+model = SAC(
+    "MultiInputPolicy",
+    env,
+    policy_kwargs={
+        "features_extractor_class": Extractor,
+        "features_extractor_kwargs": {"make_branch": keypoint_branch},
+        "net_arch": [64, 64],
+    },
+    buffer_size=10,
+    device="cpu",
+)
+observation, _ = env.reset(seed=4)
+action, _ = model.predict(observation, deterministic=True)
+print("action:", action.round(3))
+first = model.actor.latent_pi[0]
+print("first layer of the actor:", first)
+assert first.in_features == 80 and env.action_space.contains(action)
+
+q = model.critic(
+    preprocess_obs(model.policy.obs_to_tensor(observation)[0], space), torch.tensor(action)[None]
+)
+assert [value.shape for value in q] == [(1, 1)] * 2
+
+holders = {"actor": model.actor, "critic": model.critic, "target critic": model.critic_target}
+encoders = {name: part.features_extractor for name, part in holders.items()}
+for name, part in encoders.items():
+    print(f"{name:>14}: {sum(p.numel() for p in part.parameters()):,} parameters in its extractor")
+assert len({id(part) for part in encoders.values()}) == 3
+
+# %% [markdown]
+# Three extractors, none of them shared: SB3's default gives actor and critic one each, and the
+# target critic a copy. Who trains which is the question of the page on
+# [gradient routing](14_gradient_routing.ipynb).
+#
+# ```{exercise-start}
+# :label: ex-columns
+# ```
+# A policy's first layer has 80 columns. Which of them read the target? Complete `columns_of`: given
+# the keys with the number of features of each, in any order, return the slice of one key. Recall
+# who sorts the keys.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def columns_of(key, widths):
+    """A slice of the features: widths maps each key to its number of features."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_columns_of(answer):
+    """Names the likely mistake."""
+    widths = {"pixels": 64, "proprioception": 10, "desired_goal": 3, "achieved_goal": 3}
+    result = answer("desired_goal", widths)
+    assert result is not ..., "columns_of still returns ...: fill it in"
+    assert isinstance(result, slice), f"received {type(result).__name__}, expected a slice"
+    assert result != slice(74, 77), "that is the order of writing: the space sorts its keys"
+    assert result != slice(3, 3), "a slice ends where it starts plus its width"
+    assert result == slice(3, 6), f"the target is in columns 3 to 5, got {result}"
+    theirs = manipulation_encoder.ManipulationExtractor(space).slices
+    for key in widths:
+        assert answer(key, widths) == theirs[key], (
+            f"{key}: {answer(key, widths)}, not {theirs[key]}"
+        )
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_columns_of, columns_of)
+
+# %% [markdown]
+# ```{solution-start} ex-columns
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def columns_of(key, widths):
+    """A slice of the features: widths maps each key to its number of features."""
+    start = sum(width for other, width in widths.items() if other < key)
+    return slice(start, start + widths[key])
+
+
+check_columns_of(columns_of)
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# 56 or 80 numbers, each sensor at its place, equal to `labs`, and at home in an SB3 policy.
+# Normalizing fixes the camera's loudness; on coordinates it also takes away where the whole picture
+# stands. Next: somebody shifts the picture [on purpose](12_random_shift.ipynb).
