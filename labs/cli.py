@@ -342,6 +342,29 @@ def _doctor(argv: list[str]) -> int:
     return report()
 
 
+@dataclass(frozen=True)
+class MeasureOptions:
+    """Measure the tasks or an encoder, without reinforcement learning; leaves data/NAME."""
+
+    name: Positional[Literal["push-floor", "visibility", "gradient-routing", "perception"]]
+    """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
+    reaches which encoder; perception: what an encoder can see, in millimetres (an hour)"""
+
+
+def _measure(argv: list[str]) -> int:
+    name = parse(MeasureOptions, argv, "pixels measure").name
+    if name == "perception":
+        from labs.experiments.perception import perception
+
+        artifact = perception()
+    else:
+        from labs.experiments.measure import MEASUREMENTS
+
+        artifact = MEASUREMENTS[name]()
+    print(artifact.path)
+    return 0
+
+
 def _sweep(argv: list[str]) -> int:
     from labs.experiments.sweep import SweepOptions, sweep
 
@@ -357,6 +380,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "compare": ("put finished arms beside each other", _compare),
     "plot": ("draw learning curves, the three phases, the five steps", _plot),
     "frame": ("draw what the policy sees, with sizes in pixels", _frame),
+    "measure": ("floors, pixel counts, gradients, what an encoder can see", _measure),
     "probe": ("which loss gives the encoder a gradient, in three routings", _probe),
     "demo": ("ten minutes on a CPU: phase 1 of Push from pixels", _demo),
     "sweep": ("many arms and seeds on Ray, here or on a cluster", _sweep),

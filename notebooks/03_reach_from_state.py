@@ -33,7 +33,8 @@ from labs.exercises import attempt
 from labs.experiments.evaluate import FLOORS, final_seeds, run_episodes
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import preset
-from labs.figures.results import film, provenance_card, results_table, runs_of, success_curve
+from labs.figures.curves import success_curves
+from labs.figures.results import film, provenance_card, results_table, runs_of
 from labs.figures.style import use_style
 
 use_style()
@@ -64,8 +65,7 @@ for name, policy in FLOORS.items():
 # band its bootstrap interval, the thin lines are the runs.
 
 # %% mystnb={"image": {"alt": "Success rate against environment steps for Reach from state: three seeds rise from near zero to 100 percent within a few thousand steps and stay there."}}
-fig, ax = plt.subplots()
-success_curve(ax, {ARM: "state"})
+success_curves([ARM])
 plt.show()
 
 # %% [markdown]

@@ -1,4 +1,4 @@
-"""The result of an arm as a page shows it: curve, table, film, and the card that says from where.
+"""The result of an arm as a page shows it: table, film, and the card that says from where.
 
 Everything is read from the checked artifacts in ``data/``; nothing is typed.
 """
@@ -6,42 +6,16 @@ Everything is read from the checked artifacts in ``data/``; nothing is typed.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
 
-import numpy as np
 from IPython.display import HTML, Markdown
 
 from labs.artifacts import Artifact, load_artifact, seeds_of
-from labs.statistics import curve_band, iqm, steps_to
+from labs.statistics import iqm, steps_to
 
 
 def runs_of(arm: str) -> list[Artifact]:
     """The checked artifacts of an arm's seeds, in the order of the seeds."""
     return [load_artifact(path) for path in seeds_of(arm)]
-
-
-def success_curve(ax, arms: Mapping[str, str] | Sequence[str], floor: float | None = None) -> None:
-    """Draws success against environment steps: interquartile mean, interval, and each run.
-
-    Args:
-        ax: matplotlib axes.
-        arms: arm names, or arm → label.
-        floor: success rate of a policy that does nothing, drawn as a dashed line.
-    """
-    labels = arms if isinstance(arms, Mapping) else {arm: arm for arm in arms}
-    for arm, label in labels.items():
-        tables = [run.table() for run in runs_of(arm)]
-        shared = sorted(set.intersection(*(set(t["step"]) for t in tables)))
-        curves = np.array([t.set_index("step")["success"].loc[shared] for t in tables])
-        value, low, high = curve_band(curves)
-        (line,) = ax.plot(shared, value, label=f"{label} ({len(tables)} seeds)")
-        ax.fill_between(shared, low, high, color=line.get_color(), alpha=0.2, lw=0)
-        for curve in curves:
-            ax.plot(shared, curve, color=line.get_color(), lw=0.6, alpha=0.5)
-    if floor is not None:
-        ax.axhline(floor, color="0.4", ls="--", lw=1, label="doing nothing")
-    ax.set(xlabel="environment steps", ylabel="success rate", ylim=(-0.03, 1.03))
-    ax.legend(loc="lower right")
 
 
 def minutes(seconds: float) -> str:
