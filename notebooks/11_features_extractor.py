@@ -323,8 +323,8 @@ print(f"after LayerNorm and Tanh by {norm(quiet).std(dim=0).mean():.4f}, {gain:.
 assert gain > 10
 
 # %% [markdown]
-# A price and a gain. Which is larger is a question for an experiment, and `normalize=False` in
-# `labs.manipulation_encoder.ManipulationExtractor` is the other arm of it.
+# A price and a gain. Which is larger is a question for an experiment, whose other arm is
+# `normalize=False` of the `ManipulationExtractor` in `labs`.
 #
 # ## In SB3
 #
