@@ -231,7 +231,7 @@ assert (guarded - exact)[0] < 1e-4 < 1 < (guarded - exact)[-1]
 observation = env.reset()
 for _ in range(STEPS):
     before = {key: value[0] for key, value in observation.items()}
-    observation, reward, done, info = env.step(np.full((2, 4), 0.5, np.float32))
+    observation, reward, done, info = env.step(np.array([[0, 0.3, 0, 0]] * 2, np.float32))
 true = info[0]["terminal_observation"]
 returned = {key: value[0] for key, value in observation.items()}
 
@@ -247,7 +247,7 @@ print(
 )
 assert done.all() and leap > 5 * last_step
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three frames. Before the last step and in the true last observation the gripper stands at nearly the same place, far from the middle. In what the step returned it is back at its start in the middle of the table."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three frames. Before the last step and in the true last observation the gripper stands at nearly the same place, beyond the far edge of the table, the red goal to its left. In what the step returned the gripper is back at its start and the goal is another one."}}
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.3))
 frames = {"before the last step": before, "after it, in info": true, "what step returned": returned}
 for ax, (title, shown) in zip(axes, frames.items(), strict=True):
