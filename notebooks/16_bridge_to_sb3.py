@@ -261,7 +261,8 @@ plt.show()
 # clock ran out. SB3's loop minds both. We let it collect, and look at what it stored.
 
 # %%
-folder = Path(tempfile.mkdtemp())
+scratch = tempfile.TemporaryDirectory()  # gone when the page is done
+folder = Path(scratch.name)
 model.set_logger(logger.configure(str(folder), ["csv", "tensorboard"]))
 model.learn(total_timesteps=240, log_interval=1)
 
