@@ -30,7 +30,7 @@ from labs.visual_encoder import NatureCNN
 
 FRAMES = 12_500
 HELD_OUT = 2_500
-EPOCHS = 12
+EPOCHS = 6
 BATCH = 128
 FIRST_SEED = 30_000
 TARGETS = ("block_x", "block_y", "gripper_x", "gripper_y", "gripper_z")
