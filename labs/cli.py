@@ -37,33 +37,43 @@ class TrainOptions:
     """no progress bar"""
 
 
-def _train(argv: list[str]) -> int:
+def _arm_options(command: str, argv: list[str]) -> tuple[str, TrainOptions, dict[str, Any]] | None:
+    """The arm, the flags, and the knobs that they change; None after ``--help``."""
     from labs.experiments import presets
 
     if not argv or argv[0].startswith("-"):
         if argv and argv[0] in ("-h", "--help"):
-            print("usage: pixels train ARM [--seeds 0 1 2] [--KNOB VALUE ...]\n\narms:")
+            print(f"usage: pixels {command} ARM [--seeds 0 1 2] [--KNOB VALUE ...]\n\narms:")
             for name, line in presets.SUMMARY.items():
                 print(f"  {name:<18} {line}")
-            print("\nEvery knob of an arm, with its value there: pixels train ARM --help")
-            return 0
-        raise UserError("name an arm first: pixels train reach-state (all: pixels train --help)")
+            print(f"\nEvery knob of an arm, with its value there: pixels {command} ARM --help")
+            return None
+        raise UserError(
+            f"name an arm first: pixels {command} reach-state (all: pixels {command} --help)"
+        )
     arm, rest = argv[0], argv[1:]
     base = presets.preset(arm)
-    quick, small = "--fast" in rest, "--smoke" in rest
-    base = presets.fast(base) if quick else base
-    base = presets.smoke(base) if small else base
-    options = parse(TrainOptions, rest, f"pixels train {arm}", TrainOptions(base))
+    base = presets.fast(base) if "--fast" in rest else base
+    base = presets.smoke(base) if "--smoke" in rest else base
+    options = parse(TrainOptions, rest, f"pixels {command} {arm}", TrainOptions(base))
     given = options.config.as_dict()
     changed = {k: v for k, v in given.items() if v != base.as_dict()[k] and k != "seed"}
+    return arm, options, changed
+
+
+def _train(argv: list[str]) -> int:
+    found = _arm_options("train", argv)
+    if found is None:
+        return 0
+    arm, options, changed = found
     from labs.experiments.launch import train_arm
 
     done = train_arm(
         arm,
         options.seeds,
         changed,
-        small=small,
-        quick=quick,
+        small=options.smoke,
+        quick=options.fast,
         again=options.again,
         restart=options.restart,
         quiet=options.quiet,
@@ -73,6 +83,25 @@ def _train(argv: list[str]) -> int:
 
     for path in done:
         print(f"{path.parent.name}/{path.name}: {verdict(load_artifact(path))}")
+    return 0
+
+
+def _plan(argv: list[str]) -> int:
+    found = _arm_options("plan", argv)
+    if found is None:
+        return 0
+    arm, options, changed = found
+    from labs.experiments.guards import check_resources
+    from labs.experiments.plan import plan
+    from labs.experiments.presets import effective
+    from labs.experiments.train import runs_root
+
+    config = effective(arm, options.seeds[0], changed, small=options.smoke, quick=options.fast)
+    print(f"{config.arm}, each seed")
+    for what, how_much in plan(config).items():
+        print(f"{what:>18}: {how_much}")
+    check_resources(config, runs_root())
+    print("this machine has what one such run needs")
     return 0
 
 
@@ -375,6 +404,7 @@ def _sweep(argv: list[str]) -> int:
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train an arm, one run for each seed", _train),
+    "plan": ("what a run needs in memory, disk and time; nothing is trained", _plan),
     "eval": ("play a trained policy on fixed seeds, with controls and floors", _eval),
     "run": ("train and evaluate every arm of reach or push, then compare", _run),
     "compare": ("put finished arms beside each other", _compare),

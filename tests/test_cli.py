@@ -35,6 +35,8 @@ BAD = [
     (["train"], "name an arm first"),
     (["train", "reech-state"], "unknown arm 'reech-state': did you mean 'reach-state'"),
     (["train", "reach-state", "--lr", "3"], "unknown flag --lr"),
+    (["plan"], "name an arm first: pixels plan"),
+    (["plan", "push-step2", "--buffer-size", "100000000"], "lower --buffer-size"),
     (["train", "reach-state", "--learning-rat", "3"], "did you mean --learning-rate"),
     (["train", "reach-state", "--total-steps", "many"], "--total-steps"),
     (["train", "reach-state", "--total-steps"], "--total-steps"),
@@ -80,7 +82,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(argv, message, capsys):
     assert "Traceback" not in out + err
 
 
-@pytest.mark.parametrize("command", [c for c in cli.COMMANDS if c not in ("train",)])
+@pytest.mark.parametrize("command", [c for c in cli.COMMANDS if c not in ("train", "plan")])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
@@ -102,6 +104,14 @@ def test_every_knob_has_a_line_of_help(capsys):
     assert cli.main(["train", "--help"]) == 0
     text = capsys.readouterr().out
     assert all(arm in text for arm in presets.PRESETS)
+
+
+def test_a_plan_says_what_a_run_needs(capsys):
+    assert cli.main(["plan", "reach-state", "--smoke"]) == 0
+    out = capsys.readouterr().out
+    assert "reach-state-smoke" in out and "memory: 0." in out and "updates: 200" in out
+    assert cli.main(["plan", "--help"]) == 0
+    assert "push-step2" in capsys.readouterr().out
 
 
 def test_help_is_quick():

@@ -1,0 +1,368 @@
+"""Experiment cards and "Reproduce it" blocks, made from the presets and the artifacts.
+
+    ```{experiment-cards}
+    :task: push
+    :arms: push-step1 push-step2
+    ```
+
+    ```{reproduce} reach-state
+    ```
+
+A card says what an arm is: algorithm, environment, observation, budget, needs, success criterion,
+command, and whether it has been measured. ``:task:`` and ``:arms:`` narrow the choice; without them
+every preset gets its card. ``reproduce`` adds what a measured arm left: machine, time, seeds,
+files and results; each of those numbers stands on the page through the role ``artifact``.
+
+Nothing is typed here: an arm that is added to ``PRESETS`` has its card at the next build, and a
+result that arrives in ``data/`` changes the card's status.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+from labs.artifacts import Artifact, load_artifact
+from labs.errors import UserError
+from labs.experiments.config import RunConfig, from_dict
+from labs.experiments.presets import CRITERIA, NEUTRAL_KEYS, PRESETS, SUMMARY, preset
+
+GIB = 2**30
+TASKS = {"reach": "FetchReachDense-v4", "push": "FetchPush-v4"}
+STATE_WIDTH = {"reach": 10, "push": 25}
+#: Knobs that name a run or measure it, but do not change what is trained.
+NOT_CHANGES = {*NEUTRAL_KEYS, "arm", "seed", "eval_every", "curve_episodes", "eval_episodes"}
+RUN_FILES = ("config.json", "curve.csv", "evaluation.json", "policy.json", "weights.safetensors")
+ENCODERS = {
+    "nature": "NatureCNN",
+    "normalized": "NatureCNN, LayerNorm, Tanh",
+    "manipulation": "ManipulationCNN",
+}
+ROUTINGS = {
+    "separate": "actor and critic each train an encoder of their own",
+    "actor": "one encoder, trained by the actor's loss",
+    "critic": "one encoder, trained by the critic's loss",
+}
+
+
+# ------------------------------------------------------------------------------- what an arm is
+
+
+def observation_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
+    """What the policy receives: key → shape, as the environment gives it."""
+    goals = {"none": [], "desired": ["desired_goal"], "both": ["achieved_goal", "desired_goal"]}
+    if config.observation == "state":
+        shapes: dict[str, tuple[int, ...]] = {"observation": (STATE_WIDTH[config.task],)}
+        return shapes | dict.fromkeys(goals["both"], (3,))
+    shapes = {}
+    if config.has_images:
+        shapes["pixels"] = (3 * config.frame_stack, config.image_size, config.image_size)
+    if config.full_state:
+        shapes["proprioception"] = (STATE_WIDTH[config.task],)
+    elif config.proprioception:
+        shapes["proprioception"] = (10,)
+    return shapes | dict.fromkeys(goals[config.goal_mode], (3,))
+
+
+def _algorithm(config: RunConfig) -> str:
+    parts = ["SAC"]
+    if config.her:
+        parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
+    if config.augmentation == "drq":
+        parts.append(f"random shifts of ±{config.pad} pixels")
+    engine = "Stable-Baselines3" if config.engine == "sb3" else "the fast engine"
+    return " + ".join(parts) + f", on {engine}"
+
+
+def _encoder(config: RunConfig) -> str:
+    head = "SpatialSoftmax" if config.head == "spatial_softmax" else f"{config.features_dim} wide"
+    return f"{ENCODERS[config.encoder]}, {head}; {ROUTINGS[config.routing]}"
+
+
+def _picture(config: RunConfig) -> str:
+    text = f"{config.camera} camera, {config.scene} scene"
+    if config.goal_sphere is False:
+        text += ", goal sphere hidden"
+    if config.image_content != "real":
+        text += f"; the image is replaced: {config.image_content}"
+    return text
+
+
+def _budget(config: RunConfig) -> str:
+    updates = config.gradient_steps / (config.n_envs * config.train_freq)
+    envs = "1 environment" if config.n_envs == 1 else f"{config.n_envs} environments"
+    return (
+        f"{config.total_steps:,} environment steps from {envs}, {updates:g} updates a step; "
+        f"batch {config.batch_size}, learning rate {config.learning_rate:g}, "
+        f"entropy coefficient {config.ent_coef}"
+    )
+
+
+def _needs(config: RunConfig) -> str:
+    from labs.experiments.guards import needs
+
+    wanted = needs(config)
+    return (
+        f"{wanted['memory'] / GIB:.1f} GiB of memory for {config.buffer_size:,} transitions, "
+        f"{wanted['disk'] / GIB:.1f} GiB of disk while it runs"
+    )
+
+
+def changes(config: RunConfig) -> tuple[str, dict[str, tuple[Any, Any]]] | None:
+    """The earlier arm of the same task that differs least, and in what: knob → (there, here)."""
+    names = list(PRESETS)
+    best = None
+    for name in names[: names.index(config.arm)]:
+        other = PRESETS[name]
+        if other.task != config.task:
+            continue
+        found = other.differences(config)
+        found = {k: v for k, v in found.items() if k not in NOT_CHANGES}
+        if best is None or len(found) < len(best[1]):
+            best = name, found
+    return best
+
+
+def _changes(config: RunConfig) -> str | None:
+    found = changes(config)
+    if found is None:
+        return None
+    name, knobs = found
+    if len(knobs) > 9:
+        return None  # another experiment rather than a change
+    listed = "; ".join(f"`{k}` {_plain(a)} → {_plain(b)}" for k, (a, b) in knobs.items())
+    return f"{{ref}}`{name} <card-{name}>`: {listed}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return " × ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _criterion(arm: str) -> str:
+    if arm in CRITERIA:
+        return f"success of at least {CRITERIA[arm]:.0%} in the final 100 episodes, each seed"
+    return "none: the measurement itself is the result"
+
+
+# ----------------------------------------------------------------------------- what was measured
+
+
+def runs_of(arm: str, root: Path) -> list[Artifact]:
+    """The checked results of an arm, in the order of their seeds."""
+    folders = [p for p in (root / arm).glob("seed*") if (p / "provenance.json").exists()]
+    return [load_artifact(p) for p in sorted(folders, key=lambda p: int(p.name[4:]))]
+
+
+def variants_of(arm: str, root: Path) -> list[tuple[str, int, dict[str, tuple[Any, Any]]]]:
+    """Results of the arm with changed settings: (name, number of seeds, knob → (preset, run))."""
+    found = []
+    for folder in sorted(root.glob(f"{arm}-*")):
+        if not re.fullmatch(re.escape(arm) + r"-(fast|(fast-)?[0-9a-f]{6})", folder.name):
+            continue
+        runs = runs_of(folder.name, root)
+        if runs:
+            found.append((folder.name, len(runs), differences(arm, runs[0])))
+    return found
+
+
+def differences(arm: str, run: Artifact) -> dict[str, tuple[Any, Any]]:
+    """In what a result's settings differ from today's preset: knob → (preset, run)."""
+    found = preset(arm).differences(from_dict(run.json("config.json")))
+    return {k: v for k, v in found.items() if k not in NOT_CHANGES}
+
+
+def _number(run: Artifact, root: Path, keys: str, form: str) -> str:
+    return f"{{artifact}}`{run.path.relative_to(root).as_posix()}:{keys}|{form}`"
+
+
+def _status(arm: str, root: Path) -> str:
+    runs = runs_of(arm, root)
+    lines = []
+    if not runs:
+        lines.append("not measured yet")
+    else:
+        score = "evaluation.deterministic.success_rate"
+        rates = ", ".join(_number(run, root, score, "pct0") for run in runs)
+        seeds = "1 seed" if len(runs) == 1 else f"{len(runs)} seeds"
+        lines.append(f"measured with {seeds}: success {rates}")
+        changed = differences(arm, runs[0])
+        if changed:
+            lines.append("with settings that have changed since: " + _listed(changed))
+    for name, count, knobs in variants_of(arm, root):
+        lines.append(f"also run as `{name}` ({count} seeds) with {_listed(knobs)}")
+    return "; ".join(lines)
+
+
+def _listed(knobs: dict[str, tuple[Any, Any]]) -> str:
+    return ", ".join(f"`{k}` {_plain(b)} for {_plain(a)}" for k, (a, b) in knobs.items())
+
+
+# --------------------------------------------------------------------------------- as Markdown
+
+
+def _fields(rows: Iterable[tuple[str, str | None]]) -> list[str]:
+    return [f":{name}: {text}" for name, text in rows if text]
+
+
+def _train_command(arm: str, seeds: str = "0 1 2") -> str:
+    return "pixels demo" if arm == "push-demo" else f"pixels train {arm} --seeds {seeds}"
+
+
+def card(arm: str, root: Path) -> str:
+    """The card of an arm as Markdown."""
+    config = preset(arm)
+    shapes = ", ".join(f"`{k}` {s}" for k, s in observation_shapes(config).items())
+    files = ", ".join(f"`{f}`" for f in (*RUN_FILES, "video.mp4"))
+    rows = [
+        ("algorithm", _algorithm(config)),
+        ("environment", TASKS[config.task] + ", " + ("sparse" if config.her else "dense")),
+        ("observation", shapes),
+        ("picture", _picture(config) if config.has_images else None),
+        ("encoder", _encoder(config) if config.has_images else None),
+        ("budget", _budget(config)),
+        ("against", _changes(config)),
+        ("needs", _needs(config)),
+        ("leaves", f"`data/{arm}/seed<k>/` with {files} and `provenance.json`"),
+        ("criterion", _criterion(arm)),
+        ("command", f"`{_train_command(arm)}`"),
+        ("status", _status(arm, root)),
+    ]
+    title = SUMMARY[arm][0].upper() + SUMMARY[arm][1:]
+    body = "\n".join(_fields(rows))
+    return f"(card-{arm})=\n:::{{card}} `{arm}`\n{title}.\n\n{body}\n:::\n"
+
+
+def select(task: str | None, arms: str | None) -> list[str]:
+    """The arms that the options of ``experiment-cards`` choose, in the order of the presets.
+
+    Raises:
+        ValueError: an unknown task or arm.
+    """
+    if task is not None and task not in TASKS:
+        raise ValueError(f"received task {task!r}, expected one of {', '.join(TASKS)}")
+    wanted = arms.split() if arms else list(PRESETS)
+    for arm in wanted:
+        if arm not in PRESETS:
+            raise ValueError(f"received arm {arm!r}, expected one of {', '.join(PRESETS)}")
+    return [a for a in wanted if task is None or PRESETS[a].task == task]
+
+
+def reproduce(arm: str, root: Path) -> str:
+    """The "Reproduce it" block of an arm as Markdown."""
+    config, runs = preset(arm), runs_of(arm, root)
+    seeds = " ".join(run.path.name[4:] for run in runs) or "0 1 2"
+    commands = [_train_command(arm, seeds)]
+    if runs:
+        commands += [f"pixels eval {arm}", f"pixels compare {arm}", f"pixels plot curves {arm}"]
+    rows: list[tuple[str, str | None]] = [("needs", _needs(config))]
+    if not runs:
+        rows += [("criterion", _criterion(arm)), ("status", _status(arm, root))]
+    else:
+        rows += _measured_rows(arm, runs, root)
+    lines = ["```bash", *commands, "```", "", *_fields(rows)]
+    if runs:
+        lines += ["", *_result_table(runs, root)]
+    content = "\n".join(lines)
+    return f"::::{{admonition}} Reproduce it: `{arm}`\n:class: reproduce\n{content}\n::::\n"
+
+
+def _measured_rows(arm: str, runs: list[Artifact], root: Path) -> list[tuple[str, str | None]]:
+    machines, commits = [], []
+    for run in runs:
+        record, machine = run.provenance, run.provenance["hardware"]
+        text = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        text += machine["gpu"] or "no GPU"
+        machines.append(text)
+        commits.append((record["commit"] or "unknown")[:7])
+    sizes = sum(f.stat().st_size for r in runs for f in r.path.iterdir())
+    versions = runs[0].provenance["versions"]
+    return [
+        ("machine", "; ".join(dict.fromkeys(machines))),
+        ("code", "commit " + ", ".join(f"`{c}`" for c in dict.fromkeys(commits))),
+        ("versions", ", ".join(f"{k} {v}" for k, v in versions.items())),
+        ("artifacts", f"`data/{arm}/seed<k>/`, {sizes / 1e6:.1f} MB in all, each file hashed"),
+        ("criterion", _criterion(arm)),
+        ("status", _status(arm, root)),
+    ]
+
+
+def _result_table(runs: list[Artifact], root: Path) -> list[str]:
+    lines = [
+        "| seed | training | steps/s | success | sampled actions | final distance |",
+        "|---|---|---|---|---|---|",
+    ]
+    columns = (
+        ("provenance.training_time_s", "duration"),
+        ("provenance.frames_per_second", "f1"),
+        ("evaluation.deterministic.success_rate", "pct0"),
+        ("evaluation.stochastic.success_rate", "pct0"),
+        ("evaluation.deterministic.final_distance_mean", "cm"),
+    )
+    for run in runs:
+        cells = [_number(run, root, keys, form) for keys, form in columns]
+        lines.append(f"| {run.path.name[4:]} | {' | '.join(cells)} |")
+    return lines
+
+
+# ------------------------------------------------------------------------------------ in Sphinx
+
+
+class _Generated(SphinxDirective):
+    """A directive whose content is Markdown that is made when the page is read."""
+
+    def markdown(self, root: Path) -> str:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        root = Path(self.config.artifact_root or Path(self.env.srcdir) / "data").resolve()
+        source, line = self.get_source_info()
+        try:
+            text = self.markdown(root)
+        except (ValueError, UserError) as error:
+            raise ExtensionError(f"{source}:{line}: {error}") from error
+        self.env.note_reread()  # a result that arrives changes no file that this page knows
+        for file in ("config.py", "presets.py"):
+            path = Path(self.env.srcdir) / "labs" / "experiments" / file
+            self.env.note_dependency(str(path))
+        container = nodes.Element()
+        lines = textwrap.dedent(text).splitlines()
+        self.state.nested_parse(StringList(lines, source=source), self.content_offset, container)
+        return container.children
+
+
+class ExperimentCards(_Generated):
+    """The directive ``experiment-cards``."""
+
+    option_spec = {"task": directives.unchanged_required, "arms": directives.unchanged_required}
+
+    def markdown(self, root: Path) -> str:
+        arms = select(self.options.get("task"), self.options.get("arms"))
+        return "\n".join(card(arm, root) for arm in arms)
+
+
+class Reproduce(_Generated):
+    """The directive ``reproduce``."""
+
+    required_arguments = 1
+
+    def markdown(self, root: Path) -> str:
+        return reproduce(self.arguments[0], root)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("artifact_role")  # the numbers' role, and where the artifacts lie
+    app.add_directive("experiment-cards", ExperimentCards)
+    app.add_directive("reproduce", Reproduce)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
