@@ -77,8 +77,8 @@ def test_page_fits_a_phone(browser, path, scheme):
 
 @pytest.mark.browser
 @each_page
-def test_widgets_answer_their_sliders(browser, path):
-    """Every slider of every widget changes what its widget shows."""
+def test_widgets_answer_their_controls(browser, path):
+    """Every slider of every widget changes what it shows; without sliders, its last button does."""
     if "data-pnc-widget" not in path.read_text(encoding="utf-8"):
         return
     look = """(host) => host.innerText + [...host.querySelectorAll("canvas")]
@@ -88,7 +88,12 @@ def test_widgets_answer_their_sliders(browser, path):
         for host in seen.page.locator("[data-pnc-live]").all():
             host.locator(".pnc-widget").wait_for()
             name = host.get_attribute("data-pnc-widget")
-            for slider in host.locator("input[type=range]").all():
+            sliders = host.locator("input[type=range]").all()
+            if not sliders:
+                first = host.evaluate(look)
+                host.locator("button").last.click()
+                assert host.evaluate(look) != first, f"{name}: its button changes nothing"
+            for slider in sliders:
                 if slider.is_disabled() or not slider.is_visible():
                     continue
                 slider.focus()
@@ -100,6 +105,13 @@ def test_widgets_answer_their_sliders(browser, path):
                 label = slider.get_attribute("aria-valuetext")
                 assert host.evaluate(look) != first, f"{name}: a slider moves nothing ({label})"
         assert not seen.errors
+
+
+def test_the_book_holds_every_widget():
+    """Each widget of ``labs/widgets`` stands on some built page, where the test above moves it."""
+    made = {p.stem for p in (ROOT / "labs" / "widgets").glob("*.js")} - {"base", "static"}
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    assert made == set(re.findall('data-pnc-widget="([a-z_]+)"', text))
 
 
 # ------------------------------------------------------------------------------------- the files
