@@ -123,6 +123,7 @@ def build_fast(config: RunConfig, env):
         replay_buffer_kwargs={
             "n_sampled_goal": config.her_k if config.her else 0,
             "goal_selection_strategy": config.her_strategy,
+            "moved_only": config.moved_only,
         },
         augment=RandomShiftAug(pad=config.pad) if config.augmentation == "drq" else None,
         random_actions=config.random_actions,

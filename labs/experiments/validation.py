@@ -129,7 +129,7 @@ def _has_vector(c: RunConfig) -> bool:
 def _engine_problems(c: RunConfig):
     if not 0 <= c.random_actions <= 1:
         yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
-    for name in ("random_actions", "standardize"):
+    for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
     if c.standardize and c.has_images:
@@ -138,6 +138,8 @@ def _engine_problems(c: RunConfig):
 
 def _her_problems(c: RunConfig):
     if not c.her:
+        if c.moved_only:
+            yield "moved_only = True chooses what HER relabels, but her = False: set her = True"
         return
     if c.task == "reach":
         yield (
