@@ -110,6 +110,8 @@ class FastSAC(SAC):
 
     def _make_update(self) -> None:
         """(Re)binds the update to the policy's tensors; after anything that replaces them."""
+        if self.channels_last:  # of convolutions' weights; everything else has one layout only
+            self.policy.to(memory_format=torch.channels_last)
         learned = self.ent_coef_optimizer is not None
         self._update = SACUpdate(
             self.policy,
@@ -348,7 +350,13 @@ class FastSAC(SAC):
         if model.log_ent_coef is not None:
             with torch.no_grad():
                 model.log_ent_coef.copy_(found["log_ent_coef"])
+        model._make_update()
         return model
+
+    def set_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """As in SB3."""
+        super().set_parameters(*args, **kwargs)
+        self._make_update()
 
     def save_replay_buffer(self, path: str | Path) -> None:
         """Writes the replay memory: safetensors for :class:`EpisodeReplay`, else as SB3 does."""

@@ -77,6 +77,15 @@ def step_with(optimizer: torch.optim.Optimizer, parameters: list, gradients: tup
     optimizer.step()
 
 
+def match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Gives loaded moments the memory layout of their parameters, which fused steps rely on."""
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if torch.is_tensor(value) and value.shape == parameter.shape:
+                if value.stride() != parameter.stride():
+                    state[key] = torch.empty_like(parameter).copy_(value)
+
+
 class SACUpdate:
     """The update of one policy, as a callable: ``losses = update(batch)``.
 
@@ -127,6 +136,8 @@ class SACUpdate:
         self.online = [p.data for p in self.critic.parameters()]
         self.slow = [p.data for p in self.target.parameters()]
         self.device = policy.device
+        for optimizer in (self.actor.optimizer, self.critic.optimizer):
+            match_layout(optimizer)
         # Batch statistics follow at once, as in SB3; integer counters stay behind.
         self.online_stats = [b for n, b in self.critic.named_buffers() if "running_" in n]
         self.slow_stats = [b for n, b in self.target.named_buffers() if "running_" in n]
@@ -150,8 +161,10 @@ class SACUpdate:
         for key, value in obs.items():
             if value.dim() == 4:
                 value = self.augment(value) if self.augment is not None else value
-                if self.channels_last:
+                if self.channels_last and value.dtype == torch.uint8:
                     value = value.to(torch.float32, memory_format=torch.channels_last)
+                    ready[key] = value.div_(255.0) if self.policy.normalize_images else value
+                    continue
             space = self.policy.observation_space[key]
             ready[key] = preprocess_obs(value, space, self.policy.normalize_images)
         return ready

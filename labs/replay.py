@@ -178,6 +178,8 @@ class EpisodeReplay(BaseBuffer):
         if n_sampled_goal < 0:
             raise ValueError(f"received n_sampled_goal {n_sampled_goal}; expected 0 or more")
         self.episode_length = episode_length
+        if moved_only and not n_sampled_goal:
+            raise ValueError("received moved_only=True without HER; expected n_sampled_goal > 0")
         self.n_sampled_goal = n_sampled_goal
         self.her_ratio = 1 - 1 / (n_sampled_goal + 1)
         self.strategy = goal_selection_strategy
@@ -254,8 +256,7 @@ class EpisodeReplay(BaseBuffer):
             for key, value in self.memory.items()
         }
         self._step = np.zeros(self.n_envs, dtype=np.int64)
-        self._moved: list[int] = []
-        self._moved_index: torch.Tensor | None = None
+        self._moved: torch.Tensor | None = None  # slots of the moved episodes; None: not known
         self.stored_episodes = 0
 
     @property
@@ -279,7 +280,7 @@ class EpisodeReplay(BaseBuffer):
         super().reset()
         self.stored_episodes = 0
         self._step[:] = 0
-        self._moved, self._moved_index = [], None
+        self._moved = None
 
     def seed(self, seed: int | None) -> None:
         """Seeds the sampler; None draws a seed from torch's global generator."""
@@ -378,17 +379,21 @@ class EpisodeReplay(BaseBuffer):
                     f"{tuple(store.shape[1:])}"
                 )
             store[slot].copy_(value)
-        if self.moved_only:
-            achieved = np.asarray(episode["achieved_goal"])[1:]
-            moved = np.linalg.norm(achieved - achieved[:1], axis=-1).max() > self.min_motion
-            if slot in self._moved:
-                self._moved.remove(slot)
-            if moved:
-                self._moved.append(slot)
-            self._moved_index = torch.tensor(self._moved, device=self.device)
+        self._moved = None
         self.pos = (slot + 1) % self.n_episodes
         self.full = self.full or self.pos == 0
         self.stored_episodes = min(self.stored_episodes + 1, self.n_episodes)
+
+    def restored(self, episodes: int) -> None:
+        """Says that ``memory`` was filled from outside with the last of ``episodes`` episodes.
+
+        Episode number n lies in slot n modulo ``n_episodes``, as :meth:`add_episode` puts it.
+        """
+        self.stored_episodes = min(episodes, self.n_episodes)
+        self.full = episodes >= self.n_episodes
+        self.pos = episodes % self.n_episodes
+        self._step[:] = 0
+        self._moved = None
 
     # ---------------------------------------------------------------------------------- sample
 
@@ -396,6 +401,14 @@ class EpisodeReplay(BaseBuffer):
         """Uniform int64 in [0, high), element by element, from the sampler's own generator."""
         uniform = torch.rand(n, generator=self.generator, device=self.device, dtype=torch.float64)
         return (uniform * high).long()
+
+    def moved_episodes(self) -> torch.Tensor:
+        """Slots of the stored episodes whose achieved goal moved more than ``min_motion``."""
+        if self._moved is None:  # since the last episode came
+            achieved = self.memory["achieved_goal"][: self.stored_episodes, 1:]
+            motion = torch.linalg.vector_norm(achieved - achieved[:, :1], dim=-1).amax(dim=1)
+            self._moved = torch.nonzero(motion > self.min_motion)[:, 0]
+        return self._moved
 
     def draw(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Chooses transitions and hindsight steps; nothing waits for the device.
@@ -415,9 +428,8 @@ class EpisodeReplay(BaseBuffer):
         step = self._integers(self.episode_length, batch_size)
         goal = torch.full_like(step, -1)
         if virtual:
-            if self.moved_only and self._moved:
-                assert self._moved_index is not None
-                episode[real:] = self._moved_index[self._integers(len(self._moved), virtual)]
+            if self.moved_only and len(moved := self.moved_episodes()):
+                episode[real:] = moved[self._integers(len(moved), virtual)]
             now = step[real:]
             if self.strategy == "future":
                 later = now + self._integers(self.episode_length - now, virtual)
@@ -500,7 +512,7 @@ class EpisodeReplay(BaseBuffer):
         """Writes the finished episodes (safetensors, no pickle); running ones are left out."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        header = {"pos": self.pos, "stored": self.stored_episodes, "moved": self._moved}
+        header = {"pos": self.pos, "stored": self.stored_episodes}
         tensors = {k: v[: self.stored_episodes].cpu() for k, v in self.memory.items()}
         tensors["_generator"] = self.generator.get_state()
         partial = path.with_name(path.name + ".partial")
@@ -526,12 +538,7 @@ class EpisodeReplay(BaseBuffer):
                     )
                 store[:stored].copy_(file.get_tensor(key))
             self.generator.set_state(file.get_tensor("_generator"))
-        self.stored_episodes = stored
-        self.full = stored == self.n_episodes
-        self.pos = header["pos"] % self.n_episodes if self.full else stored % self.n_episodes
-        self._moved = list(header["moved"])
-        self._moved_index = torch.tensor(self._moved, device=self.device)
-        self._step[:] = 0
+        self.restored(stored if stored < self.n_episodes else stored + header["pos"])
 
 
 if __name__ == "__main__":

@@ -367,7 +367,8 @@ def test_relabelling_may_keep_to_episodes_in_which_the_object_moved():
     assert (replay.draw(50)[2] >= 0).sum() == 40, "without any moved episode all of them serve"
     for n in range(12):  # around the ring: slots 0 and 1 are written twice
         replay.add_episode(episode(n % 3 == 0))
-    moved = set(replay._moved)
+    moved = set(replay.moved_episodes().tolist())
+    assert 0 < len(moved) < 10
     assert moved == {s for s in range(10) if replay.memory["achieved_goal"][s, -1, 0].item() > 0.05}
     episodes, _, goal = replay.draw(2000)
     assert set(episodes[goal >= 0].tolist()) == moved

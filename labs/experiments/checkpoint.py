@@ -26,6 +26,7 @@ from safetensors.torch import save_file as save_tensors
 from labs.artifacts import json_text, load_artifact, write_artifact
 from labs.errors import UserError
 from labs.experiments import replay_pieces
+from labs.fast_io import network_tensors, restore_networks
 
 KEEP = 2
 
@@ -66,51 +67,6 @@ def restore_random_states(model, plain: dict[str, Any], tensors: dict[str, torch
     if "random.replay" in tensors:
         model.replay_buffer.generator.set_state(tensors["random.replay"])
     model.action_space.np_random.bit_generator.state = plain["action_space"]
-
-
-# --------------------------------------------------------------------------- networks, optimizers
-
-
-def _optimizers(model) -> dict[str, torch.optim.Optimizer]:
-    found = {"actor": model.actor.optimizer, "critic": model.critic.optimizer}
-    if model.ent_coef_optimizer is not None:
-        found["ent_coef"] = model.ent_coef_optimizer
-    return found
-
-
-def network_tensors(model) -> dict[str, torch.Tensor]:
-    """Weights, optimizer moments and the temperature, flat by name, on the CPU."""
-    tensors = {f"policy.{k}": v for k, v in model.policy.state_dict().items()}
-    for name, optimizer in _optimizers(model).items():
-        for index, state in optimizer.state_dict()["state"].items():
-            for key, value in state.items():
-                tensors[f"optimizer.{name}.{index}.{key}"] = torch.as_tensor(value)
-    if model.log_ent_coef is not None:
-        tensors["log_ent_coef"] = model.log_ent_coef
-    return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in tensors.items()}
-
-
-def restore_networks(model, tensors: dict[str, torch.Tensor]) -> None:
-    """Puts back what :func:`network_tensors` saved."""
-    prefix = "policy."
-    model.policy.load_state_dict(
-        {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-    )
-    for name, optimizer in _optimizers(model).items():
-        prefix = f"optimizer.{name}."
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith(prefix):
-                index, entry = key[len(prefix) :].split(".", 1)
-                state.setdefault(int(index), {})[entry] = value
-        whole = optimizer.state_dict()
-        whole["state"] = state
-        optimizer.load_state_dict(whole)
-    if model.log_ent_coef is not None:
-        with torch.no_grad():
-            model.log_ent_coef.copy_(tensors["log_ent_coef"])
-    if hasattr(model, "_make_update"):  # the fast engine binds its update to the tensors
-        model._make_update()
 
 
 # ------------------------------------------------------------------------------------ checkpoints

@@ -92,23 +92,10 @@ def restore(model, folder: Path, pieces: list[dict[str, Any]]) -> None:
         for name, rows in load_file(folder / piece["name"]).items():
             tensors[name][slots.to(tensors[name].device)] = rows.to(tensors[name].device)
     last = pieces[-1]["last"] if pieces else 0
+    if isinstance(buffer, EpisodeReplay):
+        buffer.restored(last)
+        return
     buffer.pos = last % length
     buffer.full = last >= length
-    if isinstance(buffer, EpisodeReplay):
-        buffer.stored_episodes = min(last, length)
-        _restore_moved(buffer, last)
-    elif hasattr(buffer, "_current_ep_start"):  # HER: every environment starts an episode here
+    if hasattr(buffer, "_current_ep_start"):  # HER: every environment starts an episode here
         buffer._current_ep_start[:] = buffer.pos
-
-
-def _restore_moved(buffer: EpisodeReplay, last: int) -> None:
-    """Which episodes moved their object: recomputed, in the order in which they were stored."""
-    if not buffer.moved_only:
-        return
-    moved = []
-    for row in range(max(0, last - buffer.n_episodes), last):
-        achieved = buffer.memory["achieved_goal"][row % buffer.n_episodes][1:]
-        if float((achieved - achieved[:1]).norm(dim=-1).max()) > buffer.min_motion:
-            moved.append(row % buffer.n_episodes)
-    buffer._moved = moved
-    buffer._moved_index = torch.tensor(moved, device=buffer.device)
