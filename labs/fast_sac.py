@@ -101,6 +101,11 @@ class FastSAC(SAC):
                 chosen = {"seed": self.seed, **options, **self.replay_buffer_kwargs}
                 self.replay_buffer_kwargs = chosen
         super()._setup_model()
+        if self.ent_coef_optimizer is not None:
+            # SB3's own is not fused and reads its step count back to the host at every update.
+            self.ent_coef_optimizer = torch.optim.Adam(
+                [self.log_ent_coef], lr=self.lr_schedule(1), fused=True
+            )
         if self.train_freq.unit != TrainFrequencyUnit.STEP:
             raise ValueError("received train_freq in episodes; expected a number of steps")
         self._standardizers = [
