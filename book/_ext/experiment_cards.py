@@ -311,7 +311,8 @@ def _result_table(runs: list[Artifact], root: Path) -> list[str]:
         ("evaluation.deterministic.final_distance_mean", "cm"),
     )
     for run in runs:
-        cells = [_number(run, root, keys, form) for keys, form in columns]
+        # In a table a bar ends the cell unless it is escaped.
+        cells = [_number(run, root, keys, form).replace("|", "\\|") for keys, form in columns]
         lines.append(f"| {run.path.name[4:]} | {' | '.join(cells)} |")
     return lines
 

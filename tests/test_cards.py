@@ -1,0 +1,214 @@
+"""Experiment cards, "Reproduce it" blocks, and the commands that the pages print."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from labs import cli
+from labs.artifacts import load_artifact, repository_root
+from labs.experiments import environments, presets
+from labs.experiments.config import FIELDS
+from labs.experiments.sweep import SweepOptions
+from labs.flags import parse
+
+ROOT = repository_root()
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import experiment_cards as cards  # noqa: E402
+
+PAGES = ("running", "scaling", "experiments", "troubleshooting")
+
+
+@pytest.fixture
+def data(tmp_path):
+    """An empty folder of artifacts."""
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def measured(data):
+    """The same with the results of one arm."""
+    shutil.copytree(ROOT / "data" / "reach-state", data / "reach-state")
+    return data
+
+
+# ------------------------------------------------------------------------------------ the cards
+
+
+@pytest.mark.parametrize("arm", presets.PRESETS)
+def test_a_card_has_everything(arm, data):
+    text = cards.card(arm, data)
+    for (
+        field
+    ) in "algorithm environment observation budget needs leaves criterion command status".split():
+        assert re.search(rf"^:{field}: \S", text, re.M), field
+    assert f"(card-{arm})=" in text and f"{presets.PRESETS[arm].total_steps:,} env" in text
+    assert ":status: not measured yet" in text
+
+
+@pytest.mark.parametrize("arm", presets.PRESETS)
+def test_the_observation_is_the_environments(arm):
+    config = presets.preset(arm)
+    env = environments.make_one(config)
+    found = {key: space.shape for key, space in env.observation_space.spaces.items()}
+    env.close()
+    assert cards.observation_shapes(config) == found
+
+
+def test_differences_name_what_was_changed():
+    assert cards.changes(presets.preset("push-step4"))[0] == "push-step2"
+    name, knobs = cards.changes(presets.preset("push-step2"))
+    assert name == "push-step1"
+    assert set(knobs) == {"routing", "her_k", "buffer_size", "total_steps"}
+    assert cards.changes(presets.preset("reach-state")) is None
+
+
+def test_a_measured_arm_says_its_seeds_through_the_role(measured):
+    text = cards.card("reach-state", measured)
+    assert "measured with 3 seeds: success {artifact}`reach-state/seed0:" in text
+    shutil.rmtree(measured / "reach-state" / "seed1")
+    assert "measured with 2 seeds" in cards.card("reach-state", measured)
+
+
+def test_a_result_of_other_settings_is_called_so(measured, monkeypatch):
+    changed = presets.effective("reach-state", 0, {"gamma": 0.9})
+    monkeypatch.setitem(presets.PRESETS, "reach-state", cards.preset("reach-state"))
+    folder = measured / changed.arm
+    shutil.copytree(measured / "reach-state" / "seed0", folder / "seed0")
+    rewrite(folder / "seed0", {"gamma": 0.9, "arm": changed.arm})
+    text = cards.card("reach-state", measured)
+    assert f"also run as `{changed.arm}` (1 seeds) with `gamma` 0.9 for 0.95" in text
+    rewrite(measured / "reach-state" / "seed0", {"tau": 0.01})
+    assert "changed since: `tau` 0.01 for 0.005" in cards.card("reach-state", measured)
+
+
+def rewrite(path, values):
+    """Changes the settings of a result and its hash, as an older program would have left them."""
+    import hashlib
+
+    config = json.loads((path / "config.json").read_text()) | values
+    (path / "config.json").write_text(json.dumps(config))
+    record = json.loads((path / "provenance.json").read_text())
+    record["files"]["config.json"] = hashlib.sha256((path / "config.json").read_bytes()).hexdigest()
+    (path / "provenance.json").write_text(json.dumps(record))
+    load_artifact(path)
+
+
+def test_damage_is_an_error(measured):
+    path = measured / "reach-state" / "seed0" / "curve.csv"
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(cards.UserError, match=r"curve\.csv is damaged"):
+        cards.card("reach-state", measured)
+
+
+def test_the_choice_of_cards():
+    assert cards.select("reach", None) == list(presets.REACH_ARMS)
+    assert cards.select(None, "push-step2 push-step0") == ["push-step2", "push-step0"]
+    assert cards.select(None, None) == list(presets.PRESETS)
+    for wrong in (("slide", None), (None, "push-step9")):
+        with pytest.raises(ValueError, match="received"):
+            cards.select(*wrong)
+
+
+def test_reproduce_reads_the_artifacts(measured, data):
+    text = cards.reproduce("reach-state", measured)
+    record = load_artifact(measured / "reach-state" / "seed0").provenance
+    assert "pixels train reach-state --seeds 0 1 2" in text
+    assert record["hardware"]["cpu"] in text and record["commit"][:7] in text
+    assert text.count(r"provenance.training_time_s\|duration") == 3
+    text = cards.reproduce("push-step2", data)
+    assert "not measured yet" in text and "GiB of memory" in text
+
+
+# -------------------------------------------------------------------------------- in the book
+
+
+def test_the_directives_build(tmp_path):
+    """A small book with both directives, and one whose option is wrong."""
+    (tmp_path / "conf.py").write_text(
+        f"""import sys
+sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
+extensions = ["myst_parser", "sphinx_design", "experiment_cards"]
+myst_enable_extensions = ["colon_fence", "fieldlist"]
+artifact_root = {str(ROOT / "data")!r}
+"""
+    )
+    page = "# Title\n\n```{experiment-cards}\n:task: push\n```\n\n"
+    page += "{ref}`there <card-push-step2>`\n\n```{reproduce} reach-state\n```\n"
+    (tmp_path / "index.md").write_text(page)
+    built = sphinx(tmp_path)
+    assert built.returncode == 0, built.stdout
+    html = (tmp_path / "out" / "index.html").read_text()
+    assert html.count('class="artifact"') >= 18 and 'id="card-push-step2"' in html
+    assert "{artifact}" not in html and 'href="#card-push-step1"' in html
+    (tmp_path / "index.md").write_text("# Title\n\n```{experiment-cards}\n:arms: none\n```\n")
+    built = sphinx(tmp_path)
+    assert built.returncode and "received arm 'none'" in built.stdout
+
+
+def sphinx(folder):
+    return subprocess.run(
+        [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(folder), folder / "out"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+# -------------------------------------------------------------------- the commands on the pages
+
+OPTIONS = {
+    "eval": cli.EvalOptions,
+    "run": cli.RunOptions,
+    "compare": cli.CompareOptions,
+    "plot": cli.PlotOptions,
+    "frame": cli.FrameOptions,
+    "measure": cli.MeasureOptions,
+    "demo": cli.DemoOptions,
+    "sweep": SweepOptions,
+}
+
+
+def printed_commands() -> list[str]:
+    """Every ``pixels`` command on the pages, in code spans and in blocks."""
+    found = []
+    for page in PAGES:
+        text = (ROOT / "book" / f"{page}.md").read_text()
+        found += re.findall(r"`(pixels [^`]+)`", text) + re.findall(r"^pixels .+$", text, re.M)
+    found += [cards._train_command(arm) for arm in presets.PRESETS]
+    return sorted({" ".join(c.split()).replace("ARM", "reach-state") for c in found})
+
+
+@pytest.mark.parametrize("command", printed_commands())
+def test_every_printed_command_can_be_typed(command):
+    name, *rest = shlex.split(command, comments=True)[1:]
+    assert name in cli.COMMANDS, command
+    if not rest:  # the prose names the command
+        return
+    if name in ("train", "plan"):
+        if "--help" in rest:
+            return
+        arm, options, changed = cli._arm_options(name, rest)
+        if changed.get("learning_starts") != 50:  # printed to show how it is refused
+            presets.effective(arm, 0, changed, small=options.smoke, quick=options.fast)
+    elif name in OPTIONS:
+        options = parse(OPTIONS[name], rest, f"pixels {name}")
+        for arm in (getattr(options, "arms", None) or ()) if name != "plot" else ():
+            presets.preset(arm)
+    else:
+        assert rest == []
+
+
+def test_every_knob_of_the_table_exists():
+    text = (ROOT / "book" / "running.md").read_text()
+    table = text.split("Its knobs:")[1].split("\n\n")[1]
+    flags = {f.replace("-", "_") for f in re.findall(r"--(?:no-)?([a-z][a-z-]+)", table)}
+    assert len(flags) > 25 and flags - {"seeds"} <= set(FIELDS)
+    assert set(re.findall(r"`--encoder (\w+)`", table)) >= {"nature", "normalized"}
