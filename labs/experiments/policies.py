@@ -39,8 +39,8 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
         model: a learner with SB3's ``policy.actor``.
         config: of the run.
         folder: an existing folder.
-        half: float16 parameters, half the size; statistics keep their dtype. The final evaluation is done with the weights as
-            they were saved, so its numbers hold for the file.
+        half: float16 parameters, half the size; statistics keep their dtype. The final evaluation
+            is done with the weights as they were saved, so its numbers hold for the file.
     """
     import torch
     from safetensors.torch import save_file
