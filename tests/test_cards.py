@@ -84,7 +84,7 @@ def test_a_result_of_other_settings_is_called_so(measured, monkeypatch):
     shutil.copytree(measured / "reach-state" / "seed0", folder / "seed0")
     rewrite(folder / "seed0", {"gamma": 0.9, "arm": changed.arm})
     text = cards.card("reach-state", measured)
-    assert f"also run as `{changed.arm}` (1 seeds) with `gamma` 0.9 for 0.95" in text
+    assert f"also run as `{changed.arm}` (1 seed) with `gamma` 0.9 for 0.95" in text
     rewrite(measured / "reach-state" / "seed0", {"tau": 0.01})
     assert "changed since: `tau` 0.01 for 0.005" in cards.card("reach-state", measured)
 
@@ -99,6 +99,12 @@ def rewrite(path, values):
     record["files"]["config.json"] = hashlib.sha256((path / "config.json").read_bytes()).hexdigest()
     (path / "provenance.json").write_text(json.dumps(record))
     load_artifact(path)
+
+
+def test_the_overview_links_every_card(measured):
+    text = cards.overview(presets.PRESETS, measured)
+    assert all(f"<card-{arm}>" in text for arm in presets.PRESETS)
+    assert "the yardstick of Reach | 3 seeds |" in text and text.count("not yet") > 10
 
 
 def test_damage_is_an_error(measured):
@@ -140,7 +146,7 @@ myst_enable_extensions = ["colon_fence", "fieldlist"]
 artifact_root = {str(ROOT / "data")!r}
 """
     )
-    page = "# Title\n\n```{experiment-cards}\n:task: push\n```\n\n"
+    page = "# Title\n\n```{experiment-cards}\n:task: push\n:overview:\n```\n\n"
     page += "{ref}`there <card-push-step2>`\n\n```{reproduce} reach-state\n```\n"
     (tmp_path / "index.md").write_text(page)
     built = sphinx(tmp_path)

@@ -3,6 +3,7 @@
     ```{experiment-cards}
     :task: push
     :arms: push-step1 push-step2
+    :overview:
     ```
 
     ```{reproduce} reach-state
@@ -10,8 +11,9 @@
 
 A card says what an arm is: algorithm, environment, observation, budget, needs, success criterion,
 command, and whether it has been measured. ``:task:`` and ``:arms:`` narrow the choice; without them
-every preset gets its card. ``reproduce`` adds what a measured arm left: machine, time, seeds,
-files and results; each of those numbers stands on the page through the role ``artifact``.
+every preset gets its card. ``:overview:`` puts a table of them in front. ``reproduce`` adds what a
+measured arm left: machine, time, seeds, files and results; each of those numbers stands on the page
+through the role ``artifact``.
 
 Nothing is typed here: an arm that is added to ``PRESETS`` has its card at the next build, and a
 result that arrives in ``data/`` changes the card's status.
@@ -101,8 +103,9 @@ def _picture(config: RunConfig) -> str:
 def _budget(config: RunConfig) -> str:
     updates = config.gradient_steps / (config.n_envs * config.train_freq)
     envs = "1 environment" if config.n_envs == 1 else f"{config.n_envs} environments"
+    a_step = f"{updates:g} update{'s' * (updates > 1)} a step"
     return (
-        f"{config.total_steps:,} environment steps from {envs}, {updates:g} updates a step; "
+        f"{config.total_steps:,} environment steps from {envs}, {a_step}; "
         f"batch {config.batch_size}, learning rate {config.learning_rate:g}, "
         f"entropy coefficient {config.ent_coef}"
     )
@@ -195,14 +198,17 @@ def _status(arm: str, root: Path) -> str:
     else:
         score = "evaluation.deterministic.success_rate"
         rates = ", ".join(_number(run, root, score, "pct0") for run in runs)
-        seeds = "1 seed" if len(runs) == 1 else f"{len(runs)} seeds"
-        lines.append(f"measured with {seeds}: success {rates}")
+        lines.append(f"measured with {_seeds(len(runs))}: success {rates}")
         changed = differences(arm, runs[0])
         if changed:
             lines.append("with settings that have changed since: " + _listed(changed))
     for name, count, knobs in variants_of(arm, root):
-        lines.append(f"also run as `{name}` ({count} seeds) with {_listed(knobs)}")
+        lines.append(f"also run as `{name}` ({_seeds(count)}) with {_listed(knobs)}")
     return "; ".join(lines)
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def _listed(knobs: dict[str, tuple[Any, Any]]) -> str:
@@ -242,6 +248,16 @@ def card(arm: str, root: Path) -> str:
     title = SUMMARY[arm][0].upper() + SUMMARY[arm][1:]
     body = "\n".join(_fields(rows))
     return f"(card-{arm})=\n:::{{card}} `{arm}`\n{title}.\n\n{body}\n:::\n"
+
+
+def overview(arms: Iterable[str], root: Path) -> str:
+    """A table of arms with links to their cards."""
+    lines = ["| arm | what | measured |", "|---|---|---|"]
+    for arm in arms:
+        count = len(runs_of(arm, root))
+        status = _seeds(count) if count else "not yet"
+        lines.append(f"| {{ref}}`{arm} <card-{arm}>` | {SUMMARY[arm]} | {status} |")
+    return "\n".join(lines) + "\n"
 
 
 def select(task: str | None, arms: str | None) -> list[str]:
@@ -346,11 +362,16 @@ class _Generated(SphinxDirective):
 class ExperimentCards(_Generated):
     """The directive ``experiment-cards``."""
 
-    option_spec = {"task": directives.unchanged_required, "arms": directives.unchanged_required}
+    option_spec = {
+        "task": directives.unchanged_required,
+        "arms": directives.unchanged_required,
+        "overview": directives.flag,
+    }
 
     def markdown(self, root: Path) -> str:
         arms = select(self.options.get("task"), self.options.get("arms"))
-        return "\n".join(card(arm, root) for arm in arms)
+        table = overview(arms, root) + "\n" if "overview" in self.options else ""
+        return table + "\n".join(card(arm, root) for arm in arms)
 
 
 class Reproduce(_Generated):
