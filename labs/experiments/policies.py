@@ -39,7 +39,7 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
         model: a learner with SB3's ``policy.actor``.
         config: of the run.
         folder: an existing folder.
-        half: float16 weights, half the size. The final evaluation is done with the weights as
+        half: float16 parameters, half the size; statistics keep their dtype. The final evaluation is done with the weights as
             they were saved, so its numbers hold for the file.
     """
     import torch
@@ -47,9 +47,11 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
 
     folder = Path(folder)
     tensors = {}
+    learned = {name for name, _ in model.policy.actor.named_parameters()}
     for name, tensor in model.policy.actor.state_dict().items():
         tensor = tensor.detach().to("cpu", copy=True).contiguous()
-        tensors[name] = tensor.half() if half and tensor.is_floating_point() else tensor
+        # Statistics stay in float32: a count of steps is beyond float16's 65504.
+        tensors[name] = tensor.half() if half and name in learned else tensor
         if not torch.isfinite(tensors[name]).all():
             raise ValueError(f"weight {name} is not finite: the policy is not worth saving")
     save_file(tensors, folder / WEIGHTS)
