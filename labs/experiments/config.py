@@ -87,8 +87,6 @@ class RunConfig:
     """HER: k / (k + 1) of a batch is relabelled"""
     her_strategy: Literal["future", "final", "episode"] = "future"
     """HER: where new goals come from"""
-    her_moved_only: bool = False
-    """engine fast: relabel only in episodes in which the object moved"""
     moved_only: bool = False
     """engine fast: relabel only where the object moved, so that a new goal teaches something"""
 

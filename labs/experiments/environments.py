@@ -155,6 +155,10 @@ def make_training_env(config: RunConfig, episode: int = 0):
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
     factories = [training_factory(config, i, episode) for i in range(config.n_envs)]
+    if config.subproc and config.engine == "fast" and config.image_content == "real":
+        from labs.collect import SharedVecEnv
+
+        return SharedVecEnv(factories)
     if config.subproc:
         return SubprocVecEnv(factories, start_method="forkserver")
     return DummyVecEnv(factories)
