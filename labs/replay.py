@@ -8,7 +8,7 @@ the same block. One transition then costs 21,168 × 51/50 bytes of pictures.
 
 * :class:`EpisodeReplay`: the memory, with the interface of SB3's buffers (``add``, ``sample``),
   on the CPU or in the accelerator's memory.
-* :func:`goal_reward`: the Fetch reward for a batch of goals.
+* :func:`goal_reward`: the Fetch reward for a batch of goals (``labs.goal_tasks``).
 * :func:`replay_bytes`: what a buffer will cost, before it is made.
 
 Hindsight relabelling follows Andrychowicz et al. 2017 (arXiv 1707.01495) in the form of SB3's
@@ -30,81 +30,24 @@ from gymnasium import spaces
 from safetensors import safe_open
 from safetensors.torch import save_file
 from stable_baselines3.common.buffers import BaseBuffer
-from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 
 from labs.errors import UserError
+from labs.goal_tasks import (
+    FRAME_CHANNELS,
+    GOAL_KEYS,
+    episode_options,
+    goal_reward,
+    goal_size,
+    replay_bytes,
+    stack_sizes,
+)
+
+__all__ = ["EpisodeReplay", "episode_options", "goal_reward", "replay_bytes"]
 
 STRATEGIES = ("future", "final", "episode")
-FRAME_CHANNELS = 3
-GOAL_KEYS = ("achieved_goal", "desired_goal")
 
 RewardFn = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def goal_reward(
-    achieved: torch.Tensor, desired: torch.Tensor, *, threshold: float, reward_type: str
-) -> torch.Tensor:
-    """The reward of the Fetch tasks (Plappert et al. 2018, arXiv 1802.09464), in batch.
-
-    Args:
-        achieved: float (..., G), the goal achieved *after* the action, in metres.
-        desired: float (..., G).
-        threshold: success distance in metres.
-        reward_type: ``"sparse"``: 0 within the threshold, else -1; ``"dense"``: minus the distance.
-
-    Returns:
-        float32 (...).
-    """
-    distance = torch.linalg.vector_norm(achieved - desired, dim=-1)
-    if reward_type == "sparse":
-        return -(distance > threshold).float()
-    if reward_type == "dense":
-        return -distance.float()
-    raise ValueError(f"received reward_type {reward_type!r}; expected 'sparse' or 'dense'")
-
-
-def _image_keys(space: spaces.Dict) -> list[str]:
-    return [key for key, part in space.spaces.items() if is_image_space(part)]
-
-
-def replay_bytes(space: spaces.Dict, action_dim: int, transitions: int, episode_length: int) -> int:
-    """Bytes that an :class:`EpisodeReplay` of ``transitions`` steps will use when full."""
-    per_step = sum(
-        FRAME_CHANNELS * np.prod(part.shape[1:]) if is_image_space(part) else 4 * part.shape[0]
-        for key, part in space.spaces.items()
-        if key not in GOAL_KEYS
-    )
-    goal_dim = max((space[k].shape[0] for k in GOAL_KEYS if k in space.spaces), default=0)
-    per_step += 8 * goal_dim
-    per_episode = (episode_length + 1) * per_step
-    per_episode += episode_length * 4 * (action_dim + 1) + 8 * goal_dim
-    return int(max(transitions // episode_length, 1) * per_episode)
-
-
-def episode_options(env: Any) -> dict[str, Any] | None:
-    """The options with which :class:`EpisodeReplay` serves an SB3 vector environment.
-
-    Returns:
-        Keyword arguments, or None where the task is no goal task of fixed length.
-    """
-    if not isinstance(env.observation_space, spaces.Dict):
-        return None
-    try:
-        steps = env.get_attr("spec", 0)[0].max_episode_steps
-        threshold = float(env.get_attr("distance_threshold", 0)[0])
-        reward_type = env.get_attr("reward_type", 0)[0]
-    except AttributeError:
-        return None
-    if not steps or reward_type not in ("sparse", "dense"):
-        return None
-    hindsight = reward_type == "sparse" and "desired_goal" in env.observation_space.spaces
-    return {
-        "episode_length": int(steps),
-        "distance_threshold": threshold,
-        "reward_type": reward_type,
-        "n_sampled_goal": 4 if hindsight else 0,
-    }
 
 
 class EpisodeReplay(BaseBuffer):
@@ -189,28 +132,12 @@ class EpisodeReplay(BaseBuffer):
                 achieved, desired, threshold=distance_threshold, reward_type=reward_type
             )
         )
-        self.image_keys = _image_keys(observation_space)
+        self.stacks = stack_sizes(observation_space)
+        self.image_keys = list(self.stacks)
         self.vector_keys = [
             key for key in observation_space.spaces if key not in (*self.image_keys, *GOAL_KEYS)
         ]
-        self.stacks: dict[str, int] = {}
-        for key in self.image_keys:
-            shape = observation_space[key].shape
-            if len(shape) != 3 or shape[0] % FRAME_CHANNELS:
-                raise ValueError(
-                    f"received image space {key!r} of shape {shape}; expected channels-first "
-                    "RGB stacks (3·n, H, W)"
-                )
-            self.stacks[key] = shape[0] // FRAME_CHANNELS
-        for key in (*self.vector_keys, *(k for k in GOAL_KEYS if k in observation_space.spaces)):
-            if len(observation_space[key].shape) != 1:
-                raise ValueError(
-                    f"received {key!r} of shape {observation_space[key].shape}; expected a vector"
-                )
-        self.goal_dim = max(
-            (observation_space[k].shape[0] for k in GOAL_KEYS if k in observation_space.spaces),
-            default=0,
-        )
+        self.goal_dim = goal_size(observation_space)
         if n_sampled_goal and "desired_goal" not in observation_space.spaces:
             raise ValueError(
                 f"received n_sampled_goal {n_sampled_goal} without 'desired_goal' in the "
