@@ -70,7 +70,9 @@ assert len(envs.PROPRIO_INDICES["push"]) + 3 + 3 == 16
 
 # %%
 differing = preset(STATE).differences(preset(BLIND))
-print(differing)
+rows = ["| knob | full state | blind twin |", "|---|---|---|"]
+rows += [f"| `{knob}` | {mine} | {other} |" for knob, (mine, other) in differing.items()]
+display(Markdown("\n".join(rows)))
 
 # %% [markdown]
 # ## The curves

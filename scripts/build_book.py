@@ -19,7 +19,7 @@ def main() -> int:
     print("building the book", flush=True)
     program = Path(sys.executable).with_name("jupyter-book")
     built = subprocess.run(
-        [program, "build", ".", "-W", "-n", "--keep-going"],
+        [program, "build", ".", "--all", "-W", "-n", "--keep-going"],
         cwd=ROOT,
         text=True,
         stdout=subprocess.PIPE,

@@ -160,7 +160,7 @@ def find(run: Path, config_digest: str) -> tuple[Path, list[str]] | tuple[None, 
             raise UserError(
                 f"{run} holds a run with other settings, stopped at step "
                 f"{state['num_timesteps']:,}: give its settings to go on with it, --restart to "
-                "drop it, or --arm-name for another folder"
+                "drop it, or --arm NAME for another folder"
             )
         return folder, problems
     return None, problems
