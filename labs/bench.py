@@ -290,7 +290,7 @@ def run_bench(
     transitions: int = 5000,
     updates_per_step: float = 0.05,
     n_envs: int = 4,
-    whole_steps: int = 40,
+    whole_steps: int = 100,
     threads: int | None = None,
     report: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
