@@ -95,6 +95,8 @@ class RunConfig:
     """sb3: the reference; fast: frames stored once and a compiled update"""
     learning_rate: float = 3e-4
     """Adam's step size, for all networks"""
+    encoder_learning_rate: float = 0.0
+    """Adam's step size for the image encoders alone; 0: learning_rate"""
     batch_size: int = 256
     """transitions in an update"""
     gamma: float = 0.95

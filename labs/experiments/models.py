@@ -149,4 +149,29 @@ def resolve_device(name: str) -> str:
 
 def build(config: RunConfig, env):
     """The learner of the configured engine. Both engines have SB3's interface."""
-    return build_sb3(config, env) if config.engine == "sb3" else build_fast(config, env)
+    model = build_sb3(config, env) if config.engine == "sb3" else build_fast(config, env)
+    if config.encoder_learning_rate:
+        _slow_encoders(model, config.encoder_learning_rate)
+    return model
+
+
+def _slow_encoders(model, learning_rate: float) -> None:
+    """Gives the encoders' weights a step size of their own, in both optimizers.
+
+    The rates are constant, so SB3's way of setting every group to one rate before each update is
+    switched off.
+    """
+    for network in (model.actor, model.critic):
+        if network.features_extractor is None:
+            continue
+        optimizer = network.optimizer
+        encoder = {id(p) for p in network.features_extractor.parameters()}
+        (group,) = optimizer.param_groups
+        slow = [p for p in group["params"] if id(p) in encoder]
+        if not slow:  # another network's optimizer trains this encoder
+            continue
+        group["params"] = [p for p in group["params"] if id(p) not in encoder]
+        optimizer.add_param_group({"params": slow, "lr": learning_rate})
+    model._update_learning_rate = lambda optimizers: None
+    if hasattr(model, "_make_update"):  # FastSAC's update is bound to the order of the weights
+        model._make_update()

@@ -32,6 +32,13 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
+#: Knobs that mean nothing where there is no image.
+IMAGE_KNOBS = (
+    *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
+    "encoder_learning_rate",
+)
+
+
 def validate(config: RunConfig) -> RunConfig:
     """The configuration itself, if a run could be made of it.
 
@@ -65,6 +72,11 @@ def _problems(c: RunConfig):
         yield f"arm name {c.arm!r} cannot be a folder: use letters, digits, - and _"
     if not 0 < c.learning_rate < 1:
         yield f"learning_rate = {c.learning_rate} is out of range: give a number in (0, 1)"
+    if not 0 <= c.encoder_learning_rate < 1:
+        yield (
+            f"encoder_learning_rate = {c.encoder_learning_rate} is out of range: give a number in "
+            "(0, 1), or 0 for learning_rate"
+        )
     if not 0 <= c.gamma < 1:
         yield f"gamma = {c.gamma} is out of range: give a number in [0, 1)"
     if not 0 < c.tau <= 1:
@@ -92,7 +104,7 @@ def _entropy_problems(c: RunConfig):
 
 def _image_problems(c: RunConfig):
     if not c.has_images:
-        for name in ("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"):
+        for name in IMAGE_KNOBS:
             if getattr(c, name) != FIELDS[name].default:
                 yield (
                     f"{name} = {getattr(c, name)} needs an image, but observation = "
