@@ -13,6 +13,7 @@ labs.manipulation_encoder                   ManipulationCNN, SpatialSoftmax, ext
 labs.drqv2_sac_policy, labs.drqv2_sac       gradient routing
 labs.routing_probe, labs.bridge             the routings measured; hand-built against SB3
 labs.fast_sac, fast_networks, fast_update   SAC with a compiled update, SB3's API
+labs.standardized_images                    images encoded, vectors standardized
 labs.experiments                            arms as dataclasses, train, evaluate, sweep
 labs.artifacts, labs.statistics             results with provenance; intervals
 labs.figures                                every figure of the book, from artifacts

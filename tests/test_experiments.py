@@ -111,7 +111,7 @@ BAD = [
     ({"her": True, "task": "push", "learning_starts": 60, "n_envs": 2}, "nothing to sample"),
     ({"random_actions": 0.3}, "engine fast only"),
     ({"random_actions": 1.3, "engine": "fast"}, "out of range"),
-    ({"standardize": True, "engine": "fast", **PIXELS}, "for vectors"),
+    ({"standardize": True, "engine": "fast", "goal_mode": "none", **PIXELS}, "for vectors"),
     ({"train_freq": 7}, "does not divide"),
     ({"total_steps": 60, "n_envs": 2}, "less than one episode"),
     ({"buffer_size": 60, "n_envs": 2}, "holds less than one episode"),

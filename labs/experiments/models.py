@@ -50,6 +50,12 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
             "num_filters": config.num_filters,
             "flat_features_dim": config.features_dim,
         }
+    if config.standardize:
+        from labs.standardized_images import StandardizedImageExtractor
+
+        inner = {"inner_class": kwargs["features_extractor_class"]}
+        kwargs["features_extractor_kwargs"] = inner | kwargs["features_extractor_kwargs"]
+        kwargs["features_extractor_class"] = StandardizedImageExtractor
     if config.routing == "critic":
         return (LayerNormDrQv2Policy if config.critic_layer_norm else DrQv2SACPolicy), kwargs
     kwargs["share_features_extractor"] = config.routing == "actor"

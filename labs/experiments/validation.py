@@ -144,8 +144,8 @@ def _engine_problems(c: RunConfig):
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
-    if c.standardize and c.has_images:
-        yield "standardize = True is for vectors, but observation = pixels: drop one of the two"
+    if c.standardize and c.has_images and c.goal_mode == "none" and not _has_vector(c):
+        yield "standardize = True is for vectors, and the policy gets only an image: drop it"
 
 
 def _her_problems(c: RunConfig):
