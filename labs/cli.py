@@ -270,7 +270,11 @@ def _plot(argv: list[str]) -> int:
             raise UserError("phases draws one run: pixels plot phases push-step2/seed0")
         figure = curves.three_phases(options.arms[0], source=options.source)
     else:
-        figure = curves.five_steps(options.arms) if options.arms else curves.five_steps()
+        from labs.artifacts import data_root
+        from labs.figures.ledger import push_floor
+
+        floor = push_floor() if (data_root() / "push-floor").exists() else None
+        figure = curves.five_steps(options.arms or curves.STEP_ARMS, floor=floor)
     return _save(figure, options.out)
 
 

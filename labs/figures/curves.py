@@ -6,7 +6,7 @@ one seed and are never averaged with anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,12 +20,24 @@ from labs.statistics import curve_band
 
 COLORS = [OKABE_ITO[c] for c in ("blue", "vermillion", "green", "purple", "orange", "sky")]
 
+#: The panels of the investigation.
+STEP_ARMS = ("push-state", "push-step0", "push-step1", "push-step2", "push-step4")
+
 #: (environment steps, success) as reported by the source manuscript, one seed each.
 SOURCE_POINTS: dict[str, list[tuple[float, float]]] = {
     "push-state": [(1.52e6, 0.52), (1.84e6, 0.90), (2.0e6, 0.89)],
     "push-step2": [(2.0e6, 0.06), (2.5e6, 0.295), (3.5e6, 0.70), (4.4e6, 0.95)],
     "push-step4": [(1.54e6, 0.03)],
 }
+
+#: Success that the source manuscript reports as flat, without steps: (lowest, highest).
+SOURCE_FLAT: dict[str, tuple[float, float]] = {
+    "push-step0": (0.05, 0.08),
+    "push-step1": (0.05, 0.08),
+}
+
+#: Arms of ours at other settings, drawn under their own name while an arm has no result.
+STAND_INS = {"push-state": "push-state-tuned"}
 
 #: Where the source manuscript sets its phases, in environment steps.
 SOURCE_PHASES = [("flat", 0.0, 2.2e6), ("hockey stick", 2.2e6, 3.5e6), ("convergence", 3.5e6, 5e6)]
@@ -78,6 +90,9 @@ def draw_source(axes: Axes, arm: str, color: str = "#777777") -> None:
         x, y = zip(*points, strict=True)
         label = "reported by the source manuscript, one seed"
         axes.plot(x, y, "x--", color=color, linewidth=0.8, markersize=5, label=label)
+    if arm in SOURCE_FLAT:
+        label = "reported by the source manuscript, flat"
+        axes.axhspan(*SOURCE_FLAT[arm], color=color, alpha=0.35, linewidth=0, label=label)
 
 
 def draw_floor(axes: Axes, floor: float) -> None:
@@ -143,28 +158,41 @@ def three_phases(run: Artifact | str, *, source: bool = False) -> Figure:
 
 
 def five_steps(
-    arms: Sequence[str] = ("push-state", "push-step0", "push-step1", "push-step2", "push-step4"),
+    arms: Sequence[str] = STEP_ARMS,
     *,
     floor: float | None = None,
+    stand_ins: Mapping[str, str] = STAND_INS,
 ) -> Figure:
     """The steps of the Push investigation side by side, each with the source manuscript's points.
 
     An arm without a result shows the reported points alone and says so.
+
+    Args:
+        arms: one panel each.
+        floor: success of doing nothing, drawn as a line.
+        stand_ins: arm → another arm whose result is drawn, under its own name, while the first
+            has none.
     """
     use_style()
     figure, panels = plt.subplots(
         1, len(arms), sharey=True, figsize=(2.2 * len(arms), 2.8), squeeze=False
     )
     for axes, arm in zip(panels[0], arms, strict=True):
+        title = arm
         try:
             draw_arm(axes, arm, color=COLORS[0], label="ours")
         except UserError:
-            axes.text(0.5, 0.9, "not run here", transform=axes.transAxes, ha="center")
-            axes.set_xlim(0, 5e6)
+            try:
+                stand_in = stand_ins[arm]
+                draw_arm(axes, stand_in, color=COLORS[2], label="ours, other settings")
+                title = f"{arm}\n(ours: {stand_in})"
+            except (KeyError, UserError):
+                title = f"{arm}\n(not run here)"
+                axes.set_xlim(0, 5e6)
         draw_source(axes, arm)
         if floor is not None:
             draw_floor(axes, floor)
-        axes.set_title(arm)
+        axes.set_title(title, fontsize="small")
         _success_axes(axes)
         axes.set_xlim(left=0)
         _thousands(axes, axes.get_xlim()[1])

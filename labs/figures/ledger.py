@@ -1,0 +1,161 @@
+"""What the source manuscript reports of the Push investigation, beside what was measured here.
+
+The ledger fills itself: a cell is measured when the arm's artifacts lie in ``data/``, and says
+that it is not, with the command that would change that, when they do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from IPython.display import Markdown
+
+from labs.artifacts import Artifact, data_root, load_artifact
+from labs.errors import UserError
+from labs.experiments.presets import SUMMARY
+from labs.figures.phases import leaves_floor_at
+from labs.figures.results import runs_of
+from labs.statistics import iqm, wilson
+
+
+@dataclass(frozen=True)
+class Step:
+    """A row of the investigation.
+
+    Attributes:
+        name: as the story counts it.
+        arm: its preset, at the source manuscript's settings.
+        change: what was changed against the row above.
+        reported: success as the source manuscript reports it, from one seed.
+        idea: what the step is to teach.
+    """
+
+    name: str
+    arm: str
+    change: str
+    reported: str
+    idea: str
+
+
+STEPS = (
+    Step("control", "push-state", "25-D state", "89 % at 2 M steps", "the pipeline is right"),
+    Step("0", "push-step0", "NatureCNN on pixels", "5–8 %, flat", "pixels are not a drop-in"),
+    Step(
+        "1",
+        "push-step1",
+        "3 × 3 encoder, keypoints, proprioception",
+        "5–8 %, flat",
+        "what a network *can* represent",
+    ),
+    Step(
+        "2",
+        "push-step2",
+        "the critic trains the encoder",
+        "6 % to 2 M; 25–34 % at 2.5 M; 70 % at 3.5 M; 95 % at 4.4 M",
+        "where the gradient comes from",
+    ),
+    Step("3", "push-step2", "nothing: step 2's curve is read", "–", "the patience tax"),
+    Step(
+        "4",
+        "push-step4",
+        "random shifts",
+        "3 %, flat, stopped at 1.54 M",
+        "augmentation must fit the representation",
+    ),
+)
+
+#: Arms that are no step of the story: tuned settings, twins without a camera, other routes.
+BESIDE = (
+    "push-state-tuned",
+    "push-blind-tuned",
+    "push-blind",
+    "push-blank",
+    "push-noise",
+    "push-flat",
+    "push-flat-drq",
+    "push-normalized",
+    "push-stack1",
+    "push-honest",
+    "push-located",
+    "push-distilled",
+)
+
+
+def push_floor() -> float:
+    """The do-nothing floor of Push, as measured."""
+    return load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+
+
+def measured(arm: str) -> list[Artifact]:
+    """The checked runs of an arm; none if it has not been run. A damaged one is an error."""
+    return runs_of(arm) if any((data_root() / arm).glob("seed*/provenance.json")) else []
+
+
+def success_cell(arm: str) -> str:
+    """Final success of an arm with its interval, or that it was not measured."""
+    runs = measured(arm)
+    if not runs:
+        return "not measured yet"
+    scores = [run.json("evaluation.json")["deterministic"] for run in runs]
+    if len(runs) == 1:
+        only = wilson(scores[0]["successes"], scores[0]["episodes"])
+        return f"{only.value:.0%} ({only.low:.1%} – {only.high:.1%}), 1 seed"
+    score = iqm([s["success_rate"] for s in scores])
+    return f"{score.value:.1%} ({score.low:.1%} – {score.high:.1%}), {len(runs)} seeds"
+
+
+def floor_cell(arm: str) -> str:
+    """The median step at which an arm's runs left the floor, runs that never did counted late."""
+    runs = measured(arm)
+    if not runs:
+        return "–"
+    floor = push_floor()
+    episodes = [run.json("config.json")["curve_episodes"] for run in runs]
+    times = [leaves_floor_at(r.table(), n, floor) for r, n in zip(runs, episodes, strict=True)]
+    middle = median(float("inf") if t is None else t for t in times)
+    left = sum(t is not None for t in times)
+    when = "never" if middle == float("inf") else f"{middle:,.0f}"
+    return f"{when} ({left} of {len(runs)} left it)"
+
+
+def budget_cell(arm: str) -> str:
+    """Steps of the measured runs, or the command that would measure the arm."""
+    runs = measured(arm)
+    if not runs:
+        return f"`pixels train {arm} --seeds 0 1 2`"
+    steps = {run.json("evaluation.json")["steps"] for run in runs}
+    return ", ".join(f"{s:,}" for s in sorted(steps))
+
+
+def investigation_table() -> Markdown:
+    """The steps: what was reported, and what was measured at the same settings."""
+    rows = [
+        "| step | what changes | reported, one seed | measured here | left the floor at | steps, "
+        "or command |",
+        "|---|---|---|---|---|---|",
+    ]
+    for step in STEPS:
+        cells = (success_cell(step.arm), floor_cell(step.arm), budget_cell(step.arm))
+        if step.name == "3":
+            cells = ("step 2's", "–", "–")
+        rows.append(
+            f"| {step.name} | {step.change} | {step.reported} | " + " | ".join(cells) + " |"
+        )
+    return Markdown("\n".join(rows))
+
+
+def beside_table(arms: tuple[str, ...] = BESIDE) -> Markdown:
+    """Arms that are no step of the story; those without preset and result are left out."""
+    rows = [
+        "| arm | what it is | measured here | left the floor at | steps, or command |",
+        "|---|---|---|---|---|",
+    ]
+    for arm in arms:
+        if arm not in SUMMARY and not measured(arm):
+            continue
+        cells = (success_cell(arm), floor_cell(arm), budget_cell(arm))
+        rows.append(f"| `{arm}` | {SUMMARY.get(arm, '–')} | " + " | ".join(cells) + " |")
+    if len(rows) == 2:
+        raise UserError(f"none of {', '.join(arms)} is an arm: choose presets or results")
+    return Markdown("\n".join(rows))

@@ -1,0 +1,127 @@
+"""The ledger fills itself from what lies in ``data/``; the phases of a curve are counts."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from labs.artifacts import data_root
+from labs.errors import UserError
+from labs.experiments.presets import PRESETS, SUMMARY, preset
+from labs.figures import ledger
+from labs.figures.curves import SOURCE_FLAT, SOURCE_POINTS, STEP_ARMS, five_steps
+from labs.figures.phases import above_floor, find_phases, patience_stop
+
+FLOOR = 0.069
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """The floor and nothing else; the real data's root beside it."""
+    real = data_root()
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    shutil.copytree(real / "push-floor", tmp_path / "push-floor")
+    return tmp_path, real
+
+
+def row(table: str, start: str) -> list[str]:
+    (line,) = [line for line in table.splitlines() if line.startswith(f"| {start} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_cell_that_was_not_measured_says_so_and_names_its_command(data):
+    for step in ledger.STEPS:
+        cells = row(ledger.investigation_table().data, step.name)
+        assert cells[2] == step.reported, "the reported figure stands whatever was measured"
+        if step.name != "3":
+            assert cells[3:] == [
+                "not measured yet",
+                "–",
+                f"`pixels train {step.arm} --seeds 0 1 2`",
+            ]
+
+
+def test_a_cell_fills_itself_when_its_artifact_appears(data):
+    here, real = data
+    shutil.copytree(real / "push-state-tuned" / "seed0", here / "push-step0" / "seed0")
+    cells = row(ledger.investigation_table().data, "0")
+    assert cells[3] == "98% (93.0% – 99.4%), 1 seed"
+    assert cells[4:] == ["35,200 (1 of 1 left it)", "100,000"]
+    assert row(ledger.investigation_table().data, "1")[3] == "not measured yet"
+    shutil.copytree(real / "push-state-tuned" / "seed1", here / "push-step0" / "seed1")
+    assert row(ledger.investigation_table().data, "0")[3].endswith("2 seeds")
+
+
+def test_a_damaged_result_is_an_error_and_no_empty_cell(data):
+    here, real = data
+    shutil.copytree(real / "push-state-tuned" / "seed0", here / "push-step0" / "seed0")
+    with open(here / "push-step0" / "seed0" / "curve.csv", "a") as file:
+        file.write("1,1\n")
+    with pytest.raises(UserError, match="damaged"):
+        ledger.investigation_table()
+
+
+def test_arms_beside_the_story_show_only_if_they_exist(data):
+    shown = ledger.beside_table(("push-blind", "push-nothing")).data
+    assert "push-blind" in shown and "push-nothing" not in shown
+    with pytest.raises(UserError, match="push-nothing"):
+        ledger.beside_table(("push-nothing",))
+
+
+def test_the_steps_are_presets():
+    assert {step.arm for step in ledger.STEPS} <= PRESETS.keys() & SUMMARY.keys()
+    assert tuple(dict.fromkeys(step.arm for step in ledger.STEPS)) == STEP_ARMS
+    assert preset("push-step0").total_steps == 2_000_000
+
+
+def test_the_figure_says_which_panels_are_not_ours(data):
+    here, real = data
+    shutil.copytree(real / "push-state-tuned" / "seed0", here / "push-state-tuned" / "seed0")
+    figure = five_steps(floor=FLOOR)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[0] == "push-state\n(ours: push-state-tuned)"
+    assert all(title.endswith("(not run here)") for title in titles[1:])
+    for axes, arm in zip(figure.axes, STEP_ARMS, strict=True):
+        labels = axes.get_legend_handles_labels()[1]
+        assert any("source" in label for label in labels) == (
+            arm in SOURCE_POINTS or arm in SOURCE_FLAT
+        )
+
+
+# ------------------------------------------------------------------------------------- the phases
+
+
+def test_four_of_twenty_are_above_the_floor_and_three_are_not():
+    assert not above_floor(0.15, 20, FLOOR)
+    assert above_floor(0.20, 20, FLOOR)
+
+
+def test_one_lucky_point_is_no_rise():
+    assert find_phases([0.05, 0.3, 0.05, 0.05, 0.1], 20, FLOOR).rise is None
+    assert find_phases([0.05, 0.3, 0.35, 0.05, 0.1], 20, FLOOR).rise == 1
+
+
+def test_a_curve_has_three_phases_in_order():
+    curve = [0.05] * 4 + [0.3, 0.5, 0.7] + [0.95] * 8
+    phases = find_phases(curve, 20, FLOOR)
+    assert (phases.rise, phases.settled) == (4, 7)
+    assert [name for name, _ in phases.spans()] == ["floor", "rise", "convergence"]
+    assert np.concatenate([list(span) for _, span in phases.spans()]).tolist() == list(range(15))
+    assert [phases.name_at(i) for i in (0, 5, 14)] == ["floor", "rise", "convergence"]
+
+
+def test_a_curve_that_still_climbs_has_not_settled():
+    assert find_phases(np.linspace(0.05, 0.95, 10).round(2), 20, FLOOR).settled is None
+    assert find_phases([0.05] * 10, 20, FLOOR).spans() == [("floor", range(10))]
+    with pytest.raises(ValueError, match="rates in"):
+        find_phases([5.0, 90.0], 20, FLOOR)
+
+
+def test_patience_counts_from_the_best_point_and_a_tie_is_no_progress():
+    curve = [0.05, 0.05, 0.1, 0.1, 0.1, 0.5]
+    assert [patience_stop(curve, n) for n in (1, 2, 3)] == [1, 4, None]
+    assert patience_stop([0.05] * 4, 3) == 3
+    with pytest.raises(ValueError, match="at least 1"):
+        patience_stop(curve, 0)
