@@ -2,91 +2,56 @@
 
 No reinforcement learning: a frame, the positions that the simulator knows, and a small head on top
 of each encoder. If regression cannot find the block in a picture, no agent will. The cells vary
-one thing at a time: the camera, the encoder and its head, LayerNorm + Tanh, and whether the
-encoder is trained or left at its random initial weights. ``mean`` is the negative control: it
-never looks.
+one thing at a time: the camera, the encoder and its head, LayerNorm + Tanh, trained or left at its
+random initial weights, the goal sphere in the picture. All share frames, optimizer and schedule,
+tuned for none of them. ``mean`` is the negative control: it never looks.
 
 Artifact ``perception``; ``pixels measure perception`` makes it, cell by cell, and goes on where it
-was stopped.
+was stopped. Cells that were not run are not in it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import time
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from labs import envs
-from labs.artifacts import Artifact, json_text, repository_root, write_atomically, write_measurement
+from labs.artifacts import Artifact, json_text, write_atomically, write_measurement
+from labs.experiments.perception_frames import (
+    AREA,
+    FIRST_SEED,
+    FRAMES,
+    HELD_OUT,
+    RESIZED_EVERY,
+    TARGETS,
+    collect_frames,
+    resized_rows,
+    work_folder,
+)
+from labs.experiments.position_errors import errors_mm, mean_interval, summary
 from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
 from labs.visual_encoder import NatureCNN
 
-FRAMES = 12_500
-HELD_OUT = 2_500
 EPOCHS = 6
-BATCH = 128
-FIRST_SEED = 30_000
-TARGETS = ("block_x", "block_y", "gripper_x", "gripper_y", "gripper_z")
-
-
-def work_folder() -> Path:
-    """Where frames and finished cells wait until all cells are there."""
-    folder = repository_root() / "_runs" / "perception"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-# --------------------------------------------------------------------------------------- the data
-
-
-def collect_frames(n: int = FRAMES, progress: bool = True) -> dict[str, np.ndarray]:
-    """Independent frames of Push: one reset each, then up to 12 steps in one random direction.
-
-    The last ``HELD_OUT`` frames are also drawn at 480 × 480 and shrunk, for both cameras.
-
-    Returns:
-        ``<camera>``: uint8 (n, 84, 84, 3); ``<camera>_resized``: the same for the last frames;
-        ``positions``: float32 (n, 5), metres, in the order of :data:`TARGETS`.
-    """
-    cache = work_folder() / f"frames_{n}.npz"
-    if cache.exists():
-        return dict(np.load(cache))
-    env = envs.make_env("push", image_size=84, goal_sphere=False)
-    large = envs.make_env("push", image_size=480, goal_sphere=False)
-    frames = {camera: np.empty((n, 84, 84, 3), np.uint8) for camera in envs.CAMERAS}
-    resized = {camera: [] for camera in envs.CAMERAS}
-    positions = np.empty((n, len(TARGETS)), np.float32)
-    for i in tqdm(range(n), desc="frames", disable=not progress):
-        rng = np.random.default_rng(FIRST_SEED + i)
-        action = rng.uniform(-1, 1, 4).astype(np.float32)
-        steps = int(rng.integers(0, 13))
-        also_large = i >= n - HELD_OUT and i % 5 == 0
-        for e in (env, large) if also_large else (env,):
-            observation, _ = e.reset(seed=FIRST_SEED + i)
-            for _ in range(steps):
-                observation, *_ = e.step(action)
-        state = observation["observation"]
-        positions[i] = [*state[3:5], *state[:3]]
-        for camera in envs.CAMERAS:
-            env.camera = large.camera = envs.CAMERAS[camera]
-            frames[camera][i] = env.render()
-            if also_large:
-                picture = Image.fromarray(large.render())
-                resized[camera].append(np.asarray(picture.resize((84, 84), Image.BILINEAR)))
-    env.close(), large.close()
-    data = frames | {f"{c}_resized": np.array(v) for c, v in resized.items()}
-    data["positions"] = positions
-    partial = cache.with_suffix(".tmp.npz")
-    np.savez(partial, **data)
-    partial.replace(cache)
-    return data
+LONG_EPOCHS = 36  # NatureCNN for about as long as ManipulationCNN takes for EPOCHS
+HEAD_EPOCHS = 24  # a frozen encoder's head costs next to nothing
+BATCH = 64
+PEAK_RATE = 2e-3
+HEADS = (
+    ("nature", True),
+    ("nature", False),
+    ("spatial_softmax", True),
+    ("flat", True),
+    ("spatial_softmax", False),
+)  # encoder, LayerNorm + Tanh
+EXAMPLES = 200  # held-out predictions kept for the scatter plots
 
 
 # -------------------------------------------------------------------------------------- the cells
@@ -102,6 +67,9 @@ class Cell:
         normalize: LayerNorm + Tanh between encoder and head.
         trained: False freezes the encoder at its random weights.
         seed: of weights and batches.
+        sphere: whether the training frames show the goal sphere.
+        target: ``positions`` (block and gripper) or ``goal`` (the sphere's place).
+        epochs: passes over the training frames.
     """
 
     camera: str
@@ -109,47 +77,74 @@ class Cell:
     normalize: bool
     trained: bool
     seed: int
+    sphere: bool = False
+    target: str = "positions"
+    epochs: int = EPOCHS
 
     @property
     def name(self) -> str:
         parts = [self.camera, self.encoder, "norm" if self.normalize else "plain"]
-        parts += ["trained" if self.trained else "random", f"seed{self.seed}"]
-        return "-".join(parts)
+        parts += ["trained" if self.trained else "random"]
+        parts += ["sphere"] * self.sphere + ["goal"] * (self.target == "goal")
+        parts += [f"epochs{self.epochs}"] * (self.trained and self.epochs != EPOCHS)
+        return "-".join([*parts, f"seed{self.seed}"])
+
+
+def _round_of(cell: Cell) -> int:
+    """When a cell's turn comes: seed 0 of everything, then what is cheap, then what is dear."""
+    cheap = cell.encoder == "nature"
+    if cell.epochs == LONG_EPOCHS:
+        return 4 + cell.seed
+    if cell.seed == 0:
+        return 0 if cheap else (1 if cell.trained else 2)
+    return 3 if cheap else (5 if not cell.trained else 5 + cell.seed)
 
 
 def all_cells(seeds: int = 3) -> list[Cell]:
-    """The cells in the order in which they are run: whole grids first, then the next seed."""
-    return [
-        Cell(camera, encoder, normalize, trained, seed)
-        for seed in range(seeds)
-        for trained in (True, False)
-        for normalize in (True, False)
-        for encoder in ("nature", "spatial_softmax", "flat")
-        for camera in envs.CAMERAS
-        if normalize or encoder != "flat"
-    ]
+    """Every cell of the study, in the order in which they are run."""
+    cells = []
+    for seed in range(seeds):
+        for trained, epochs in ((True, EPOCHS), (False, HEAD_EPOCHS)):
+            for encoder, normalize in HEADS:
+                for camera in envs.CAMERAS:
+                    cells.append(Cell(camera, encoder, normalize, trained, seed, epochs=epochs))
+        for camera in envs.CAMERAS:
+            plain = Cell(camera, "nature", True, True, seed)
+            cells.append(replace(plain, sphere=True))
+            cells.append(replace(plain, sphere=True, target="goal"))
+            cells.append(replace(plain, epochs=LONG_EPOCHS))
+    return sorted(cells, key=_round_of)
 
 
 class Regressor(nn.Module):
-    """Encoder → (LayerNorm → Tanh) → two layers → five coordinates, standardized.
+    """Encoder → (LayerNorm → Tanh) → two layers → coordinates, standardized.
 
     Widths before the head: NatureCNN 50, SpatialSoftmax 64, flat 50.
+
+    Args:
+        encoder: ``nature``, ``spatial_softmax`` or ``flat``.
+        normalize: LayerNorm + Tanh before the head.
+        outputs: how many coordinates.
     """
 
-    def __init__(self, encoder: str, normalize: bool):
+    def __init__(self, encoder: str, normalize: bool, outputs: int = len(TARGETS)):
         super().__init__()
         if encoder == "nature":
             self.encoder, width = NatureCNN(3, 50, output_relu=False), 50
         elif encoder == "spatial_softmax":
             self.encoder = nn.Sequential(ManipulationCNN(3), SpatialSoftmax(21, 21, 32))
             width = 64
-        else:
+        elif encoder == "flat":
             self.encoder = nn.Sequential(
                 ManipulationCNN(3), nn.Flatten(), nn.Linear(32 * 21 * 21, 50)
             )
             width = 50
+        else:
+            raise ValueError(
+                f"encoder: received {encoder!r}, expected nature, spatial_softmax or flat"
+            )
         self.norm = nn.Sequential(nn.LayerNorm(width), nn.Tanh()) if normalize else nn.Identity()
-        self.head = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, len(TARGETS)))
+        self.head = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, outputs))
 
     def features(self, frames: Tensor) -> Tensor:
         """uint8 (B, 84, 84, 3) → (B, width)."""
@@ -159,108 +154,179 @@ class Regressor(nn.Module):
         return self.head(self.features(frames))
 
 
-def _errors_mm(predicted: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
-    """Distances in millimetres: the block's on the table, the gripper's in space."""
-    difference = 1000 * (predicted - truth).numpy()
-    return {
-        "block": np.linalg.norm(difference[:, :2], axis=1),
-        "gripper": np.linalg.norm(difference[:, 2:], axis=1),
-    }
-
-
-def _summary(errors: np.ndarray) -> dict[str, float]:
-    """Mean error with a 95 % interval over held-out frames (normal, n is large), and median."""
-    half = 1.96 * errors.std(ddof=1) / np.sqrt(len(errors))
-    mean = errors.mean()
-    return {
-        "mean": float(mean),
-        "low": float(mean - half),
-        "high": float(mean + half),
-        "median": float(np.median(errors)),
-        "p95": float(np.percentile(errors, 95)),
-    }
-
-
 def _in_batches(function, frames: Tensor) -> Tensor:
     with torch.no_grad():
         return torch.cat([function(chunk) for chunk in frames.split(256)])
 
 
-def run_cell(cell: Cell, data: dict[str, np.ndarray], epochs: int = EPOCHS) -> dict:
-    """Trains one regressor and measures it on the held-out frames."""
-    torch.manual_seed(cell.seed)
-    frames = torch.from_numpy(data[cell.camera])
-    positions = torch.from_numpy(data["positions"])
-    train = len(frames) - HELD_OUT
-    mean, std = positions[:train].mean(0), positions[:train].std(0)
-    targets = (positions - mean) / std
+# -------------------------------------------------------------------------------- training
 
-    model = Regressor(cell.encoder, cell.normalize)
+
+def fit(cell: Cell, frames: Tensor, targets: Tensor, check) -> tuple[Regressor, dict]:
+    """Trains one regressor.
+
+    Args:
+        cell: what to train.
+        frames: uint8 (N, 84, 84, 3).
+        targets: float (N, outputs), standardized.
+        check: called with the model after each epoch of a trained encoder; its answers are kept.
+
+    Returns:
+        The model and ``{"train_loss", "by_epoch"}``.
+    """
+    torch.manual_seed(cell.seed)
+    model = Regressor(cell.encoder, cell.normalize, targets.shape[1])
     if cell.trained:
-        module, inputs, parameters = model, frames[:train], model.parameters()
+        module, inputs = model, frames
     else:  # the encoder never changes: encode once, train the head alone
-        module, parameters = model.head, model.head.parameters()
-        inputs = _in_batches(model.features, frames[:train])
-        epochs = 4 * epochs
-    steps = epochs * (train // BATCH)
-    optimizer = torch.optim.Adam(parameters, lr=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+        module, inputs = model.head, _in_batches(model.features, frames)
+    steps = len(inputs) // BATCH
+    optimizer = torch.optim.Adam(module.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, PEAK_RATE, total_steps=cell.epochs * steps
+    )
     generator = torch.Generator().manual_seed(cell.seed)
-    for _ in range(epochs):
-        order = torch.randperm(train, generator=generator)
-        for rows in order[: train // BATCH * BATCH].split(BATCH):
+    by_epoch = []
+    for _ in range(cell.epochs):
+        losses = []
+        order = torch.randperm(len(inputs), generator=generator)
+        for rows in order[: steps * BATCH].split(BATCH):
             loss = F.mse_loss(module(inputs[rows]), targets[rows])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             schedule.step()
-
-    truth = positions[train:]
-    predicted = _in_batches(model, frames[train:]) * std + mean
-    result = asdict(cell) | {"train_loss": float(loss)}
-    result |= {k: _summary(v) for k, v in _errors_mm(predicted, truth).items()}
-    shrunk = torch.from_numpy(data[f"{cell.camera}_resized"])
-    rows = [i for i in range(len(truth)) if (train + i) % 5 == 0]
-    for name, pictures in {"native": frames[train:][rows], "resized": shrunk}.items():
-        predicted = _in_batches(model, pictures) * std + mean
-        errors = _errors_mm(predicted, truth[rows])
-        result[name] = {k: _summary(v) for k, v in errors.items()}
-    return result
+            losses.append(loss.item())
+        if cell.trained:
+            by_epoch.append(check(model))
+    return model, {"train_loss": float(np.mean(losses)), "by_epoch": by_epoch}
 
 
-def perception(seeds: int = 3, progress: bool = True) -> Artifact:
-    """Runs every cell that is not there yet, then writes the artifact ``perception``."""
-    data = collect_frames(progress=progress)
-    positions = torch.from_numpy(data["positions"])
-    train = len(positions) - HELD_OUT
-    blind = positions[:train].mean(0).expand(HELD_OUT, -1)
-    control = {k: _summary(v) for k, v in _errors_mm(blind, positions[train:]).items()}
-    resized = {}
+def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
+    """Trains one regressor and measures it on the held-out frames.
+
+    Beside the errors: native against resized frames, and frames with the sphere against frames
+    without it, each pair of pictures showing the same moment. ``pull`` is how far the sphere draws
+    the answer for the block towards the goal.
+    """
+    started = time.process_time()
+    train = len(data["positions"]) - HELD_OUT
+    shown = torch.from_numpy(data[f"{cell.camera}_sphere" if cell.sphere else cell.camera])
+    values = torch.from_numpy(data["goals" if cell.target == "goal" else "positions"])
+    mean, std = values[:train].mean(0), values[:train].std(0)
+    truth = values[train:]
+
+    def answers(model: Regressor, frames: Tensor) -> Tensor:
+        return _in_batches(model, frames) * std + mean
+
+    def errors(model: Regressor, frames: Tensor, rows) -> dict[str, np.ndarray]:
+        return errors_mm(answers(model, frames), truth[rows])
+
+    few = resized_rows(len(values), HELD_OUT) - train
+    key = "goal" if cell.target == "goal" else "block"
+    model, result = fit(
+        cell,
+        shown[:train],
+        (values[:train] - mean) / std,
+        lambda model: float(errors(model, shown[train:][few], few)[key].mean()),
+    )
+    everything = slice(None)
+    predicted = answers(model, shown[train:])
+    found = errors_mm(predicted, truth)
+    result = asdict(cell) | result | {k: summary(v) for k, v in found.items()}
+    if cell.seed == 0:
+        result["examples_mm"] = (1000 * predicted[:EXAMPLES, :2]).round().int().tolist()
+    if cell.target == "positions":
+        seen = data[f"{cell.camera}_block_pixels"] > 0
+        result["block_seen"] = summary(found["block"][seen])
+        other = torch.from_numpy(data[cell.camera if cell.sphere else f"{cell.camera}_sphere"])
+        moved = answers(model, other[train:])
+        result["other_sphere"] = {k: summary(v) for k, v in errors_mm(moved, truth).items()}
+        difference = errors(model, other[train:], everything)["block"] - found["block"]
+        result["other_sphere"]["added_error"] = mean_interval(difference)
+        # towards the goal: the answer with the sphere minus the answer without it
+        with_sphere, without = (predicted, moved) if cell.sphere else (moved, predicted)
+        goal = torch.from_numpy(data["goals"][train:]) - truth[:, :2]
+        step = 1000 * (with_sphere - without)[:, :2]
+        result["pull"] = mean_interval((step * F.normalize(goal, dim=1)).sum(1).numpy())
+        result["displacement"] = mean_interval(step.norm(dim=1).numpy())
+    if cell.target == "positions" and not cell.sphere:
+        native = errors(model, shown[train:][few], few)
+        shrunk = errors(model, torch.from_numpy(data[f"{cell.camera}_resized"]), few)
+        result["native"] = {k: summary(v) for k, v in native.items()}
+        result["resized"] = {k: summary(v) for k, v in shrunk.items()}
+        result["resized_adds"] = {k: mean_interval(shrunk[k] - native[k]) for k in native}
+    return result | {"cpu_seconds": round(time.process_time() - started, 1)}
+
+
+# ---------------------------------------------------------------------------------- the artifact
+
+
+def _frame_differences(data: dict[str, np.ndarray]) -> dict[str, dict]:
+    """How native and resized frames of the same moments differ, per camera."""
+    found = {}
     for camera in envs.CAMERAS:
-        rows = [i for i in range(train, len(positions)) if i % 5 == 0]
-        difference = data[camera][rows].astype(int) - data[f"{camera}_resized"].astype(int)
-        changed = np.abs(difference).max(-1)
-        resized[camera] = {
+        native = data[camera][resized_rows(len(data[camera]), HELD_OUT)].astype(int)
+        changed = np.abs(native - data[f"{camera}_resized"]).max(-1)
+        found[camera] = {
+            "frames": len(native),
             "changed_share": float((changed > 0).mean()),
             "mean_change": float(changed.mean()),
             "max_change": int(changed.max()),
+            "equal_frames": int((changed == 0).all((1, 2)).sum()),
         }
+    return found
+
+
+def perception(seeds: int = 3, minutes: float | None = None, progress: bool = True) -> Artifact:
+    """Runs every cell that is not there yet, then writes the artifact ``perception``.
+
+    Args:
+        seeds: how many of each cell.
+        minutes: after these, no further cell starts and the finished ones are written; None runs
+            them all.
+        progress: show bars.
+    """
+    stop = time.monotonic() + 60 * (minutes if minutes is not None else 1e9)
+    data = collect_frames(progress=progress)
+    train = len(data["positions"]) - HELD_OUT
+    controls = {}
+    for name in ("positions", "goals"):
+        values = torch.from_numpy(data[name])
+        blind = values[:train].mean(0).expand(HELD_OUT, -1)
+        controls |= {k: summary(v) for k, v in errors_mm(blind, values[train:]).items()}
     results = []
     for cell in tqdm(all_cells(seeds), desc="cells", disable=not progress):
         path = work_folder() / f"{cell.name}.json"
-        if not path.exists():
+        if not path.exists() and time.monotonic() < stop:
             write_atomically(path, json_text(run_cell(cell, data)))
-        results.append(json.loads(path.read_text()))
+        if path.exists():
+            results.append(json.loads(path.read_text()))
+    hidden = {c: float((data[f"{c}_block_pixels"] == 0).mean()) for c in envs.CAMERAS}
     return write_measurement(
         "perception",
-        {"mean": control, "native_against_resized": resized, "cells": results},
+        {
+            "mean": controls,
+            "native_against_resized": _frame_differences(data),
+            "block_hidden": hidden,
+            "truth_mm": np.rint(1000 * data["positions"][train:][:EXAMPLES, :2]).astype(int),
+            "goals_mm": np.rint(1000 * data["goals"][train:][:EXAMPLES]).astype(int),
+            "cells": results,
+        },
         parameters={
             "frames": FRAMES,
             "held_out": HELD_OUT,
+            "resized_every": RESIZED_EVERY,
             "epochs": EPOCHS,
+            "long_epochs": LONG_EPOCHS,
+            "head_epochs": HEAD_EPOCHS,
             "batch": BATCH,
+            "peak_rate": PEAK_RATE,
             "first_seed": FIRST_SEED,
+            "area": AREA,
             "seeds": seeds,
+            "cells_planned": len(all_cells(seeds)),
+            "cells_run": len(results),
         },
         gl=envs.gl_renderer(),
     )

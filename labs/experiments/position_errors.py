@@ -1,0 +1,41 @@
+"""Errors of a position in millimetres, and their spread over held-out frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from labs.statistics import wilson
+
+MISS = 50.0  # millimetres: the radius within which Push counts as solved
+
+
+def errors_mm(predicted: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
+    """Distances in millimetres: the block's and the goal's on the table, the gripper's in space.
+
+    Two columns are a goal; five are a block and a gripper, as in ``TARGETS``.
+    """
+    difference = 1000 * (predicted - truth).numpy()
+    if difference.shape[1] == 2:
+        return {"goal": np.linalg.norm(difference, axis=1)}
+    return {
+        "block": np.linalg.norm(difference[:, :2], axis=1),
+        "gripper": np.linalg.norm(difference[:, 2:], axis=1),
+    }
+
+
+def mean_interval(values: np.ndarray) -> dict[str, float]:
+    """A mean with a 95 % interval over held-out frames (normal: they are many)."""
+    mean, half = values.mean(), 1.96 * values.std(ddof=1) / np.sqrt(len(values))
+    return {"mean": float(mean), "low": float(mean - half), "high": float(mean + half)}
+
+
+def summary(errors: np.ndarray) -> dict:
+    """Mean error with its interval, median, 95th percentile, and how often it exceeds 5 cm."""
+    missed = wilson(int((errors > MISS).sum()), len(errors))
+    return mean_interval(errors) | {
+        "median": float(np.median(errors)),
+        "p95": float(np.percentile(errors, 95)),
+        "missed": {"rate": missed.value, "low": missed.low, "high": missed.high},
+        "n": len(errors),
+    }
