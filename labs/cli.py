@@ -379,21 +379,32 @@ def _doctor(argv: list[str]) -> int:
 class MeasureOptions:
     """Measure the tasks or an encoder, without reinforcement learning; leaves data/NAME."""
 
-    name: Positional[Literal["push-floor", "visibility", "gradient-routing", "perception"]]
+    name: Positional[
+        Literal["push-floor", "visibility", "gradient-routing", "shift-keypoints", "perception"]
+    ]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
-    reaches which encoder; perception: what an encoder can see, in millimetres (an hour)"""
+    reaches which encoder; shift-keypoints: what a random shift does to keypoints; perception: what
+    an encoder can see, in millimetres (an hour and more)"""
+    seeds: int = 3
+    """perception: seeds of each cell"""
+    minutes: float | None = None
+    """perception: after these, start no further cell and write what is there"""
 
 
 def _measure(argv: list[str]) -> int:
-    name = parse(MeasureOptions, argv, "pixels measure").name
-    if name == "perception":
+    options = parse(MeasureOptions, argv, "pixels measure")
+    if options.name == "perception":
         from labs.experiments.perception import perception
 
-        artifact = perception()
+        artifact = perception(options.seeds, options.minutes)
+    elif options.name == "shift-keypoints":
+        from labs.experiments.shift_keypoints import shift_keypoints
+
+        artifact = shift_keypoints()
     else:
         from labs.experiments.measure import MEASUREMENTS
 
-        artifact = MEASUREMENTS[name]()
+        artifact = MEASUREMENTS[options.name]()
     print(artifact.path)
     return 0
 

@@ -3,8 +3,8 @@
 No reinforcement learning: a frame, the positions that the simulator knows, and a small head on top
 of each encoder. If regression cannot find the block in a picture, no agent will. The cells vary
 one thing at a time: the camera, the encoder and its head, LayerNorm + Tanh, trained or left at its
-random initial weights, the goal sphere in the picture. All share frames, optimizer and schedule,
-tuned for none of them. ``mean`` is the negative control: it never looks.
+random initial weights, the goal sphere in the picture, random shifts in training. All share
+frames, optimizer and schedule, tuned for none of them. ``mean`` is the negative control: it never looks.
 
 Artifact ``perception``; ``pixels measure perception`` makes it, cell by cell, and goes on where it
 was stopped. Cells that were not run are not in it.
@@ -36,11 +36,13 @@ from labs.experiments.perception_frames import (
     work_folder,
 )
 from labs.experiments.position_errors import errors_mm, mean_interval, summary
+from labs.image_augmentation import RandomShiftAug
 from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
 from labs.visual_encoder import NatureCNN
 
 EPOCHS = 6
 LONG_EPOCHS = 36  # NatureCNN for about as long as ManipulationCNN takes for EPOCHS
+PAD = 4  # pixels: DrQ's random shift
 HEAD_EPOCHS = 24  # a frozen encoder's head costs next to nothing
 BATCH = 64
 PEAK_RATE = 2e-3
@@ -70,6 +72,7 @@ class Cell:
         sphere: whether the training frames show the goal sphere.
         target: ``positions`` (block and gripper) or ``goal`` (the sphere's place).
         epochs: passes over the training frames.
+        pad: random shifts of the training frames, in pixels; 0 leaves them in place.
     """
 
     camera: str
@@ -80,11 +83,13 @@ class Cell:
     sphere: bool = False
     target: str = "positions"
     epochs: int = EPOCHS
+    pad: int = 0
 
     @property
     def name(self) -> str:
         parts = [self.camera, self.encoder, "norm" if self.normalize else "plain"]
         parts += ["trained" if self.trained else "random"]
+        parts += [f"pad{self.pad}"] * (self.pad > 0)
         parts += ["sphere"] * self.sphere + ["goal"] * (self.target == "goal")
         parts += [f"epochs{self.epochs}"] * (self.trained and self.epochs != EPOCHS)
         return "-".join([*parts, f"seed{self.seed}"])
@@ -113,6 +118,8 @@ def all_cells(seeds: int = 3) -> list[Cell]:
             cells.append(replace(plain, sphere=True))
             cells.append(replace(plain, sphere=True, target="goal"))
             cells.append(replace(plain, epochs=LONG_EPOCHS))
+            cells.append(replace(plain, pad=PAD))
+            cells.append(replace(plain, pad=PAD, encoder="spatial_softmax"))
     return sorted(cells, key=_round_of)
 
 
@@ -154,6 +161,13 @@ class Regressor(nn.Module):
         return self.head(self.features(frames))
 
 
+def shifted(frames: Tensor, pad: int, generator: torch.Generator) -> Tensor:
+    """Each of the frames (B, H, W, 3) moved by its own random shift of up to ``pad`` pixels."""
+    if pad == 0:
+        return frames
+    return RandomShiftAug(pad)(frames.permute(0, 3, 1, 2), generator).permute(0, 2, 3, 1)
+
+
 def _in_batches(function, frames: Tensor) -> Tensor:
     with torch.no_grad():
         return torch.cat([function(chunk) for chunk in frames.split(256)])
@@ -191,7 +205,7 @@ def fit(cell: Cell, frames: Tensor, targets: Tensor, check) -> tuple[Regressor, 
         losses = []
         order = torch.randperm(len(inputs), generator=generator)
         for rows in order[: steps * BATCH].split(BATCH):
-            loss = F.mse_loss(module(inputs[rows]), targets[rows])
+            loss = F.mse_loss(module(shifted(inputs[rows], cell.pad, generator)), targets[rows])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -251,6 +265,8 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
         result["pull"] = mean_interval((step * F.normalize(goal, dim=1)).sum(1).numpy())
         result["displacement"] = mean_interval(step.norm(dim=1).numpy())
     if cell.target == "positions" and not cell.sphere:
+        moved = shifted(shown[train:], PAD, torch.Generator().manual_seed(cell.seed))
+        result["shifted"] = {k: summary(v) for k, v in errors(model, moved, everything).items()}
         native = errors(model, shown[train:][few], few)
         shrunk = errors(model, torch.from_numpy(data[f"{cell.camera}_resized"]), few)
         result["native"] = {k: summary(v) for k, v in native.items()}

@@ -13,6 +13,8 @@ MISS = 50.0  # millimetres: the radius within which Push counts as solved
 def errors_mm(predicted: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
     """Distances in millimetres: the block's and the goal's on the table, the gripper's in space.
 
+    ``relative`` is the error of the vector from gripper to block, along the table.
+
     Two columns are a goal; five are a block and a gripper, as in ``TARGETS``.
     """
     difference = 1000 * (predicted - truth).numpy()
@@ -20,6 +22,7 @@ def errors_mm(predicted: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
         return {"goal": np.linalg.norm(difference, axis=1)}
     return {
         "block": np.linalg.norm(difference[:, :2], axis=1),
+        "relative": np.linalg.norm(difference[:, :2] - difference[:, 2:4], axis=1),
         "gripper": np.linalg.norm(difference[:, 2:], axis=1),
     }
 
