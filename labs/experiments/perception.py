@@ -4,7 +4,7 @@ No reinforcement learning: a frame, the positions that the simulator knows, and 
 of each encoder. If regression cannot find the block in a picture, no agent will. The cells vary
 one thing at a time: the camera, the encoder and its head, LayerNorm + Tanh, trained or left at its
 random initial weights, the goal sphere in the picture, random shifts in training. All share
-frames, optimizer and schedule, tuned for none of them. ``mean`` is the negative control: it never looks.
+frames, optimizer and schedule, tuned for none of them. ``mean`` is the control: it never looks.
 
 Artifact ``perception``; ``pixels measure perception`` makes it, cell by cell, and goes on where it
 was stopped. Cells that were not run are not in it.
