@@ -17,7 +17,7 @@ from labs.statistics import wilson
 #: Points at the end of a curve whose pooled success is the level that it settled at.
 LAST = 5
 #: Every point of a long settled part is asked: one in twenty would say no by luck.
-SETTLED_CONFIDENCE = 0.99
+LEVEL_CONFIDENCE = 0.99
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,23 @@ def find_phases(success: Any, episodes: int, floor: float) -> Phases:
     pairs = [i for i in range(len(above) - 1) if above[i] and above[i + 1]]
     if not pairs:
         return Phases(None, None, len(success))
-    rise, last = pairs[0], success[-LAST:]
-    level = float(last.mean())
-    fits = []
-    for count in np.round(success * episodes).astype(int):
-        interval = wilson(int(count), episodes, SETTLED_CONFIDENCE)
-        fits.append(interval.low <= level <= interval.high)
-    settled = len(success)
-    while settled > rise and fits[settled - 1]:
-        settled -= 1
+    rise, counts = pairs[0], np.round(success * episodes).astype(int)
     # A level needs some points of its own: fewer are the top of a rise.
-    settled = settled if len(success) - settled >= LAST and settled > rise else None
+    starts = range(rise + 1, len(counts) - LAST + 1)
+    settled = next((i for i in starts if _is_level(counts[i:], episodes)), None)
     return Phases(rise, settled, len(success))
+
+
+def _is_level(counts: np.ndarray, episodes: int) -> bool:
+    """Whether points differ from their common level by luck alone, and do not climb."""
+    level = counts[-LAST:].sum() / (LAST * episodes)
+    for count in counts:
+        interval = wilson(int(count), episodes, LEVEL_CONFIDENCE)
+        if not interval.low <= level <= interval.high:
+            return False
+    early, late = counts[: len(counts) // 2], counts[-(len(counts) // 2) :]
+    first = wilson(int(early.sum()), episodes * len(early))
+    return first.high >= late.sum() / (episodes * len(late))
 
 
 def phases_of(table: Any, episodes: int, floor: float) -> Phases:
