@@ -350,7 +350,7 @@ class _Generated(SphinxDirective):
         except (ValueError, UserError) as error:
             raise ExtensionError(f"{source}:{line}: {error}") from error
         self.env.note_reread()  # a result that arrives changes no file that this page knows
-        for file in ("config.py", "presets.py"):
+        for file in ("config.py", "presets.py", "gpu_arms.py"):
             path = Path(self.env.srcdir) / "labs" / "experiments" / file
             self.env.note_dependency(str(path))
         container = nodes.Element()

@@ -83,24 +83,33 @@ class VectorObservation(gym.ObservationWrapper):
 
 
 class ImageContent(gym.ObservationWrapper):
-    """Replaces the image by nothing (0) or by uniform noise, seeded by the episode's seed."""
+    """Replaces each frame by nothing (0) or by uniform noise, seeded by the episode's seed.
+
+    A frame keeps its noise while it moves through the stack, as a real frame keeps its picture:
+    the memory that stores every frame once needs that.
+    """
 
     def __init__(self, env: gym.Env, content: str):
         super().__init__(env)
         self._content = content
         self._rng = np.random.default_rng(0)
+        self._stack: np.ndarray | None = None
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         self._rng = np.random.default_rng(seed)
+        self._stack = None
         return super().reset(seed=seed, options=options)
 
     def observation(self, observation):
-        pixels = observation["pixels"]
-        if self._content == "blank":
-            pixels = np.zeros_like(pixels)
+        shape = observation["pixels"].shape
+        frame = np.zeros((3, *shape[1:]), np.uint8)
+        if self._content == "noise":
+            frame = self._rng.integers(0, 256, size=frame.shape, dtype=np.uint8)
+        if self._stack is None:  # a reset fills the stack with its first frame
+            self._stack = np.tile(frame, (shape[0] // 3, 1, 1))
         else:
-            pixels = self._rng.integers(0, 256, size=pixels.shape, dtype=np.uint8)
-        return observation | {"pixels": pixels}
+            self._stack = np.concatenate([self._stack[3:], frame])
+        return observation | {"pixels": self._stack}
 
 
 def vector_indices(config: RunConfig) -> list[int] | None:
@@ -155,7 +164,7 @@ def make_training_env(config: RunConfig, episode: int = 0):
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
     factories = [training_factory(config, i, episode) for i in range(config.n_envs)]
-    if config.subproc and config.engine == "fast" and config.image_content == "real":
+    if config.subproc and config.engine == "fast":
         from labs.collect import SharedVecEnv
 
         return SharedVecEnv(factories)

@@ -106,6 +106,22 @@ def needs(config: RunConfig) -> dict[str, int]:
     }
 
 
+def _move_to_gpu(config: RunConfig, wanted: dict[str, int]) -> int | None:
+    """The fast engine keeps its replay memory on the GPU: counts it there. Returns what is free."""
+    if config.engine != "fast":
+        return None
+    import torch
+
+    from labs.experiments.models import capacity, resolve_device
+
+    if resolve_device(config.device) != "cuda":
+        return None
+    stored = min(capacity(config), config.total_steps) * transition_bytes(config)
+    wanted["memory"] += GIB - stored  # CUDA's own share of the host's memory
+    wanted["gpu"] = capacity(config) * transition_bytes(config) + 2 * GIB
+    return torch.cuda.mem_get_info()[0]
+
+
 def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) -> dict[str, int]:
     """Compares what a run needs with what is free.
 
@@ -120,12 +136,18 @@ def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) 
     import psutil
 
     wanted = needs(config)
+    on_gpu = _move_to_gpu(config, wanted)
     free = psutil.virtual_memory().available
     if wanted["memory"] > free:
         raise UserError(
             f"{config.run_name} needs {wanted['memory'] / GIB:.1f} GiB of memory and "
             f"{free / GIB:.1f} GiB are free: lower --buffer-size (now {config.buffer_size:,}) or "
             "--n-envs, or set --engine fast, which stores every frame once"
+        )
+    if on_gpu is not None and wanted["gpu"] > on_gpu:
+        raise UserError(
+            f"{config.run_name} needs {wanted['gpu'] / GIB:.1f} GiB on the GPU and "
+            f"{on_gpu / GIB:.1f} GiB are free: lower --buffer-size (now {config.buffer_size:,})"
         )
     existing = folder
     while not existing.exists():

@@ -11,6 +11,7 @@ from typing import Any
 
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, closest, override
+from labs.experiments.gpu_arms import gpu_arms
 from labs.experiments.validation import validate
 
 # ------------------------------------------------------------------------------------------ Reach
@@ -196,7 +197,11 @@ PUSH_TUNED = [
     ),
 ]
 
-PRESETS: dict[str, RunConfig] = {c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED, DEMO)}
+PUSH_GPU = gpu_arms(STEP_2, BLIND)
+
+PRESETS: dict[str, RunConfig] = {
+    c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED, DEMO, *(c for c, _ in PUSH_GPU))
+}
 
 SUMMARY = {
     "reach-state": "SAC from the state: the yardstick of Reach",
@@ -218,6 +223,7 @@ SUMMARY = {
     "push-blind-tuned": "the blind twin with good settings",
     "push-demo": "ten minutes on a CPU: phase 1 of step 2",
     "push-honest": "pixels, joints and the goal: the object's position is never given",
+    **{config.arm: line for config, line in PUSH_GPU},
 }
 
 REACH_ARMS = tuple(c.arm for c in REACH)
@@ -291,6 +297,7 @@ CRITERIA = {
     "reach-state": 0.95,
     "push-state": 0.85,
     "push-state-tuned": 0.85,
+    "push-gpu-honest": 0.90,
 }
 
 

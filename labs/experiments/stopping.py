@@ -1,4 +1,4 @@
-"""Who may stop a run: SIGTERM, and the death of the program that launched it."""
+"""Who may stop a run: SIGTERM, SIGUSR1, and the death of the program that launched it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,22 @@ def launcher_is_gone() -> bool:
     return False
 
 
+#: Save yourself and end; and: evaluate what you have and end.
+SAVE, FINISH = signal.SIGTERM, getattr(signal, "SIGUSR1", signal.SIGTERM)
+
+
 @contextlib.contextmanager
-def stop_on_sigterm(ask: Callable[[int], None]) -> Iterator[None]:
-    """Calls ``ask(signal number)`` on SIGTERM instead of dying, so that a run can save itself.
+def stop_on_signal(ask: Callable[[int], None]) -> Iterator[None]:
+    """Calls ``ask(signal number)`` on these signals instead of dying.
 
     Python takes signals in the main thread only; elsewhere this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda number, frame: ask(number))
+    before = {n: signal.signal(n, lambda number, frame: ask(number)) for n in {SAVE, FINISH}}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -27,7 +27,7 @@ from labs.errors import UserError
 from labs.experiments import checkpoint, guards
 from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
 from labs.experiments.curve import curve_csv, number
-from labs.experiments.stopping import launcher_is_gone, stop_on_sigterm
+from labs.experiments.stopping import FINISH, SAVE, launcher_is_gone, stop_on_signal
 from labs.experiments.validation import validate
 
 LARGEST_LOSS = 1e8
@@ -86,14 +86,19 @@ class Training:
             self._start_clock = time.perf_counter()
             self._set_up()
             try:
-                with stop_on_sigterm(self._ask_to_stop):
+                with stop_on_signal(self._ask_to_stop):
                     self._train()
                     path = self._finish()
             finally:
                 self.model.env.close()
                 self.eval_env.close()
-            self._drop_checkpoints()
+            if not self._ended_early:  # else a later command may go on
+                self._drop_checkpoints()
             return path
+
+    @property
+    def _ended_early(self) -> bool:
+        return self.model.num_timesteps < self.config.total_steps
 
     def _drop_checkpoints(self) -> None:
         for path in checkpoint.folders(self.folder):
@@ -149,12 +154,13 @@ class Training:
         chunk = EPISODE_STEPS * config.n_envs
         if not self.curve:
             self._measure()
-        while model.num_timesteps < config.total_steps:
+        last = model.num_timesteps >= config.total_steps
+        while not last:
             before = model.num_timesteps
             self._learn(chunk)
             self._check_losses()
             step = model.num_timesteps
-            last = step >= config.total_steps
+            last = step >= config.total_steps or self._stop_signal == FINISH != SAVE
             if last or step // config.eval_every > before // config.eval_every:
                 self._measure()
             self._tell("train")
@@ -208,6 +214,7 @@ class Training:
             "wall_time_s": round(self.wall_time(), 1),
         }
         self.curve.append(row)
+        write_atomically(self.folder / "curve.csv", curve_csv(self.curve))
         self.model.logger.record("eval/success_rate", row["success"])
         if recent:
             self.model.logger.record("rollout/success_rate", row["train_success"])
@@ -308,6 +315,8 @@ class Training:
             "sessions": self.sessions,
             "notes": self.notes,
         }
+        if self._ended_early:
+            extra["ended_early"] = f"at step {steps:,} of {config.total_steps:,}"
         draws = config.has_images or config.video_episodes > 0
         with write_artifact(
             self.output,
@@ -347,8 +356,11 @@ def train(config: RunConfig, **options: Any) -> Path:
 
 
 def is_done(config: RunConfig) -> bool:
-    """Whether a whole artifact of exactly this configuration is there."""
+    """Whether a whole artifact of exactly this configuration, trained to its end, is there."""
     path = data_root() / config.run_name
     if not (path / "provenance.json").exists():
         return False
-    return from_dict(load_artifact(path).json("config.json")).digest() == config.digest()
+    artifact = load_artifact(path)
+    if "ended_early" in artifact.provenance:
+        return False
+    return from_dict(artifact.json("config.json")).digest() == config.digest()
