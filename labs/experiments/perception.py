@@ -98,7 +98,7 @@ class Cell:
 def _round_of(cell: Cell) -> int:
     """When a cell's turn comes: seed 0 of everything, then what is cheap, then what is dear."""
     cheap = cell.encoder == "nature"
-    if cell.epochs == LONG_EPOCHS:
+    if cell.epochs == LONG_EPOCHS or (cell.pad and not cheap):
         return 4 + cell.seed
     if cell.seed == 0:
         return 0 if cheap else (1 if cell.trained else 2)
