@@ -187,7 +187,7 @@ def measure_camera(name: str, labels: list, positions: np.ndarray) -> dict:
     return result
 
 
-def shift_keypoints(moments: int = 400, progress: bool = True) -> Artifact:
+def shift_keypoints(moments: int = 300, progress: bool = True) -> Artifact:
     """Measures both cameras and writes the artifact ``shift-keypoints``."""
     found = _moments(moments, progress)
     positions = np.array(found["positions"])
