@@ -63,6 +63,9 @@ def what_to_notice(table: Any, point: int, phases: Phases, episodes: int, floor:
         if known.iloc[-1] > known.iloc[0]:
             text += "It grows, and that is news which success does not have: targets have begun to "
             text += "differ from state to state."
+        else:
+            text += "A small loss beside flat success proves little: a critic that says "
+            text += "“never” everywhere has one too."
     elif phase == "rise":
         text += f"The floor of {floor:.1%} is left behind. " + trend
         text += (

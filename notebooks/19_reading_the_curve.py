@@ -1,0 +1,407 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 20 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # Reading the curve
+#
+# Your run is at 30,000 steps and success is where it was at the start. Do you stop it? Most people
+# stop runs by looking at a curve, and most curves of sparse tasks look the same until the moment they
+# do not.
+#
+# You will be able to say in which phase a run is, what its losses add to that, and what a stop rule
+# costs. The page leans on [SAC's two losses](04_sac_recap.ipynb), [hindsight](05_her_recap.ipynb) and
+# [the floor](01_proof_of_life.ipynb). The run on it was measured here: Push from the full state,
+#
+# ```bash
+# pixels train push-state-tuned --seeds 0 1 2
+# ```
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown, display
+
+from labs import envs
+from labs.exercises import attempt
+from labs.figures.curves import SOURCE_PHASES, three_phases
+from labs.figures.ledger import measured, push_floor
+from labs.figures.phases import above_floor, patience_stop, phases_of
+from labs.figures.style import OKABE_ITO, use_style
+from labs.widgets.phase_reader import PhaseReader
+
+use_style()
+FLOOR = push_floor()
+STATE, BLIND = measured("push-state-tuned"), measured("push-blind-tuned")
+EPISODES = STATE[0].json("config.json")["curve_episodes"]
+
+# %% [markdown]
+# ## When has a curve left the floor?
+#
+# Each point of the curve is twenty episodes. Success on Push starts at
+# {artifact}`push-floor:no_op.rate|pct1`, so one or two of twenty are nothing. How many are something?
+# Ask Wilson's interval ([chapter 3](03_reach_from_state.ipynb)) whether it still holds the floor.
+
+# %%
+for successes in range(1, 6):
+    verdict = "above" if above_floor(successes / EPISODES, EPISODES, FLOOR) else "may be the floor"
+    print(f"{successes} of {EPISODES} ({successes / EPISODES:.0%}): {verdict}")
+assert not above_floor(3 / 20, 20, FLOOR) and above_floor(4 / 20, 20, FLOOR)
+
+# %% [markdown]
+# Four of twenty. But a curve has many points, and among many even the floor throws four now and then. So:
+# a curve *has left the floor* at the first of two points in a row that are above it. And it *has
+# settled* at the first point from which on nothing differs from its final level by more than luck.
+#
+# ## Three phases
+#
+# The source manuscript reads its 5-million-step run in three phases, reported from one seed:
+#
+# | phase | steps | success | critic loss | actor loss | its reading |
+# |---|---|---|---|---|---|
+# | flat | 0 – 2.2 M | 3 – 7 % | falls to 0.07 | about 0 | the critic learns that everything fails |
+# | hockey stick | 2.2 – 3.5 M | 10 – 90 % | rises to 0.3 and more | rises to 1.0 and more | real value structure |
+# | convergence | 3.5 M on | 95 % and more | 0.15 – 0.35 | −0.2 to −0.7 | the policy picks high values |
+#
+# Here is what the rule of the last section finds in our runs, which have no camera and a fiftieth of
+# the budget:
+
+
+# %%
+def span(values, form):
+    """First → last of a phase, with its extremes where they lie between."""
+    values = [v for v in values if np.isfinite(v)]
+    if not values:
+        return "–"
+    ends = f"{values[0]:{form}} → {values[-1]:{form}}"
+    if max(values) > max(values[0], values[-1]):
+        ends += f", at most {max(values):{form}}"
+    return ends
+
+
+rows = [
+    "| run | phase | steps | success | critic loss | actor loss |",
+    "|---|---|---|---|---|---|",
+]
+for run in (*STATE, *BLIND):
+    table = run.table()
+    for name, points in phases_of(table, EPISODES, FLOOR).spans():
+        part = table.iloc[points[0] : points[-1] + 1]
+        rows.append(
+            f"| {run.path.parent.name.split('-')[1]}, {run.path.name} | {name} "
+            f"| {part['step'].iloc[0]:,} – {part['step'].iloc[-1]:,} | {span(part['success'], '.0%')} "
+            f"| {span(part['critic_loss'], '.2f')} | {span(part['actor_loss'], '.1f')} |"
+        )
+display(Markdown("\n".join(rows)))
+
+for run in (*STATE, *BLIND):
+    table = run.table()
+    phases = phases_of(table, EPISODES, FLOOR)
+    critic = table["critic_loss"]
+    assert phases.rise is not None, "a run that never rose: read this page anew"
+    floor_losses = critic[: phases.rise].dropna()
+    assert floor_losses.iloc[-1] > floor_losses.iloc[0], "a loss that falls on the floor"
+    assert critic[phases.rise :].max() > 1.5 * critic[: phases.rise].min(), "no rise of the loss"
+
+# %% [markdown]
+# The shape is the same, on a task without pixels. Success lies on the floor, leaves it within a few
+# points, settles. And **the critic's loss rises with success**, to a multiple of what it was on the
+# floor. So a flat start and a sudden rise are not the camera's signature. They are what a sparse
+# reward looks like.
+#
+# One thing differs. The reported loss *falls* on the floor; ours grows there from the first measured
+# point on, in all six runs. Whether it falls depends on where it starts, and so on how the networks and
+# the temperature begin. It is no law.
+#
+# Scrub through it. What is drawn faintly lies in the future: you do not have it when you decide.
+
+# %%
+PhaseReader(
+    [
+        (f"{name}, {run.path.name}", run)
+        for name, runs in (("full state", STATE), ("blind twin", BLIND))
+        for run in runs
+    ],
+    FLOOR,
+    point=5,
+)
+
+# %% mystnb={"image": {"alt": "Three panels under each other for one run of Push from state: success stays at the floor until thirty thousand steps and climbs to 95 percent; the critic loss rises from 0.13 to 0.55 at fifty thousand steps and falls to 0.33; the actor loss climbs from minus 17 to plus 3 within twenty-five thousand steps and then stays."}}
+# pixels plot phases push-state-tuned/seed0
+three_phases(STATE[0])
+plt.show()
+
+# %% [markdown]
+# ## What a loss says, and what it cannot
+#
+# The critic's loss is the squared surprise of its own targets. If every episode fails and every state
+# is worth the same, nothing surprises: the loss is small *because* nothing was learned. When the first
+# successes arrive, some states become worth more than others, and the loss grows. So:
+#
+# - rising loss, rising success: good news;
+# - small or falling loss, flat success: the warning. The critic explains its data ever better, and the
+#   data hold nothing;
+# - the actor's loss is $\alpha \log \pi - Q$, roughly *minus the value* that the critic sees. Look at
+#   the early points: with a learned temperature it begins far below 0, since entropy is then worth more
+#   than the task. Only when $\alpha$ is small does it speak of the task.
+#
+# That last line can be held against the reported numbers. In the flat phase they are $Q \approx -18.5$
+# *everywhere*, and an actor's loss of about 0, at $\alpha = 0.05$. Actions live in $[-1, 1]^4$, and no
+# policy there has more entropy than the uniform one, $\log 2^4$. That bounds the other term:
+
+# %%
+alpha, q = 0.05, -18.5
+least = -alpha * np.log(2**4) - q  # E[log π] is at least −log 16
+print(f"if Q were {q} everywhere, the actor's loss would be at least {least:.1f}")
+assert least > 18
+
+share = 1 - 1 / (8 + 1)  # HER, k = 8
+print(f"with {share:.0%} of the batch relabeled to Q = 0: about {-(1 - share) * q:.1f}")
+
+# %% [markdown]
+# Not 0. The two numbers cannot be about the same batch. Part of the gap is hindsight: 8 of 9 goals in
+# that batch are relabeled, most of them onto a block that never moved, and for those the critic
+# rightly says 0. Then the loss is near 2, and $-18.5$ can hold for the *original* goals only. The rest stays
+# open. What to take home: a loss is an average over the *replay batch*, and says nothing about the goals
+# that the test will ask for.
+#
+# ## Why flat, then sudden? One: value spreads one backup at a time
+#
+# A backup carries value from a state to its neighbors, and no farther. Take a grid, a goal in its
+# middle, reward $-1$ a move, $\gamma = 0.95$. Start where the flat phase ends: every state is worth
+# $-1/(1-\gamma) = -20$, "never". Then let the goal be found, and back up once per sweep.
+
+# %%
+SIDE, GAMMA, SWEEPS = 41, 0.95, 45
+value = np.full((SIDE, SIDE), -1 / (1 - GAMMA))
+middle = SIDE // 2
+value[middle, middle] = 0.0
+solved, surprise = [], []
+for _ in range(SWEEPS):
+    around = np.pad(value, 1, constant_values=-np.inf)
+    best = np.max(
+        [around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]], axis=0
+    )
+    target = -1 + GAMMA * best
+    target[middle, middle] = 0.0
+    surprise.append(np.mean((target - value) ** 2))
+    value = target
+    solved.append(np.mean(value > -1 / (1 - GAMMA) + 1e-9))
+
+# A front at distance d has 4d cells, each surprised by 20 γ^d: the law of both curves.
+d = np.arange(1, middle)
+law = 4 * d * (20 * GAMMA**d) ** 2 / SIDE**2
+assert np.allclose(surprise[: middle - 1], law)
+print(
+    f"the loss peaks at sweep {np.argmax(surprise) + 1}, with {solved[np.argmax(surprise)]:.0%} solved"
+)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels against sweeps of value iteration on a grid. Left: the share of starts that know the way grows slowly, then fast, then flattens at 100 percent. Right: the mean squared TD error rises to a peak near the tenth sweep and falls to zero."}}
+figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6))
+left.plot(np.arange(1, SWEEPS + 1), solved, color=OKABE_ITO["blue"])
+left.set(xlabel="sweeps of backups", title="starts that know the way")
+left.yaxis.set_major_formatter(lambda v, _: f"{v:.0%}")
+right.plot(np.arange(1, SWEEPS + 1), surprise, color=OKABE_ITO["vermillion"])
+right.set(xlabel="sweeps of backups", title="mean squared TD error")
+plt.show()
+
+# %% [markdown]
+# No network, no encoder, no exploration, and the loss *rises while the task is being solved*: the front
+# has ever more cells, until discounting and the edge win. How far the front must get before acting
+# greedily pays is the idea behind the *effective horizon* {cite}`laidlaw2023,laidlaw2024`: it predicts
+# which tasks deep RL solves better than the length of an episode does.
+#
+# ## Two: the share of goals inside a radius
+#
+# Say the policy can push the block to goals within a radius $r$ of where it lies. If goals are spread
+# evenly over a plane, their share is the area,
+#
+# $$ \text{share}(r) \approx \frac{\pi r^2}{A} $$ (eq-competence)
+#
+# and a radius that grows steadily gives a success that accelerates. Is it so on Push? Take real resets.
+
+# %%
+env = envs.make_env("push", render_mode=None)
+distance = []
+for seed in range(5000):
+    start, _ = env.reset(seed=400_000 + seed)
+    distance.append(np.linalg.norm(start["desired_goal"] - start["achieved_goal"]))
+env.close()
+distance = np.array(distance)
+
+radii = np.array([0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3])
+inside = np.array([(distance < r).mean() for r in radii])
+rows = ["| radius | goals within | π r² / A | grew like r to the power |", "|---|---|---|---|"]
+area = 0.3**2  # goals: a square of 30 cm around the gripper's start
+for i, r in enumerate(radii):
+    power = "–" if i == 0 else f"{np.log(inside[i] / inside[i - 1]) / np.log(r / radii[i - 1]):.1f}"
+    rows.append(
+        f"| {100 * r:g} cm | {inside[i]:.1%} | {min(np.pi * r**2 / area, 9.99):.0%} | {power} |"
+    )
+display(Markdown("\n".join(rows)))
+
+small = np.log(inside[1] / inside[0]) / np.log(2)
+large = np.log(inside[4] / inside[2]) / np.log(2)
+assert 1.5 < small < 2.5 and large < small
+assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
+
+# %% [markdown]
+# Within 5 cm lies the floor itself. Up to there the square law holds, roughly. Beyond it the exponent
+# falls, because the square in which goals are drawn has edges. From 10 to 20 cm, a steadily growing
+# radius gives a nearly steady rise. So geometry explains that a curve *bends*. It does not explain a
+# corner.
+#
+# ## Three: success feeds itself, and a duller fourth
+#
+# Every success is data from the places that matter. Below some radius the loop loses more than it
+# gains, above it runs away. That is plausible, and not measured here: it would take runs whose data
+# are cut off from the policy's success.
+#
+# And a run may simply have had too few updates until then, which [the chapter before](18_five_steps.ipynb)
+# counts. The two predict different things. Feed more updates a step: if the rise comes at fewer
+# *steps*, it was updates.
+#
+# ## What a stop rule would have killed
+#
+# "Stop when the best success has not risen for $N$ evaluations." Here is that rule on six runs which all
+# ended well:
+
+# %%
+rows = [
+    "| N | runs killed | in the floor phase | killed at | their final success, thrown away |",
+    "|---|---|---|---|---|",
+]
+runs = [(run, run.table()) for run in (*STATE, *BLIND)]
+killed_by = {}
+for patience in range(1, 11):
+    stops = [(r, t, patience_stop(t["success"], patience)) for r, t in runs]
+    killed = [(r, t, p) for r, t, p in stops if p is not None]
+    early = [p < phases_of(t, EPISODES, FLOOR).rise for r, t, p in killed]
+    killed_by[patience] = sum(early)
+    final = [r.json("evaluation.json")["deterministic"]["success_rate"] for r, _, _ in killed]
+    rows.append(
+        f"| {patience} | {len(killed)} of {len(runs)} | {sum(early)} | "
+        + (
+            f"{min(t['step'][p] for _, t, p in killed):,} – {max(t['step'][p] for _, t, p in killed):,} | {min(final):.0%} – {max(final):.0%} |"
+            if killed
+            else "– | – |"
+        )
+    )
+display(Markdown("\n".join(rows)))
+safe = min(n for n, count in killed_by.items() if count == 0)
+print(f"the smallest patience that kills no run on the floor: {safe} evaluations")
+assert killed_by[1] == len(runs)
+assert min(r.json("evaluation.json")["deterministic"]["success_rate"] for r, _ in runs) > 0.8
+
+# %% [markdown]
+# Another rule, from supervised learning: stop when the loss goes up.
+
+# %%
+for run, table in runs:
+    loss = table["critic_loss"].to_numpy()
+    up = next((i for i in range(3, len(loss)) if np.all(np.diff(loss[i - 2 : i + 1]) > 0)), None)
+    place = (
+        "never"
+        if up is None
+        else f"{table['step'][up]:,} steps, success {table['success'][up]:.0%}"
+    )
+    print(
+        f"{run.path.parent.name}/{run.path.name}: two rises of the critic's loss in a row at {place}"
+    )
+
+# %% [markdown]
+# And now carry a patience from one kind of run to another. The source manuscript's state run is flat
+# for 1.28 million steps, its pixel run for 2.2 million, at one evaluation every 20,000 steps in our presets.
+
+# %%
+state, pixels = 1.28e6 / 20_000, 2.2e6 / 20_000
+print(f"evaluations on the floor: state {state:.0f}, pixels {pixels:.0f}")
+assert SOURCE_PHASES[0][2] == 2.2e6 and state < pixels
+print(
+    f"a patience of {state:.0f}, just enough for the state run, kills the pixel run at 1.28 M steps"
+)
+
+# %% [markdown]
+# A stop rule is a claim about how long nothing may happen, and that length is what nobody knows
+# beforehand. Better than a rule on one curve: a control that is known to rise, run with it; the number
+# of *updates* that it needed; and a look at whether the block moves at all.
+#
+# ```{exercise-start}
+# :label: ex-patience
+# ```
+# Write the rule: `stopped_at(success, patience)` gives the index of the point at which the run is
+# stopped, or `None`. A point that only *equals* the best so far is no progress.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def stopped_at(success, patience):
+    """The point at which the best has not risen for `patience` points."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_stopped_at(answer):
+    """Names the likely mistake."""
+    got = answer([0.1, 0.3, 0.2, 0.2, 0.2], 2)
+    assert got is not ..., "stopped_at still returns ...: fill it in"
+    assert got != 2, "one point too early: the best is at 1, so 2 and 3 are the two without a rise"
+    assert got != 4, "one point too late: after 2 and 3, two points have passed without a rise"
+    assert got == 3, f"0.1 0.3 0.2 0.2 0.2 with patience 2 stops at point 3, received {got}"
+    assert answer([0.1, 0.1, 0.1, 0.9], 2) == 2, "a tie is no progress: compare with >, not >="
+    assert answer([0.5, 0.1, 0.2, 0.3, 0.4], 3) == 3, (
+        "rising is not enough: compare with the *best* so far, not with the point before"
+    )
+    assert answer([0.1, 0.2, 0.1, 0.3, 0.2, 0.4], 2) is None, (
+        "a new best starts the count anew; a run that always improves in time is not stopped"
+    )
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_stopped_at, stopped_at)
+
+# %% [markdown]
+# ```{solution-start} ex-patience
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def stopped_at(success, patience):
+    """The point at which the best has not risen for `patience` points."""
+    best_at = 0
+    for point, rate in enumerate(success):
+        if rate > success[best_at]:
+            best_at = point
+        if point - best_at >= patience:
+            return point
+    return None
+
+
+check_stopped_at(stopped_at)
+for _, table in runs:
+    curve = table["success"].tolist()
+    for patience in range(1, 11):
+        assert stopped_at(curve, patience) == patience_stop(curve, patience)
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# | | |
+# |---|---|
+# | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises with success, as plain value iteration does. On Push the square law holds up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
+# | not settled | Whether success feeding itself sharpens the rise. Whether the reported flat phase of 2.2 million steps is the same thing, longer, or something of the camera's: no pixel run here is long enough. |
+# | command | `pixels train push-state-tuned --seeds 0 1 2`, then `pixels plot phases push-state-tuned/seed0` |
+#
+# Next, a curve of one's own: [Reach and its pixels](20_reach_and_pixels.ipynb).
