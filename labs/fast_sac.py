@@ -38,7 +38,7 @@ class FastSAC(SAC):
     Args:
         policy: ``"MultiInputPolicy"``, ``"MlpPolicy"``, ``"CnnPolicy"``, ``"DrQv2SACPolicy"``,
             ``"LayerNormPolicy"``, ``"LayerNormDrQv2Policy"``, or an SB3 SAC policy class.
-        env: as for SB3; a :class:`labs.collect.ParallelFetch` steps while this learns.
+        env: as for SB3; a :class:`labs.collect.SharedVecEnv` steps while this learns.
         updates_per_step: gradient updates per *environment* step, any fraction; replaces SB3's
             ``gradient_steps``, which counts per vector step. None keeps SB3's meaning.
         augment: image augmentation for sampled batches, e.g.
