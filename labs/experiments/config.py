@@ -59,10 +59,13 @@ class RunConfig:
     """what the image holds in training: twins of a run that cannot see"""
 
     # ----- the networks
-    encoder: Literal["nature", "normalized", "manipulation"] = "nature"
-    """nature: NatureCNN as SB3 has it; normalized: + LayerNorm and Tanh; manipulation: 3x3 CNN"""
+    encoder: Literal["nature", "normalized", "manipulation", "locator"] = "nature"
+    """nature: NatureCNN as SB3 has it; normalized: + LayerNorm and Tanh; manipulation: 3x3 CNN;
+    locator: trained before the run to read positions from frames, then frozen"""
     head: Literal["flat", "spatial_softmax"] = "flat"
     """what follows the manipulation encoder: a linear layer, or keypoints"""
+    locator_frames: int = 33_000
+    """encoder locator: frames that it learns from, one in eleven of them held out"""
     features_dim: int = 256
     """width of a flat head: the image's share of the features"""
     num_filters: int = 32
@@ -152,6 +155,11 @@ class RunConfig:
     def has_images(self) -> bool:
         """Whether the policy gets an image."""
         return self.observation == "pixels"
+
+    @property
+    def has_locator(self) -> bool:
+        """Whether a frozen locator stands between camera and policy."""
+        return self.has_images and self.encoder == "locator"
 
     @property
     def run_name(self) -> str:

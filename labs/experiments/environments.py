@@ -119,10 +119,15 @@ def vector_indices(config: RunConfig) -> list[int] | None:
     return list(PROPRIO_INDICES[config.task]) if config.proprioception else None
 
 
-def make_one(config: RunConfig) -> gym.Env:
+def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
     """One environment with the observation that the configuration asks for.
 
     Physics is the stock environment's. Images are drawn with the run's camera and scene.
+
+    Args:
+        config: of the run.
+        locate: where the run has a locator, give what it reads in place of the image. Training
+            does, so that each frame is read once; an evaluation hands the image to the policy.
     """
     env = make_env(
         config.task,
@@ -147,6 +152,11 @@ def make_one(config: RunConfig) -> gym.Env:
         )
         if config.image_content != "real":
             env = ImageContent(env, config.image_content)
+        if locate and config.has_locator:
+            from labs.experiments.locating import load_locator
+            from labs.locator import LocatedObservation
+
+            env = LocatedObservation(env, load_locator(config)[0])
     return env
 
 
@@ -154,7 +164,7 @@ def training_factory(config: RunConfig, index: int, episode: int) -> Callable[[]
     """A function that makes the index-th training environment, at its episode-th episode."""
 
     def make() -> gym.Env:
-        return SeededEpisodes(make_one(config), config.seed, index, episode)
+        return SeededEpisodes(make_one(config, locate=True), config.seed, index, episode)
 
     return make
 

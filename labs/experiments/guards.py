@@ -78,7 +78,7 @@ def transition_bytes(config: RunConfig) -> int:
     """Bytes of one stored transition."""
     vectors = {"state": 25 if config.task == "push" else 10, "pixels": 25, "blind": 25}
     small = 8 * (vectors[config.observation] + 6) * 2 + 4 * 4 + 16
-    if not config.has_images:
+    if not config.has_images or config.has_locator:
         return small
     from labs.pixel_replay import transition_bytes as pixel_bytes
 

@@ -27,7 +27,7 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
 
     kwargs: dict[str, Any] = {"net_arch": list(config.net_arch)}
     plain = LayerNormPolicy if config.critic_layer_norm else MultiInputPolicy
-    if not config.has_images:
+    if not config.has_images or config.has_locator:
         if config.critic_layer_norm or config.standardize:  # SB3 sets this in MultiInputPolicy
             kwargs["features_extractor_class"] = CombinedExtractor
         if config.standardize:

@@ -11,6 +11,8 @@ import numpy as np
 from labs.artifacts import json_text, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
+from labs.experiments.locating import load_locator
+from labs.locator import located
 
 WEIGHTS = "weights.safetensors"
 SPEC = "policy.json"
@@ -61,6 +63,8 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
         "action_space": _space_to_json(model.action_space),
         "dtype": "float16" if half else "float32",
     }
+    if config.has_locator:
+        spec["locator_sha256"] = load_locator(config)[1]
     (folder / SPEC).write_text(json_text(spec))
 
 
@@ -70,14 +74,19 @@ class TrainedPolicy:
     Attributes:
         config: of the run that trained it.
         sb3: the SB3 policy; its actor holds the trained weights, its critics are untrained.
+        locator: reads positions from the frames before the policy acts; None without one.
     """
 
-    def __init__(self, config: RunConfig, sb3):
+    def __init__(self, config: RunConfig, sb3, locator=None):
         self.config = config
         self.sb3 = sb3
+        self.locator = locator
 
     def predict(self, obs: dict[str, np.ndarray], deterministic: bool = True) -> np.ndarray:
         """Actions in [−1, 1], shape (4,), for one observation."""
+        if self.locator is not None:
+            obs = dict(obs)
+            obs["located"] = located(self.locator, obs.pop("pixels"))
         return self.sb3.predict(obs, deterministic=deterministic)[0]
 
 
@@ -112,7 +121,15 @@ def read_policy(folder: str | Path) -> TrainedPolicy:
         raise UserError(
             f"the weights in {folder} do not fit its {SPEC} ({reason}): train the arm again"
         ) from error
-    return TrainedPolicy(config, policy)
+    locator = None
+    if config.has_locator:
+        locator, digest = load_locator(config)
+        if digest != spec["locator_sha256"]:
+            raise UserError(
+                f"the policy in {folder} was trained with another locator than the one in data/: "
+                f"restore it, or  pixels train {config.arm} --seeds {config.seed} --again"
+            )
+    return TrainedPolicy(config, policy, locator)
 
 
 def load_policy(artifact: str | Path) -> TrainedPolicy:

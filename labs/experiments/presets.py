@@ -197,10 +197,27 @@ PUSH_TUNED = [
     ),
 ]
 
+# The same honest task on few cores: sight first, by regression; then control, on what is seen.
+# Three frames, so that motion is seen too.
+PUSH_LOCATED = replace(
+    PUSH_TUNED[0],
+    arm="push-located",
+    observation="pixels",
+    encoder="locator",
+    goal_mode="desired",
+    proprioception=True,
+    frame_stack=3,
+    camera="workspace",
+    scene="lean",
+    goal_sphere=False,
+    total_steps=200_000,
+    eval_every=10_000,
+)
+
 PUSH_GPU = gpu_arms(STEP_2, BLIND)
 
 PRESETS: dict[str, RunConfig] = {
-    c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED, DEMO, *(c for c, _ in PUSH_GPU))
+    c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED, PUSH_LOCATED, DEMO, *(c for c, _ in PUSH_GPU))
 }
 
 SUMMARY = {
@@ -222,6 +239,7 @@ SUMMARY = {
     "push-state-tuned": "the state control with good settings",
     "push-blind-tuned": "the blind twin with good settings",
     "push-demo": "ten minutes on a CPU: phase 1 of step 2",
+    "push-located": "the honest task on few cores: a locator learns to see first",
     "push-honest": "pixels, joints and the goal: the object's position is never given",
     **{config.arm: line for config, line in PUSH_GPU},
 }
@@ -246,6 +264,7 @@ SMOKE_KEYS = (
     "video_episodes",
     "checkpoint_every",
     "fast_mode",
+    "locator_frames",
 )
 
 
@@ -266,6 +285,7 @@ def smoke(config: RunConfig) -> RunConfig:
         eval_episodes=2,
         video_episodes=min(config.video_episodes, 1),
         checkpoint_every=100,
+        locator_frames=550 if config.has_locator else config.locator_frames,
     )
 
 
@@ -298,6 +318,7 @@ CRITERIA = {
     "push-state": 0.85,
     "push-state-tuned": 0.85,
     "push-gpu-honest": 0.90,
+    "push-located": 0.90,
 }
 
 

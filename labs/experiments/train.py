@@ -69,6 +69,7 @@ class Training:
         self._restart = restart
         self._stop_signal: int | None = None
         self._pieces: list[dict[str, Any]] = []
+        self.locator_s: float | None = None  # what the training of the locator took
         self._latest: dict[str, float] = {}  # losses of the fast engine
 
     # ----- the way through a run
@@ -115,6 +116,8 @@ class Training:
         found, problems = checkpoint.find(self.folder, config.digest())
         self.notes += [f"skipped a checkpoint: {p}" for p in problems]
         guards.check_resources(config, self.folder, restored=found is not None)
+        if config.has_locator:
+            self._prepare_locator()
         steps = int(found.name[5:]) if found else 0
         env = environments.make_training_env(config, steps // (EPISODE_STEPS * config.n_envs))
         self.model = models.build(config, env)
@@ -132,6 +135,19 @@ class Training:
         self.notes.append(f"went on from step {steps}")
         if not config.save_replay:
             self._refill(steps)
+
+    def _prepare_locator(self) -> None:
+        """Trains the locator if there is none yet; its time is told apart from the run's."""
+        from labs.experiments.locating import ensure_locator
+
+        def tell(what: str, done: int, of: int) -> None:
+            phase = f"locator {what} {done / of:.0%}"
+            total = self.config.total_steps
+            progress = {"step": 0, "total": total, "phase": phase, "success": None}
+            self._report(progress | {"wall_time_s": 0.0, "pid": os.getpid()})
+
+        self.locator_s = ensure_locator(self.config, tell)
+        self._start_clock = time.perf_counter()
 
     def _refill(self, steps: int) -> None:
         """Without a saved memory: fills it with the trained policy before the next update."""
@@ -164,7 +180,7 @@ class Training:
             if last or step // config.eval_every > before // config.eval_every:
                 self._measure()
             self._tell("train")
-            stopping = self._stop_signal is not None or launcher_is_gone()
+            stopping = self._stop_signal == SAVE or launcher_is_gone()
             due = step // config.checkpoint_every > before // config.checkpoint_every
             if due or stopping or last:
                 self._save()
@@ -225,7 +241,12 @@ class Training:
         from labs.experiments.policies import TrainedPolicy
 
         self.model.policy.set_training_mode(False)
-        return TrainedPolicy(self.config, self.model.policy)
+        locator = None
+        if self.config.has_locator:
+            from labs.experiments.locating import load_locator
+
+            locator = load_locator(self.config)[0]
+        return TrainedPolicy(self.config, self.model.policy, locator)
 
     def _losses(self) -> dict[str, float]:
         """The latest losses; of the fast engine, their means since the last episode."""
@@ -314,6 +335,7 @@ class Training:
             "frames_per_second": round(steps / training_s, 1),
             "sessions": self.sessions,
             "notes": self.notes,
+            "locator_time_s": self.locator_s,
         }
         if self._ended_early:
             extra["ended_early"] = f"at step {steps:,} of {config.total_steps:,}"

@@ -15,6 +15,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "frame_stack": (1, 16),
     "features_dim": (1, 8192),
     "num_filters": (1, 512),
+    "locator_frames": (256, 10**6),
     "pad": (0, 40),
     "her_k": (1, 64),
     "batch_size": (2, 65_536),
@@ -126,12 +127,28 @@ def _image_problems(c: RunConfig):
             f"head = spatial_softmax does not fit encoder = {c.encoder}, which ends flat: set "
             "encoder = manipulation or head = flat"
         )
+    yield from _locator_problems(c)
     if c.proprioception and c.full_state:
         yield "full_state holds proprioception already: set one of the two"
     if c.augmentation == "drq" and c.pad == 0:
         yield "augmentation = drq with pad = 0 shifts nothing: set pad to 1 or more, or none"
     if c.augmentation == "drq" and c.image_content != "real":
         yield f"augmentation = drq of image_content = {c.image_content} is no experiment: drop one"
+
+
+def _locator_problems(c: RunConfig):
+    if c.encoder != "locator":
+        if c.locator_frames != FIELDS["locator_frames"].default:
+            yield "locator_frames is for encoder = locator: set that encoder or leave it alone"
+        return
+    for name in ("routing", "augmentation", "image_content"):
+        if getattr(c, name) != FIELDS[name].default:
+            yield (
+                f"{name} = {getattr(c, name)} does not fit encoder = locator, which is frozen and "
+                f"reads real images: leave {name} alone or set another encoder"
+            )
+    if c.task == "reach" and c.goal_sphere is False:
+        yield "encoder = locator reads Reach's goal from its sphere: leave goal_sphere alone"
 
 
 def _has_vector(c: RunConfig) -> bool:
@@ -144,7 +161,8 @@ def _engine_problems(c: RunConfig):
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
-    if c.standardize and c.has_images and c.goal_mode == "none" and not _has_vector(c):
+    image_alone = c.goal_mode == "none" and not _has_vector(c) and not c.has_locator
+    if c.standardize and c.has_images and image_alone:
         yield "standardize = True is for vectors, and the policy gets only an image: drop it"
 
 

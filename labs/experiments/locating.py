@@ -1,0 +1,322 @@
+"""Teaches a locator: frames whose positions the simulator knows, then plain regression.
+
+The simulator's positions are privileged information. They are used here, in training; the frozen
+locator itself gets nothing but pixels. Moments are drawn so that positions say nothing about each
+other: the block (the goal sphere in Reach) is put somewhere new for every frame, often right
+beside the gripper, where pushing happens and fingers hide it.
+
+Artifact ``locator-<task>-<camera>/seed<k>``: weights, errors in millimetres, and two controls: a
+guess that never looks, and the locator itself before a black image.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from labs.artifacts import data_root, json_text, load_artifact, write_artifact
+from labs.envs import gl_renderer, make_env
+from labs.errors import UserError
+from labs.experiments.config import FIELDS, RunConfig
+from labs.locator import TARGETS, Locator
+
+WEIGHTS = "locator.safetensors"
+EPOCHS, BATCH = 12, 128
+MOMENTS_OF_AN_EPISODE = 25
+#: Weight of each target's squared error: the block's angle matters less than its place.
+IMPORTANCE = {"push": (1.0, 1.0, 0.1, 0.1), "reach": (1.0,) * 6}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a locator was trained to look through; a policy must look through the same."""
+
+    task: str
+    camera: str
+    scene: str
+    goal_sphere: bool | None
+    image_size: int
+
+    @classmethod
+    def of(cls, config: RunConfig) -> View:
+        """The view of a run."""
+        return cls(config.task, config.camera, config.scene, config.goal_sphere, config.image_size)
+
+
+# --------------------------------------------------------------------------------------- the data
+
+
+def _place_block(env, xy: np.ndarray, yaw: float) -> None:
+    """Puts the block on the table, at rest."""
+    unwrapped = env.unwrapped
+    utils, model, data = unwrapped._utils, unwrapped.model, unwrapped.data
+    pose = utils.get_joint_qpos(model, data, "object0:joint").copy()
+    pose[:3] = [*xy, unwrapped.height_offset]
+    pose[3:] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+    utils.set_joint_qpos(model, data, "object0:joint", pose)
+    utils.set_joint_qvel(model, data, "object0:joint", np.zeros(6))
+    mujoco.mj_forward(model, data)
+
+
+def _push_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Generator):
+    if rng.random() < 0.4:  # in reach of the fingers
+        angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.08)
+        xy = gripper[:2] + distance * np.array([np.cos(angle), np.sin(angle)])
+    else:
+        xy = home[:2] + rng.uniform(-0.25, 0.25, 2)
+    yaw = rng.uniform(-np.pi, np.pi)
+    _place_block(env, xy, yaw)
+    return [*xy, np.cos(4 * yaw), np.sin(4 * yaw)]
+
+
+def _reach_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Generator):
+    if rng.random() < 0.4:  # where an episode is decided
+        goal = gripper + rng.normal(0, 0.05, 3)
+    else:
+        goal = home + rng.uniform(-0.15, 0.15, 3)
+    env.unwrapped.goal = goal
+    return [*gripper, *goal]
+
+
+#: By task: how to arrange a moment, and where the gripper goes (around its start, metres).
+MOMENTS = {
+    "push": (_push_moment, (-0.2, -0.2, -0.13), (0.2, 0.2, 0.0)),
+    "reach": (_reach_moment, (-0.2, -0.2, -0.2), (0.2, 0.2, 0.2)),
+}
+
+
+def collect_moments(
+    view: View, n: int, seed: int, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws moments of a task.
+
+    Args:
+        view: task, camera and scene.
+        n: number of frames.
+        seed: of the moments.
+        progress: called with (what, done, of).
+
+    Returns:
+        Frames uint8 (n, 3, H, W) and targets float32 (n, len(TARGETS[task])).
+    """
+    arrange, low, high = MOMENTS[view.task]
+    env = make_env(
+        view.task,
+        camera=view.camera,
+        scene=view.scene,
+        image_size=view.image_size,
+        goal_sphere=view.goal_sphere,
+    )
+    frames = np.empty((n, 3, view.image_size, view.image_size), np.uint8)
+    targets = np.empty((n, len(TARGETS[view.task])), np.float32)
+    done, episode = 0, 0
+    while done < n:
+        sequence = np.random.SeedSequence([seed, episode])
+        rng = np.random.default_rng(sequence)
+        observation, _ = env.reset(seed=int(sequence.generate_state(1)[0]))
+        episode += 1
+        home = observation["observation"][:3].copy()
+        for moment in range(min(MOMENTS_OF_AN_EPISODE, n - done)):
+            if moment % 5 == 0:
+                waypoint = home + rng.uniform(low, high)
+            gripper = observation["observation"][:3]
+            move = (waypoint - gripper) / 0.05  # an action of 1 asks for 5 cm
+            action = np.clip(np.append(move, 0) + rng.normal(0, 0.3, 4), -1, 1)
+            observation, *_ = env.step(action.astype(np.float32))
+            gripper = observation["observation"][:3]
+            targets[done] = arrange(env, gripper, home, rng)
+            frames[done] = env.render().transpose(2, 0, 1)
+            done += 1
+        if progress is not None:
+            progress("frames", done, n)
+    env.close()
+    return frames, targets
+
+
+# ----------------------------------------------------------------------------------- the training
+
+
+def fit(
+    view: View,
+    frames: np.ndarray,
+    targets: np.ndarray,
+    *,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Locator:
+    """Regression by Adam with a one-cycle step size.
+
+    Args:
+        view: says the task.
+        frames: uint8 (n, 3, H, W).
+        targets: float32 (n, k).
+        epochs: passes over the frames.
+        seed: of weights and batches.
+        progress: called with (what, done, of).
+    """
+    torch.manual_seed(seed)
+    locator = Locator(targets.shape[1], (view.image_size, view.image_size))
+    locator = locator.to(memory_format=torch.channels_last)
+    wanted = torch.from_numpy(targets)
+    locator.mean.copy_(wanted.mean(0))
+    locator.scale.copy_(wanted.std(0))
+    wanted = (wanted - locator.mean) / locator.scale
+    importance = torch.tensor(IMPORTANCE[view.task])
+    steps = len(frames) // BATCH
+    optimizer = torch.optim.Adam(locator.parameters(), lr=3e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=epochs * steps)
+    generator = torch.Generator().manual_seed(seed)
+    pictures = torch.from_numpy(frames)
+    for epoch in range(epochs):
+        order = torch.randperm(len(frames), generator=generator)
+        for rows in order[: steps * BATCH].split(BATCH):
+            images = pictures[rows].to(torch.float32, memory_format=torch.channels_last).div_(255)
+            errors = F.mse_loss(locator(images), wanted[rows], reduction="none")
+            optimizer.zero_grad(set_to_none=True)
+            (errors * importance).mean().backward()
+            optimizer.step()
+            schedule.step()
+        if progress is not None:
+            progress("epochs", epoch + 1, epochs)
+    return locator.eval()
+
+
+def _read(locator: Locator, frames: np.ndarray) -> np.ndarray:
+    return np.concatenate([locator.locate(chunk) for chunk in np.array_split(frames, 12)])
+
+
+def errors(task: str, found: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Distances between what was read and what was there, in millimetres and degrees."""
+    difference = 1000 * (found - truth)
+    if task == "reach":
+        gripper, goal = difference[:, :3], difference[:, 3:]
+        return {
+            "gripper": summary(np.linalg.norm(gripper, axis=1)),
+            "goal": summary(np.linalg.norm(goal, axis=1)),
+            "between": summary(np.linalg.norm(goal - gripper, axis=1)),
+        }
+    turn = np.arctan2(found[:, 3], found[:, 2]) - np.arctan2(truth[:, 3], truth[:, 2])
+    turn = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
+    return {
+        "block": summary(np.linalg.norm(difference[:, :2], axis=1)),
+        "angle_degrees": summary(np.degrees(turn) / 4),
+    }
+
+
+def summary(values: np.ndarray) -> dict[str, float]:
+    """Mean with a 95 % interval (normal, n is large), median, 95th percentile."""
+    mean, half = values.mean(), 1.96 * values.std(ddof=1) / np.sqrt(len(values))
+    return {
+        "mean": float(mean),
+        "low": float(mean - half),
+        "high": float(mean + half),
+        "median": float(np.median(values)),
+        "p95": float(np.percentile(values, 95)),
+    }
+
+
+def train_locator(
+    config: RunConfig, *, epochs: int = EPOCHS, progress: Progress | None = None
+) -> Path:
+    """Collects, trains, measures, and writes the artifact of a run's locator."""
+    view, seed, frames = View.of(config), config.seed, config.locator_frames
+    clock = time.perf_counter()
+    pictures, truth = collect_moments(view, frames, seed, progress)
+    collected_s = time.perf_counter() - clock
+    train = frames - frames // 11
+    locator = fit(
+        view, pictures[:train], truth[:train], epochs=epochs, seed=seed, progress=progress
+    )
+    trained_s = time.perf_counter() - clock - collected_s
+    guess = np.broadcast_to(truth[:train].mean(0), truth[train:].shape)
+    black = np.zeros_like(pictures[train:])
+    values = {
+        "held_out": errors(view.task, _read(locator, pictures[train:]), truth[train:]),
+        "controls": {
+            "mean": errors(view.task, guess, truth[train:]),
+            "black": errors(view.task, _read(locator, black), truth[train:]),
+        },
+        "collected_s": round(collected_s, 1),
+        "trained_s": round(trained_s, 1),
+    }
+    parameters = {
+        "view": vars(view),
+        "seed": seed,
+        "frames": train,
+        "held_out": frames - train,
+        "epochs": epochs,
+        "batch": BATCH,
+    }
+    path = folder(config)
+    with write_artifact(path, kind="locator", parameters=parameters, gl=gl_renderer()) as new:
+        _save(locator, new / WEIGHTS)
+        (new / "measurement.json").write_text(json_text(values))
+    return path
+
+
+def _save(locator: Locator, path: Path) -> None:
+    from safetensors.torch import save_file
+
+    tensors: dict[str, Tensor] = {
+        name: tensor.contiguous() for name, tensor in locator.state_dict().items()
+    }
+    save_file(tensors, path)
+
+
+# ------------------------------------------------------------------------------------- finding it
+
+
+def folder(config: RunConfig) -> Path:
+    """Where the locator of a run lies; one of fewer frames has a name of its own."""
+    name = f"locator-{config.task}-{config.camera}"
+    if config.locator_frames != FIELDS["locator_frames"].default:
+        name += f"-{config.locator_frames}"
+    return data_root() / name / f"seed{config.seed}"
+
+
+def load_locator(config: RunConfig) -> tuple[Locator, str]:
+    """The locator of a run, after checking its SHA-256 and that it looks through the run's camera.
+
+    Returns:
+        The locator, and the SHA-256 of its weights.
+
+    Raises:
+        UserError: there is none, it is damaged, or it was trained on another view.
+    """
+    from safetensors.torch import load_file
+
+    artifact = load_artifact(folder(config))
+    view, wanted = artifact.provenance["parameters"]["view"], vars(View.of(config))
+    if view != wanted:
+        changed = ", ".join(f"{k} {view[k]} -> {wanted[k]}" for k in view if view[k] != wanted[k])
+        raise UserError(
+            f"the locator in {artifact.path} was trained on another view ({changed}): give the "
+            f"run that view, or move the folder away and the run will train its own"
+        )
+    locator = Locator(len(TARGETS[config.task]), (config.image_size,) * 2)
+    locator.load_state_dict(load_file(artifact.file(WEIGHTS)))
+    return locator.eval(), artifact.provenance["files"][WEIGHTS]
+
+
+def ensure_locator(config: RunConfig, progress: Progress | None = None) -> float:
+    """Trains the run's locator where there is none. Returns the seconds that its training took."""
+    path = folder(config)
+    if not (path / "provenance.json").exists():
+        train_locator(config, progress=progress)
+    record = load_artifact(path)
+    load_locator(config)
+    times = json.loads(record.file("measurement.json").read_text())
+    return times["collected_s"] + times["trained_s"]

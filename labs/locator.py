@@ -1,0 +1,193 @@
+"""Where things are: a small network that reads positions from one frame, and a wrapper for it.
+
+Reinforcement learning is a poor teacher of sight: a reward says little about where the block was.
+Regression says it exactly. :class:`Locator` is trained on frames whose positions the simulator
+knows, then frozen. From then on a policy sees the camera only through it: what it is given is
+computed from pixels, while training and at test.
+
+* :class:`KeypointCNN`: three convolutions and SpatialSoftmax (Levine et al. 2016, arXiv
+  1504.00702), a tenth of the cost of ManipulationCNN.
+* :class:`Locator`: keypoints → positions.
+* :class:`LocatedObservation`: replaces ``pixels`` by what the locator reads in them, once for
+  each frame, so that a replay memory holds a few numbers in place of an image.
+
+Command line: ``python -m labs.locator --verify``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from labs.manipulation_encoder import SpatialSoftmax
+from labs.shapes import check_images
+
+#: What is read from a frame, by task. Lengths in metres, world frame. A cube looks the same after
+#: a quarter turn: its angle is read as cosine and sine of four times itself.
+TARGETS: dict[str, tuple[str, ...]] = {
+    "push": ("block_x", "block_y", "block_cos", "block_sin"),
+    "reach": ("gripper_x", "gripper_y", "gripper_z", "goal_x", "goal_y", "goal_z"),
+}
+
+
+class KeypointCNN(nn.Module):
+    """Convolutions and keypoints.
+
+    ===========  ==========================  ==================  =======================
+    layer        what                        output (84 × 84)    parameters (3 channels)
+    ===========  ==========================  ==================  =======================
+    ``cnn.0``    5 × 5, stride 2, ReLU       (B, 16, 42, 42)     1,216
+    ``cnn.2``    3 × 3, stride 2, ReLU       (B, 32, 21, 21)     4,640
+    ``cnn.4``    3 × 3                       (B, 32, 21, 21)     9,248
+    ``cnn.5``    SpatialSoftmax              (B, 64)             1
+    ===========  ==========================  ==================  =======================
+
+    Args:
+        in_channels: channels of the image, 3 for one RGB frame.
+        num_filters: keypoints; the output is twice as wide.
+        image_size: (height, width) in pixels, at least 16 × 16.
+    """
+
+    MIN_SIZE = 16
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_filters: int = 32,
+        image_size: tuple[int, int] = (84, 84),
+    ):
+        super().__init__()
+        if min(image_size) < self.MIN_SIZE:
+            raise ValueError(
+                f"image_size: received {tuple(image_size)}, "
+                f"expected at least ({self.MIN_SIZE}, {self.MIN_SIZE})"
+            )
+        self.in_channels, self.image_size = in_channels, tuple(image_size)
+        self.features_dim = 2 * num_filters
+        height, width = ((side + 3) // 4 for side in image_size)
+        self.cnn = nn.Sequential(
+            nn.Conv2d(in_channels, 16, kernel_size=5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(16, num_filters, kernel_size=3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(num_filters, num_filters, kernel_size=3, padding=1),
+            SpatialSoftmax(height, width, num_filters),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encodes images.
+
+        Args:
+            images: float (B, in_channels, H, W), values in [0, 1].
+
+        Returns:
+            float (B, 2 · num_filters) in [−1, 1]: x of every keypoint, then y.
+
+        Raises:
+            TypeError: not floating point.
+            ValueError: another shape than the network was built for.
+        """
+        check_images(images, self.in_channels, self.image_size, self.MIN_SIZE)
+        return self.cnn(images - 0.5)
+
+
+class Locator(nn.Module):
+    """One frame → positions, in metres.
+
+    ==================  =========================  ==============
+    layer               what                       output
+    ==================  =========================  ==============
+    ``encoder``         KeypointCNN                (B, 64)
+    ``head``            linear, ReLU, linear       (B, n)
+    scale and shift     to metres                  (B, n)
+    ==================  =========================  ==============
+
+    Args:
+        n_targets: numbers to read.
+        image_size: (height, width) of a frame.
+    """
+
+    def __init__(self, n_targets: int, image_size: tuple[int, int] = (84, 84)):
+        super().__init__()
+        self.n_targets = n_targets
+        self.encoder = KeypointCNN(image_size=image_size)
+        width = self.encoder.features_dim
+        self.head = nn.Sequential(nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, n_targets))
+        self.register_buffer("mean", torch.zeros(n_targets))
+        self.register_buffer("scale", torch.ones(n_targets))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float (B, 3, H, W) in [0, 1] → standardized targets (B, n), what regression trains."""
+        return self.head(self.encoder(images))
+
+    @torch.no_grad()
+    def locate(self, frames: np.ndarray) -> np.ndarray:
+        """Reads frames.
+
+        Args:
+            frames: uint8 (B, 3, H, W).
+
+        Returns:
+            float32 (B, n): metres, or cosine and sine.
+        """
+        images = torch.from_numpy(np.ascontiguousarray(frames)).float().div_(255.0)
+        return (self(images) * self.scale + self.mean).numpy()
+
+
+def located(locator: Locator, pixels: np.ndarray) -> np.ndarray:
+    """Reads a stack of frames: uint8 (3·k, H, W) → float32 (k·n,), oldest first."""
+    return locator.locate(pixels.reshape(-1, 3, *pixels.shape[1:])).reshape(-1)
+
+
+def located_space(space: spaces.Dict, n_targets: int) -> spaces.Dict:
+    """The observation space after ``pixels`` has become ``located``."""
+    frames = space["pixels"].shape[0] // 3
+    others = {key: part for key, part in space.spaces.items() if key != "pixels"}
+    box = spaces.Box(-np.inf, np.inf, (frames * n_targets,), np.float32)
+    return spaces.Dict({**others, "located": box})
+
+
+class LocatedObservation(gym.ObservationWrapper):
+    """Replaces ``pixels`` by ``located``. Each frame is read once, when it is new.
+
+    ==============  ================  =========  =======================================
+    key             shape             dtype      meaning
+    ==============  ================  =========  =======================================
+    ``located``     (k·n,)            float32    what the last k frames show, oldest first
+    others                                       unchanged
+    ==============  ================  =========  =======================================
+
+    Args:
+        env: with ``pixels`` of k stacked RGB frames, as ``PixelObservationWrapper`` gives them.
+        locator: reads one frame; it is not trained here.
+    """
+
+    def __init__(self, env: gym.Env, locator: Locator):
+        super().__init__(env)
+        self.locator = locator.eval()
+        self.observation_space = located_space(env.observation_space, locator.n_targets)
+        frames = env.observation_space["pixels"].shape[0] // 3
+        self._read: deque[np.ndarray] = deque(maxlen=frames)
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        self._read.clear()
+        return super().reset(seed=seed, options=options)
+
+    def observation(self, observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        newest = self.locator.locate(observation["pixels"][None, -3:])[0]
+        if not self._read:  # the first frame fills the stack, as it fills that of pixels
+            self._read.extend([newest] * self._read.maxlen)
+        self._read.append(newest)
+        others = {key: value for key, value in observation.items() if key != "pixels"}
+        return {**others, "located": np.concatenate(self._read)}
+
+
+if __name__ == "__main__":
+    from labs.checks import module_main
+
+    raise SystemExit(module_main("locator", title="Locator"))
