@@ -44,8 +44,9 @@ def _arm_options(command: str, argv: list[str]) -> tuple[str, TrainOptions, dict
     if not argv or argv[0].startswith("-"):
         if argv and argv[0] in ("-h", "--help"):
             print(f"usage: pixels {command} ARM [--seeds 0 1 2] [--KNOB VALUE ...]\n\narms:")
+            width = max(map(len, presets.SUMMARY))
             for name, line in presets.SUMMARY.items():
-                print(f"  {name:<18} {line}")
+                print(f"  {name:<{width}} {line}")
             print(f"\nEvery knob of an arm, with its value there: pixels {command} ARM --help")
             return None
         raise UserError(
@@ -368,6 +369,14 @@ def _results(argv: list[str]) -> int:
     return 2 if damaged else 0
 
 
+def _claims(argv: list[str]) -> int:
+    parse(NoOptions, argv, "pixels claims")
+    from labs.experiments.claims import as_text
+
+    print(as_text())
+    return 0
+
+
 def _doctor(argv: list[str]) -> int:
     parse(NoOptions, argv, "pixels doctor")
     from labs.experiments.doctor import report
@@ -409,6 +418,15 @@ def _measure(argv: list[str]) -> int:
     return 0
 
 
+def _campaign(argv: list[str]) -> int:
+    import psutil
+
+    from labs.experiments.campaign import CampaignOptions, campaign
+
+    options = parse(CampaignOptions, argv, "pixels campaign")
+    return campaign(options, started=psutil.Process().create_time())
+
+
 def _sweep(argv: list[str]) -> int:
     from labs.experiments.sweep import SweepOptions, sweep
 
@@ -429,7 +447,12 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "probe": ("which loss gives the encoder a gradient, in three routings", _probe),
     "demo": ("ten minutes on a CPU: phase 1 of Push from pixels", _demo),
     "sweep": ("many arms and seeds on Ray, here or on a cluster", _sweep),
+    "campaign": (
+        "many arms on one GPU within a budget of minutes; goes on",
+        _campaign,
+    ),
     "results": ("what results exist, and where they come from", _results),
+    "claims": ("what was claimed, what came out, and how sure that is", _claims),
     "doctor": ("is this machine ready, and what to do where it is not", _doctor),
 }
 

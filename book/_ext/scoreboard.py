@@ -1,0 +1,92 @@
+"""The scoreboard of claims, made from the artifacts when the book is built.
+
+    ```{scoreboard}
+    ```
+
+    ```{scoreboard}
+    :rules:
+    ```
+
+The first gives the table: claim, verdict, effect, seeds, page. With ``:rules:`` it says for each
+claim what decides it and which command makes the artifacts. Nothing is typed: a result that
+arrives in ``data/`` changes the next build.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from docutils.parsers.rst import directives
+from experiment_cards import _Generated
+from sphinx.application import Sphinx
+
+from labs.experiments.claims import CLAIMS, Claim, judge
+from labs.experiments.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED, VERDICTS
+
+#: The verdict's mark, so that a reader who skims sees it; the words stand beside it.
+MARKS = {HOLDS: "✔", FAILS: "✘", PARTLY: "◐", UNDECIDED: "?", OPEN: "…"}
+
+
+def _cell(text: str) -> str:
+    """Text that may stand in a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def table(root: Path, link: Callable[[Claim], str]) -> str:
+    """The scoreboard as Markdown.
+
+    Args:
+        root: the folder of all artifacts.
+        link: from a claim to its page, as Markdown.
+    """
+    rows, counts = [], Counter()
+    for claim in CLAIMS:
+        found = judge(claim, root)
+        counts[found.verdict] += 1
+        row = (
+            claim.key,
+            claim.says,
+            f"{MARKS[found.verdict]} **{found.verdict}**",
+            found.effect,
+            found.seeds,
+            link(claim),
+        )
+        rows.append("| " + " | ".join(map(_cell, row)) + " |")
+    tally = ", ".join(f"{v}: {counts[v]}" for v in VERDICTS if counts[v])
+    head = ["| | claim | verdict | measured | over | page |", "|---|---|---|---|---|---|"]
+    return "\n".join([*head, *rows, "", f"Of {len(CLAIMS)} claims, {tally}."])
+
+
+def rules() -> str:
+    """For each claim, what decides it and the command that makes its artifacts, as Markdown."""
+    rows = ["| | what decides | command |", "|---|---|---|"]
+    for claim in CLAIMS:
+        rows.append(f"| {claim.key} | {_cell(claim.decides)} | `{claim.command}` |")
+    return "\n".join(rows)
+
+
+class Scoreboard(_Generated):
+    """The directive ``scoreboard``."""
+
+    option_spec = {"rules": directives.flag}
+
+    def _link(self, claim: Claim) -> str:
+        """A link to the claim's page, or its name where that page is not in the book."""
+        name = claim.page.rsplit("/", 1)[1]
+        if claim.page not in self.env.found_docs:
+            return name
+        suffix = Path(self.env.doc2path(claim.page)).suffix
+        here = Path(self.env.doc2path(self.env.docname, base=False)).parent
+        return f"[{name[:2]}]({os.path.relpath(claim.page, here)}{suffix})"
+
+    def markdown(self, root: Path) -> str:
+        return rules() if "rules" in self.options else table(root, self._link)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("experiment_cards")
+    app.add_directive("scoreboard", Scoreboard)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,241 @@
+"""The scoreboard: what was claimed, what came out, and how sure that is.
+
+:data:`CLAIMS` lists the claims of the source manuscript that can be tested, in our words, and one
+of our own. Each has a rule (:mod:`claims_training`, :mod:`claims_sight`) that reads the artifacts
+and gives a verdict; nothing here is typed that an artifact could say. ``pixels claims`` prints
+the table, the page *Scoreboard* shows it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.artifacts import data_root
+from labs.experiments import claims_sight as sight
+from labs.experiments import claims_training as training
+from labs.experiments.evidence import OPEN, Finding, NotMeasured
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    Attributes:
+        key: its number, or a word.
+        says: the claim, in our words.
+        decides: what decides it, and where the line is drawn.
+        rule: from the folder of all artifacts to the finding.
+        page: the page that shows it, below the book's root, without its ending.
+        command: what makes the artifacts.
+    """
+
+    key: str
+    says: str
+    decides: str
+    rule: Callable[[Path], Finding]
+    page: str
+    command: str
+
+
+PERCEPTION = "pixels measure perception"
+TUNED = "pixels train push-blind-tuned --seeds 0 1 2"
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "1",
+        "With both goals as vectors, Push is solved from pixels.",
+        "The same vectors without an image. At the floor: holds. At 80 % of the full state or "
+        "more: the success says nothing about the camera, the claim does not hold.",
+        training.pixels_needed,
+        "notebooks/17_is_it_cheating",
+        TUNED,
+    ),
+    Claim(
+        "2",
+        "Sixteen numbers score 0 % because they hide the block's velocity and rotation.",
+        "The same sixteen numbers, well trained. At 50 % or more what they hide cannot be why.",
+        training.hidden_state,
+        "notebooks/17_is_it_cheating",
+        TUNED,
+    ),
+    Claim(
+        "3",
+        "5 to 8 % success means that a little was learned.",
+        "A policy that does nothing. If its interval reaches 8 %, nothing was shown.",
+        training.little_learned,
+        "notebooks/01_proof_of_life",
+        "pixels measure push-floor",
+    ),
+    Claim(
+        "4",
+        "Stable-Baselines3's default keeps the critic's gradient from the encoder.",
+        "The gradient's norm in the critic's encoder, and whether the encoder moves.",
+        training.default_cuts,
+        "notebooks/14_gradient_routing",
+        "pixels measure gradient-routing",
+    ),
+    Claim(
+        "5",
+        "Routing the critic's gradient, alone, took Push from 5 % to 95 %.",
+        "Two arms that differ in routing alone; half of all episodes must be gained.",
+        training.routing_alone,
+        "notebooks/18_five_steps",
+        "pixels train push-step2 --routing actor --seeds 0 1 2",
+    ),
+    Claim(
+        "6",
+        "The flat first two million steps are the encoder warming up.",
+        "Two arms that differ in updates a step alone. If more updates bring 50 % twice as early, "
+        "it was waiting for updates.",
+        training.warming_up,
+        "notebooks/19_reading_the_curve",
+        "pixels train push-step2 --gradient-steps 8 --seeds 0 1 2",
+    ),
+    Claim(
+        "7",
+        "Pixels need two to four times the steps of the state.",
+        "Steps to 90 % of the best pixel arm over those of the state arm; the interval inside "
+        "2 to 4 or outside it. Arms with a run that never got there give no ratio.",
+        training.price_of_pixels,
+        "notebooks/20_reach_and_pixels",
+        "pixels run reach --seeds 0 1 2",
+    ),
+    Claim(
+        "8",
+        "NatureCNN's stride of 4 destroys an object of 5 pixels.",
+        "Regression of the block's place, trained. At 80 % of the error of never looking it is "
+        "destroyed; within 25 mm, half the success radius, it is not.",
+        sight.stride_destroys,
+        "notebooks/21_what_the_camera_can_tell",
+        PERCEPTION,
+    ),
+    Claim(
+        "9",
+        "The block is about 5 pixels wide.",
+        "Pixels counted by segmentation; one pixel more or less is granted.",
+        sight.five_pixels,
+        "notebooks/02_what_the_policy_sees",
+        "pixels measure visibility",
+    ),
+    Claim(
+        "10",
+        "Nothing is wrong with the default camera.",
+        "The same regression before both cameras. An error 1.5 times the other's refutes it, 1.2 "
+        "times is equal; equal, but 1.5 times as sensitive to a shift, is *partly*.",
+        sight.default_camera,
+        "notebooks/21_what_the_camera_can_tell",
+        PERCEPTION,
+    ),
+    Claim(
+        "11",
+        "Shifts of 4 pixels put 40 to 80 % noise on the distance from gripper to block.",
+        "Keypoints under every shift. A change of the distance below 5 % refutes it.",
+        sight.shift_noise,
+        "notebooks/22_when_augmentation_fights",
+        "pixels measure shift-keypoints",
+    ),
+    Claim(
+        "12",
+        "Random shifts and SpatialSoftmax do not work together.",
+        "Two arms that differ in shifts alone; the one without must first have passed 50 %.",
+        training.shifts_fail,
+        "notebooks/22_when_augmentation_fights",
+        "pixels train push-step4 --seeds 0 1 2",
+    ),
+    Claim(
+        "13",
+        "With detached actor features, the actor's loss leaves the encoder without a gradient.",
+        "The gradient's norm in the shared encoder after the actor's backward pass.",
+        training.detached_is_safe,
+        "notebooks/14_gradient_routing",
+        "pixels measure gradient-routing",
+    ),
+    Claim(
+        "14",
+        "A replay memory of 500,000 transitions is essential.",
+        "Two arms that differ in the memory alone; a tenth of all episodes must be gained.",
+        training.large_memory,
+        "notebooks/18_five_steps",
+        "pixels train push-step2 --buffer-size 50000 --seeds 0 1 2",
+    ),
+    Claim(
+        "15",
+        "Hindsight with k = 8 helps against k = 4.",
+        "Two arms that differ in k alone; a tenth of all episodes must be gained.",
+        training.more_hindsight,
+        "notebooks/18_five_steps",
+        "pixels train push-step2 --her-k 4 --seeds 0 1 2",
+    ),
+    Claim(
+        "16",
+        "A frame of 480 × 480, shrunk, equals one drawn at 84 × 84.",
+        "The pixels, and a regression trained on one and shown the other. A tenth more error "
+        "refutes it; other pixels at the same error are *partly*.",
+        sight.shrinking,
+        "notebooks/21_what_the_camera_can_tell",
+        PERCEPTION,
+    ),
+    Claim(
+        "17",
+        "LayerNorm and Tanh after SpatialSoftmax only bound the values.",
+        "Regression with and without them. A tenth more or less error refutes it.",
+        sight.only_bounds,
+        "notebooks/21_what_the_camera_can_tell",
+        PERCEPTION,
+    ),
+    Claim(
+        "18",
+        "The goal sphere in the picture is harmless.",
+        "Regression trained with it and without it: a tenth more error refutes it. And regression "
+        "of the goal from it: a goal that can be read, and is relabeled, is *partly*.",
+        sight.harmless_sphere,
+        "notebooks/21_what_the_camera_can_tell",
+        PERCEPTION,
+    ),
+    Claim(
+        "19",
+        "The flat phase is the time in which the encoder learns to see.",
+        "A twin whose images are noise. If it is flat as long, nothing was being seen.",
+        training.learns_to_see,
+        "notebooks/19_reading_the_curve",
+        "pixels train push-noise --seeds 0 1 2",
+    ),
+    Claim(
+        "ours",
+        "Push can be learned from pixels when nothing says where the block is.",
+        "Pixels, joints and the desired goal. 90 % success, and at most half of it with blank, "
+        "shuffled or frozen images.",
+        training.honest_push,
+        "notebooks/25_paying_less",
+        "pixels train push-honest --seeds 0 1 2",
+    ),
+)
+
+
+def judge(claim: Claim, root: Path | None = None) -> Finding:
+    """The claim's finding; what is missing, where it cannot be decided.
+
+    Raises:
+        UserError: an artifact is damaged.
+    """
+    try:
+        return claim.rule(data_root() if root is None else root)
+    except NotMeasured as missing:
+        return Finding(OPEN, str(missing), "–")
+
+
+def as_text(root: Path | None = None, width: int = 100) -> str:
+    """The scoreboard as plain text."""
+    lines = []
+    for claim in CLAIMS:
+        found = judge(claim, root)
+        lines.append(f"{claim.key:>4}  {found.verdict.upper()}: {claim.says}")
+        effect = f"{found.effect}. ({found.seeds})" if found.verdict != OPEN else found.effect
+        plain = effect.replace("`", "").replace("*", "")
+        lines += textwrap.wrap(
+            plain, width, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
+        )
+    return "\n".join(lines)

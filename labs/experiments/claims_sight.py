@@ -1,0 +1,169 @@
+"""How the claims about cameras, encoders and shifts are decided: one rule each.
+
+A rule reads checked artifacts below ``root`` and compares what it finds with
+``labs.experiments.evidence.LIMITS``. It raises ``NotMeasured`` where an artifact is missing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from labs.experiments.evidence import (
+    FAILS,
+    HOLDS,
+    LIMITS,
+    PARTLY,
+    Finding,
+    NotMeasured,
+    error_of,
+    measurement,
+    mm,
+    percent,
+    perception_cells,
+    seeds_text,
+)
+
+
+def _nature(camera: str, **more: Any) -> dict[str, Any]:
+    """The settings of the study's plain cell: NatureCNN, LayerNorm + Tanh, trained."""
+    return {"camera": camera, "encoder": "nature", "normalize": True, "trained": True} | more
+
+
+def stride_destroys(root: Path) -> Finding:
+    """Claim 8: does NatureCNN lose the block before the default camera?"""
+    cells = perception_cells(root, **_nature("default"))
+    nature, seeds = error_of(cells, "block")
+    blind = measurement(root, "perception")["mean"]["block"]["mean"]
+    if nature.value >= LIMITS["blind_share"] * blind:
+        verdict = HOLDS
+    else:
+        verdict = FAILS if nature.high <= LIMITS["located"] else PARTLY
+    effect = f"block found to {mm(nature)}; never looking: {blind:.0f} mm"
+    keypoints = perception_cells(root, minimum=0, **_nature("default", encoder="spatial_softmax"))
+    if keypoints:
+        effect += f"; ManipulationCNN + SpatialSoftmax {mm(error_of(keypoints, 'block')[0])}"
+    return Finding(verdict, effect, seeds)
+
+
+def five_pixels(root: Path) -> Finding:
+    """Claim 9: is the block about five pixels wide?"""
+    found = measurement(root, "visibility")
+    default, aimed = (found["push"][camera]["object"] for camera in ("default", "workspace"))
+    off = abs(default["median_width"] - LIMITS["reported_width"])
+    effect = (
+        f"default camera: {default['median_width']:.0f} × {default['median_height']:.0f} pixels, "
+        f"{default['median']:.0f} in all [{default['low']:.0f}, {default['high']:.0f}], hidden in "
+        f"{percent(default['hidden']['rate'])} of resets; workspace camera: {aimed['median']:.0f}"
+    )
+    verdict = HOLDS if off <= LIMITS["width_slack"] else FAILS
+    return Finding(verdict, effect, f"{default['hidden']['n']:,} resets")
+
+
+def default_camera(root: Path) -> Finding:
+    """Claim 10: does a camera that is aimed at the table see better, and bear shifts better?"""
+    default, seeds = error_of(perception_cells(root, **_nature("default")), "block")
+    aimed, _ = error_of(perception_cells(root, **_nature("workspace")), "block")
+    ratio = default.value / aimed.value
+    if ratio >= LIMITS["camera_factor"]:
+        verdict = FAILS
+    else:
+        verdict = HOLDS if ratio <= LIMITS["camera_equal"] else PARTLY
+    shifts = measurement(root, "shift-keypoints", optional=True)
+    effect = f"block found to {mm(default)}, workspace camera {mm(aimed)}"
+    if shifts:
+        far, near = (shifts[c]["cm"]["block"]["mean"] for c in ("default", "workspace"))
+        effect += f"; a shift of up to 4 pixels moves it by {far:.0f} cm against {near:.1f} cm"
+        if verdict == HOLDS and far / near >= LIMITS["camera_factor"]:
+            verdict = PARTLY  # as good to look through, but not to shift
+    return Finding(verdict, effect, seeds)
+
+
+def shift_noise(root: Path) -> Finding:
+    """Claim 11: does a shift change the distance between gripper and block?"""
+    found = measurement(root, "shift-keypoints")
+    change = max(found[c]["distance_change_share"]["p95"] for c in ("default", "workspace"))
+    if change <= LIMITS["noise_none"]:
+        verdict = FAILS
+    else:
+        verdict = HOLDS if change >= LIMITS["noise_low"] else PARTLY
+    default = found["default"]
+    step, quotient = default["cm"]["block"], default["shift_over_distance"]
+    effect = (
+        f"the distance in the picture changes by {percent(change)}; 4 pixels *divided by* it are "
+        f"{percent(quotient['median'])} [{percent(quotient['p5'])}, {percent(quotient['p95'])}]. "
+        f"What moves is the place itself: by {step['mean']:.0f} cm of table "
+        f"[{step['p5']:.0f}, {step['p95']:.0f}], workspace camera "
+        f"{found['workspace']['cm']['block']['mean']:.1f} cm"
+    )
+    return Finding(verdict, effect, f"{default['used']} moments × {default['shifts']} shifts")
+
+
+def shrinking(root: Path) -> Finding:
+    """Claim 16: is a shrunk 480 × 480 frame the native 84 × 84 frame?"""
+    pixels = measurement(root, "perception")["native_against_resized"]
+    effects, worst = [], 0.0
+    for camera, found in pixels.items():
+        cells = perception_cells(root, **_nature(camera))
+        added = [c["resized_adds"]["block"] for c in cells]
+        share = [
+            a["mean"] / c["native"]["block"]["mean"] for a, c in zip(added, cells, strict=True)
+        ]
+        clear = all(a["low"] > 0 for a in added)
+        worst = max(worst, sum(share) / len(share) if clear else 0.0)
+        mean = sum(a["mean"] for a in added) / len(added)
+        effects.append(
+            f"{camera} camera: {percent(found['changed_share'])} of pixels differ, by "
+            f"{found['mean_change']:.1f} of 255 on average; error of the block {mean:+.1f} mm"
+        )
+    equal = all(found["changed_share"] == 0 for found in pixels.values())
+    verdict = HOLDS if equal else (FAILS if worst >= LIMITS["shrink_harm"] else PARTLY)
+    return Finding(verdict, "; ".join(effects).replace("-", "−"), seeds_text(cells))
+
+
+def only_bounds(root: Path) -> Finding:
+    """Claim 17: does LayerNorm + Tanh after SpatialSoftmax leave the positions as readable?"""
+    effects, changes = [], []
+    for camera in ("default", "workspace"):
+        setting = _nature(camera, encoder="spatial_softmax")
+        cells = perception_cells(root, minimum=0, **setting)
+        plain = perception_cells(root, minimum=0, **(setting | {"normalize": False}))
+        if not cells or not plain:
+            continue
+        with_, seeds = error_of(cells, "block")
+        without, _ = error_of(plain, "block")
+        changes.append(with_.value / without.value - 1)
+        effects.append(f"{camera} camera: {mm(with_)} with, {mm(without)} without")
+    if not changes:
+        raise NotMeasured("perception has no SpatialSoftmax with and without LayerNorm + Tanh")
+    if all(abs(c) <= LIMITS["only_bounds"] for c in changes):
+        verdict = HOLDS
+    else:
+        same = len({c > 0 for c in changes if abs(c) > LIMITS["only_bounds"]}) == 1
+        verdict = FAILS if same else PARTLY
+    return Finding(verdict, "; ".join(effects), seeds)
+
+
+def harmless_sphere(root: Path) -> Finding:
+    """Claim 18: does the sphere leave sight alone, and does it say nothing about the goal?"""
+    harms, readable, effects = [], [], []
+    for camera in ("default", "workspace"):
+        without, seeds = error_of(perception_cells(root, **_nature(camera)), "block")
+        used, _ = error_of(perception_cells(root, **_nature(camera, sphere=True)), "block")
+        goal, _ = error_of(
+            perception_cells(root, **_nature(camera, sphere=True, target="goal")), "goal"
+        )
+        harms.append(used.value / without.value - 1 >= LIMITS["sphere_harm"])
+        readable.append(goal.value <= LIMITS["success_radius"])
+        sudden = perception_cells(root, **_nature(camera))
+        added = sum(c["other_sphere"]["added_error"]["mean"] for c in sudden) / len(sudden)
+        effects.append(
+            f"{camera} camera: block {mm(without)} without it, {mm(used)} with it, "
+            f"{added:+.1f} mm if it appears after training; the original goal can be read to "
+            f"{mm(goal)}"
+        )
+    if any(harms):
+        verdict = FAILS
+    else:
+        verdict = PARTLY if any(readable) else HOLDS
+    return Finding(verdict, "; ".join(effects), seeds)

@@ -1,0 +1,266 @@
+"""How the claims about the task, gradients and training are decided: one rule each.
+
+A rule reads checked artifacts below ``root`` and compares what it finds with
+``labs.experiments.evidence.LIMITS``. It raises ``NotMeasured`` where an artifact is missing or an
+arm has too few seeds: nobody guesses. Rules about training look for *matched* arms, whose settings
+differ in nothing but what the claim is about, whatever the arms are called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labs.experiments.evidence import (
+    FAILS,
+    HOLDS,
+    LIMITS,
+    PARTLY,
+    UNDECIDED,
+    Arm,
+    Finding,
+    NotMeasured,
+    all_arms,
+    difference,
+    matched,
+    measurement,
+    named_arm,
+    percent,
+    percents,
+    seeds_text,
+)
+from labs.statistics import iqm, sample_efficiency_ratio
+
+# ----------------------------------------------------------------------------- the task, the floor
+
+
+def pixels_needed(root: Path) -> Finding:
+    """Claim 1: does the blind twin fail?"""
+    blind, state = named_arm(root, "push-blind-tuned"), named_arm(root, "push-state-tuned")
+    floor = measurement(root, "push-floor")["no_op"]
+    share = iqm(blind.rates).value / iqm(state.rates).value
+    if iqm(blind.rates).low <= floor["high"]:
+        verdict = HOLDS
+    else:
+        verdict = FAILS if share >= LIMITS["same_as_state"] else PARTLY
+    effect = (
+        f"without any image: {percents(blind.rates)}; full state: {percents(state.rates)}; "
+        f"doing nothing: {percent(floor['rate'])}"
+    )
+    return Finding(verdict, effect, seeds_text(blind, state))
+
+
+def hidden_state(root: Path) -> Finding:
+    """Claim 2: can the sixteen numbers not be learned from?"""
+    blind, floor = named_arm(root, "push-blind-tuned"), measurement(root, "push-floor")["no_op"]
+    score = iqm(blind.rates)
+    if score.low <= floor["high"]:
+        verdict = HOLDS
+    else:
+        verdict = FAILS if score.low >= LIMITS["learned"] else PARTLY
+    effect = (
+        f"the same 16 numbers: {percents(blind.rates)} after {blind.steps:,} steps; "
+        f"the reported 0 % lies below doing nothing, {percent(floor['rate'])}"
+    )
+    return Finding(verdict, effect, seeds_text(blind))
+
+
+def little_learned(root: Path) -> Finding:
+    """Claim 3: is 5 to 8 % more than the floor?"""
+    found = measurement(root, "push-floor")
+    floor = found["no_op"]
+    if floor["high"] < LIMITS["reported_low"]:
+        verdict = HOLDS
+    else:  # the floor reaches into the reported range: only a part above it could be learning
+        verdict = FAILS if floor["high"] >= LIMITS["reported_high"] else PARTLY
+    effect = (
+        f"doing nothing: {percent(floor['rate'])} [{percent(floor['low'])}, "
+        f"{percent(floor['high'])}]; random actions: {percent(found['random']['rate'])}"
+    )
+    return Finding(verdict, effect, f"{floor['n']:,} episodes")
+
+
+# ----------------------------------------------------------------------------- gradient routing
+
+
+def _edge(root: Path, routing: str, encoder: str, loss: str) -> tuple[dict, int]:
+    path = measurement(root, "gradient-routing")
+    for edge in path["edges"]:
+        if (edge["routing"], edge["encoder"], edge["loss"]) == (routing, encoder, loss):
+            return edge, path["parameters"]["seeds"]
+    raise NotMeasured(f"gradient-routing has no {routing}, {encoder}, {loss}")
+
+
+def _norm(edge: dict) -> str:
+    return f"{edge['grad_norm']:.3g} [{edge['grad_norm_low']:.3g}, {edge['grad_norm_high']:.3g}]"
+
+
+def default_cuts(root: Path) -> Finding:
+    """Claim 4: does SB3's default keep the critic's gradient from its encoder?"""
+    default, seeds = _edge(root, "separate", "critic's", "critic")
+    shared, _ = _edge(root, "actor", "shared", "critic")
+    reaches = default["grad_norm_low"] > 0 and default["moved"] > 0
+    effect = (
+        f"norm of the critic's gradient in its encoder: default {_norm(default)}, "
+        f"`share_features_extractor=True` {_norm(shared)}"
+    )
+    return Finding(FAILS if reaches else HOLDS, effect, f"{seeds} seeds")
+
+
+def detached_is_safe(root: Path) -> Finding:
+    """Claim 13: does ``actor.backward()`` leave the encoder without a gradient?"""
+    edge, seeds = _edge(root, "critic_open", "shared", "actor")
+    ours, _ = _edge(root, "critic_once", "shared", "actor")
+    arrives = edge["grad_norm_low"] > 0
+    effect = (
+        f"norm of the actor's gradient in the shared encoder: {_norm(edge)}, never stepped; "
+        f"encoded once: {_norm(ours)}"
+    )
+    return Finding(FAILS if arrives else HOLDS, effect, f"{seeds} seeds")
+
+
+def routing_alone(root: Path) -> Finding:
+    """Claim 5: does the critic's routing, and nothing else, make the difference?"""
+    low, high = matched(root, "routing", ("actor", "critic"), task="push")
+    gain = difference(high.rates, low.rates)
+    if gain.low >= LIMITS["routing_gain"]:
+        verdict = HOLDS
+    else:
+        verdict = FAILS if gain.high < LIMITS["routing_gain"] else UNDECIDED
+    effect = f"critic {percents(high.rates)}, actor {percents(low.rates)}"
+    return Finding(verdict, f"{effect}; to 50 %: {high.to_half()} against {low.to_half()}",
+                   seeds_text(low, high))  # fmt: skip
+
+
+# ------------------------------------------------------------------------ budget, memory, hindsight
+
+
+def warming_up(root: Path) -> Finding:
+    """Claim 6: is the flat phase a matter of steps, or of updates?"""
+    few, many = matched(root, "gradient_steps", None, task="push")
+    a, b = few.half_time(), many.half_time()
+    ratio = a / b
+    if ratio >= LIMITS["twice"]:
+        verdict = FAILS
+    else:
+        verdict = HOLDS if ratio <= LIMITS["as_much_work"] else UNDECIDED
+    effect = (
+        f"{few.updates_per_step:g} updates a step: {few.to_half()} to 50 %; "
+        f"{many.updates_per_step:g}: {many.to_half()}"
+    )
+    return Finding(verdict, effect, seeds_text(few, many))
+
+
+def price_of_pixels(root: Path) -> Finding:
+    """Claim 7: do pixels take 2 to 4 times the steps?"""
+    for task, names in (("push", "push-state-tuned"), ("reach", "reach-state")):
+        pixels = [
+            arm
+            for arm in all_arms(root)
+            if arm.config["task"] == task and arm.config["observation"] == "pixels" and arm.enough()
+        ]
+        times = [(arm.times(0.9), arm) for arm in pixels]
+        times = [(t, arm) for t, arm in times if t is not None]
+        if not times:
+            continue
+        state = named_arm(root, names)
+        reached = state.times(0.9)
+        if reached is None:
+            continue
+        best, arm = min(times, key=lambda pair: sorted(pair[0])[len(pair[0]) // 2])
+        ratio = sample_efficiency_ratio(best, reached)
+        if ratio.low > LIMITS["ratio_high"] or ratio.high < LIMITS["ratio_low"]:
+            verdict = FAILS
+        elif ratio.low >= LIMITS["ratio_low"] and ratio.high <= LIMITS["ratio_high"]:
+            verdict = HOLDS
+        else:
+            verdict = UNDECIDED
+        effect = (
+            f"{task.capitalize()}, steps to 90 %: `{arm.name}` / `{state.name}` = "
+            f"{ratio.value:.1f} [{ratio.low:.1f}, {ratio.high:.1f}]"
+        )
+        return Finding(verdict, effect, seeds_text(state, arm))
+    raise NotMeasured("no pixel arm whose three seeds all reached 90 %")
+
+
+def shifts_fail(root: Path) -> Finding:
+    """Claim 12: does DrQ with SpatialSoftmax stay at the floor while its control rises?"""
+    plain, drq = matched(
+        root, ("augmentation", "pad"), ("none", "drq"), task="push", head="spatial_softmax"
+    )
+    control, score = iqm(plain.rates), iqm(drq.rates)
+    if control.low < LIMITS["learned"]:
+        raise NotMeasured(f"the control without shifts has not risen: {percents(plain.rates)}")
+    if score.high <= LIMITS["failed"]:
+        verdict = HOLDS
+    else:
+        verdict = FAILS if score.low >= LIMITS["learned"] else PARTLY
+    effect = f"with shifts {percents(drq.rates)}, without {percents(plain.rates)}"
+    return Finding(verdict, effect, seeds_text(plain, drq))
+
+
+def large_memory(root: Path) -> Finding:
+    """Claim 14: does a large replay memory decide?"""
+    small, large = matched(root, "buffer_size", None, task="push")
+    return _gain("buffer_size", small, large)
+
+
+def more_hindsight(root: Path) -> Finding:
+    """Claim 15: does a larger k help?"""
+    small, large = matched(root, "her_k", None, task="push")
+    return _gain("her_k", small, large)
+
+
+def _gain(knob: str, small: Arm, large: Arm) -> Finding:
+    gain = difference(large.rates, small.rates)
+    if gain.low >= LIMITS["gain"]:
+        verdict = HOLDS
+    else:
+        verdict = FAILS if gain.high < LIMITS["gain"] else UNDECIDED
+    effect = (
+        f"{large.config[knob]:,}: {percents(large.rates)}; "
+        f"{small.config[knob]:,}: {percents(small.rates)}"
+    )
+    return Finding(verdict, effect, seeds_text(small, large))
+
+
+def learns_to_see(root: Path) -> Finding:
+    """Claim 19: does an image that holds nothing rise as late as a real one?"""
+    twin, real = matched(root, "image_content", ("noise", "real"), task="push")
+    ratio = twin.half_time() / real.half_time()
+    if ratio >= 1 / LIMITS["as_much_work"]:
+        verdict = FAILS
+    else:
+        verdict = HOLDS if ratio <= 1 / LIMITS["twice"] else UNDECIDED
+    effect = f"steps to 50 %: real images {real.to_half()}, noise {twin.to_half()}"
+    return Finding(verdict, effect, seeds_text(twin, real))
+
+
+# ---------------------------------------------------------------------------------- the honest task
+
+
+def honest_push(root: Path) -> Finding:
+    """Beyond the source: pixels, joints and the desired goal; nothing tells where the block is."""
+    arms = [
+        arm
+        for arm in all_arms(root)
+        if arm.config["task"] == "push"
+        and arm.config["observation"] == "pixels"
+        and arm.config["goal_mode"] in ("none", "desired")
+        and not arm.config["full_state"]
+        and arm.enough()
+    ]
+    if not arms:
+        raise NotMeasured("no arm of Push with pixels, joints and the desired goal, with 3 seeds")
+    best = max(arms, key=lambda arm: iqm(arm.rates).value)
+    score, floor = iqm(best.rates), measurement(root, "push-floor")["no_op"]
+    controls = best.controls()
+    blind = bool(controls) and all(
+        rate <= LIMITS["control_share"] * score.value for rate in controls.values()
+    )
+    if score.value >= LIMITS["solved"] and blind:
+        verdict = HOLDS
+    else:
+        verdict = PARTLY if score.low > floor["high"] and blind else FAILS
+    spoiled = ", ".join(f"{name} {percent(rate)}" for name, rate in controls.items())
+    effect = f"`{best.name}`: {percents(best.rates)}; images spoiled: {spoiled or 'not played'}"
+    return Finding(verdict, effect, seeds_text(best))

@@ -1,0 +1,287 @@
+"""What the rules of the claims read: measurements, arms with their seeds, cells of a study.
+
+Everything comes from checked artifacts. A missing one is :class:`NotMeasured`; a damaged one is
+the reader's to mend and stays a ``UserError``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labs.artifacts import PROVENANCE, Artifact, load_artifact
+from labs.experiments.config import RunConfig
+from labs.experiments.presets import NEUTRAL_KEYS
+from labs.statistics import Interval, interquartile_mean, iqm, steps_to, time_to_threshold
+
+HOLDS, FAILS, PARTLY = "holds", "does not hold", "partly"
+UNDECIDED, OPEN = "undecided", "not yet measured"
+VERDICTS = (HOLDS, FAILS, PARTLY, UNDECIDED, OPEN)
+MIN_SEEDS = 3  # of an arm, before a rule about training reads it
+
+#: Every threshold of every verdict. Rates and shares between 0 and 1, lengths in millimetres.
+LIMITS: dict[str, float] = {
+    "same_as_state": 0.8,  # blind / full state: from here on the camera is not needed
+    "learned": 0.5,  # a success rate that nobody calls a floor
+    "reported_low": 0.05,  # "5 to 8 %", as the source manuscript has it
+    "reported_high": 0.08,
+    "routing_gain": 0.5,  # of success, for "routing alone"
+    "gain": 0.1,  # of success, for "essential" and "helps"
+    "as_much_work": 1.25,  # ratio of times that still counts as equal
+    "twice": 2.0,
+    "ratio_low": 2.0,  # "2 to 4 times the steps"
+    "ratio_high": 4.0,
+    "located": 25.0,  # mm: half the success radius; a block this well known is not lost
+    "blind_share": 0.8,  # of the error of an encoder that never looks
+    "width_slack": 1.0,  # pixels around "about 5"
+    "reported_width": 5.0,
+    "camera_factor": 1.5,  # error before one camera / error before the other
+    "camera_equal": 1.2,
+    "noise_low": 0.4,  # "40 to 80 % of the distance"
+    "noise_none": 0.05,
+    "failed": 0.2,  # a success rate that counts as failure
+    "shrink_harm": 0.1,  # added error / error
+    "only_bounds": 0.1,  # change of error that still counts as none
+    "sphere_harm": 0.1,
+    "success_radius": 50.0,  # mm
+    "solved": 0.9,
+    "control_share": 0.5,  # success with spoiled images / with real ones
+}
+
+#: Knobs that name a run or measure it, but do not change what is trained.
+NOT_CHANGES = {*NEUTRAL_KEYS, "arm", "seed", "eval_every", "curve_episodes", "eval_episodes"}
+
+
+class NotMeasured(Exception):
+    """What is missing before a claim can be decided."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A decided claim.
+
+    Attributes:
+        verdict: one of :data:`VERDICTS`.
+        effect: the numbers behind it, with intervals, as Markdown.
+        seeds: how many seeds, episodes or moments.
+    """
+
+    verdict: str
+    effect: str
+    seeds: str
+
+
+# ------------------------------------------------------------------------------------ measurements
+
+
+def measurement(root: Path, name: str, optional: bool = False) -> dict[str, Any]:
+    """``measurement.json`` of an artifact and its ``parameters``.
+
+    Raises:
+        NotMeasured: there is none, and it is not optional (then: an empty dictionary).
+    """
+    if not (root / name / PROVENANCE).exists():
+        if optional:
+            return {}
+        raise NotMeasured(f"data/{name} is not there")
+    artifact = load_artifact((root / name).resolve())
+    return artifact.json("measurement.json") | {"parameters": artifact.provenance["parameters"]}
+
+
+def perception_cells(root: Path, minimum: int = 1, **wanted: Any) -> list[dict]:
+    """The cells of the study ``perception`` with these settings, in the order of their seeds.
+
+    Settings that are not named have their defaults: no sphere, positions, the study's epochs.
+    """
+    found = measurement(root, "perception")
+    epochs = "epochs" if wanted.get("trained", True) else "head_epochs"
+    base = {"sphere": False, "target": "positions", "pad": 0}
+    base |= {"epochs": found["parameters"][epochs]} | wanted
+    cells = [c for c in found["cells"] if all(c[k] == v for k, v in base.items())]
+    if len(cells) < minimum:
+        raise NotMeasured(f"perception has no cell with {wanted}")
+    return sorted(cells, key=lambda c: c["seed"])
+
+
+def error_of(cells: Sequence[dict], thing: str) -> tuple[Interval, str]:
+    """The mean error over seeds in millimetres, and the seeds in words.
+
+    The interval is over seeds from two seeds on, else over the held-out frames.
+    """
+    means = [c[thing]["mean"] for c in cells]
+    if len(cells) > 1:
+        return iqm(means), seeds_text(cells)
+    only = cells[0][thing]
+    return Interval(only["mean"], only["low"], only["high"]), seeds_text(cells)
+
+
+# --------------------------------------------------------------------------------------- the arms
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The results of an arm: one artifact a seed."""
+
+    name: str
+    runs: tuple[Artifact, ...]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The first run's settings; knobs that it did not know have their defaults."""
+        return RunConfig().as_dict() | self.runs[0].json("config.json")
+
+    @property
+    def rates(self) -> list[float]:
+        """Success of the final deterministic evaluation, one for each seed."""
+        return [r.json("evaluation.json")["deterministic"]["success_rate"] for r in self.runs]
+
+    @property
+    def steps(self) -> int:
+        return self.config["total_steps"]
+
+    @property
+    def updates_per_step(self) -> float:
+        c = self.config
+        return c["gradient_steps"] / (c["n_envs"] * c["train_freq"])
+
+    def enough(self) -> bool:
+        """Whether there are seeds enough to judge by."""
+        return len(self.runs) >= MIN_SEEDS
+
+    def times(self, level: float) -> list[float] | None:
+        """Steps to a success rate of each seed; None if one never got there."""
+        tables = [r.table() for r in self.runs]
+        times = [steps_to(t["step"], t["success"], level) for t in tables]
+        return None if None in times else times
+
+    def half_time(self) -> float:
+        """Median steps to 50 %. Raises NotMeasured if half of the seeds never got there."""
+        tables = [r.table() for r in self.runs]
+        found = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5)
+        if found.median is None:
+            raise NotMeasured(f"`{self.name}` never reached 50 % with half of its seeds")
+        return found.median
+
+    def to_half(self) -> str:
+        """Median steps to 50 % in words."""
+        tables = [r.table() for r in self.runs]
+        return str(time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5))
+
+    def controls(self) -> dict[str, float]:
+        """Mean success with spoiled images, by control."""
+        found = [r.json("evaluation.json").get("controls") or {} for r in self.runs]
+        names = [n for n in found[0] if all(n in f for f in found)]
+        return {n: float(np.mean([f[n]["success_rate"] for f in found])) for n in names}
+
+
+@lru_cache(maxsize=4096)
+def _load(path: str, stamp: int) -> Artifact:
+    return load_artifact(path)  # hashed once for each version that is on disk
+
+
+def _arm(folder: Path) -> Arm | None:
+    seeds = [p for p in folder.glob("seed*") if p.name[4:].isdigit()]
+    paths = sorted((p for p in seeds if (p / PROVENANCE).exists()), key=lambda p: int(p.name[4:]))
+    if not paths:
+        return None
+    runs = [_load(str(p.resolve()), (p / PROVENANCE).stat().st_mtime_ns) for p in paths]
+    return Arm(folder.name, tuple(runs))
+
+
+def named_arm(root: Path, name: str) -> Arm:
+    """An arm by name. Raises NotMeasured without results, or with fewer than three seeds."""
+    arm = _arm(root / name)
+    if arm is None or not arm.enough():
+        raise NotMeasured(f"`{name}` has {len(arm.runs) if arm else 0} of {MIN_SEEDS} seeds")
+    return arm
+
+
+def all_arms(root: Path) -> list[Arm]:
+    """Every arm with results; runs that only prove the pipeline are left out."""
+    arms = [_arm(p) for p in sorted(root.iterdir()) if p.is_dir()] if root.exists() else []
+    return [a for a in arms if a is not None and not a.name.endswith(("-smoke", "-toy", "-demo"))]
+
+
+def matched(
+    root: Path, knob: str | tuple[str, ...], values: tuple[Any, Any] | None, **keep: Any
+) -> tuple[Arm, Arm]:
+    """Two arms whose settings differ in ``knob`` and in nothing else.
+
+    Args:
+        root: the folder of all artifacts.
+        knob: the setting; or several of which the first one is compared.
+        values: of the first and of the second arm; None: the smaller and the larger, as far
+            apart as there are.
+        keep: settings that both must have. Both must also receive images.
+
+    Raises:
+        NotMeasured: there is no such pair with seeds enough.
+    """
+    knobs = (knob,) if isinstance(knob, str) else knob
+    wanted = {"observation": "pixels"} | keep
+    arms = [a for a in all_arms(root) if all(a.config[k] == v for k, v in wanted.items())]
+    pairs = []
+    for first in arms:
+        for second in arms:
+            a, b = first.config, second.config
+            apart = {k for k in a if a[k] != b.get(k) and k not in NOT_CHANGES}
+            if knobs[0] not in apart or apart - set(knobs):
+                continue
+            ends = (a[knobs[0]], b[knobs[0]])
+            if ends == values or (values is None and ends[0] < ends[1]):
+                pairs.append((first, second))
+    pairs = [p for p in pairs if p[0].enough() and p[1].enough()]
+    if not pairs:
+        between = "" if values is None else f" {values[0]} and {values[1]}"
+        raise NotMeasured(f"no two arms that differ in `{knobs[0]}`{between} alone, 3 seeds each")
+    if values is None:
+        return max(pairs, key=lambda p: p[1].config[knobs[0]] / p[0].config[knobs[0]])
+    return max(pairs, key=lambda p: p[1].steps)
+
+
+def difference(high: Sequence[float], low: Sequence[float], seed: int = 0) -> Interval:
+    """IQM of one arm minus that of another, with a bootstrap interval over the seeds of both."""
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for rates in (high, low):
+        rates = np.asarray(rates, float)
+        drawn.append(interquartile_mean(rates[rng.integers(0, len(rates), (5000, len(rates)))], 1))
+    ends = np.quantile(drawn[0] - drawn[1], [0.025, 0.975])
+    return Interval(float(interquartile_mean(high) - interquartile_mean(low)), *map(float, ends))
+
+
+# ---------------------------------------------------------------------------------------- in words
+
+
+def percent(rate: float) -> str:
+    """0.069 → ``6.9 %``; what is below a tenth of a percent says so."""
+    if 0 < rate < 0.0005:
+        return "less than 0.1 %"
+    return f"{100 * rate:.0f} %" if rate >= 0.0995 or rate == 0 else f"{100 * rate:.1f} %"
+
+
+def percents(rates: Sequence[float]) -> str:
+    """IQM of success rates with its interval."""
+    score = iqm(rates)
+    if math.isnan(score.low):
+        return percent(score.value)
+    return f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}]"
+
+
+def mm(interval: Interval) -> str:
+    """An error in millimetres with its interval."""
+    return f"{interval.value:.1f} mm [{interval.low:.1f}, {interval.high:.1f}]"
+
+
+def seeds_text(*groups: Arm | Sequence[dict]) -> str:
+    """``3 seeds``, or ``3 and 5 seeds`` where groups differ."""
+    counts = [len(g.runs) if isinstance(g, Arm) else len(g) for g in groups]
+    if len(set(counts)) > 1:
+        return " and ".join(map(str, counts)) + " seeds"
+    return f"{counts[0]} seed" + "s" * (counts[0] > 1)
