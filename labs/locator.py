@@ -5,8 +5,6 @@ Regression says it exactly. :class:`Locator` is trained on frames whose position
 knows, then frozen. From then on a policy sees the camera only through it: what it is given is
 computed from pixels, while training and at test.
 
-* :class:`KeypointCNN`: three convolutions and SpatialSoftmax (Levine et al. 2016, arXiv
-  1504.00702), a tenth of the cost of ManipulationCNN.
 * :class:`Locator`: keypoints → positions.
 * :class:`LocatedObservation`: replaces ``pixels`` by what the locator reads in them, once for
   each frame, so that a replay memory holds a few numbers in place of an image.
@@ -24,8 +22,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-from labs.manipulation_encoder import SpatialSoftmax
-from labs.shapes import check_images
+from labs.keypoint_encoder import KeypointCNN
 
 #: What is read from a frame, by task. Lengths in metres, world frame. A cube looks the same after
 #: a quarter turn: its angle is read as cosine and sine of four times itself.
@@ -33,67 +30,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "push": ("block_x", "block_y", "block_cos", "block_sin"),
     "reach": ("gripper_x", "gripper_y", "gripper_z", "goal_x", "goal_y", "goal_z"),
 }
-
-
-class KeypointCNN(nn.Module):
-    """Convolutions and keypoints.
-
-    ===========  ==========================  ==================  =======================
-    layer        what                        output (84 × 84)    parameters (3 channels)
-    ===========  ==========================  ==================  =======================
-    ``cnn.0``    5 × 5, stride 2, ReLU       (B, 16, 42, 42)     1,216
-    ``cnn.2``    3 × 3, stride 2, ReLU       (B, 32, 21, 21)     4,640
-    ``cnn.4``    3 × 3                       (B, 32, 21, 21)     9,248
-    ``cnn.5``    SpatialSoftmax              (B, 64)             1
-    ===========  ==========================  ==================  =======================
-
-    Args:
-        in_channels: channels of the image, 3 for one RGB frame.
-        num_filters: keypoints; the output is twice as wide.
-        image_size: (height, width) in pixels, at least 16 × 16.
-    """
-
-    MIN_SIZE = 16
-
-    def __init__(
-        self,
-        in_channels: int = 3,
-        num_filters: int = 32,
-        image_size: tuple[int, int] = (84, 84),
-    ):
-        super().__init__()
-        if min(image_size) < self.MIN_SIZE:
-            raise ValueError(
-                f"image_size: received {tuple(image_size)}, "
-                f"expected at least ({self.MIN_SIZE}, {self.MIN_SIZE})"
-            )
-        self.in_channels, self.image_size = in_channels, tuple(image_size)
-        self.features_dim = 2 * num_filters
-        height, width = ((side + 3) // 4 for side in image_size)
-        self.cnn = nn.Sequential(
-            nn.Conv2d(in_channels, 16, kernel_size=5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(16, num_filters, kernel_size=3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(num_filters, num_filters, kernel_size=3, padding=1),
-            SpatialSoftmax(height, width, num_filters),
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Encodes images.
-
-        Args:
-            images: float (B, in_channels, H, W), values in [0, 1].
-
-        Returns:
-            float (B, 2 · num_filters) in [−1, 1]: x of every keypoint, then y.
-
-        Raises:
-            TypeError: not floating point.
-            ValueError: another shape than the network was built for.
-        """
-        check_images(images, self.in_channels, self.image_size, self.MIN_SIZE)
-        return self.cnn(images - 0.5)
 
 
 class Locator(nn.Module):

@@ -59,9 +59,10 @@ class RunConfig:
     """what the image holds in training: twins of a run that cannot see"""
 
     # ----- the networks
-    encoder: Literal["nature", "normalized", "manipulation", "locator"] = "nature"
+    encoder: Literal["nature", "normalized", "manipulation", "keypoint", "locator"] = "nature"
     """nature: NatureCNN as SB3 has it; normalized: + LayerNorm and Tanh; manipulation: 3x3 CNN;
-    locator: trained before the run to read positions from frames, then frozen"""
+    keypoint: small CNN, keypoints of each frame, for few cores; locator: trained before the run to
+    read positions from frames, then frozen"""
     head: Literal["flat", "spatial_softmax"] = "flat"
     """what follows the manipulation encoder: a linear layer, or keypoints"""
     locator_frames: int = 33_000

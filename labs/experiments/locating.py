@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -67,7 +66,7 @@ def _place_block(env, xy: np.ndarray, yaw: float) -> None:
     pose[3:] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
     utils.set_joint_qpos(model, data, "object0:joint", pose)
     utils.set_joint_qvel(model, data, "object0:joint", np.zeros(6))
-    mujoco.mj_forward(model, data)
+    unwrapped._mujoco.mj_forward(model, data)
 
 
 def _push_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Generator):

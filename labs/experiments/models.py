@@ -41,6 +41,11 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
 
         kwargs["features_extractor_class"] = NormalizedCombinedExtractor
         kwargs["features_extractor_kwargs"] = {"cnn_output_dim": config.features_dim}
+    elif config.encoder == "keypoint":
+        from labs.keypoint_encoder import KeypointExtractor
+
+        kwargs["features_extractor_class"] = KeypointExtractor
+        kwargs["features_extractor_kwargs"] = {"num_filters": config.num_filters}
     else:
         from labs.manipulation_encoder import ManipulationExtractor
 

@@ -1,0 +1,135 @@
+"""A small encoder for few cores: three convolutions, then keypoints.
+
+ManipulationCNN (after Yarats et al. 2021, arXiv 2107.09645) works on 42 × 42 grids and costs about
+ten times as much. Here the first two layers stride, SpatialSoftmax (Levine et al. 2016, arXiv
+1504.00702) reads coordinates from a 21 × 21 grid, and every frame of a stack passes through the
+same weights: motion is the difference between two frames' keypoints.
+
+Command line: ``python -m labs.keypoint_encoder --verify``.
+"""
+
+from __future__ import annotations
+
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from labs.image_extractor import ImageDictExtractor
+from labs.manipulation_encoder import SpatialSoftmax
+from labs.shapes import check_images
+
+
+class KeypointCNN(nn.Module):
+    """Convolutions and keypoints.
+
+    ===========  ==========================  ==================  =======================
+    layer        what                        output (84 × 84)    parameters (3 channels)
+    ===========  ==========================  ==================  =======================
+    ``cnn.0``    5 × 5, stride 2, ReLU       (B, 16, 42, 42)     1,216
+    ``cnn.2``    3 × 3, stride 2, ReLU       (B, 32, 21, 21)     4,640
+    ``cnn.4``    3 × 3                       (B, 32, 21, 21)     9,248
+    ``cnn.5``    SpatialSoftmax              (B, 64)             1
+    ===========  ==========================  ==================  =======================
+
+    Args:
+        in_channels: channels of the image, 3 for one RGB frame.
+        num_filters: keypoints; the output is twice as wide.
+        image_size: (height, width) in pixels, at least 16 × 16.
+    """
+
+    MIN_SIZE = 16
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_filters: int = 32,
+        image_size: tuple[int, int] = (84, 84),
+    ):
+        super().__init__()
+        if min(image_size) < self.MIN_SIZE:
+            raise ValueError(
+                f"image_size: received {tuple(image_size)}, "
+                f"expected at least ({self.MIN_SIZE}, {self.MIN_SIZE})"
+            )
+        self.in_channels, self.image_size = in_channels, tuple(image_size)
+        self.features_dim = 2 * num_filters
+        height, width = ((side + 3) // 4 for side in image_size)
+        self.cnn = nn.Sequential(
+            nn.Conv2d(in_channels, 16, kernel_size=5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(16, num_filters, kernel_size=3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(num_filters, num_filters, kernel_size=3, padding=1),
+            SpatialSoftmax(height, width, num_filters),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encodes images.
+
+        Args:
+            images: float (B, in_channels, H, W), values in [0, 1].
+
+        Returns:
+            float (B, 2 · num_filters) in [−1, 1]: x of every keypoint, then y.
+
+        Raises:
+            TypeError: not floating point.
+            ValueError: another shape than the network was built for.
+        """
+        check_images(images, self.in_channels, self.image_size, self.MIN_SIZE)
+        return self.cnn(images - 0.5)
+
+
+class KeypointStack(nn.Module):
+    """Each RGB frame of a stack through one KeypointCNN: (B, 3·k, H, W) → (B, k · 64).
+
+    Args:
+        in_channels: 3 for each frame.
+        num_filters: keypoints of a frame.
+        image_size: (height, width) in pixels.
+
+    Raises:
+        ValueError: channels that are not whole RGB frames.
+    """
+
+    def __init__(self, in_channels: int, num_filters: int, image_size: tuple[int, int]):
+        super().__init__()
+        if in_channels < 3 or in_channels % 3:
+            raise ValueError(f"in_channels: received {in_channels}, expected 3 for each RGB frame")
+        self.frames = in_channels // 3
+        self.cnn = KeypointCNN(3, num_filters, image_size)
+        self.features_dim = self.frames * self.cnn.features_dim
+
+    def forward(self, images: Tensor) -> Tensor:
+        frames = images.reshape(-1, 3, *images.shape[2:])
+        return self.cnn(frames).reshape(len(images), self.features_dim)
+
+
+class KeypointExtractor(ImageDictExtractor):
+    """Image → keypoints of every frame; vectors pass unchanged.
+
+    ==================  =========================================  ==============
+    key                 branch                                     output
+    ==================  =========================================  ==============
+    ``pixels``          KeypointCNN on each of k frames            (B, k · 64)
+    vectors             identity                                   (B, n)
+    ==================  =========================================  ==============
+
+    No LayerNorm: it would mix the keypoints' absolute positions, which are bounded already.
+
+    Args:
+        observation_space: see :class:`labs.image_extractor.ImageDictExtractor`.
+        num_filters: keypoints of a frame; its features are twice as many.
+    """
+
+    def __init__(self, observation_space: spaces.Dict, num_filters: int = 32):
+        def make_branch(shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+            stack = KeypointStack(shape[0], num_filters, shape[1:])
+            return stack, stack.features_dim
+
+        super().__init__(observation_space, make_branch)
+
+
+if __name__ == "__main__":
+    from labs.checks import module_main
+
+    raise SystemExit(module_main("keypoint_encoder", title="Keypoint encoder"))
