@@ -3,8 +3,8 @@
 :class:`FastSAC` *is* an SB3 ``SAC``: the same constructor, policies, ``policy_kwargs``, callbacks,
 logger, ``learn`` and ``predict``. Replaced are the replay memory
 (:class:`labs.replay.EpisodeReplay` where the task allows it), the update
-(:class:`labs.fast_update.SACUpdate`), the loop (updates run
-while the environments step) and the files (safetensors and JSON instead of pickles).
+(:class:`labs.fast_update.SACUpdate`), the loop (updates run while the environments step) and the
+files (:mod:`labs.fast_files`: safetensors and JSON instead of pickles).
 
 SB3 is the reference: with the same batch and weights in float32 the next weights are equal.
 SAC is Haarnoja et al. 2018 (arXiv 1801.01290).
@@ -13,7 +13,6 @@ SAC is Haarnoja et al. 2018 (arXiv 1801.01290).
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,18 +20,17 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import MaybeCallback, TrainFrequencyUnit
-from stable_baselines3.common.utils import check_for_correct_spaces
 from stable_baselines3.common.vec_env import VecEnv
 
 from labs.drqv2_sac_policy import DrQv2SACPolicy
-from labs.errors import UserError
-from labs.fast_io import optimizers_of, read_model, read_sb3_zip, restore_networks, save_model
+from labs.fast_compile import Compile, resolve
+from labs.fast_files import ModelFiles
 from labs.fast_networks import LayerNormDrQv2Policy, LayerNormPolicy, StandardizedExtractor
 from labs.fast_update import LOSSES, SACUpdate
 from labs.replay import EpisodeReplay, episode_options
 
 
-class FastSAC(SAC):
+class FastSAC(ModelFiles, SAC):
     """SB3's SAC, faster.
 
     Args:
@@ -48,6 +46,7 @@ class FastSAC(SAC):
         channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
         autocast: ``torch.bfloat16`` for mixed precision; None for float32.
         clip_target: see :class:`labs.fast_update.SACUpdate`.
+        compile: True, False, or ``"auto"``: on a GPU only; see :mod:`labs.fast_compile`.
         **kwargs: as for SB3's ``SAC``. ``train_freq`` counts vector steps. Adam is fused unless
             ``policy_kwargs`` says otherwise.
 
@@ -73,6 +72,7 @@ class FastSAC(SAC):
         channels_last: bool = True,
         autocast: torch.dtype | None = None,
         clip_target: tuple[float, float] | None = None,
+        compile: Compile = "auto",
         policy_kwargs: dict[str, Any] | None = None,
         use_sde: bool = False,
         **kwargs: Any,
@@ -90,7 +90,9 @@ class FastSAC(SAC):
         if issubclass(policy_kwargs["optimizer_class"], torch.optim.Adam):
             options = dict(policy_kwargs.get("optimizer_kwargs") or {})
             policy_kwargs["optimizer_kwargs"] = {"fused": True, **options}
+        self.compile = compile
         self._owed = 0.0
+        self._fresh_starts = 0
         super().__init__(policy, env, *args, policy_kwargs=policy_kwargs, **kwargs)
 
     def _setup_model(self) -> None:
@@ -130,9 +132,15 @@ class FastSAC(SAC):
             channels_last=self.channels_last,
             autocast=self.autocast,
             clip_target=self.clip_target,
+            compile=resolve(self.compile, self.device),
         )
         self._loss_sums = torch.zeros(len(LOSSES), device=self.device)
         self._loss_count = 0
+
+    def set_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """As in SB3."""
+        super().set_parameters(*args, **kwargs)
+        self._make_update()
 
     # --------------------------------------------------------------------------------- learn
 
@@ -178,6 +186,19 @@ class FastSAC(SAC):
     def _can_sample(self) -> bool:
         return not isinstance(self.replay_buffer, EpisodeReplay) or self.replay_buffer.size() > 0
 
+    def _seed_exploration(self, fresh: bool) -> None:
+        """Gives this call of ``learn`` random actions of its own, which depend on nothing but the
+        seed, the step it starts from, and how often the steps were counted from 0 again.
+
+        A run that goes on from a checkpoint therefore meets the same ones.
+        """
+        self._fresh_starts += fresh
+        if self.seed is None:
+            self._rng = np.random.default_rng()
+            return
+        key = [self.seed, self.num_timesteps, *([self._fresh_starts] * (self._fresh_starts > 1))]
+        self._rng = np.random.default_rng(int(np.random.SeedSequence(key).generate_state(1)[0]))
+
     def _explore(self, env: VecEnv) -> tuple[np.ndarray, np.ndarray]:
         actions, stored = self._sample_action(self.learning_starts, self.action_noise, env.num_envs)
         if self.random_actions:
@@ -205,7 +226,7 @@ class FastSAC(SAC):
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
         env = self.env
-        self._rng = np.random.default_rng(self.seed)
+        self._seed_exploration(fresh=reset_num_timesteps)
         callback.on_training_start(locals(), globals())
         proceed = True
         while proceed and self.num_timesteps < total_timesteps:
@@ -244,138 +265,6 @@ class FastSAC(SAC):
         for other in others:
             for mine, theirs in zip(other.buffers(), first.buffers(), strict=True):
                 mine.copy_(theirs)
-
-    # ---------------------------------------------------------------------------------- files
-
-    _SETTINGS = (
-        "learning_rate buffer_size learning_starts batch_size tau gamma gradient_steps ent_coef "
-        "target_update_interval target_entropy tensorboard_log verbose seed "
-        "updates_per_step random_actions channels_last autocast clip_target policy_kwargs "
-        "replay_buffer_class replay_buffer_kwargs"
-    ).split()
-    _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_total_timesteps", "n_envs")
-
-    def save(self, path: str | Path, exclude: Any = None, include: Any = None) -> Path:
-        """Writes one file atomically: safetensors with a JSON header. The replay memory stays out.
-
-        Args:
-            path: ``.safetensors`` is added where there is no suffix.
-            exclude: SB3's argument; not served.
-            include: likewise.
-
-        Returns:
-            The path that was written.
-        """
-        if exclude or include:
-            raise ValueError("received exclude or include; expected neither: the file is complete")
-        settings = {name: getattr(self, name) for name in self._SETTINGS}
-        if callable(self.learning_rate):
-            settings["learning_rate"] = float(self.lr_schedule(self._current_progress_remaining))
-        settings["target_entropy"] = float(self.target_entropy)
-        settings["replay_buffer_kwargs"] = {
-            k: v for k, v in self.replay_buffer_kwargs.items() if not callable(v)
-        }
-        settings["train_freq"] = self.train_freq.frequency
-        settings["policy"] = self.policy_class
-        counters = {name: getattr(self, name) for name in self._COUNTERS}
-        return save_model(self, path, {**settings, "counters": counters})
-
-    @classmethod
-    def load(
-        cls,
-        path: str | Path,
-        env: Any = None,
-        device: torch.device | str = "auto",
-        custom_objects: dict[str, Any] | None = None,
-        print_system_info: bool = False,
-        force_reset: bool = True,
-        **kwargs: Any,
-    ) -> FastSAC:
-        """Loads what :meth:`save` wrote. Nothing in the file is executed.
-
-        Args:
-            path: of the file.
-            env: to go on training in; None to predict only.
-            device: where the networks go.
-            custom_objects: settings that replace those of the file, as in SB3.
-            print_system_info: SB3's argument; ignored.
-            force_reset: reset the environment before training goes on.
-            **kwargs: likewise replace settings of the file; ``augment`` belongs here, since a
-                function is not written.
-
-        Raises:
-            UserError: no such file, a foreign or damaged one, or another observation space.
-        """
-        settings, tensors = read_model(path)
-        counters = settings.pop("counters")
-        observation_space = settings.pop("observation_space")
-        action_space = settings.pop("action_space")
-        settings.update(custom_objects or {}, **kwargs)
-        policy = settings.pop("policy")
-        model = cls(policy, None, device=device, _init_setup_model=False, **settings)
-        model.observation_space, model.action_space = observation_space, action_space
-        for name, value in counters.items():
-            setattr(model, name, value)
-        if env is not None:
-            env = cls._wrap_env(env, model.verbose)
-            check_for_correct_spaces(env, observation_space, action_space)
-            model.n_envs, model.env = env.num_envs, env
-        model._setup_model()
-        restore_networks(model, tensors)
-        if force_reset:
-            model._last_obs = None
-        return model
-
-    @classmethod
-    def import_sb3(cls, path: str | Path, policy: Any, env: Any, **kwargs: Any) -> FastSAC:
-        """Takes over the networks, optimizers and temperature of an SB3 SAC zip.
-
-        The zip's settings are pickles and are not read: ``policy`` and ``policy_kwargs`` must name
-        the networks that the zip holds.
-
-        Raises:
-            UserError: no SB3 zip, or its networks are others.
-        """
-        found = read_sb3_zip(path)
-        if "log_ent_coef" not in found and str(kwargs.get("ent_coef", "auto")).startswith("auto"):
-            raise UserError(f"{path} has a fixed temperature: pass ent_coef as a number")
-        model = cls(policy, env, **kwargs)
-        try:
-            model.policy.load_state_dict(found["policy"])
-        except RuntimeError as error:
-            first = " ".join(str(error).split())[:300]
-            raise UserError(
-                f"{path} holds other networks ({first}): pass its policy and policy_kwargs"
-            ) from error
-        for name, optimizer in optimizers_of(model).items():
-            name = "ent_coef_optimizer" if name == "ent_coef" else f"{name}.optimizer"
-            if name in found:
-                # The moments are the zip's; fused or not remains ours.
-                optimizer.load_state_dict({**optimizer.state_dict(), "state": found[name]["state"]})
-        if model.log_ent_coef is not None:
-            with torch.no_grad():
-                model.log_ent_coef.copy_(found["log_ent_coef"])
-        model._make_update()
-        return model
-
-    def set_parameters(self, *args: Any, **kwargs: Any) -> None:
-        """As in SB3."""
-        super().set_parameters(*args, **kwargs)
-        self._make_update()
-
-    def save_replay_buffer(self, path: str | Path) -> None:
-        """Writes the replay memory: safetensors for :class:`EpisodeReplay`, else as SB3 does."""
-        if isinstance(self.replay_buffer, EpisodeReplay):
-            self.replay_buffer.save(path)
-        else:
-            super().save_replay_buffer(path)
-
-    def load_replay_buffer(self, path: str | Path, truncate_last_traj: bool = True) -> None:
-        """Restores the replay memory."""
-        if isinstance(self.replay_buffer, EpisodeReplay):
-            self.replay_buffer.load(path)
-        else:
-            super().load_replay_buffer(path, truncate_last_traj)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@
 * the actor's loss is differentiated with respect to the actor alone, where ``backward()`` also
   fills the critic's gradients, which the next update throws away;
 * target networks move by one fused operation; optimizers are fused;
-* losses stay on the device until somebody reads them.
+* losses stay on the device until somebody reads them;
+* the parts between two optimizer steps can be compiled (:mod:`labs.fast_compile`): random numbers
+  are drawn outside of them, so that the compiled update sees the numbers that SB3 sees.
 
 Encoder passes of one update (f forward, g forward with gradient, worth about three forwards):
 
@@ -31,8 +33,10 @@ import torch
 import torch.nn.functional as F
 from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, SACPolicy
+from torch.func import functional_call
 
 from labs.drqv2_sac_policy import DrQv2SACPolicy
+from labs.fast_compile import Compiled, begin_step
 
 ROUTINGS = ("separate", "actor", "critic")
 EPSILON = 1e-6  # SB3's guard in log(1 - tanh²)
@@ -48,26 +52,38 @@ def routing_of(policy: SACPolicy) -> str:
     return "actor" if policy.share_features_extractor else "separate"
 
 
-def squashed_sample(mean: torch.Tensor, log_std: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def squashed_sample(
+    mean: torch.Tensor, log_std: torch.Tensor, noise: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Samples a tanh-squashed Gaussian.
 
     Args:
         mean: (B, A) before the squash.
         log_std: (B, A).
+        noise: (B, A), standard normal.
 
     Returns:
         Actions (B, A) in [-1, 1] and their log-probabilities (B, 1), as SB3's
         ``SquashedDiagGaussianDistribution`` gives them from the same random numbers.
     """
-    noise = torch.randn_like(mean)
     actions = torch.tanh(mean + log_std.exp() * noise)
     log_prob = -0.5 * noise**2 - log_std - 0.5 * math.log(2 * math.pi)
     log_prob = log_prob - torch.log(1 - actions**2 + EPSILON)
     return actions, log_prob.sum(dim=1, keepdim=True)
 
 
-def step_with(optimizer: torch.optim.Optimizer, parameters: list, gradients: tuple) -> None:
-    """Steps an optimizer with gradients that were computed elsewhere."""
+def step_with(
+    optimizer: torch.optim.Optimizer, parameters: list, gradients: tuple, release: bool = False
+) -> None:
+    """Steps an optimizer with gradients that were computed elsewhere.
+
+    Args:
+        optimizer: of exactly these parameters.
+        parameters: in its order.
+        gradients: one for each.
+        release: forget the gradients afterwards: those of a CUDA graph live in its memory, which
+            the next update overwrites.
+    """
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if gradient.stride() != parameter.stride():
             # A channels-last convolution returns channels-last gradients. Fused optimizers walk
@@ -75,6 +91,9 @@ def step_with(optimizer: torch.optim.Optimizer, parameters: list, gradients: tup
             gradient = torch.empty_like(parameter).copy_(gradient)
         parameter.grad = gradient
     optimizer.step()
+    if release:
+        for parameter in parameters:
+            parameter.grad = None
 
 
 def match_layout(optimizer: torch.optim.Optimizer) -> None:
@@ -102,6 +121,7 @@ class SACUpdate:
         autocast: dtype for mixed precision (bfloat16), or None for plain float32.
         clip_target: bounds of the TD target, as Andrychowicz et al. 2017 clip theirs to
             [-1/(1 - γ), 0]; None leaves it free, as stock SAC does.
+        compile: compile the parts between the optimizer steps.
     """
 
     def __init__(
@@ -118,6 +138,7 @@ class SACUpdate:
         channels_last: bool = True,
         autocast: torch.dtype | None = None,
         clip_target: tuple[float, float] | None = None,
+        compile: bool = False,
     ):
         if getattr(policy.actor, "use_sde", False):
             raise ValueError("received a policy with gSDE; expected use_sde=False")
@@ -141,6 +162,15 @@ class SACUpdate:
         # Batch statistics follow at once, as in SB3; integer counters stay behind.
         self.online_stats = [b for n, b in self.critic.named_buffers() if "running_" in n]
         self.slow_stats = [b for n, b in self.target.named_buffers() if "running_" in n]
+        self.action_dim = int(policy.action_space.shape[0])
+        self.compiled = compile
+        if compile:
+            parts = ["_act", "_goal", "_critic_loss", "_actor_loss"]
+            for name, network in (("_encode_actor", self.actor), ("_encode_critic", self.critic)):
+                if any(True for _ in network.features_extractor.parameters()):
+                    parts.append(name)  # joining vectors is not worth a compilation
+            for name in parts:
+                setattr(self, name, Compiled(getattr(self, name), self.device))
 
     @staticmethod
     def _parameters_of(optimizer: torch.optim.Optimizer) -> list[torch.nn.Parameter]:
@@ -173,19 +203,73 @@ class SACUpdate:
         with self._mixed():
             return network.features_extractor(obs).float()
 
-    def _act(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _encode_actor(self, obs: Observation) -> torch.Tensor:
+        return self._encode(self.actor, obs)
+
+    def _encode_critic(self, obs: Observation) -> torch.Tensor:
+        return self._encode(self.critic, obs)
+
+    def _act(self, features: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, ...]:
         actor = self.actor
         with self._mixed():
             latent = actor.latent_pi(features)
             mean, log_std = actor.mu(latent), actor.log_std(latent)
         log_std = log_std.float().clamp(LOG_STD_MIN, LOG_STD_MAX)
-        return squashed_sample(mean.float(), log_std)
+        return squashed_sample(mean.float(), log_std, noise)
 
-    def _values(self, critic: Any, features: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    def _values(
+        self, critic: Any, features: torch.Tensor, actions: torch.Tensor, frozen: bool = False
+    ) -> torch.Tensor:
+        """Values (B, number of critics). Frozen: the weights get no gradient."""
         joined = torch.cat([features, actions], dim=1)
         with self._mixed():
-            values = torch.cat([network(joined) for network in critic.q_networks], dim=1)
-        return values.float()
+            values = [
+                functional_call(
+                    network, {n: p.detach() for n, p in network.named_parameters()}, joined
+                )
+                if frozen
+                else network(joined)
+                for network in critic.q_networks
+            ]
+        return torch.cat(values, dim=1).float()
+
+    # ------------------------------------------------------- the parts between optimizer steps
+
+    @torch.no_grad()
+    def _goal(
+        self,
+        next_obs: Observation,
+        noise: torch.Tensor,
+        ent_coef: torch.Tensor,
+        rewards: torch.Tensor,
+        dones: torch.Tensor,
+        discounts: torch.Tensor | float,
+    ) -> torch.Tensor:
+        """The TD target (B, 1)."""
+        looks = self.critic if self.routing == "critic" else self.actor
+        actions, log_prob = SACUpdate._act(self, self._encode(looks, next_obs), noise)
+        values = self._values(self.target, self._encode(self.target, next_obs), actions)
+        value = values.amin(dim=1, keepdim=True) - ent_coef * log_prob
+        goal = rewards + (1 - dones) * discounts * value
+        return goal if self.clip_target is None else goal.clamp(*self.clip_target)
+
+    def _critic_loss(
+        self, features: torch.Tensor, actions: torch.Tensor, goal: torch.Tensor
+    ) -> torch.Tensor:
+        values = self._values(self.critic, features, actions)
+        return 0.5 * sum(F.mse_loss(v, goal) for v in values.split(1, dim=1))
+
+    def _actor_loss(
+        self,
+        judged: torch.Tensor,
+        actions: torch.Tensor,
+        log_prob: torch.Tensor,
+        ent_coef: torch.Tensor,
+    ) -> torch.Tensor:
+        # Autograd leaves out the critic's own gradients when they are not asked for; a compiled
+        # backward pass would compute them, so there the weights are frozen.
+        values = self._values(self.critic, judged, actions, frozen=self.compiled)
+        return (ent_coef * log_prob - values.amin(dim=1, keepdim=True)).mean()
 
     # -------------------------------------------------------------------------------- update
 
@@ -203,46 +287,39 @@ class SACUpdate:
         discounts = getattr(batch, "discounts", None)
         discounts = self.gamma if discounts is None else discounts
 
-        # 1. Features, each extractor once. `seen` and `upcoming` are what the actor looks at.
+        size = (len(batch.actions), self.action_dim)
+        begin_step(self.device)
+
+        # 1. Features, each extractor once. `seen` is what the actor looks at.
         critic_features = None
         if self.routing == "critic":
-            critic_features = self._encode(self.critic, obs)
+            critic_features = self._encode_critic(obs)
             seen = critic_features.detach()
         else:
-            seen = self._encode(self.actor, obs)
-        actions, log_prob = self._act(seen)
+            seen = self._encode_actor(obs)
+        actions, log_prob = self._act(seen, torch.randn(size, device=self.device))
         ent_coef, ent_coef_loss = self._temperature(log_prob.detach())
-
-        with torch.no_grad():
-            looks = self.critic if self.routing == "critic" else self.actor
-            next_actions, next_log_prob = self._act(self._encode(looks, next_obs))
-            target_features = self._encode(self.target, next_obs)
-            next_values = self._values(self.target, target_features, next_actions)
-            next_value = next_values.amin(dim=1, keepdim=True) - ent_coef * next_log_prob
-            goal = batch.rewards + (1 - batch.dones) * discounts * next_value
-            if self.clip_target is not None:
-                goal = goal.clamp(*self.clip_target)
+        noise = torch.randn(size, device=self.device)
+        goal = self._goal(next_obs, noise, ent_coef, batch.rewards, batch.dones, discounts)
 
         # 2. Critic, and the encoder where the critic trains it.
         if self.routing == "separate":
-            critic_features = self._encode(self.critic, obs)
+            critic_features = self._encode_critic(obs)
         elif self.routing == "actor":
             critic_features = seen.detach()
-        values = self._values(self.critic, critic_features, batch.actions)
-        critic_loss = 0.5 * sum(F.mse_loss(v, goal) for v in values.split(1, dim=1))
+        critic_loss = self._critic_loss(critic_features, batch.actions, goal)
         gradients = torch.autograd.grad(critic_loss, self.critic_parameters)
-        step_with(self.critic.optimizer, self.critic_parameters, gradients)
+        step_with(self.critic.optimizer, self.critic_parameters, gradients, self.compiled)
 
         # 3. Actor, judged by the critic that has just moved.
         if self.routing == "separate":
             with torch.no_grad():  # its own encoder moved as well
-                judged = self._encode(self.critic, obs)
+                judged = self._encode_critic(obs)
         else:
             judged = seen.detach()
-        best = self._values(self.critic, judged, actions).amin(dim=1, keepdim=True)
-        actor_loss = (ent_coef * log_prob - best).mean()
+        actor_loss = self._actor_loss(judged, actions, log_prob, ent_coef)
         gradients = torch.autograd.grad(actor_loss, self.actor_parameters)
-        step_with(self.actor.optimizer, self.actor_parameters, gradients)
+        step_with(self.actor.optimizer, self.actor_parameters, gradients, self.compiled)
 
         # 4. Targets.
         if move_target:

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from labs.artifacts import (
     code_state,
     data_root,
@@ -192,11 +190,6 @@ class Training:
 
     def _learn(self, steps: int) -> None:
         """A few episodes of training."""
-        if self.config.random_actions:
-            # The fast engine seeds these in every learn(): the same seed would give every episode
-            # its random actions at the same steps.
-            sequence = np.random.SeedSequence([self.config.seed, self.model.num_timesteps])
-            self.model.seed = int(sequence.generate_state(1)[0])
         try:
             first = self.model.num_timesteps == 0
             self.model.learn(steps, reset_num_timesteps=first, log_interval=None)
@@ -320,51 +313,28 @@ class Training:
     # ----- the result
 
     def _finish(self) -> Path:
-        from labs.envs import gl_renderer
-        from labs.experiments.evaluate import evaluate
-        from labs.experiments.policies import read_policy, save_policy
-        from labs.experiments.video import record
+        from labs.experiments.finish import finish
 
-        config = self.config
-        training_s = self.wall_time()
-        self._tell("evaluate")
         steps = self.model.num_timesteps
         extra: dict[str, Any] = {
             "started": self.started,
-            "training_time_s": round(training_s, 1),
-            "frames_per_second": round(steps / training_s, 1),
             "sessions": self.sessions,
             "notes": self.notes,
             "locator_time_s": self.locator_s,
         }
         if self._ended_early:
-            extra["ended_early"] = f"at step {steps:,} of {config.total_steps:,}"
-        draws = config.has_images or config.video_episodes > 0
-        with write_artifact(
+            extra["ended_early"] = f"at step {steps:,} of {self.config.total_steps:,}"
+        return finish(
             self.output,
-            kind="training",
-            parameters=config.as_dict(),
+            self.config,
+            self.model,
+            self.curve,
+            steps=steps,
+            updates=self.model._n_updates,
+            wall_time=self.wall_time,
             extra=extra,
-            gl=gl_renderer() if draws else None,
-        ) as folder:
-            save_policy(self.model, config, folder)
-            policy = read_policy(folder)  # what is reported is what was saved
-            result = evaluate(policy, config, config.eval_episodes)
-            result |= {
-                "steps": steps,
-                "updates": self.model._n_updates,
-                "training_time_s": round(training_s, 1),
-                "training_frames_per_second": round(steps / training_s, 1),
-            }
-            (folder / "evaluation.json").write_text(json_text(result))
-            (folder / "config.json").write_text(json_text(config.as_dict()))
-            (folder / "curve.csv").write_text(curve_csv(self.curve))
-            if config.video_episodes:
-                self._tell("video")
-                record(policy, config, folder / "video.mp4", episodes=config.video_episodes)
-            extra["wall_time_s"] = round(self.wall_time(), 1)
-        self._tell("done")
-        return self.output
+            tell=self._tell,
+        )
 
 
 def _tensorboard() -> list[str]:
@@ -374,6 +344,10 @@ def _tensorboard() -> list[str]:
 
 def train(config: RunConfig, **options: Any) -> Path:
     """Runs one training to its artifact. See :class:`Training`."""
+    if config.engine == "distill":
+        from labs.experiments.distill import Distillation
+
+        return Distillation(validate(config), **options).run()
     return Training(config, **options).run()
 
 
