@@ -132,7 +132,8 @@ def only_bounds(root: Path) -> Finding:
             continue
         with_, seeds = error_of(cells, "block")
         without, _ = error_of(plain, "block")
-        changes.append(with_.value / without.value - 1)
+        apart = with_.low > without.high or without.low > with_.high
+        changes.append((with_.value / without.value - 1) if apart else 0.0)
         effects.append(f"{camera} camera: {mm(with_)} with, {mm(without)} without")
     if not changes:
         raise NotMeasured("perception has no SpatialSoftmax with and without LayerNorm + Tanh")
@@ -153,7 +154,8 @@ def harmless_sphere(root: Path) -> Finding:
         goal, _ = error_of(
             perception_cells(root, **_nature(camera, sphere=True, target="goal")), "goal"
         )
-        harms.append(used.value / without.value - 1 >= LIMITS["sphere_harm"])
+        worse = used.value / without.value - 1 >= LIMITS["sphere_harm"]
+        harms.append(worse and used.low > without.high)
         readable.append(goal.value <= LIMITS["success_radius"])
         sudden = perception_cells(root, **_nature(camera))
         added = sum(c["other_sphere"]["added_error"]["mean"] for c in sudden) / len(sudden)

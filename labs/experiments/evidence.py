@@ -17,6 +17,7 @@ import numpy as np
 
 from labs.artifacts import PROVENANCE, Artifact, load_artifact
 from labs.experiments.config import RunConfig
+from labs.experiments.position_errors import over_seeds
 from labs.experiments.presets import NEUTRAL_KEYS
 from labs.statistics import Interval, interquartile_mean, iqm, steps_to, time_to_threshold
 
@@ -114,11 +115,7 @@ def error_of(cells: Sequence[dict], thing: str) -> tuple[Interval, str]:
 
     The interval is over seeds from two seeds on, else over the held-out frames.
     """
-    means = [c[thing]["mean"] for c in cells]
-    if len(cells) > 1:
-        return iqm(means), seeds_text(cells)
-    only = cells[0][thing]
-    return Interval(only["mean"], only["low"], only["high"]), seeds_text(cells)
+    return over_seeds([c[thing] for c in cells]), seeds_text(cells)
 
 
 # --------------------------------------------------------------------------------------- the arms

@@ -35,7 +35,7 @@ from labs.experiments.perception_frames import (
     resized_rows,
     work_folder,
 )
-from labs.experiments.position_errors import errors_mm, mean_interval, summary
+from labs.experiments.position_errors import by_name, errors_mm, mean_interval, summary
 from labs.image_augmentation import RandomShiftAug
 from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
 from labs.visual_encoder import NatureCNN
@@ -317,7 +317,12 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
         if not path.exists() and time.monotonic() < stop:
             write_atomically(path, json_text(run_cell(cell, data)))
         if path.exists():
-            results.append(json.loads(path.read_text()))
+            results.append({"name": cell.name} | json.loads(path.read_text()))
+    examples = {c["name"]: c.pop("examples_mm") for c in results if "examples_mm" in c}
+    examples["truth"] = (
+        np.rint(1000 * data["positions"][train:][:EXAMPLES, :2]).astype(int).tolist()
+    )
+    examples["goals"] = np.rint(1000 * data["goals"][train:][:EXAMPLES]).astype(int).tolist()
     hidden = {c: float((data[f"{c}_block_pixels"] == 0).mean()) for c in envs.CAMERAS}
     return write_measurement(
         "perception",
@@ -325,8 +330,7 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
             "mean": controls,
             "native_against_resized": _frame_differences(data),
             "block_hidden": hidden,
-            "truth_mm": np.rint(1000 * data["positions"][train:][:EXAMPLES, :2]).astype(int),
-            "goals_mm": np.rint(1000 * data["goals"][train:][:EXAMPLES]).astype(int),
+            "summary": by_name(results),
             "cells": results,
         },
         parameters={
@@ -344,5 +348,6 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
             "cells_planned": len(all_cells(seeds)),
             "cells_run": len(results),
         },
+        extra_files={"examples.json": json.dumps(examples, separators=(",", ":"))},  # mm
         gl=envs.gl_renderer(),
     )

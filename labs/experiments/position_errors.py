@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
-from labs.statistics import wilson
+from labs.statistics import Interval, iqm, wilson
 
 MISS = 50.0  # millimetres: the radius within which Push counts as solved
 
@@ -42,3 +44,35 @@ def summary(errors: np.ndarray) -> dict:
         "missed": {"rate": missed.value, "low": missed.low, "high": missed.high},
         "n": len(errors),
     }
+
+
+def over_seeds(summaries: Sequence[dict]) -> Interval:
+    """The mean error of one cell's seeds.
+
+    From two seeds on, the interquartile mean with its bootstrap interval over the seeds; of a
+    single seed, its mean with the interval over the held-out frames.
+    """
+    if len(summaries) > 1:
+        return iqm([s["mean"] for s in summaries])
+    return Interval(*(summaries[0][k] for k in ("mean", "low", "high")))
+
+
+def by_name(cells: Sequence[dict]) -> dict[str, dict]:
+    """Cells of all seeds as one entry each: the name without its seed → errors and seed count."""
+    groups: dict[str, list[dict]] = {}
+    for cell in cells:
+        groups.setdefault(cell["name"].rsplit("-", 1)[0], []).append(cell)
+    found = {}
+    for name, group in groups.items():
+        found[name] = {"seeds": len(group)}
+        for thing in ("block", "relative", "gripper", "goal", "shifted"):
+            if all(thing in c for c in group):
+                parts = [c[thing]["block"] if thing == "shifted" else c[thing] for c in group]
+                interval = over_seeds(parts)
+                found[name][thing] = {
+                    "mean": interval.value,
+                    "low": interval.low,
+                    "high": interval.high,
+                    "missed": float(np.mean([p["missed"]["rate"] for p in parts])),
+                }
+    return found
