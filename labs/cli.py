@@ -389,11 +389,19 @@ class MeasureOptions:
     """Measure the tasks or an encoder, without reinforcement learning; leaves data/NAME."""
 
     name: Positional[
-        Literal["push-floor", "visibility", "gradient-routing", "shift-keypoints", "perception"]
+        Literal[
+            "push-floor",
+            "visibility",
+            "gradient-routing",
+            "shift-keypoints",
+            "perception",
+            "gallery",
+        ]
     ]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
     reaches which encoder; shift-keypoints: what a random shift does to keypoints; perception: what
-    an encoder can see, in millimetres (an hour and more)"""
+    an encoder can see, in millimetres (an hour and more); gallery: episodes of good and bad
+    policies, frame by frame"""
     seeds: int = 3
     """perception: seeds of each cell"""
     minutes: float | None = None
@@ -410,6 +418,10 @@ def _measure(argv: list[str]) -> int:
         from labs.experiments.shift_keypoints import shift_keypoints
 
         artifact = shift_keypoints()
+    elif options.name == "gallery":
+        from labs.experiments.gallery import gallery
+
+        artifact = gallery()
     else:
         from labs.experiments.measure import MEASUREMENTS
 
