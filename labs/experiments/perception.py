@@ -50,8 +50,8 @@ HEADS = (
     ("nature", True),
     ("nature", False),
     ("spatial_softmax", True),
-    ("flat", True),
     ("spatial_softmax", False),
+    ("flat", True),
 )  # encoder, LayerNorm + Tanh
 EXAMPLES = 200  # held-out predictions kept for the scatter plots
 
@@ -96,13 +96,15 @@ class Cell:
 
 
 def _round_of(cell: Cell) -> int:
-    """When a cell's turn comes: seed 0 of everything, then what is cheap, then what is dear."""
-    cheap = cell.encoder == "nature"
-    if cell.epochs == LONG_EPOCHS or (cell.pad and not cheap):
-        return 4 + cell.seed
-    if cell.seed == 0:
-        return 0 if cheap else (1 if cell.trained else 2)
-    return 3 if cheap else (5 if not cell.trained else 5 + cell.seed)
+    """When a cell's turn comes: where a stop leaves most, cheap seeds between the dear cells."""
+    if cell.epochs == LONG_EPOCHS or (cell.pad and cell.encoder != "nature"):
+        return 8 + cell.seed
+    if cell.encoder == "nature":
+        return 2 * cell.seed if cell.trained or cell.seed == 0 else 7
+    if not cell.trained:
+        return 5 + 4 * cell.seed
+    first = cell.normalize and cell.encoder == "spatial_softmax"
+    return (1 if first else 3) + 10 * cell.seed
 
 
 def all_cells(seeds: int = 3) -> list[Cell]:
