@@ -1,0 +1,292 @@
+"""Many runs on one GPU within a wall-clock budget, in the order of information.
+
+``pixels campaign --minutes 25`` tries OpenGL, measures the machine, says what it expects, and
+trains the cells of :mod:`labs.experiments.cells`, several side by side, each in a process of its
+own. Curves and checkpoints are written on the way, the verdict (``data/campaign``) whenever
+something happened. When the time is nearly over, every run evaluates what it has and ends. Cut
+off in any way, the same command goes on. It never takes longer than its budget, and it leaves no
+process behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labs.artifacts import json_text, write_atomically
+from labs.errors import UserError
+from labs.experiments import campaign_report, guards
+from labs.experiments.campaign_runs import SAVED, RunProcess, measure
+from labs.experiments.cells import Cell, cells_of, chosen
+from labs.experiments.plan import duration
+from labs.experiments.stopping import FINISH, SAVE
+from labs.experiments.sweep import parse_seeds
+from labs.experiments.train import is_done, runs_root
+
+REPORT_EVERY = 30.0  # seconds
+POLL = 0.2
+
+
+@dataclass(frozen=True)
+class CampaignOptions:
+    """Train a list of arms on one GPU within a wall-clock budget; the same command goes on."""
+
+    minutes: float = 25.0
+    """wall clock of this command, from its first to its last breath"""
+    cells: tuple[str, ...] = ()
+    """groups (headline, twins, routing, shifts, memory) or arms; all groups when left out"""
+    seeds: tuple[str, ...] = ("0",)
+    """seeds of every arm: numbers and ranges such as 0..4"""
+    parallel: int = 4
+    """runs side by side on the card"""
+    reserve: float = 180.0
+    """seconds kept for the final evaluations"""
+    pause: bool = False
+    """at the end save only, for another command to go on; evaluate nothing"""
+    plan: bool = False
+    """measure and print the plan, train nothing"""
+    measure: bool = True
+    """measure the machine's speed first"""
+    toy: bool = False
+    """budgets of seconds for every run: the rehearsal"""
+
+
+@dataclass
+class Campaign:
+    """A campaign in progress.
+
+    Args:
+        options: of the command.
+        started: when the command began, in seconds of the epoch.
+        say: what is told to the reader, one line each.
+    """
+
+    options: CampaignOptions
+    started: float = field(default_factory=time.time)
+    say: Callable[[str], None] = lambda line: print(line, flush=True)
+
+    def __post_init__(self) -> None:
+        o = self.options
+        if o.minutes <= 0 or o.parallel < 1 or not 0 <= o.reserve < 60 * o.minutes:
+            raise UserError(
+                f"--minutes {o.minutes:g} --parallel {o.parallel} --reserve {o.reserve:g}: give a "
+                "positive time, at least one run, and a reserve shorter than the time"
+            )
+        self.name = "campaign-toy" if o.toy else "campaign"
+        self.folder = runs_root() / self.name
+        self.groups = chosen(o.cells)
+        self.cells = cells_of(self.groups, parse_seeds(o.seeds), o.parallel, o.toy)
+        self.deadline = self.started + 60 * o.minutes
+        margin = min(15.0, 6 * o.minutes)  # for the last report
+        self.kill_at = self.deadline - margin
+        self.end_at = self.kill_at - (min(45.0, o.reserve) if o.pause else o.reserve)
+        self.running: dict[str, RunProcess] = {}
+        self.asked: int | None = None  # the signal that every run was sent
+        self.facts: dict[str, Any] = {}
+        self.notes: dict[str, dict[str, Any]] = {}
+        self._reported = 0.0
+
+    # ----- the way through
+
+    def run(self) -> int:
+        """Returns 0; 1 if a run failed. The reader's Ctrl-C and SIGTERM save every run."""
+        with guards.RunLock(self.folder), self._signals():
+            self._remember()
+            try:
+                self._prepare()
+                if not self.options.plan:
+                    self._train()
+            finally:
+                for name in list(self.running):
+                    self.running[name].kill()
+                    self._note(name, "killed", "the campaign ended before it did")
+            self._tell_results()
+        return 1 if any(n["state"] == "failed" for n in self.notes.values()) else 0
+
+    def _remember(self) -> None:
+        path = self.folder / "state.json"
+        earlier = json.loads(path.read_text()) if path.exists() else {}
+        self.sessions = earlier.get("sessions", [])
+        self.all_notes = earlier.get("notes", {})
+        for cell in self.cells:
+            note = dict(self.all_notes.get(cell.name, {"state": "waiting", "reason": ""}))
+            if is_done(cell.config):
+                note = {"state": "done", "reason": ""}
+            elif note["state"] in ("running", "done"):
+                note = {"state": "killed", "reason": "the campaign was cut off"}
+            self.notes[cell.name] = note
+
+    def _prepare(self) -> None:
+        from labs.gl import GL_BACKEND, probe_gl
+
+        left = self.kill_at - time.time()
+        for backend in dict.fromkeys((GL_BACKEND, "egl", "osmesa")):
+            renderer = probe_gl(backend, timeout=min(60.0, left))
+            if renderer:
+                os.environ["MUJOCO_GL"] = backend
+                break
+            self.say(f"OpenGL: {backend} draws nothing, or hangs")
+        else:
+            raise UserError("no OpenGL draws here: pixels doctor says what to install")
+        self.say(f"OpenGL: {backend}, {renderer}")
+        self.facts["gl"] = {"backend": backend, "renderer": renderer}
+        todo = self._todo()
+        if self.options.measure and todo:
+            left = self.kill_at - time.time()
+            seconds = 1.0 if self.options.toy else 5.0
+            found = measure(self.folder, todo[0].config, seconds, min(180.0, left))
+            self.facts["speed_alone"] = found | {"arm": todo[0].config.arm}
+            self.say("speed alone: " + ", ".join(f"{k} {v}" for k, v in found.items()))
+        for cell in self.cells:
+            self.say(f"  {cell.name:<42} {self.notes[cell.name]['state']:<12} {self._cost(cell)}")
+
+    def _cost(self, cell: Cell) -> str:
+        """What a run needs, from the speed that was measured."""
+        config = cell.config
+        updates = (config.total_steps - config.learning_starts) // config.n_envs
+        updates = updates // config.train_freq * config.gradient_steps
+        found = self.facts.get("speed_alone", {})
+        if "updates_per_s" not in found:
+            return f"{updates:,} updates"
+        share = cell.slots / self.options.parallel
+        work = updates * config.batch_size / found["batch_size"] / found["updates_per_s"]
+        world = config.total_steps / found["env_steps_per_s"]
+        return f"{updates:,} updates: about {duration(max(work, world) / share)}, then evaluation"
+
+    def _todo(self) -> list[Cell]:
+        """What is not done: first what was never evaluated, then what was ended early."""
+        open_cells = [c for c in self.cells if self.notes[c.name]["state"] != "done"]
+        return sorted(open_cells, key=lambda c: self.notes[c.name]["state"] == "ended early")
+
+    # ----- training
+
+    def _train(self) -> None:
+        self.sessions.append({"started": round(self.started), "minutes": self.options.minutes})
+        queue = self._todo()
+        self._report()
+        while queue or self.running:
+            now = time.time()
+            if now >= self.kill_at:
+                break
+            if now >= self.end_at and self.asked is None:
+                self.asked = SAVE if self.options.pause else FINISH
+                does = "saves itself" if self.options.pause else "evaluates what it has"
+                self.say(f"{self._clock()} the time is nearly over: every run {does}")
+            if self.asked is not None:
+                queue = []
+                self._pass_on()
+            self._reap()
+            used = sum(self._slots(name) for name in self.running)
+            while queue and used + queue[0].slots <= self.options.parallel:
+                used += queue[0].slots
+                self._start(queue.pop(0))
+            if now - self._reported > REPORT_EVERY:
+                self._report()
+            time.sleep(POLL)
+
+    def _slots(self, name: str) -> int:
+        return next(c.slots for c in self.cells if c.name == name)
+
+    def _start(self, cell: Cell) -> None:
+        """Starts a run on cores of its own: its share of the machine's."""
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        share = max(1, len(cores) * cell.slots // self.options.parallel)
+        taken = [c for run in self.running.values() for c in run.cores]
+        cores = sorted(cores, key=lambda c: (taken.count(c), c))[:share]
+        self.running[cell.name] = RunProcess(self.folder, cell.config, cores=cores)
+        self._note(cell.name, "running")
+        self._reported = 0.0
+        self.say(f"{self._clock()} {cell.name} starts")
+
+    def _pass_on(self) -> None:
+        """Tells every run once; one that has not begun to train is only asked to save."""
+        for run in self.running.values():
+            if not hasattr(run, "told"):
+                progress = runs_root() / run.config.run_name / "progress.json"
+                try:
+                    trains = json.loads(progress.read_text())["pid"] == run.pid
+                except (OSError, ValueError):
+                    trains = False
+                run.told = True
+                run.ask(self.asked if trains else SAVE)
+
+    def _reap(self) -> None:
+        for name, run in list(self.running.items()):
+            code = run.poll()
+            if code is None:
+                continue
+            del self.running[name]
+            if code == 0 and is_done(run.config):
+                self._note(name, "done")
+            elif code == 0:
+                self._note(name, "ended early", "evaluated when the time was over")
+            elif code in (SAVED, -int(SAVE)):
+                self._note(name, "stopped", "saved itself; the same command goes on")
+            elif code < 0:
+                self._note(name, "killed", f"signal {-code}")
+            else:
+                self._note(name, "failed", run.last_words())
+            reason = self.notes[name]["reason"]
+            self.say(f"{self._clock()} {name} {self.notes[name]['state']}{reason and ': '}{reason}")
+            self._report()
+
+    def _clock(self) -> str:
+        seconds = int(time.time() - self.started)
+        return f"[{seconds // 60:02d}:{seconds % 60:02d}]"
+
+    # ----- remembering and telling
+
+    def _note(self, name: str, state: str, reason: str = "") -> None:
+        self.notes[name] = {"state": state, "reason": reason}
+        state_file = {"sessions": self.sessions, "notes": self.all_notes | self.notes}
+        write_atomically(self.folder / "state.json", json_text(state_file))
+
+    def _report(self) -> Path:
+        self._reported = time.time()
+        if self.sessions:
+            self.sessions[-1]["used_s"] = round(self._reported - self.started, 1)
+        facts = {
+            "minutes": self.options.minutes,
+            "parallel": self.options.parallel,
+            "sessions": self.sessions,
+            **self.facts,
+        }
+        return campaign_report.write(self.name, self.groups, self.cells, self.notes, facts)
+
+    def _tell_results(self) -> None:
+        path = self._report()
+        for group in json.loads((path / "measurement.json").read_text())["groups"]:
+            self.say(f"{group['name']}: {group['question']} {group['summary']}")
+        self.say(f"{self._clock()} of {self.options.minutes:g} min; {path}")
+
+    @contextmanager
+    def _signals(self):
+        def ask(number, frame):
+            self.say("\nsaving every run ...")
+            self.asked = SAVE
+            for run in self.running.values():
+                run.told = True
+                run.ask(SAVE)
+            self.kill_at = min(self.kill_at, time.time() + 45)
+
+        before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def campaign(options: CampaignOptions, started: float | None = None) -> int:
+    """Runs a campaign. Returns the exit code."""
+    if sys.platform == "win32":
+        raise UserError("pixels campaign needs Linux or macOS: pixels train ARM runs one arm")
+    return Campaign(options, started or time.time()).run()

@@ -1,0 +1,146 @@
+"""What a campaign has found so far: one artifact, rewritten whole whenever something happened."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labs.artifacts import Artifact, data_root, load_artifact, write_measurement
+from labs.errors import UserError
+from labs.experiments.cells import Cell, Group
+from labs.experiments.config import RunConfig, from_dict
+from labs.experiments.curve import COLUMNS
+from labs.experiments.train import runs_root
+from labs.statistics import steps_to
+
+POINTS = 3  # of a curve, averaged: one point is a handful of episodes
+
+Curve = list[dict[str, float | None]]
+
+
+def artifact_of(config: RunConfig) -> Artifact | None:
+    """The run's artifact, whole or ended early; None if there is none of this configuration."""
+    try:
+        found = load_artifact(data_root() / config.run_name)
+        same = from_dict(found.json("config.json")).digest() == config.digest()
+    except UserError:
+        return None
+    return found if same else None
+
+
+def curve_of(config: RunConfig) -> Curve:
+    """The points measured so far: of the run's folder, else of its artifact."""
+    for path in (runs_root() / config.run_name / "curve.csv",
+                 data_root() / config.run_name / "curve.csv"):  # fmt: skip
+        if path.exists():
+            rows = csv.DictReader(io.StringIO(path.read_text()))
+            return [{k: float(v) if v else None for k, v in row.items()} for row in rows]
+    return []
+
+
+def success_at(curve: Curve, step: float) -> float | None:
+    """Mean success of the last points up to a step."""
+    values = [p["success"] for p in curve if p["step"] <= step][-POINTS:]
+    return float(np.mean(values)) if values else None
+
+
+def row(cell: Cell, note: Mapping[str, Any]) -> dict[str, Any]:
+    """One run: how far it came, what it reached, how it ended."""
+    curve, artifact = curve_of(cell.config), artifact_of(cell.config)
+    last = curve[-1] if curve else {}
+    steps, success = [p["step"] for p in curve], [p["success"] for p in curve]
+    found: dict[str, Any] = {
+        "arm": cell.config.arm,
+        "seed": cell.config.seed,
+        "state": note.get("state", "waiting"),
+        "reason": note.get("reason", ""),
+        "steps": int(last.get("step") or 0),
+        "total_steps": cell.config.total_steps,
+        "updates": int(last.get("updates") or 0),
+        "wall_time_s": last.get("wall_time_s"),
+        "success": success_at(curve, np.inf),
+        "steps_to_50": steps_to(steps, success, 0.5) if curve else None,
+        "steps_to_90": steps_to(steps, success, 0.9) if curve else None,
+        "evaluation": None,
+    }
+    if artifact is not None:
+        measured = artifact.json("evaluation.json")
+        found["evaluation"] = {
+            "steps": measured["steps"],
+            "updates": measured["updates"],
+            "wall_time_s": artifact.provenance["wall_time_s"],
+            "ended_early": artifact.provenance.get("ended_early"),
+            "deterministic": measured["deterministic"],
+            "controls": {k: v["success_rate"] for k, v in measured["controls"].items()},
+        }
+    return found
+
+
+def group_result(group: Group, cells: Sequence[Cell], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """All runs of a group, and their success at the last step that every one of them reached."""
+    rows = [row(cell, notes.get(cell.name, {})) for cell in cells]
+    begun = [r["steps"] for r in rows if r["steps"]]
+    common = min(begun) if begun else 0
+    for cell, found in zip(cells, rows, strict=True):
+        reached = found["steps"] >= common > 0
+        found["success_at_common_step"] = (
+            success_at(curve_of(cell.config), common) if reached else None
+        )
+    return {
+        "name": group.name,
+        "question": group.question,
+        "common_step": common,
+        "runs": rows,
+        "summary": _summary(common, rows),
+    }
+
+
+def _summary(common: int, rows: Sequence[Mapping[str, Any]]) -> str:
+    known: dict[str, list[float]] = {}
+    for found in rows:
+        if found["success_at_common_step"] is not None:
+            known.setdefault(found["arm"], []).append(found["success_at_common_step"])
+    if not known:
+        return "nothing trained yet"
+    ranked = sorted(known.items(), key=lambda item: -float(np.mean(item[1])))
+    listed = ", ".join(f"{arm} {np.mean(v):.0%}" for arm, v in ranked)
+    missing = sum(found["success_at_common_step"] is None for found in rows)
+    rest = f"; {missing} not begun" if missing else ""
+    return f"at step {common:,}, which all of these reached: {listed}{rest}"
+
+
+def write(
+    name: str,
+    groups: Sequence[Group],
+    cells: Sequence[Cell],
+    notes: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> Path:
+    """Writes ``data/<name>`` with ``measurement.json`` and every curve in ``curves.csv``."""
+    results = []
+    for group in groups:
+        own = [c for c in cells if c.config.arm.removesuffix("-toy") in group.arms]
+        results.append(group_result(group, own, notes))
+    table = io.StringIO()
+    writer = csv.DictWriter(table, ("arm", "seed", *COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    for cell in cells:
+        key = {"arm": cell.config.arm, "seed": cell.config.seed}
+        for point in curve_of(cell.config):
+            writer.writerow(key | {c: _short(point.get(c)) for c in COLUMNS})
+    return write_measurement(
+        name,
+        {**facts, "groups": results},
+        parameters={"cells": [cell.name for cell in cells]},
+        extra_files={"curves.csv": table.getvalue()},
+        gl=facts.get("gl"),
+    ).path
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

@@ -1,0 +1,213 @@
+"""The processes of a campaign: one for each run, and one that measures how fast the machine is.
+
+A process is started by ``python -m labs.experiments.campaign_runs FILE``, where FILE holds a run's
+configuration. It leads a session of its own, so that Ctrl-C reaches the campaign alone and so that
+nothing of it is left when it is ended. On Linux the system tells it when the campaign is gone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from labs.artifacts import json_text, write_atomically
+from labs.errors import UserError
+from labs.experiments import guards
+from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
+from labs.experiments.stopping import SAVE
+from labs.experiments.train import Stopped, runs_root, train
+
+SAVED = 3  # exit code of a run that saved itself and can go on
+PATIENCE = 60.0  # seconds for an earlier process of the same run to end
+LAST_WORDS = 400  # characters
+
+
+# ------------------------------------------------------------------------------ in the campaign
+
+
+class RunProcess:
+    """A process and everything that it starts.
+
+    Args:
+        folder: for its configuration and its log.
+        arguments: of this module's command line, before the name of the configuration's file.
+        config: of the run.
+        cores: CPU cores that it may use; empty: all.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: RunConfig,
+        *,
+        arguments: Sequence[str] = (),
+        cores: Sequence[int] = (),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = config.run_name.replace("/", "-")
+        wanted, self.log = folder / f"{stem}.json", folder / f"{stem}.log"
+        write_atomically(wanted, json_text(config.as_dict()))
+        environment = os.environ | {"PIXELS_LAUNCHER": str(os.getpid()), "OMP_NUM_THREADS": "1"}
+        self.config, self.cores, self.started = config, tuple(cores), time.monotonic()
+        parent = os.getpid()
+        with open(self.log, "w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, *arguments, str(wanted)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=lambda: _before_start(parent, self.cores),
+            )
+        self.pid = self._process.pid
+
+    @property
+    def seconds(self) -> float:
+        """Since it was started."""
+        return time.monotonic() - self.started
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs. Once it has ended, so has all that it started."""
+        code = self._process.poll()
+        if code is not None:
+            self._end_session()
+        return code
+
+    def ask(self, number: int) -> None:
+        """Sends a signal to the run itself, which knows how to end its workers."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Ends it and everything that it started, now."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._end_session()
+
+    def _end_session(self) -> None:
+        for process in psutil.process_iter():
+            try:
+                if os.getsid(process.pid) == self.pid:
+                    process.kill()
+            except (psutil.Error, ProcessLookupError, PermissionError):
+                continue
+
+    def last_words(self) -> str:
+        """The end of its log as one line."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1][-LAST_WORDS:] if lines else "it left no message"
+
+
+def _before_start(parent: int, cores: Sequence[int]) -> None:
+    """In the new process, before Python starts there."""
+    if sys.platform.startswith("linux"):
+        death_signal = 1  # PR_SET_PDEATHSIG: a campaign that is killed takes its runs along
+        ctypes.CDLL(None).prctl(death_signal, int(SAVE))
+        if os.getppid() != parent:
+            os._exit(SAVED)
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
+def measure(folder: Path, config: RunConfig, seconds: float, timeout: float) -> dict[str, Any]:
+    """How fast one run of this configuration is alone, in a process that may hang without harm.
+
+    Returns:
+        ``updates_per_s``, ``env_steps_per_s``, ``device``, ``gpu_gib``; or ``problem``.
+    """
+    out = folder / "speeds.json"
+    out.unlink(missing_ok=True)
+    process = RunProcess(folder, config, arguments=("--speeds", str(out), str(seconds)))
+    while (code := process.poll()) is None and process.seconds < timeout:
+        time.sleep(0.1)
+    if code is None:
+        process.kill()
+        return {"problem": f"measuring took more than {timeout:.0f} s"}
+    if code or not out.exists():
+        return {"problem": process.last_words()}
+    return json.loads(out.read_text())
+
+
+# ------------------------------------------------------------------------------- in the process
+
+
+def speeds(config: RunConfig, seconds: float) -> dict[str, Any]:
+    """Environment steps and updates per second, one after the other. See :func:`measure`."""
+    import torch
+    from stable_baselines3.common.logger import Logger
+
+    from labs.experiments.config import override
+    from labs.experiments.environments import make_training_env
+    from labs.experiments.models import build
+
+    episode = EPISODE_STEPS * config.n_envs
+    config = override(config, buffer_size=2 * episode, learning_starts=10 * episode)
+    torch.set_num_threads(config.torch_threads)
+    env = make_training_env(config)
+    try:
+        model = build(config, env)
+        model.set_logger(Logger(None, []))
+        clock = time.perf_counter()
+        model.learn(episode, log_interval=None)
+        collecting = time.perf_counter() - clock
+        on_gpu = model.device.type == "cuda"
+        wait = torch.cuda.synchronize if on_gpu else (lambda: None)
+        model.train(3, config.batch_size)  # compiles, allocates
+        wait()
+        done, clock = 0, time.perf_counter()
+        while time.perf_counter() - clock < seconds or not done:
+            model.train(2, config.batch_size)
+            wait()
+            done += 2
+        updating = time.perf_counter() - clock
+    finally:
+        env.close()
+    return {
+        "updates_per_s": round(done / updating, 2),
+        "env_steps_per_s": round(episode / collecting, 1),
+        "batch_size": config.batch_size,
+        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+        "gpu_gib": round(torch.cuda.max_memory_allocated() / guards.GIB, 2) if on_gpu else None,
+    }
+
+
+def main(argv: list[str]) -> int:
+    """One process of a campaign. Returns its exit code."""
+    config = from_dict(json.loads(Path(argv[-1]).read_text()))
+    try:
+        if argv[0] == "--speeds":
+            write_atomically(argv[1], json_text(speeds(config, float(argv[2]))))
+            return 0
+        _wait_for_predecessor(config)
+        train(config)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return SAVED
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _wait_for_predecessor(config: RunConfig) -> None:
+    """A campaign that was killed may have left this run about to save itself."""
+    deadline = time.monotonic() + PATIENCE
+    while guards.holder(runs_root() / config.run_name) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise SystemExit(main(sys.argv[1:]))

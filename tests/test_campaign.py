@@ -1,0 +1,178 @@
+"""The campaign: cells as data, a budget that holds, runs that survive whatever ends them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from labs.artifacts import load_artifact
+from labs.errors import UserError
+from labs.experiments import campaign_report, cells, checkpoint, guards, presets
+from labs.experiments.campaign import Campaign, CampaignOptions
+from labs.experiments.train import Training, is_done, train
+
+ARM = "push-gpu-blind"
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path / "runs"))
+    return tmp_path
+
+
+def tiny(**changes):
+    config = cells.toy(presets.preset(ARM))
+    return replace(config, net_arch=(16, 16), eval_episodes=1, **changes)
+
+
+# ------------------------------------------------------------------------------------ the cells
+
+
+def test_every_cell_is_an_arm_and_most_informative_comes_first():
+    names = [group.name for group in cells.GROUPS]
+    assert names == ["headline", "twins", "routing", "shifts", "memory"]
+    assert {arm for group in cells.GROUPS for arm in group.arms} <= set(presets.PRESETS)
+    gpu = {config.arm for config, _ in presets.PUSH_GPU}
+    assert {arm for group in cells.GROUPS for arm in group.arms} == gpu
+    runs = cells.cells_of(cells.GROUPS, [0], 4, small=False)
+    assert runs[0].config.arm == "push-gpu-honest" and runs[0].slots == 4
+    assert [c.config.arm for c in runs[1:5]] == list(cells.GROUPS[1].arms)
+    assert len({c.name for c in runs}) == len(runs)  # push-gpu stands in four groups, and runs once
+    assert all(c.slots == 1 for c in cells.cells_of(cells.chosen(["headline"]), [0, 1], 2, False))
+
+
+@pytest.mark.parametrize("group", cells.GROUPS[1:], ids=lambda g: g.name)
+def test_a_group_compares_at_an_equal_budget(group):
+    """Nothing that a run may cost differs within a group, but what its question is about."""
+    asked = {
+        "twins": {"image_content", "observation"},
+        "routing": {"routing", "gradient_steps"},
+        "shifts": {"augmentation", "pad", "camera", "head", "features_dim"},
+        "memory": {"buffer_size", "her_k"},
+    }[group.name]
+    if group.name == "twins":  # what the blind twin cannot have
+        asked |= {"encoder", "head", "routing", "frame_stack", "encoder_learning_rate"}
+    base = presets.preset("push-gpu")
+    for arm in group.arms:
+        other = presets.preset(arm)
+        assert set(base.differences(other)) <= asked | {"arm"}, arm
+        assert other.total_steps == base.total_steps
+
+
+def test_the_honest_arm_sees_no_object():
+    from labs.experiments.environments import make_one
+
+    config = presets.preset("push-gpu-honest")
+    env = make_one(config)
+    assert set(env.observation_space.spaces) == {"pixels", "proprioception", "desired_goal"}
+    env.close()
+    assert config.goal_sphere is False and config.camera == "workspace"
+    assert 0.5 <= config.gradient_steps / config.n_envs <= 1
+    assert config.encoder_learning_rate < config.learning_rate
+
+
+def test_unknown_cells_and_impossible_budgets_are_named():
+    with pytest.raises(UserError, match="did you mean 'twins'"):
+        cells.chosen(["twin"])
+    with pytest.raises(UserError, match="reserve shorter than the time"):
+        Campaign(CampaignOptions(minutes=1, reserve=100))
+
+
+# ------------------------------------------------------------------------------- ending early
+
+
+def test_a_run_told_to_finish_is_evaluated_as_it_is_and_can_go_on():
+    config = tiny(total_steps=400)
+    run = Training(config)
+
+    def finish_once(progress):
+        if progress["step"] >= 100:
+            run._stop_signal = signal.SIGUSR1
+
+    run._report = finish_once
+    early = load_artifact(run.run())
+    assert early.provenance["ended_early"] == "at step 200 of 400"
+    assert early.json("evaluation.json")["steps"] == 200
+    assert not is_done(config) and checkpoint.folders(run.folder)
+    assert len(campaign_report.curve_of(config)) == len(early.table())
+    whole = load_artifact(train(config))
+    assert "ended_early" not in whole.provenance and whole.provenance["sessions"] == 2
+    assert is_done(config) and not checkpoint.folders(run.folder)
+
+
+# ------------------------------------------------------------------------------- the whole thing
+
+
+def campaign(*flags: str, **options) -> subprocess.Popen:
+    command = [sys.executable, "-m", "labs.cli", "campaign", "--toy", "--no-measure", *flags]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def processes_of(folder) -> list[psutil.Process]:
+    """Processes of runs whose configuration lies in the folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(folder) in word for word in process.info["cmdline"] or ()):
+            found.append(process)
+    return found
+
+
+def wait_until(condition, seconds: float = 240.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_a_killed_campaign_goes_on_by_the_same_command(own_folders):
+    """SIGKILL in the middle, then again: one artifact, one run in two sessions, nothing left."""
+    flags = ("--cells", ARM, "--minutes", "9", "--reserve", "60")
+    first = campaign(*flags)
+    runs = own_folders / "runs"
+    progress = runs / f"{ARM}-toy" / "seed0" / "progress.json"
+    wait_until(lambda: progress.exists() and json.loads(progress.read_text())["step"] >= 100)
+    first.kill()
+    first.communicate()
+    wait_until(lambda: not processes_of(runs))  # its run saved itself and ended
+    report = own_folders / "data" / "campaign-toy" / "measurement.json"
+    (row,) = json.loads(report.read_text())["groups"][0]["runs"]
+    assert row["state"] == "running"  # as far as it came
+    second = campaign(*flags)
+    said, _ = second.communicate(timeout=500)
+    assert second.returncode == 0, said
+    (row,) = json.loads(report.read_text())["groups"][0]["runs"]
+    assert row["state"] == "done" and row["steps"] == 300, said
+    artifact = load_artifact(own_folders / "data" / f"{ARM}-toy" / "seed0")
+    assert artifact.provenance["sessions"] == 2
+    assert row["evaluation"]["deterministic"]["episodes"] == 2
+    assert load_artifact(report.parent).table("curves.csv")["step"].tolist() == [0, 100, 200, 300]
+    assert not processes_of(runs)
+
+
+def test_a_budget_holds_and_what_did_not_end_is_reported_as_killed(own_folders, monkeypatch):
+    """A run that hears nothing is killed in time; its curve stays, and the report says so."""
+    long = replace(cells.toy(presets.preset(ARM)), total_steps=10**6)
+    monkeypatch.setattr(cells, "toy", lambda config: long)
+    options = CampaignOptions(0.3, (ARM,), reserve=0.5, measure=False, toy=True)
+    said: list[str] = []
+    began = time.time()
+    deaf = Campaign(options, began, said.append)
+    deaf._pass_on = lambda: None
+    assert deaf.run() == 0
+    assert time.time() - began < 60 * options.minutes
+    path = own_folders / "data" / "campaign-toy"
+    (row,) = load_artifact(path).json("measurement.json")["groups"][0]["runs"]
+    assert row["state"] == "killed" and row["evaluation"] is None
+    assert not processes_of(own_folders / "runs")
+    assert guards.holder(own_folders / "runs" / long.run_name) is None
+    assert said[-1].startswith("[00:") and os.environ["PIXELS_DATA"] in said[-1]
