@@ -95,8 +95,10 @@ class RunConfig:
     """engine fast: relabel only where the object moved, so that a new goal teaches something"""
 
     # ----- optimisation
-    engine: Literal["sb3", "fast"] = "sb3"
-    """sb3: the reference; fast: frames stored once and a compiled update"""
+    engine: Literal["sb3", "fast", "distill"] = "sb3"
+    """sb3: the reference; fast: frames stored once, a leaner update; distill: imitate a teacher"""
+    teacher: str = ""
+    """engine distill: the arm whose policy, of the same seed, teaches"""
     learning_rate: float = 3e-4
     """Adam's step size, for all networks"""
     encoder_learning_rate: float = 0.0

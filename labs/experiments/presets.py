@@ -214,10 +214,39 @@ PUSH_LOCATED = replace(
     eval_every=10_000,
 )
 
+# Another way there: imitate the state policy, image by image.
+PUSH_DISTILLED = replace(
+    PUSH_LOCATED,
+    arm="push-distilled",
+    engine="distill",
+    teacher="push-state-tuned",
+    encoder="keypoint",
+    her=False,
+    moved_only=False,
+    random_actions=0.0,
+    frame_stack=2,
+    batch_size=128,
+    total_steps=40_000,
+    buffer_size=40_000,
+    eval_every=4000,
+    curve_episodes=10,
+)
+
+PUSH_LAPTOP = [PUSH_LOCATED, PUSH_DISTILLED]
+
 PUSH_GPU = gpu_arms(STEP_2, BLIND)
 
 PRESETS: dict[str, RunConfig] = {
-    c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED, PUSH_LOCATED, DEMO, *(c for c, _ in PUSH_GPU))
+    c.arm: c
+    for c in (
+        *REACH,
+        *PUSH,
+        *PUSH_TUNED,
+        PUSH_LOCATED,
+        PUSH_DISTILLED,
+        DEMO,
+        *(c for c, _ in PUSH_GPU),
+    )
 }
 
 SUMMARY = {
@@ -240,6 +269,7 @@ SUMMARY = {
     "push-blind-tuned": "the blind twin with good settings",
     "push-demo": "ten minutes on a CPU: phase 1 of step 2",
     "push-located": "the honest task on few cores: a locator learns to see first",
+    "push-distilled": "a pixel policy that imitates the state policy (DAgger)",
     "push-honest": "pixels, joints and the goal: the object's position is never given",
     **{config.arm: line for config, line in PUSH_GPU},
 }
@@ -319,6 +349,7 @@ CRITERIA = {
     "push-state-tuned": 0.85,
     "push-gpu-honest": 0.90,
     "push-located": 0.90,
+    "push-distilled": 0.90,
 }
 
 

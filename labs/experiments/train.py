@@ -18,7 +18,6 @@ from labs.artifacts import (
     load_artifact,
     repository_root,
     utc_now,
-    write_artifact,
     write_atomically,
 )
 from labs.errors import UserError

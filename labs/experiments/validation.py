@@ -158,12 +158,32 @@ def _has_vector(c: RunConfig) -> bool:
 def _engine_problems(c: RunConfig):
     if not 0 <= c.random_actions <= 1:
         yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
+    yield from _distill_problems(c)
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
     image_alone = c.goal_mode == "none" and not _has_vector(c) and not c.has_locator
     if c.standardize and c.has_images and image_alone:
         yield "standardize = True is for vectors, and the policy gets only an image: drop it"
+
+
+def _distill_problems(c: RunConfig):
+    if c.engine != "distill":
+        if c.teacher:
+            yield f"teacher = {c.teacher} teaches engine distill only: set engine = distill"
+        return
+    if not c.teacher:
+        yield "engine = distill needs a policy to imitate: set teacher = push-state-tuned, say"
+    if not c.has_images or c.has_locator:
+        yield (
+            "engine = distill makes a policy that sees of one that knows: set observation = "
+            "pixels and an encoder that learns"
+        )
+    if c.her or c.augmentation != "none" or c.routing != "separate" or c.image_content != "real":
+        yield (
+            "engine = distill has no critic and no rewards: leave her, augmentation, routing and "
+            "image_content alone"
+        )
 
 
 def _her_problems(c: RunConfig):

@@ -1,0 +1,77 @@
+"""The end of every run: evaluate what was saved, and write the whole artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labs.artifacts import json_text, write_artifact
+from labs.envs import gl_renderer
+from labs.experiments.config import RunConfig
+from labs.experiments.curve import curve_csv
+from labs.experiments.evaluate import evaluate
+from labs.experiments.policies import read_policy, save_policy
+from labs.experiments.video import record
+
+
+def finish(
+    output: Path,
+    config: RunConfig,
+    model: Any,
+    curve: list[dict[str, Any]],
+    *,
+    steps: int,
+    updates: int,
+    wall_time: Callable[[], float],
+    extra: dict[str, Any],
+    tell: Callable[[str], None],
+) -> Path:
+    """Evaluates a policy and writes ``data/<arm>/seed<k>``.
+
+    Args:
+        output: the artifact's folder.
+        config: of the run.
+        model: has ``policy`` (an SB3 policy), ``observation_space`` and ``action_space``.
+        curve: rows of the learning curve.
+        steps: environment steps taken.
+        updates: updates taken.
+        wall_time: seconds since the start of the run.
+        extra: further entries of its provenance.
+        tell: called with the name of each phase.
+
+    Returns:
+        ``output``.
+    """
+    training_s = wall_time()
+    tell("evaluate")
+    extra = extra | {
+        "training_time_s": round(training_s, 1),
+        "frames_per_second": round(steps / training_s, 1),
+    }
+    draws = config.has_images or config.video_episodes > 0
+    with write_artifact(
+        output,
+        kind="training",
+        parameters=config.as_dict(),
+        extra=extra,
+        gl=gl_renderer() if draws else None,
+    ) as folder:
+        save_policy(model, config, folder)
+        policy = read_policy(folder)  # what is reported is what was saved
+        result = evaluate(policy, config, config.eval_episodes)
+        result |= {
+            "steps": steps,
+            "updates": updates,
+            "training_time_s": round(training_s, 1),
+            "training_frames_per_second": round(steps / training_s, 1),
+        }
+        (folder / "evaluation.json").write_text(json_text(result))
+        (folder / "config.json").write_text(json_text(config.as_dict()))
+        (folder / "curve.csv").write_text(curve_csv(curve))
+        if config.video_episodes:
+            tell("video")
+            record(policy, config, folder / "video.mp4", episodes=config.video_episodes)
+        extra["wall_time_s"] = round(wall_time(), 1)
+    tell("done")
+    return output
