@@ -86,9 +86,15 @@ class Camera:
         return camera
 
 
+#: The two cameras that the book compares.
 CAMERAS = {
     "default": Camera(),  # Gymnasium-Robotics' own: the whole robot from the side
     "workspace": Camera(azimuth=90.0, elevation=-45.0, distance=0.85, lookat=(1.34, 0.75, 0.42)),
+}
+
+#: Cameras for one task: in Reach the goal hangs in the air, and only a close view tells its depth.
+TASK_CAMERAS = {
+    "closeup": Camera(azimuth=90.0, elevation=-30.0, distance=0.6, lookat=(1.34, 0.75, 0.53)),
 }
 
 
@@ -314,7 +320,7 @@ def make_env(
     env_id = ENV_IDS.get(task, task)
     if env_id not in gym.registry or not env_id.startswith("Fetch"):
         raise UserError(f"unknown task {task!r}: choose one of {', '.join(ENV_IDS)}")
-    camera = _look_up(camera, CAMERAS, Camera, "camera")
+    camera = _look_up(camera, CAMERAS | TASK_CAMERAS, Camera, "camera")
     scene = _look_up(scene, SCENES, Scene, "scene")
     if goal_sphere is not None:
         scene = replace(scene, goal_sphere=goal_sphere)

@@ -44,7 +44,7 @@ class RunConfig:
     full_state: bool = False
     """a pixel or blind policy also gets the whole state vector: a control, not an honest arm"""
     camera: str = "default"
-    """camera of the images: default or workspace"""
+    """camera of the images: default, workspace, or closeup (for Reach)"""
     scene: str = "stock"
     """what is drawn: stock, or lean (nothing but gripper, object, table and goal)"""
     goal_sphere: bool | None = None

@@ -34,6 +34,8 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 #: Knobs that mean nothing where there is no image.
+CAMERA_NAMES = ("default", "workspace", "closeup")
+
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
     "encoder_learning_rate",
@@ -65,8 +67,8 @@ def _problems(c: RunConfig):
     for name, (low, high) in LIMITS.items():
         if not low <= getattr(c, name) <= high:
             yield f"{name} = {getattr(c, name)} is out of range: give {low:g} to {high:g}"
-    if c.camera not in ("default", "workspace"):
-        yield f"unknown camera {c.camera!r}: choose one of default, workspace"
+    if c.camera not in CAMERA_NAMES:
+        yield f"unknown camera {c.camera!r}: choose one of {', '.join(CAMERA_NAMES)}"
     if c.scene not in ("stock", "lean"):
         yield f"unknown scene {c.scene!r}: choose one of stock, lean"
     if not c.arm.replace("-", "").replace("_", "").replace(".", "").isalnum():

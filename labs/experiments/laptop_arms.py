@@ -1,0 +1,114 @@
+"""Arms for two cores: pixel policies that train in minutes, and the yardstick beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from labs.experiments.config import RunConfig
+
+#: Half an update a step, LayerNorm in the critics.
+REACH_FAST = dict(
+    engine="fast",
+    learning_rate=1e-3,
+    tau=0.02,
+    n_envs=4,
+    gradient_steps=2,
+    critic_layer_norm=True,
+    learning_starts=500,
+    eval_every=500,
+    checkpoint_every=5000,
+)
+
+
+def laptop_arms(
+    reach_state: RunConfig, reach_pixels: RunConfig, push_state: RunConfig
+) -> list[tuple[RunConfig, str]]:
+    """The arms, each with the line that the program's help shows.
+
+    Args:
+        reach_state: the yardstick of Reach.
+        reach_pixels: Reach from the image alone.
+        push_state: Push from the state, with tuned settings.
+    """
+    return [*_reach(reach_state, reach_pixels), *_push(push_state)]
+
+
+def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
+    located = replace(
+        pixels,
+        arm="reach-located",
+        encoder="locator",
+        camera="closeup",
+        scene="lean",
+        frame_stack=3,
+        standardize=True,
+        total_steps=20_000,
+        **REACH_FAST,
+    )
+    return [
+        (
+            replace(
+                state, arm="reach-state-tuned", standardize=True, total_steps=6000, **REACH_FAST
+            ),
+            "the state yardstick with good settings",
+        ),
+        (located, "the image alone: a locator reads gripper and goal from a close camera"),
+        (
+            replace(located, arm="reach-located-workspace", camera="workspace"),
+            "the same through the workspace camera",
+        ),
+        (
+            replace(located, arm="reach-located-default", camera="default"),
+            "the same through the stock camera",
+        ),
+        (
+            replace(
+                located,
+                arm="reach-keypoint",
+                encoder="keypoint",
+                routing="critic",
+                standardize=False,
+                batch_size=128,
+            ),
+            "the image alone, one network, trained by the reward alone",
+        ),
+    ]
+
+
+def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
+    # The honest task: pixels, joints and the goal. Sight first, by regression; then control, on
+    # what is seen. Three frames, so that motion is seen too.
+    located = replace(
+        state,
+        arm="push-located",
+        observation="pixels",
+        encoder="locator",
+        goal_mode="desired",
+        proprioception=True,
+        frame_stack=3,
+        camera="workspace",
+        scene="lean",
+        goal_sphere=False,
+        total_steps=200_000,
+        eval_every=10_000,
+    )
+    distilled = replace(
+        located,
+        arm="push-distilled",
+        engine="distill",
+        teacher="push-state-tuned",
+        encoder="keypoint",
+        her=False,
+        moved_only=False,
+        random_actions=0.0,
+        frame_stack=2,
+        batch_size=128,
+        total_steps=40_000,
+        buffer_size=40_000,
+        eval_every=4000,
+        curve_episodes=10,
+    )
+    return [
+        (located, "the honest task on few cores: a locator learns to see first"),
+        (distilled, "the same task: imitate the state policy, image by image (DAgger)"),
+    ]
