@@ -37,6 +37,7 @@ from labs.experiments.perception_frames import (
 )
 from labs.experiments.position_errors import by_name, errors_mm, mean_interval, summary
 from labs.image_augmentation import RandomShiftAug
+from labs.keypoint_encoder import KeypointCNN
 from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
 from labs.visual_encoder import NatureCNN
 
@@ -49,6 +50,8 @@ PEAK_RATE = 2e-3
 HEADS = (
     ("nature", True),
     ("nature", False),
+    ("keypoints", True),
+    ("keypoints", False),
     ("spatial_softmax", True),
     ("spatial_softmax", False),
     ("flat", True),
@@ -65,7 +68,8 @@ class Cell:
 
     Attributes:
         camera: name in ``labs.envs.CAMERAS``.
-        encoder: ``nature``, ``spatial_softmax`` or ``flat`` (the last two on ManipulationCNN).
+        encoder: ``nature``; ``keypoints`` (the small KeypointCNN); ``spatial_softmax`` or
+            ``flat``, both on ManipulationCNN.
         normalize: LayerNorm + Tanh between encoder and head.
         trained: False freezes the encoder at its random weights.
         seed: of weights and batches.
@@ -97,14 +101,15 @@ class Cell:
 
 def _round_of(cell: Cell) -> int:
     """When a cell's turn comes: where a stop leaves most, cheap seeds between the dear cells."""
-    if cell.epochs == LONG_EPOCHS or (cell.pad and cell.encoder != "nature"):
-        return 8 + cell.seed
-    if cell.encoder == "nature":
-        return 2 * cell.seed if cell.trained or cell.seed == 0 else 7
-    if not cell.trained:
-        return 5 + 4 * cell.seed
-    first = cell.normalize and cell.encoder == "spatial_softmax"
-    return (1 if first else 3) + 10 * cell.seed
+    if cell.encoder in ("spatial_softmax", "flat"):  # ManipulationCNN, ten times as dear
+        first = cell.encoder == "spatial_softmax" and cell.normalize and not cell.pad
+        return 10 * cell.seed + (3 if first and cell.trained else 5)
+    if cell.epochs == LONG_EPOCHS:
+        return 6 + cell.seed
+    if cell.seed == 0:
+        return (1 if cell.pad else 0) if cell.trained or cell.encoder == "nature" else 5
+    core = cell.encoder == "nature" and cell.normalize and cell.trained and not cell.pad
+    return 2 * cell.seed + (0 if core and cell.target == "positions" else 1)
 
 
 def all_cells(seeds: int = 3) -> list[Cell]:
@@ -121,6 +126,7 @@ def all_cells(seeds: int = 3) -> list[Cell]:
             cells.append(replace(plain, sphere=True, target="goal"))
             cells.append(replace(plain, epochs=LONG_EPOCHS))
             cells.append(replace(plain, pad=PAD))
+            cells.append(replace(plain, pad=PAD, encoder="keypoints"))
             cells.append(replace(plain, pad=PAD, encoder="spatial_softmax"))
     return sorted(cells, key=_round_of)
 
@@ -128,10 +134,10 @@ def all_cells(seeds: int = 3) -> list[Cell]:
 class Regressor(nn.Module):
     """Encoder → (LayerNorm → Tanh) → two layers → coordinates, standardized.
 
-    Widths before the head: NatureCNN 50, SpatialSoftmax 64, flat 50.
+    Widths before the head: NatureCNN 50, both SpatialSoftmaxes 64, flat 50.
 
     Args:
-        encoder: ``nature``, ``spatial_softmax`` or ``flat``.
+        encoder: ``nature``, ``keypoints``, ``spatial_softmax`` or ``flat``.
         normalize: LayerNorm + Tanh before the head.
         outputs: how many coordinates.
     """
@@ -140,6 +146,8 @@ class Regressor(nn.Module):
         super().__init__()
         if encoder == "nature":
             self.encoder, width = NatureCNN(3, 50, output_relu=False), 50
+        elif encoder == "keypoints":
+            self.encoder, width = KeypointCNN(3), 64
         elif encoder == "spatial_softmax":
             self.encoder = nn.Sequential(ManipulationCNN(3), SpatialSoftmax(21, 21, 32))
             width = 64
@@ -150,7 +158,7 @@ class Regressor(nn.Module):
             width = 50
         else:
             raise ValueError(
-                f"encoder: received {encoder!r}, expected nature, spatial_softmax or flat"
+                f"encoder: received {encoder!r}, expected nature, keypoints, spatial_softmax, flat"
             )
         self.norm = nn.Sequential(nn.LayerNorm(width), nn.Tanh()) if normalize else nn.Identity()
         self.head = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, outputs))
