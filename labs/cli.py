@@ -439,6 +439,12 @@ def _campaign(argv: list[str]) -> int:
     return campaign(options, started=psutil.Process().create_time())
 
 
+def _bench(argv: list[str]) -> int:
+    from labs.bench.program import BenchOptions, bench
+
+    return bench(parse(BenchOptions, argv, "pixels bench"))
+
+
 def _sweep(argv: list[str]) -> int:
     from labs.experiments.sweep import SweepOptions, sweep
 
@@ -458,6 +464,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "measure": ("floors, pixel counts, gradients, what an encoder can see", _measure),
     "probe": ("which loss gives the encoder a gradient, in three routings", _probe),
     "demo": ("ten minutes on a CPU: phase 1 of Push from pixels", _demo),
+    "bench": ("the fast path beside the stock route, on this machine", _bench),
     "sweep": ("many arms and seeds on Ray, here or on a cluster", _sweep),
     "campaign": (
         "many arms on one GPU within a budget of minutes; goes on",

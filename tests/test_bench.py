@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
+import torch
 
-from labs import bench
+from labs import cli
+from labs.artifacts import load_artifact
+from labs.bench import parts, program, savings, step, workers
+from labs.bench.program import COMPARISONS, BenchOptions, run_bench
 from labs.errors import UserError
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """Batches of 4: a bench of seconds."""
+    for room in (parts, savings, step, workers):
+        monkeypatch.setattr(room, "BATCH", 4, raising=False)
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
 
 
 @pytest.mark.slow
-def test_every_part_runs_and_says_what_it_compared(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(bench, "BATCH", 4)
-    path = tmp_path / "bench.json"
-    options = ["--repeats", "1", "--seconds", "0.1", "--transitions", "100", "--n-envs", "2"]
-    assert bench.main([*options, "--device", "cpu", "--json", str(path)]) == 0
-    result = json.loads(path.read_text())
-    assert set(result["parts"]) == set(bench.PARTS)
+def test_every_comparison_runs_and_says_what_it_compared(small, capsys):
+    flags = "--repeats 1 --seconds 0.1 --transitions 300 --n-envs 2 --device cpu --name bench"
+    assert cli.main(["bench", *COMPARISONS, *flags.split()]) == 0
+    artifact = load_artifact("bench")
+    result = artifact.json("measurement.json")
+    assert artifact.provenance["parameters"]["n_envs"] == 2
+    assert {"load_at_start", "load_at_end", "torch_threads", "gl"} <= set(result["machine"])
+    assert list(result["parts"]) == list(COMPARISONS)
     for name, part in result["parts"].items():
         assert part["stock"] > 0 and part["fast"] > 0, name
         assert part["ratio_low"] <= part["ratio"] <= part["ratio_high"]
@@ -27,9 +40,67 @@ def test_every_part_runs_and_says_what_it_compared(monkeypatch, tmp_path, capsys
     assert abs(rates["stock"] - rates["fast"]) * 200 <= 1.01
     assert result["parts"]["memory"]["ratio"] > 7.7
     printed = capsys.readouterr().out
-    assert all(name in printed for name in bench.PARTS)
+    assert all(name in printed for name in COMPARISONS)
 
 
-def test_an_unknown_part_is_one_clear_line():
-    with pytest.raises(UserError, match="unknown part speed: choose of env"):
-        bench.run_bench(("speed",))
+@pytest.mark.slow
+def test_savings_and_pieces_of_a_step_are_measured(small):
+    options = BenchOptions(
+        ("savings", "step"),
+        device="cpu",
+        repeats=1,
+        seconds=0.05,
+        transitions=300,
+        compiled=False,
+        whole_steps=1,
+    )
+    found = run_bench(options)["parts"]
+    env = found["savings"]["env"]
+    names = ["stock", *savings.SCENE_SAVINGS]
+    assert [r["name"] for r in env["cumulated"]] == [r["name"] for r in env["alone"]] == names
+    rows = [r["bytes"] for r in found["savings"]["memory"]["cumulated"]]
+    assert rows == sorted(rows, reverse=True) and rows[-1] <= 21_800
+    assert len(found["savings"]["update"]["cumulated"]) == 4
+    for name in ("stock", "fast"):
+        table = found["step"][name]
+        assert [p["name"] for p in table["pieces"]] == [*step.PER_STEP, *step.PER_UPDATE]
+        assert sum(p["share"] for p in table["pieces"]) == pytest.approx(1)
+    for name, part in found.items():
+        assert len(program.lines(name, part)) > 5
+
+
+def test_scenes_differ_in_one_thing_when_alone_and_end_lean():
+    table = savings.scenes()
+    from dataclasses import asdict
+
+    from labs.envs import SCENES
+
+    stock, lean = SCENES["stock"], SCENES["lean"]
+    for name, (scene, size) in table["alone"].items():
+        changed = [k for k, v in asdict(scene).items() if v != asdict(stock)[k]]
+        assert len(changed) + (size is not None) == (0 if name == "stock" else 1), name
+    last, size = list(table["cumulated"].values())[-1]
+    # Shadows cost nothing in these scenes (labs.envs.Scene says why); all else is the lean scene.
+    assert size == 84 and {k for k, v in asdict(last).items() if v != asdict(lean)[k]} == {
+        "shadows"
+    }
+
+
+@pytest.mark.slow
+def test_workers_are_scanned_in_processes_of_their_own():
+    found = workers.child("scan", what="state", repeats=1, seconds=0.1)
+    names = [row["name"] for row in found["rows"]]
+    assert names[:2] == ["in the learner's process", "1 worker"]
+    assert all(row["rate"] > 0 for row in found["rows"])
+    with pytest.raises(UserError, match="scan under nosuch failed"):
+        workers.child("scan", "nosuch", what="pixels", repeats=1, seconds=0.1)
+
+
+def test_worker_counts_reach_the_cores():
+    assert [workers.counts(n) for n in (1, 2, 4, 6)] == [[1], [1, 2], [1, 2, 4], [1, 2, 4, 6]]
+
+
+def test_cuda_without_a_gpu_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="torch sees no GPU"):
+        run_bench(BenchOptions(device="cuda"))

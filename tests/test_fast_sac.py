@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ from stable_baselines3.common.logger import Logger, configure
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+import labs.fast_compile
 from labs.drqv2_sac import DrQv2SAC
 from labs.envs import make_env
 from labs.errors import UserError
+from labs.fast_compile import Compiled, missing_compiler
 from labs.fast_io import _decode, decode_space, encode_space
 from labs.fast_networks import StandardizedExtractor
 from labs.fast_sac import FastSAC
@@ -39,10 +42,18 @@ PIXELS = spaces.Dict({**VECTORS, "pixels": spaces.Box(0, 255, (6, 36, 36), np.ui
 ACTIONS = spaces.Box(-1, 1, (4,), np.float32)
 
 
+def move(batch: DictReplayBufferSamples, device: str) -> DictReplayBufferSamples:
+    parts = [
+        {k: v.to(device) for k, v in part.items()} if isinstance(part, dict) else part
+        for part in batch
+    ]
+    return DictReplayBufferSamples(*[p.to(device) if torch.is_tensor(p) else p for p in parts])
+
+
 class Replayed:
     """Hands the same batches to two algorithms."""
 
-    def __init__(self, space: spaces.Dict, batches: int, size: int = 32):
+    def __init__(self, space: spaces.Dict, batches: int, size: int = 32, device: str = "cpu"):
         generator = torch.Generator().manual_seed(0)
 
         def draw(part):
@@ -61,6 +72,8 @@ class Replayed:
             )
             for _ in range(batches)
         ]
+        if device != "cpu":
+            self.batches = [move(batch, device) for batch in self.batches]
 
     def sample(self, batch_size, env=None):
         self.batches.append(self.batches.pop(0))
@@ -93,8 +106,7 @@ def make(algorithm, space, policy, ent_coef="auto", policy_kwargs=None, **kwargs
         buffer_size=100,
         policy_kwargs=options,
         seed=3,
-        device="cpu",
-        **kwargs,
+        **{"device": "cpu", **kwargs},
     )
     model.set_logger(Logger(None, []))
     return model
@@ -133,14 +145,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("channels_last", [False, True])
-@pytest.mark.parametrize("ent_coef", ["auto", 0.05])
-@pytest.mark.parametrize("case", CASES)
-def test_ten_updates_equal_the_reference(case, ent_coef, channels_last):
+def assert_ten_updates_equal(case, ent_coef, **kwargs):
     """Losses, gradients and next weights agree to 1e-5 over ten updates in float32."""
     reference, space, policy, options = CASES[case]
     stock = make(reference, space, policy, ent_coef, options)
-    fast = make(FastSAC, space, policy, ent_coef, options, channels_last=channels_last)
+    fast = make(FastSAC, space, policy, ent_coef, options, **kwargs)
     fast.policy.load_state_dict(stock.policy.state_dict())
     stock.replay_buffer, fast.replay_buffer = Replayed(space, 10), Replayed(space, 10)
     theirs, mine = record_gradients(stock), record_gradients(fast)
@@ -160,6 +169,92 @@ def test_ten_updates_equal_the_reference(case, ent_coef, channels_last):
         assert close(list(stock.policy.parameters()), list(fast.policy.parameters())), step
     moved = [not torch.equal(a, b) for a, b in zip(start, fast.policy.parameters(), strict=True)]
     assert all(moved), "an update that moves nothing equals anything"
+    return fast
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("ent_coef", ["auto", 0.05])
+@pytest.mark.parametrize("case", CASES)
+def test_ten_updates_equal_the_reference(case, ent_coef, channels_last):
+    assert_ten_updates_equal(case, ent_coef, channels_last=channels_last)
+
+
+needs_compiler = pytest.mark.skipif(
+    missing_compiler(torch.device("cpu")) is not None, reason="no C++ compiler"
+)
+
+
+@pytest.fixture
+def graphs_only(monkeypatch):
+    """Captures and differentiates the graphs as torch.compile does, without a C++ compiler."""
+    compiler = torch.compile
+
+    def quick(function, **kwargs):
+        return compiler(function, backend="aot_eager", dynamic=kwargs["dynamic"])
+
+    monkeypatch.setattr(torch, "compile", quick)
+    yield
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("case", ["state, separate", "pixels, actor", "pixels, critic"])
+def test_the_captured_update_equals_the_reference(case, graphs_only):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*runs uncompiled")
+        fast = assert_ten_updates_equal(case, "auto", compile=True)
+    parts = [v for v in vars(fast._update).values() if isinstance(v, Compiled)]
+    assert len(parts) >= 4 and all(part.run is not part.plain for part in parts)
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["state, separate", "pixels, critic"])
+def test_the_compiled_update_equals_the_reference(case):
+    fast = assert_ten_updates_equal(case, "auto", compile=True)
+    assert fast._update.compiled
+    torch._dynamo.reset()
+
+
+def test_compiling_is_said_to_be_impossible_and_goes_on_without(monkeypatch):
+    monkeypatch.setattr(labs.fast_compile.shutil, "which", lambda name: None)
+    with pytest.warns(UserWarning, match=r"runs uncompiled: there is no C\+\+ compiler"):
+        fast = make(FastSAC, STATE, "MultiInputPolicy", compile=True)
+    assert not fast._update.compiled
+    with pytest.raises(ValueError, match="received compile 'always'"):
+        make(FastSAC, STATE, "MultiInputPolicy", compile="always")
+
+
+def test_a_failed_compilation_is_said_and_goes_on_without(monkeypatch):
+    def broken(graph, inputs):
+        raise RuntimeError("no such instruction")
+
+    compiler = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda f, **kw: compiler(f, backend=broken, dynamic=False)
+    )
+    with pytest.warns(UserWarning, match="_critic_loss runs uncompiled"):
+        assert_ten_updates_equal("state, separate", "auto", compile=True)
+    torch._dynamo.reset()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("case", CASES)
+def test_cuda_graphs_take_the_same_updates(case):
+    """On a GPU the compiled update, with CUDA graphs, equals the plain one to 1e-4."""
+    _, space, policy, options = CASES[case]
+    models = []
+    for compile in (False, True):
+        model = make(FastSAC, space, policy, "auto", options, compile=compile, device="cuda")
+        model.replay_buffer = Replayed(space, 10, device="cuda")
+        models.append(model)
+    plain, compiled = models
+    compiled.policy.load_state_dict(plain.policy.state_dict())
+    for step in range(10):
+        for model in models:
+            torch.manual_seed(step)
+            model.train(1, 32)
+    pairs = zip(plain.policy.parameters(), compiled.policy.parameters(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-4, rtol=1e-3) for a, b in pairs)
 
 
 # ------------------------------------------------------------------- a whole life, on real tasks
@@ -221,6 +316,22 @@ def test_learning_calls_back_logs_and_stops_when_told(tmp_path):
     assert rows and float(rows[-1]["train/critic_loss"]) > 0
     assert int(rows[-1]["time/total_timesteps"]) == 300
     assert isinstance(model.replay_buffer, EpisodeReplay) and model.replay_buffer.size() == 300
+
+
+def test_every_call_of_learn_draws_random_actions_of_its_own():
+    """A second call must not repeat the first one's; a run that goes on must meet the same."""
+
+    def play(calls):
+        model = small(reach(1), random_actions=0.5, learning_starts=0, updates_per_step=0)
+        drawn = []
+        for steps, fresh in calls:
+            model.learn(steps, reset_num_timesteps=fresh)
+            drawn.append(model._rng.random(4).tolist())
+        return drawn
+
+    again = play([(20, True), (20, False), (20, True)])
+    assert len({tuple(numbers) for numbers in again}) == 3
+    assert play([(20, True), (20, False), (20, True)]) == again
 
 
 def test_gradient_steps_mean_what_they_mean_in_sb3():

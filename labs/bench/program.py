@@ -1,0 +1,186 @@
+"""The program ``pixels bench``: options, order, the table on the terminal, the artifact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tyro.conf import Positional
+
+from labs.errors import UserError
+
+COMPARISONS = ("env", "replay", "update", "whole", "memory")
+PARTS = (*COMPARISONS, "savings", "step", "workers")
+Part = Literal["env", "replay", "update", "whole", "memory", "savings", "step", "workers"]
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """The fast path beside the stock SB3 route, on this machine, in one run."""
+
+    parts: Positional[tuple[Part, ...]] = ()
+    """what is measured; all of it when left out (ten minutes). env, replay, update, whole, memory:
+    ours beside stock; savings: each saving alone and cumulated; step: where a step's time goes;
+    workers: how many pay, under EGL and OSMesa"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where replay and updates run"""
+    repeats: int = 5
+    """turns of each measurement"""
+    seconds: float = 1.0
+    """length of a turn"""
+    transitions: int = 5000
+    """in the replay memories; the stock one takes 169 KB each"""
+    updates_per_step: float = 0.05
+    """gradient updates per environment step of whole training"""
+    n_envs: int = 4
+    """environments of whole training"""
+    whole_steps: int = 100
+    """environment steps of one turn of whole training"""
+    compiled: bool = True
+    """measure compiled updates too, which takes minutes to compile"""
+    threads: int | None = None
+    """of torch on the CPU; its own choice, all cores, when left out. Drawing has one"""
+    name: str | None = None
+    """also write the results to data/NAME"""
+
+
+def check(options: BenchOptions) -> None:
+    """Raises UserError where an option measures nothing."""
+    limits = {"repeats": 1, "transitions": 300, "n_envs": 1, "whole_steps": 1, "threads": 1}
+    for field, least in limits.items():
+        value = getattr(options, field)
+        if value is not None and value < least:
+            flag = field.replace("_", "-")
+            raise UserError(f"--{flag} {value} measures nothing: give {least} or more")
+    if not 0 < options.seconds <= 600:
+        raise UserError(f"--seconds {options.seconds:g} is out of range: give 0.1 to 600")
+    if not 0 < options.updates_per_step <= 10:
+        raise UserError(
+            f"--updates-per-step {options.updates_per_step:g} is out of range: give 0.01 to 10"
+        )
+    if options.name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", options.name):
+        raise UserError(f"--name {options.name!r} is no name of an artifact: give bench, say")
+
+
+def run_bench(options: BenchOptions, report: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """Measures the chosen parts, one after the other.
+
+    Args:
+        options: see there.
+        report: called with lines of text when a part is done.
+
+    Returns:
+        ``machine`` and ``parts``: name → numbers. Plain JSON types.
+
+    Raises:
+        UserError: an option that measures nothing, or CUDA where there is none.
+    """
+    check(options)
+    import torch
+
+    from labs.bench import parts, savings, step, workers
+    from labs.bench.measure import load, machine
+
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda, but torch sees no GPU: give --device cpu")
+    n, s, ups = options.repeats, options.seconds, options.updates_per_step
+    few = min(options.transitions, 1000)
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "env": lambda: workers.child("drawing", repeats=n, seconds=s),
+        "replay": lambda: parts.bench_replay(n, s, options.transitions, device),
+        "update": lambda: parts.bench_update(n, s, few, device),
+        "whole": lambda: parts.bench_whole(n, options.whole_steps, device, ups, options.n_envs),
+        "memory": parts.bench_memory,
+        "savings": lambda: savings.bench_savings(n, min(s, 0.5), few, device, options.compiled),
+        "step": lambda: step.bench_step(min(n, 3), min(s, 0.5), few, device, ups),
+        "workers": lambda: workers.bench_workers(min(n, 3), s, 0.25),
+    }
+    chosen = options.parts or PARTS
+    before = torch.get_num_threads()
+    torch.set_num_threads(options.threads or before)
+    results: dict[str, Any] = {"machine": machine(device), "parts": {}}
+    try:
+        for name in (part for part in PARTS if part in chosen):
+            results["parts"][name] = measure[name]()
+            if report is not None:
+                report("\n".join(lines(name, results["parts"][name])))
+    finally:
+        torch.set_num_threads(before)
+    results["machine"]["load_at_end"] = load()
+    return results
+
+
+# ----------------------------------------------------------------------------------- as text
+
+HEADER = f"{'':<8}{'stock':>12}{'fast':>12}   ratio (smallest to largest turn)"
+
+
+def lines(name: str, part: dict[str, Any]) -> list[str]:
+    """A part as it is printed."""
+    if name in COMPARISONS:
+        spread = f"{part['ratio_low']:.1f} to {part['ratio_high']:.1f}"
+        return [
+            f"{name:<8}{part['stock']:>12,.1f}{part['fast']:>12,.1f}   "
+            f"{part['ratio']:>5.1f} × ({spread})   {part['unit']}"
+        ]
+    if name == "savings":
+        return _savings_lines(part)
+    if name == "step":
+        return _step_lines(part)
+    return _worker_lines(part)
+
+
+def _savings_lines(part: dict[str, Any]) -> list[str]:
+    found = []
+    for topic in ("env", "update", "state_update"):
+        for kind in ("cumulated", "alone", "variants"):
+            rows = part[topic].get(kind, ())
+            found += [f"{part[topic]['unit']}, {kind}"] if rows else []
+            found += [f"  {row['name']:<36}{row['ms']:>9.2f}" for row in rows]
+        if part[topic].get("compile_s"):
+            found.append(f"  {'(seconds to compile)':<36}{part[topic]['compile_s']:>9.1f}")
+    found.append(part["memory"]["unit"])
+    found += [f"  {row['name']:<36}{row['bytes']:>9,.0f}" for row in part["memory"]["cumulated"]]
+    return found
+
+
+def _step_lines(part: dict[str, Any]) -> list[str]:
+    found = [f"one step of training at {part['updates_per_step']:g} updates a step, ms and share"]
+    for stock, fast in zip(part["stock"]["pieces"], part["fast"]["pieces"], strict=True):
+        found.append(
+            f"  {stock['name']:<16}{stock['ms']:>10.2f} {stock['share']:>5.0%}"
+            f"{fast['ms']:>10.2f} {fast['share']:>5.0%}"
+        )
+    return found
+
+
+def _worker_lines(part: dict[str, Any]) -> list[str]:
+    found = []
+    tables = {f"pixels, {name}": table for name, table in part["backends"].items()}
+    tables |= {"state": part["state"], "training from state": part["state_training"]}
+    for title, table in tables.items():
+        if table is None:
+            found.append(f"{title}: not on this machine")
+            continue
+        found.append(f"{title}, {table['n_envs']} environments, {part['unit']}")
+        found += [f"  {row['name']:<28}{row['rate']:>9,.0f}" for row in table["rows"]]
+    return found
+
+
+def bench(options: BenchOptions) -> int:
+    """The command: measures, prints as it goes, writes the artifact where one is named."""
+    check(options)
+    if not options.parts or set(options.parts) & set(COMPARISONS):
+        print(HEADER)
+    results = run_bench(options, report=lambda text: print(text, flush=True))
+    if options.name:
+        from labs.artifacts import write_measurement
+
+        gl = results["machine"]["gl"]
+        print(write_measurement(options.name, results, parameters=asdict(options), gl=gl).path)
+    return 0

@@ -1,0 +1,113 @@
+"""Where the time of one step of training goes: physics, picture, memory, update; stock and fast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from stable_baselines3 import SAC
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from labs.bench.measure import BATCH, SIZE, Work, milliseconds, stepper
+from labs.bench.parts import fast_env, fast_model, filled, sampler, stock_env, stock_model, updater
+from labs.envs import make_env
+
+#: Once an environment step, and once an update.
+PER_STEP = ("physics", "draw", "resize", "stack and copy", "act", "store")
+PER_UPDATE = ("sample", "update")
+
+
+class _OneBatch:
+    """A memory that hands out the same batch, so that an update is measured without it."""
+
+    def __init__(self, memory: Any):
+        self.batch = memory.sample(BATCH)
+
+    def sample(self, batch_size: int, env: object = None) -> Any:
+        return self.batch
+
+
+def _resize(size: int) -> Work:
+    frame = np.zeros((size, size, 3), np.uint8)
+
+    def work() -> int:
+        image = frame
+        if size != SIZE:
+            image = np.asarray(
+                Image.fromarray(frame).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+            )
+        np.ascontiguousarray(image.transpose(2, 0, 1))
+        return 1
+
+    return work
+
+
+def _actor(model: SAC, env: DummyVecEnv) -> Work:
+    obs = env.reset()
+
+    def work() -> int:
+        model.predict(obs)
+        return 1
+
+    return work
+
+
+def _store(memory: Any, env: DummyVecEnv) -> Work:
+    """Adds whole episodes: both memories refuse or split broken ones."""
+    obs = env.reset()
+    action, reward = np.zeros((1, 4), np.float32), np.zeros(1)
+
+    def work() -> int:
+        for t in range(50):
+            done = np.array([t == 49])
+            memory.add(obs, obs, action, reward, done, [{"TimeLimit.truncated": bool(done[0])}])
+        return 50
+
+    return work
+
+
+def bench_step(
+    repeats: int, seconds: float, transitions: int, device: str, updates_per_step: float
+) -> dict[str, Any]:
+    """Milliseconds of each piece, and its share of a step at ``updates_per_step``."""
+    envs = {"stock": DummyVecEnv([stock_env]), "fast": DummyVecEnv([fast_env])}
+    bare = DummyVecEnv([lambda: make_env("push", render_mode=None)])
+    memories = dict(zip(envs, filled(envs["fast"], transitions, device), strict=True))
+    models: dict[str, SAC] = {
+        "stock": stock_model(envs["stock"], device, transitions),
+        "fast": fast_model(envs["fast"], device, transitions),
+    }
+    work: dict[tuple[str, str], Work] = {("both", "physics"): stepper(bare)}
+    for name, env in envs.items():
+        drawn = env.envs[0].env  # below the wrapper: no resizing
+        work[name, "step"] = stepper(env)
+        work[name, "draw"] = lambda drawn=drawn: int(drawn.render() is not None)
+        work[name, "resize"] = _resize(drawn.image_size[0])
+        work[name, "act"] = _actor(models[name], env)
+        work[name, "store"] = _store(memories[name], env)
+        work[name, "sample"] = sampler(memories[name], device)
+        models[name].replay_buffer = _OneBatch(memories[name])
+        work[name, "update"] = updater(models[name], device)
+    try:
+        found = {key: value["ms"] for key, value in milliseconds(work, repeats, seconds).items()}
+    finally:
+        for env in (*envs.values(), bare):
+            env.close()
+    result: dict[str, Any] = {"unit": "ms", "updates_per_step": updates_per_step}
+    for name in envs:
+        pieces = {"physics": found["both", "physics"]}
+        pieces |= {part: found[name, part] for part in ("draw", "resize")}
+        rest = found[name, "step"] - sum(pieces.values())
+        pieces["stack and copy"] = max(0.0, rest)
+        pieces |= {part: found[name, part] for part in ("act", "store", "sample", "update")}
+        cost = {k: v * (updates_per_step if k in PER_UPDATE else 1) for k, v in pieces.items()}
+        total = sum(cost.values())
+        result[name] = {
+            "pieces": [
+                {"name": k, "ms": v, "per_step_ms": cost[k], "share": cost[k] / total}
+                for k, v in pieces.items()
+            ],
+            "per_step_ms": total,
+        }
+    return result

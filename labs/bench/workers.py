@@ -1,0 +1,194 @@
+"""What needs a process of its own: how many workers pay, under which OpenGL; figures per core.
+
+``MUJOCO_GL`` is read when MuJoCo is imported, so every backend is measured by a child:
+``python -m labs.bench.workers '{"job": ...}'`` prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+from labs.errors import UserError
+from labs.gl import probe_gl
+
+BACKENDS = ("egl", "osmesa")
+N_ENVS = 8
+
+
+def counts(cores: int) -> list[int]:
+    """1, 2, 4, ... workers and the number of cores."""
+    return sorted({2**k for k in range(cores.bit_length()) if 2**k <= cores} | {cores})
+
+
+def _rates(jobs: dict[str, Any], repeats: int, seconds: float) -> dict[str, dict[str, float]]:
+    from labs.bench.measure import in_turns
+
+    return {
+        name: {"rate": statistics.median(r), "low": min(r), "high": max(r)}
+        for name, r in in_turns(jobs, repeats, seconds).items()
+    }
+
+
+def scan(repeats: int, seconds: float, what: str) -> dict[str, Any]:
+    """Environment steps per second: one process, then 1, 2, ... workers.
+
+    Args:
+        repeats: turns.
+        seconds: of each.
+        what: ``"pixels"`` (84 × 84, lean) or ``"state"``.
+    """
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    from labs.bench.measure import stepper
+    from labs.bench.parts import fast_env
+    from labs.collect import SharedVecEnv
+    from labs.envs import gl_renderer, make_env, worker_count
+
+    def make():
+        return fast_env() if what == "pixels" else make_env("push", render_mode=None)
+
+    envs: dict[str, Any] = {"in the learner's process": DummyVecEnv([make] * N_ENVS)}
+    try:
+        for count in counts(worker_count()):
+            name = f"{count} worker{'s' * (count > 1)}"
+            envs[name] = SharedVecEnv([make] * N_ENVS, workers=count)
+        rates = _rates({name: stepper(env) for name, env in envs.items()}, repeats, seconds)
+    finally:
+        for env in envs.values():
+            env.close()
+    rows = [{"name": name, **rate} for name, rate in rates.items()]
+    return {"rows": rows, "n_envs": N_ENVS, "gl": gl_renderer() if what == "pixels" else None}
+
+
+def drawing(repeats: int, seconds: float) -> dict[str, Any]:
+    """The stock and the fast route to a picture, one process with one thread."""
+    from labs.bench.parts import env_rates
+    from labs.envs import gl_renderer
+
+    return env_rates(repeats, seconds) | {"gl": gl_renderer()}
+
+
+def scene_savings(repeats: int, seconds: float) -> dict[str, Any]:
+    """See :func:`labs.bench.savings.env_savings`."""
+    from labs.bench.savings import env_savings
+
+    return env_savings(repeats, seconds)
+
+
+def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[str, Any]:
+    """Environment steps per second of training on Push from state: what workers gain there."""
+    from stable_baselines3.common.logger import Logger
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    from labs.bench.measure import BATCH
+    from labs.bench.parts import EPISODE, learner
+    from labs.collect import SharedVecEnv
+    from labs.envs import make_env, worker_count
+    from labs.fast_networks import StandardizedExtractor
+    from labs.fast_sac import FastSAC
+
+    def make():
+        return make_env("push", render_mode=None)
+
+    envs: dict[str, Any] = {"in the learner's process": DummyVecEnv([make] * N_ENVS)}
+    jobs = {}
+    try:
+        for count in counts(worker_count()):
+            name = f"{count} worker{'s' * (count > 1)}"
+            envs[name] = SharedVecEnv([make] * N_ENVS, workers=count)
+        for name, env in envs.items():
+            model = FastSAC(
+                "LayerNormPolicy",
+                env,
+                batch_size=BATCH,
+                buffer_size=20_000,
+                learning_starts=EPISODE * N_ENVS,
+                updates_per_step=updates_per_step,
+                device="cpu",
+                policy_kwargs={
+                    "net_arch": [256, 256],
+                    "features_extractor_class": StandardizedExtractor,
+                },
+            )
+            model.set_logger(Logger(None, []))
+            model.learn(EPISODE * N_ENVS, log_interval=None)
+            jobs[name] = learner(model, steps, "cpu")
+        rates = _rates(jobs, repeats, 0.0)
+    finally:
+        for env in envs.values():
+            env.close()
+    rows = [{"name": name, **rate} for name, rate in rates.items()]
+    return {"rows": rows, "n_envs": N_ENVS, "updates_per_step": updates_per_step}
+
+
+JOBS = {
+    "scan": scan,
+    "drawing": drawing,
+    "scene_savings": scene_savings,
+    "state_training": state_training,
+}
+
+
+def child(job: str, backend: str | None = None, timeout: float = 600.0, **options: Any) -> Any:
+    """Runs one of :data:`JOBS` in a process of its own.
+
+    Args:
+        job: its name.
+        backend: ``MUJOCO_GL`` for it; None: this process's own.
+        timeout: seconds after which it counts as hung.
+        **options: of the job.
+
+    Raises:
+        UserError: it failed or hung.
+    """
+    environment = {**os.environ, "LP_NUM_THREADS": "1"}  # of Mesa: figures are per core
+    if backend is not None:
+        environment["MUJOCO_GL"] = backend
+        environment.pop("PYOPENGL_PLATFORM", None)
+    request = json.dumps({"job": job, **options})
+    command = [sys.executable, "-W", "ignore", "-m", "labs.bench.workers", request]
+    try:
+        result = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=timeout
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"{job} under {backend or 'its GL'} did not end in {timeout:.0f} s"
+        ) from None
+    if result.returncode:
+        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"{job} under {backend or 'its GL'} failed: {last}")
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+def bench_workers(
+    repeats: int, seconds: float, updates_per_step: float, steps: int = 400
+) -> dict[str, Any]:
+    """The scan over workers from pixels under each backend that draws here, and from state."""
+    result: dict[str, Any] = {"unit": "environment steps/s", "backends": {}}
+    for backend in BACKENDS:
+        if probe_gl(backend) is None:
+            result["backends"][backend] = None
+            continue
+        options = {"repeats": repeats, "seconds": seconds}
+        found = child("scan", backend, what="pixels", **options)
+        found["drawing"] = child("drawing", backend, **options)
+        result["backends"][backend] = found
+    result["state"] = child("scan", what="state", repeats=repeats, seconds=seconds)
+    result["state_training"] = child(
+        "state_training", repeats=repeats, steps=steps, updates_per_step=updates_per_step
+    )
+    return result
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    request = json.loads(sys.argv[1])
+    print(json.dumps(JOBS[request.pop("job")](**request)))
