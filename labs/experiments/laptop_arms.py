@@ -89,7 +89,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         camera="workspace",
         scene="lean",
         goal_sphere=False,
-        total_steps=200_000,
+        total_steps=150_000,
         eval_every=10_000,
     )
     distilled = replace(

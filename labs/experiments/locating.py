@@ -91,7 +91,7 @@ def _reach_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Gen
 
 #: By task: how to arrange a moment, and where the gripper goes (around its start, metres).
 MOMENTS = {
-    "push": (_push_moment, (-0.2, -0.2, -0.13), (0.2, 0.2, 0.0)),
+    "push": (_push_moment, (-0.2, -0.2, -0.02), (0.2, 0.2, 0.18)),
     "reach": (_reach_moment, (-0.2, -0.2, -0.2), (0.2, 0.2, 0.2)),
 }
 
