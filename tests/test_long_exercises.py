@@ -1,0 +1,150 @@
+"""The exercises of the late chapters: each likely mistake is met with its own words."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from statistics import median
+
+import jupytext
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+IMPORTS = """
+import numpy as np, torch
+from gymnasium import spaces
+from labs import envs
+from labs.experiments.environments import make_one
+from labs.experiments.policies import load_policy
+from labs.manipulation_encoder import ManipulationExtractor
+"""
+
+
+def check_of(notebook: str, name: str):
+    """The check function of an exercise and the solution's answer, from the notebook's cells."""
+    (path,) = NOTEBOOKS.glob(f"{notebook}_*.py")
+    scope: dict = {"math": math}
+    exec(IMPORTS, scope)
+    for cell in jupytext.read(path).cells:
+        if "exercise-test" in cell.metadata.get("tags", []) and f"def {name}(" in cell.source:
+            exec(cell.source, scope)
+        elif "solution" in cell.metadata.get("tags", []) and f"\n{name}(" in cell.source:
+            exec(cell.source.split(f"\n{name}(")[0], scope)
+    return scope[name], scope[name.removeprefix("check_")]
+
+
+def always(value):
+    return lambda *arguments: value
+
+
+def mean_time(curves, threshold, drop=False, at_end=False, index=False):
+    times = []
+    for steps, success in curves:
+        hits = [i if index else steps[i] for i, rate in enumerate(success) if rate >= threshold]
+        if hits:
+            times.append(hits[0])
+        elif at_end:
+            times.append(steps[-1])
+        elif not drop:
+            times.append(math.inf)
+    middle = median(times)
+    return (None if middle == math.inf else middle), len(curves) - len(times) + times.count(
+        math.inf
+    )
+
+
+def last_step(policy, env, seeds, any_step=False, seeded=True, stochastic=False):
+    results = []
+    for seed in seeds:
+        observation, _ = env.reset(seed=seed if seeded else None)
+        hits, over = [], False
+        while not over:
+            action = policy.predict(observation, not stochastic)
+            observation, _, terminated, truncated, info = env.step(action)
+            hits.append(bool(info["is_success"]))
+            over = terminated or truncated
+        results.append(any(hits) if any_step else hits[-1])
+    return results
+
+
+def ratio(original, shifted, moved, mean_of_ratios=False, squared=False, whole=False, order=2):
+    far, unit = shifted - original, moved - original
+    if whole:
+        return (far.norm() / unit.norm()).item()
+    far, unit = far.norm(order, dim=1), unit.norm(order, dim=1)
+    if squared:
+        far, unit = far**2, unit**2
+    return ((far / unit).mean() if mean_of_ratios else far.mean() / unit.mean()).item()
+
+
+def simple_kind(distances, motion, order=("end", "still", "start", "way")):
+    inside = [d < 0.05 for d in distances]
+    for question in order:
+        if question == "end" and inside[-1]:
+            return "solved before it began" if motion < 0.01 else "success"
+        if question == "anywhere" and any(inside):
+            return "success"
+        if question == "still" and motion < 0.01:
+            return "never touched"
+        if question == "start" and inside[0]:
+            return "pushed off"
+        if question == "way" and any(inside):
+            return "overshot"
+    return "fell short"
+
+
+def binomial(ks, n, p):
+    return sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in ks)
+
+
+def patient(success, patience, early=0, tie=False, previous=False):
+    best_at = 0
+    for i, rate in enumerate(success):
+        if previous and i and rate > success[i - 1]:
+            best_at = i
+        elif rate > success[best_at] or (tie and rate == success[best_at]):
+            best_at = i
+        if i - best_at >= patience + early:
+            return i
+    return None
+
+
+WRONG = [
+    ("18", "check_at_most", always(...), "still returns"),
+    ("18", "check_at_most", lambda k, n, p: binomial([k], n, p), "exactly one"),
+    ("18", "check_at_most", lambda k, n, p: binomial(range(k), n, p), "fewer than one"),
+    ("18", "check_at_most", lambda k, n, p: binomial(range(k, n + 1), n, p), "one success or"),
+    ("19", "check_stopped_at", lambda s, n: patient(s, n, early=-1), "one point too early"),
+    ("19", "check_stopped_at", lambda s, n: patient(s, n, early=1), "one point too late"),
+    ("19", "check_stopped_at", lambda s, n: patient(s, n, tie=True), "a tie is no progress"),
+    ("19", "check_stopped_at", lambda s, n: patient(s, n, previous=True), "the *best* so far"),
+    ("23", "check_kind", always(...), "still returns"),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, ("anywhere",)), "the last step decides"),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, ("end", "still", "way")), "at the *start*"),
+    ("23", "check_kind", lambda d, m: simple_kind(d, 1.0), "nobody moved is no push"),
+    ("26", "check_verify", lambda *a: last_step(*a, any_step=True), "ask the *last* step"),
+    ("26", "check_median_time", lambda c, t: mean_time(c, t, drop=True), "keep it"),
+    ("26", "check_median_time", lambda c, t: mean_time(c, t, at_end=True), "one of the three"),
+    ("26", "check_median_time", lambda c, t: mean_time(c, t, index=True), "an index"),
+    ("26", "check_head_size", lambda flat: (705_650 if flat else 1, 50 if flat else 64), "shift"),
+    ("26", "check_head_size", lambda flat: (705_750 if flat else 128, 50 if flat else 64), "temp"),
+    ("26", "check_head_size", lambda flat: (705_700 if flat else 129, 50 if flat else 64), "bias"),
+    ("26", "check_head_size", lambda flat: (705_750, 50) if flat else (65, 32), "x and y"),
+    ("26", "check_disturbance", lambda o, s, m: ratio(o, m, s), "turned over"),
+    ("26", "check_disturbance", lambda *a: ratio(*a, mean_of_ratios=True), "mean of ratios"),
+    ("26", "check_disturbance", lambda *a: ratio(*a, squared=True), "squared"),
+    ("26", "check_disturbance", lambda *a: ratio(*a, whole=True), "for each row"),
+    ("26", "check_disturbance", lambda *a: ratio(*a, order=1), "differences"),
+    ("26", "check_disturbance", lambda o, s, m: ratio(0 * o, s, m), "subtract the original"),
+]
+
+
+@pytest.mark.parametrize(
+    ("notebook", "name", "answer", "words"), WRONG, ids=[f"{w[1]}-{w[3][:14]}" for w in WRONG]
+)
+def test_a_mistake_is_named(notebook, name, answer, words):
+    check, solution = check_of(notebook, name)
+    with pytest.raises(AssertionError, match=re.escape(words)):
+        check(answer)
+    check(solution)
