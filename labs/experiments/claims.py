@@ -181,7 +181,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "17",
         "LayerNorm and Tanh after SpatialSoftmax only bound the values.",
-        "Regression with and without them. A tenth more or less error refutes it.",
+        "Regression with and without them. A tenth more or less error, intervals apart, refutes "
+        "it; more with one and less with the other is *partly*.",
         sight.only_bounds,
         "notebooks/21_what_the_camera_can_tell",
         PERCEPTION,

@@ -1,0 +1,566 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 30 s, hardware: 'any CPU; the study itself: two to three hours of one core'}
+# ---
+
+# %% [markdown]
+# # What the camera can tell
+#
+# A policy that is fed pixels fails. The block is a few pixels wide, the encoder strides over four, the
+# camera stands far away: three suspects, and reinforcement learning is a bad court. It is slow, it is
+# noisy, and a policy can fail for ten reasons that have nothing to do with sight.
+#
+# So ask a smaller question first. **Where is the block?** Give a network one frame, let it answer in
+# millimeters, and tell it the truth while it trains. If regression cannot find the block in the
+# picture, no agent will. If it can, the failure lies elsewhere. You will be able to ask that of any
+# camera and any encoder, in minutes.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+from IPython.display import Markdown, display
+from torch import nn
+
+from labs import envs
+from labs.artifacts import load_artifact
+from labs.exercises import attempt
+from labs.experiments.perception import PEAK_RATE, Regressor
+from labs.experiments.perception_frames import belongs_to_task, show_goal, wander
+from labs.experiments.position_errors import mean_interval
+from labs.figures.style import OKABE_ITO, use_style
+from labs.visual_encoder import NatureCNN
+from labs.widgets.crop_shift import project
+
+use_style()
+torch.set_num_threads(1)
+STUDY = load_artifact("perception")
+FOUND = STUDY.json("measurement.json")
+SUMMARY, NEVER = FOUND["summary"], FOUND["mean"]
+
+# %% [markdown]
+# ## Frames and answers
+#
+# A moment is a reset, then up to twelve steps of an arm that wanders. Both cameras draw it. The
+# simulator knows the block's place, and a ring marks where the camera's geometry puts it.
+
+# %%
+env = envs.make_env("push", image_size=84, goal_sphere=False)
+frames = {camera: [] for camera in envs.CAMERAS}
+answers, spheres, seed = [], {}, 0
+while len(answers) < 320:
+    seed += 1
+    moment = wander(env, seed)
+    if not belongs_to_task(moment):
+        continue
+    answers.append(moment["achieved_goal"])
+    for name, camera in envs.CAMERAS.items():
+        env.camera = camera
+        frames[name].append(env.render())
+        if len(answers) == 2:
+            show_goal(env, True)
+            spheres[name] = env.render()
+            show_goal(env, False)
+env.close()
+answers = np.array(answers, dtype=np.float32)  # (N, 3), meters
+frames = {name: np.stack(list_) for name, list_ in frames.items()}
+assert frames["default"].shape == (320, 84, 84, 3) and frames["default"].dtype == np.uint8
+
+# %% mystnb={"image": {"alt": "Six frames of 84 by 84 pixels, three moments before two cameras, a ring around the block in each. Default camera: the whole robot, and inside the ring a speck of two or three dark pixels. Workspace camera: the table from above, the block a square of about seven pixels."}}
+fig, axes = plt.subplots(2, 3, figsize=(7, 4.9))
+for row, (name, camera) in zip(axes, envs.CAMERAS.items(), strict=True):
+    for ax, i in zip(row, (0, 1, 2), strict=True):
+        ax.imshow(frames[name][i])
+        r, c = project(camera, answers[i])
+        ax.plot(c, r, "o", ms=14, mfc="none", mec=OKABE_ITO["orange"], mew=1.5)
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+    row[0].set_ylabel(f"{name} camera")
+plt.show()
+
+# %% [markdown]
+# Cover the upper row's rings and try. A human would not want to play from the default camera.
+#
+# ## Never looking
+#
+# The failure first, for it is the ruler. Who never looks says the same place every time, and says it
+# best by naming the mean. The error of an answer $\hat p$ is a distance on the table:
+#
+# $$
+# e = \lVert \hat p - p \rVert_2, \qquad \text{reported: its mean over frames never seen in training}
+# $$ (eq-position-error)
+
+
+# %%
+def error_mm(predicted, truth):
+    """Distance on the table in millimeters: two arrays (N, 2) in meters → (N,)."""
+    return 1000 * np.linalg.norm(np.asarray(predicted) - np.asarray(truth), axis=1)
+
+
+place = answers[:, :2]
+train, test = slice(0, 256), slice(256, None)
+never = error_mm(np.broadcast_to(place[train].mean(0), place[test].shape), place[test])
+print(
+    f"never looking: {never.mean():.0f} mm, 256 frames to learn from, {len(never)} to be tested on"
+)
+print(f"the study's:   {NEVER['block']['mean']:.0f} mm, 2,500 frames; success in Push is 50 mm")
+assert abs(never.mean() - NEVER["block"]["mean"]) < 25
+
+# %% [markdown]
+# ## Build it
+#
+# A frame goes through an encoder to a short vector; through LayerNorm and Tanh, as the policies of
+# this book have it; through two layers to the answer, in standard deviations around the mean.
+
+
+# %%
+class Locate(nn.Module):
+    """One frame → five coordinates: block x, y; gripper x, y, z."""
+
+    def __init__(self, outputs=5):
+        super().__init__()
+        self.encoder = NatureCNN(3, 50, output_relu=False)
+        self.norm = nn.Sequential(nn.LayerNorm(50), nn.Tanh())
+        self.head = nn.Sequential(nn.Linear(50, 256), nn.ReLU(), nn.Linear(256, outputs))
+
+    def forward(self, frames):
+        images = frames.permute(0, 3, 1, 2).float() / 255
+        return self.head(self.norm(self.encoder(images)))
+
+
+# %% [markdown]
+# | tensor | shape | dtype |
+# |---|---|---|
+# | `frames` | $(B, 84, 84, 3)$ | uint8, as the renderer gives it |
+# | `images` | $(B, 3, 84, 84)$ | float32 in $[0, 1]$ |
+# | after the encoder, after the norm | $(B, 50)$ | float32 |
+# | output | $(B, 5)$ | float32, standardized |
+
+# %%
+torch.manual_seed(0)
+ours, theirs = Locate(), Regressor("nature", normalize=True)
+theirs.load_state_dict(ours.state_dict())
+some = torch.from_numpy(frames["workspace"][:8])
+with torch.no_grad():
+    assert ours(some).shape == (8, 5)
+    assert torch.equal(ours(some), theirs(some))
+print("ours equals labs.experiments.perception.Regressor, with the same weights")
+
+# %% [markdown]
+# ## A few hundred frames are not enough
+
+# %%
+torch.manual_seed(0)
+model = Locate(outputs=2)
+optimizer = torch.optim.Adam(model.parameters(), lr=PEAK_RATE / 4)
+pictures, target = torch.from_numpy(frames["workspace"]), torch.from_numpy(place)
+center, scale = target[train].mean(0), target[train].std(0)
+for _ in range(12):
+    for rows in torch.randperm(256).split(32):
+        loss = F.mse_loss(model(pictures[rows]), (target[rows] - center) / scale)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+with torch.no_grad():
+    seen, new = (
+        error_mm(model(pictures[part]) * scale + center, place[part]) for part in (train, test)
+    )
+print(
+    f"workspace camera, 256 frames: {seen.mean():.0f} mm on them, {new.mean():.0f} mm on new ones"
+)
+assert new.mean() > 2 * SUMMARY["workspace-nature-norm-trained"]["block"]["mean"]
+
+# %% [markdown]
+# It looks, but it has met too few places. A verdict on a camera or an encoder that rests on too few
+# frames is a verdict on the number of frames. The study therefore uses
+# {artifact}`perception:provenance.parameters.frames|int` frames, each from a reset of its own:
+# {artifact}`perception:provenance.parameters.held_out|int` of them are held out, the rest are passed over
+# {artifact}`perception:provenance.parameters.epochs|int` times. Optimizer, schedule and batch are the
+# same for every cell and were tuned for none.
+#
+# ```bash
+# pixels measure perception
+# ```
+#
+# ## The cells
+#
+# Each row changes one thing. *Random* leaves the encoder at its first weights and trains only what
+# follows. With one seed the interval is over the held-out frames and says nothing about other
+# seeds; from two on it is over seeds. A cell that was not run is not in the table.
+
+# %%
+KINDS = {
+    "nature-norm-trained": "NatureCNN",
+    "nature-plain-trained": "NatureCNN, no LayerNorm + Tanh",
+    "nature-norm-trained-epochs36": "NatureCNN, as long on the clock as ManipulationCNN",
+    "nature-norm-random": "NatureCNN, random",
+    "nature-plain-random": "NatureCNN, random, no LayerNorm + Tanh",
+    "keypoints-norm-trained": "KeypointCNN (SpatialSoftmax)",
+    "keypoints-plain-trained": "KeypointCNN, no LayerNorm + Tanh",
+    "keypoints-norm-random": "KeypointCNN, random",
+    "keypoints-plain-random": "KeypointCNN, random, no LayerNorm + Tanh",
+    "spatial_softmax-norm-trained": "ManipulationCNN, SpatialSoftmax",
+    "spatial_softmax-plain-trained": "ManipulationCNN, SpatialSoftmax, no LayerNorm + Tanh",
+    "spatial_softmax-norm-random": "ManipulationCNN, SpatialSoftmax, random",
+    "spatial_softmax-plain-random": "ManipulationCNN, SpatialSoftmax, random, no LayerNorm + Tanh",
+    "flat-norm-trained": "ManipulationCNN, flat",
+    "flat-norm-random": "ManipulationCNN, flat, random",
+}
+
+
+def cell_text(entry, thing):
+    if thing not in entry:
+        return "–"
+    e = entry[thing]
+    return f"{e['mean']:.1f} ({e['low']:.1f} – {e['high']:.1f})"
+
+
+rows = [
+    "| encoder | camera | seeds | block, mm | off by more than 5 cm | gripper, mm |",
+    "|---|---|---|---|---|---|",
+]
+for kind, words in KINDS.items():
+    for camera in envs.CAMERAS:
+        entry = SUMMARY.get(f"{camera}-{kind}")
+        if entry:
+            rows.append(
+                f"| {words} | {camera} | {entry['seeds']} | {cell_text(entry, 'block')} "
+                f"| {entry['block']['missed']:.1%} | {cell_text(entry, 'gripper')} |"
+            )
+rows.append(
+    f"| never looking | – | – | {NEVER['block']['mean']:.1f} "
+    f"| {NEVER['block']['missed']['rate']:.1%} | {NEVER['gripper']['mean']:.1f} |"
+)
+display(Markdown("\n".join(rows)))
+parameters = STUDY.provenance["parameters"]
+print(
+    f"{parameters['cells_run']} of {parameters['cells_planned']} planned cells and seeds were run"
+)
+
+# %% mystnb={"image": {"alt": "Error of the block's place per encoder as bars with intervals, one panel per camera, with the success radius of 50 millimeters and the error of never looking as lines: every trained encoder stays far below the success radius, the random ones lie around or above it."}}
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.6, 3.9))
+for ax, camera in zip(axes, envs.CAMERAS, strict=True):
+    shown = [k for k in KINDS if f"{camera}-{k}" in SUMMARY]
+    for y, kind in enumerate(shown):
+        e = SUMMARY[f"{camera}-{kind}"]["block"]
+        color = OKABE_ITO["orange" if "random" in kind else "blue"]
+        ax.barh(y, e["mean"], color=color, height=0.6)
+        ax.plot([e["low"], e["high"]], [y, y], color="black", lw=2)
+    ax.axvline(50, color="0.5", ls=":", label="success radius")
+    ax.axvline(NEVER["block"]["mean"], color="0.3", ls="--", label="never looking")
+    ax.set(title=f"{camera} camera", xlabel="error of the block (mm)", xlim=0)
+    ax.set_yticks(range(len(shown)), [k.replace("spatial_softmax", "keypoints") for k in shown])
+    ax.invert_yaxis()
+axes[0].legend(fontsize=8, loc="lower right")
+plt.show()
+
+# %% mystnb={"image": {"alt": "Predicted against true place of the block along x for held-out frames before the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
+examples = STUDY.json("examples.json")
+truth = np.array(examples["truth"]) / 10  # centimeters
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7, 3.4))
+for ax, kind in zip(axes, ("nature-norm-random", "nature-norm-trained"), strict=True):
+    said = np.array(examples[f"default-{kind}-seed0"]) / 10
+    ax.plot(truth[:, 0], said[:, 0], ".", ms=4, color=OKABE_ITO["blue"])
+    ax.plot([109, 159], [109, 159], color="0.5", lw=1)
+    ax.set(title=f"default camera, {KINDS[kind]}", xlabel="block, true x (cm)")
+axes[0].set_ylabel("answered x (cm)")
+plt.show()
+
+# %% [markdown]
+# ## Does a stride of 4 destroy an object of 5 pixels?
+
+
+# %%
+def block(name):
+    return SUMMARY[name]["block"]
+
+
+trained, random_ = block("default-nature-norm-trained"), block("default-nature-norm-random")
+assert trained["high"] < 25 and trained["missed"] < 0.03, "the block is lost: read this anew"
+assert random_["mean"] > 3 * trained["mean"] and random_["mean"] < 0.6 * NEVER["block"]["mean"]
+print(f"NatureCNN, default camera: {trained['mean']:.1f} mm; 1 px of that picture is centimeters")
+
+# %% [markdown]
+# No. Behind the default camera the block has
+# {artifact}`visibility:push.default.object.median|int` pixels, and NatureCNN finds it to
+# {artifact}`perception:summary.default-nature-norm-trained.block.mean|f1` mm. The radius of success is 50.
+# A pixel of that picture is worth [centimeters of table](12_random_shift.ipynb), so the answer is finer
+# than a pixel. A strided convolution has many filters, and *which of them answer, and how strongly* says
+# where inside the stride the block lies.
+#
+# The encoder does have to be trained: at random weights the same network is off by
+# {artifact}`perception:summary.default-nature-norm-random.block.mean|f0` mm. That is less than
+# never looking, {artifact}`perception:mean.block.mean|f0` mm, and more than the radius of success. An
+# encoder that no gradient reaches is not blind, but it cannot aim.
+#
+# ## Is anything wrong with the default camera?
+
+# %%
+rows = [
+    "| | default camera | workspace camera |",
+    "|---|---|---|",
+    "| block hidden in held-out frames | "
+    + " | ".join(f"{FOUND['block_hidden'][c]:.1%}" for c in envs.CAMERAS)
+    + " |",
+]
+for label, thing in (("block, mm", "block"), ("gripper, mm", "gripper")):
+    values = [cell_text(SUMMARY[f"{c}-nature-norm-trained"], thing) for c in envs.CAMERAS]
+    rows.append(f"| NatureCNN: {label} | {values[0]} | {values[1]} |")
+values = [cell_text(SUMMARY[f"{c}-nature-norm-trained"], "shifted") for c in envs.CAMERAS]
+rows.append(f"| the same, block in frames shifted by ±4 px | {values[0]} | {values[1]} |")
+display(Markdown("\n".join(rows)))
+default, aimed = (block(f"{c}-nature-norm-trained")["mean"] for c in envs.CAMERAS)
+assert 0.8 < default / aimed < 1.5, "the cameras differ: read this section anew"
+moved = [SUMMARY[f"{c}-nature-norm-trained"]["shifted"]["mean"] for c in envs.CAMERAS]
+assert moved[0] > 3 * moved[1]
+
+# %% [markdown]
+# We expected a large difference, and it did not come. Before a fixed camera, a network that is told the
+# truth reads the far picture nearly as well as the near one. What a human can see is no guide.
+#
+# The last row is the price. The far camera turns one pixel into centimeters. Move its picture by a few
+# pixels, and the answer is off by several times the radius of success, while the near camera's stays
+# around it. A camera that is good enough to look through is not good enough to shake. What becomes of
+# that when the network *trains* on moved pictures is the subject of
+# [the next page](22_when_augmentation_fights.ipynb).
+#
+# ## Is a shrunk frame the same frame?
+#
+# The stock environment draws 480 × 480; shrinking is what most code does next. Drawing 84 × 84 at once
+# is many times cheaper. The same moments, both ways; regressions trained on the native frames are shown
+# the shrunk ones:
+
+# %%
+rows = [
+    "| camera | pixels that differ | by, of 255 | error of the block grows by, mm |",
+    "|---|---|---|---|",
+]
+harm = {}
+for camera, change in FOUND["native_against_resized"].items():
+    cells = [
+        c for c in FOUND["cells"] if c["name"].startswith(f"{camera}-nature-norm-trained-seed")
+    ]
+    harm[camera] = [c["resized_adds"]["block"] for c in cells]
+    grows = ", ".join(
+        f"{a['mean']:+.1f} ({a['low']:+.1f} – {a['high']:+.1f})" for a in harm[camera]
+    )
+    rows.append(
+        f"| {camera} | {change['changed_share']:.0%} | {change['mean_change']:.1f}, "
+        f"at most {change['max_change']} | {grows.replace('-', '−')} |"
+    )
+    assert change["equal_frames"] == 0 and max(a["mean"] for a in harm[camera]) < 2
+display(Markdown("\n".join(rows)))
+
+# %% [markdown]
+# No frame equals its twin, and yet a trained encoder does not mind: shrinking averages many drawn
+# pixels into one, which is if anything a kinder picture. (An encoder at *random* weights can mind: its
+# head has only ever met one of the two.) So the two are different worlds to a hash and one world to
+# this network. Compare them, before you evaluate a policy on the frames that it did not train on.
+#
+# ## LayerNorm and Tanh
+#
+# Both come after the encoder in DrQ-v2 {cite}`yarats2021`. After SpatialSoftmax the coordinates lie in
+# $[-1, 1]$ already: is it then only a bound? LayerNorm subtracts the mean of all coordinates and divides
+# by their spread, so each of its outputs depends on every keypoint.
+
+# %%
+rows = ["| after | camera | with, mm | without, mm | seeds |", "|---|---|---|---|---|"]
+for kind, words in (
+    ("keypoints", "KeypointCNN"),
+    ("spatial_softmax", "ManipulationCNN, SpatialSoftmax"),
+    ("nature", "NatureCNN"),
+):
+    for camera in envs.CAMERAS:
+        pair = [SUMMARY.get(f"{camera}-{kind}-{n}-trained") for n in ("norm", "plain")]
+        if all(pair):
+            texts = [cell_text(e, "block") for e in pair]
+            seeds = " and ".join(str(n) for n in sorted({e["seeds"] for e in pair}))
+            rows.append(f"| {words} | {camera} | {texts[0]} | {texts[1]} | {seeds} |")
+display(Markdown("\n".join(rows)))
+
+# %% [markdown]
+# If the two only bounded, the pairs would be equal. They are not, and for NatureCNN the sign depends on
+# the camera. Part of it is the road rather than the goal: every cell has the same step size, and without
+# LayerNorm that step is too large for the second network. Its error *after* each pass:
+
+# %%
+for name in ("workspace-nature-norm-trained-seed0", "workspace-nature-plain-trained-seed0"):
+    (cell,) = [c for c in FOUND["cells"] if c["name"] == name]
+    print(f"{name:<38}", " ".join(f"{e:6.1f}" for e in cell["by_epoch"]), "mm")
+jump = np.diff(cell["by_epoch"]).max()
+assert jump > 20, "the spike that the text speaks of"
+
+# %% [markdown]
+# A network that jumps by centimeters and comes back has lost passes that it would have needed. That is
+# what a normalization buys, in regression as in [fast SAC](17_is_it_cheating.ipynb): not a bound, but a
+# step size that may be large.
+#
+# ## The sphere that shows the wrong goal
+#
+# The stock picture shows the goal as a red sphere. Hindsight replaces the goal in the *vector*, after
+# the fact; the picture in the memory still shows the old one. Is that harmless? Two questions are in
+# there. Does the sphere disturb the sight of the block? And can the network read it, so that picture
+# and vector contradict each other?
+
+# %% mystnb={"image": {"alt": "The same moment before both cameras, without and with the goal sphere. Before the default camera the sphere is one or two reddish pixels, before the workspace camera a small red disc."}}
+fig, axes = plt.subplots(1, 4, figsize=(7.4, 2.3))
+for pair, name in zip((axes[:2], axes[2:]), envs.CAMERAS, strict=True):
+    for ax, picture, words in zip(
+        pair, (frames[name][1], spheres[name]), ("without", "with"), strict=True
+    ):
+        ax.imshow(picture)
+        ax.set(title=f"{name}, {words}", xticks=[], yticks=[])
+        ax.title.set_fontsize(9)
+        ax.grid(False)
+plt.show()
+
+# %%
+rows = [
+    "| NatureCNN | default camera | workspace camera |",
+    "|---|---|---|",
+]
+PLAIN, SPHERE, GOAL = (f"nature-norm-trained{s}" for s in ("", "-sphere", "-sphere-goal"))
+
+
+def seeds_of_cell(camera, kind):
+    return [c for c in FOUND["cells"] if c["name"].startswith(f"{camera}-{kind}-seed")]
+
+
+def average(camera, kind, *keys):
+    values = []
+    for value in seeds_of_cell(camera, kind):
+        for key in keys:
+            value = value[key]
+        values.append(value)
+    return np.mean(values)
+
+
+lines = {
+    "block, trained and tested without sphere": lambda c: cell_text(
+        SUMMARY[f"{c}-{PLAIN}"], "block"
+    ),
+    "the same network, sphere appears": lambda c: (
+        f"{average(c, PLAIN, 'other_sphere', 'block', 'mean'):.1f}, answer pulled "
+        f"{average(c, PLAIN, 'pull', 'mean'):.1f} mm towards the goal"
+    ),
+    "block, trained and tested with sphere": lambda c: cell_text(SUMMARY[f"{c}-{SPHERE}"], "block"),
+    "**the goal**, read from the sphere": lambda c: cell_text(SUMMARY[f"{c}-{GOAL}"], "goal"),
+}
+for words, text in lines.items():
+    rows.append(f"| {words} | " + " | ".join(text(c) for c in envs.CAMERAS) + " |")
+rows.append(
+    f"| the goal, never looking | {NEVER['goal']['mean']:.1f} | {NEVER['goal']['mean']:.1f} |"
+)
+display(Markdown("\n".join(rows)))
+for camera in envs.CAMERAS:
+    assert SUMMARY[f"{camera}-{GOAL}"]["goal"]["mean"] < 30
+    assert average(camera, PLAIN, "other_sphere", "added_error", "mean") > 2
+
+# %% [markdown]
+# A network that never met the sphere takes it for a bit of block: its answer moves towards the goal. One
+# that trained with it has learned better.
+#
+# And the goal *can* be read: to {artifact}`perception:summary.default-nature-norm-trained-sphere-goal.goal.mean|f0`
+# mm from a speck of two pixels, {artifact}`perception:summary.workspace-nature-norm-trained-sphere-goal.goal.mean|f0`
+# mm from the near camera. So in a relabeled transition the picture states one goal and the vector
+# another, both legibly. Whether that costs an agent anything, only matched runs with and without the
+# sphere can tell; they are not made yet. Leaving the sphere out costs nothing, where the goal is given as
+# a vector.
+#
+# ```{exercise-start}
+# :label: ex-paired
+# ```
+# The table on shrunk frames compares the *same* moments twice. Complete `paired`: errors of one network
+# on the native frames and on the shrunk ones, in the same order → the mean increase and the half-width
+# of its 95 % interval (1.96 standard errors, $n - 1$ in the variance).
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def paired(native, shrunk):
+    """Two arrays of errors (N,) → (mean increase, half-width of its 95 % interval)."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_paired(answer):
+    """Names the likely mistake."""
+    rng = np.random.default_rng(0)
+    native = rng.exponential(14, 500)
+    shrunk = native + rng.normal(1, 2, 500)
+    got = answer(native, shrunk)
+    assert got is not ..., "paired still returns ...: fill it in"
+    mean, half = got
+    difference = shrunk - native
+    right = 1.96 * difference.std(ddof=1) / np.sqrt(500)
+    assert abs(mean + difference.mean()) > 1e-9, "the sign: an increase is shrunk minus native"
+    assert abs(mean - difference.mean()) < 1e-9, f"mean: expected {difference.mean():.3f}"
+    apart = 1.96 * np.sqrt((native.var(ddof=1) + shrunk.var(ddof=1)) / 500)
+    assert abs(half - apart) > 1e-6, (
+        "that treats the two as different frames: take the difference first, its spread is smaller"
+    )
+    assert abs(half - 1.96 * difference.std(ddof=1)) > 1e-6, "divide by the square root of n"
+    assert abs(half - 2 * right) > 1e-6, "the half-width, not the width"
+    assert abs(half - right) < 1e-9, f"half-width: expected {right:.4f}, received {half:.4f}"
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_paired, paired)
+
+# %% [markdown]
+# ```{solution-start} ex-paired
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def paired(native, shrunk):
+    """Two arrays of errors (N,) → (mean increase, half-width of its 95 % interval)."""
+    difference = np.asarray(shrunk) - np.asarray(native)
+    return difference.mean(), 1.96 * difference.std(ddof=1) / np.sqrt(len(difference))
+
+
+check_paired(paired)
+sample = np.random.default_rng(1).normal(3, 2, 100)
+interval = mean_interval(sample)
+assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high"] - sample.mean()))
+
+# %% [markdown]
+# The same moment is easy or hard for both pictures. Taking the difference first removes that, and leaves
+# an interval several times narrower.
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# At this budget, before these cameras:
+#
+# - NatureCNN, once trained, finds a block of a few pixels to a fraction of the success radius. Its stride
+#   is no reason why a policy would fail. Untrained, it cannot aim.
+# - The default camera is nearly as good as the aimed one for a network that is told the truth, and far
+#   worse when the picture is moved.
+# - Native and shrunk frames differ in many pixels and in nothing that a trained encoder minds.
+# - LayerNorm and Tanh change what is learned, not only its range.
+# - The sphere can be read. Whoever relabels goals should not draw it, or should know that it stays.
+#
+# Not settled: what cells with one seed will say with more (the table names the count, and lists no cell
+# that was not run). Whether the gradient of a *reward* brings an encoder to where the truth brought it:
+# encoders out of reinforcement learning were not measured. And what any of these millimeters are worth
+# to an agent.
+#
+# ```bash
+# pixels measure perception                 # goes on where it was stopped
+# pixels measure perception --minutes 60    # stops after an hour and writes what is there
+# pixels claims                             # the verdicts that follow
+# ```
+#
+# Next: [when augmentation fights representation](22_when_augmentation_fights.ipynb). All verdicts stand
+# on the [scoreboard](../book/scoreboard.md).

@@ -1,0 +1,203 @@
+"""The studies of sight: frames with answers, regressions, keypoints under shifts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from labs import envs
+from labs.artifacts import load_artifact
+from labs.experiments import perception, shift_keypoints
+from labs.experiments.perception import Cell, Regressor, all_cells, fit, shifted
+from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
+from labs.experiments.position_errors import (
+    by_name,
+    errors_mm,
+    mean_interval,
+    over_seeds,
+    summary,
+)
+from labs.image_augmentation import RandomShiftAug
+from labs.widgets.crop_shift import project
+
+
+@pytest.fixture(scope="module")
+def env():
+    env = envs.make_env("push", image_size=84, goal_sphere=False)
+    yield env
+    env.close()
+
+
+# ------------------------------------------------------------------------------------ the frames
+
+
+def test_a_seed_names_a_moment(env):
+    first, second, other = (wander(env, seed)["observation"] for seed in (5, 5, 6))
+    assert np.array_equal(first, second) and not np.array_equal(first, other)
+
+
+def test_only_moments_of_the_task_are_kept():
+    def moment(gripper, block):
+        return {"observation": np.array([*gripper, 0.0]), "achieved_goal": np.array(block)}
+
+    middle = (*MIDDLE, 0.425)
+    assert belongs_to_task(moment(middle, middle))
+    away = (MIDDLE[0] + 0.3, MIDDLE[1], 0.425)
+    for gripper, block in ((away, middle), (middle, away), (middle, (*MIDDLE, 0.1))):
+        assert not belongs_to_task(moment(gripper, block))
+    assert not belongs_to_task(moment((*MIDDLE, 0.7), middle))
+
+
+def test_the_sphere_comes_and_goes(env):
+    env.reset(seed=4)
+    env.camera = envs.CAMERAS["workspace"]
+    hidden = env.render()
+    show_goal(env, True)
+    shown = env.render()
+    sphere = env.segmentation() == envs.SEGMENTS["goal"]
+    show_goal(env, False)
+    assert np.array_equal(env.render(), hidden)
+    changed = (hidden != shown).any(-1)
+    assert sphere.any() and changed[sphere].mean() > 0.9 and changed.sum() < 4 * sphere.sum()
+
+
+# ------------------------------------------------------------------------------------- the errors
+
+
+def test_errors_are_millimetres():
+    truth = torch.zeros(1, 5)
+    answer = torch.tensor([[0.03, 0.04, 0.01, 0.0, 0.02]])
+    found = errors_mm(answer, truth)
+    assert found["block"][0] == pytest.approx(50)
+    assert found["gripper"][0] == pytest.approx(1000 * np.hypot(0.01, 0.02))
+    assert found["relative"][0] == pytest.approx(1000 * np.hypot(0.02, 0.04))
+    assert list(errors_mm(answer[:, :2], truth[:, :2])) == ["goal"]
+
+
+def test_a_summary_counts_what_is_missed():
+    errors = np.array([10.0, 20.0, 60.0, 30.0])
+    found = summary(errors)
+    assert found["missed"]["rate"] == 0.25 and found["n"] == 4 and found["median"] == 25
+    half = 1.96 * errors.std(ddof=1) / 2
+    assert found["mean"] == 30 and found["high"] == pytest.approx(30 + half)
+    assert mean_interval(errors)["low"] == pytest.approx(30 - half)
+
+
+def test_seeds_are_summed_up():
+    cells = [
+        {"name": f"cell-seed{k}", "block": summary(np.array([1.0, 3.0]) * (k + 1))}
+        for k in range(3)
+    ]
+    one = by_name(cells[:1])["cell"]
+    assert one["seeds"] == 1 and one["block"]["mean"] == 2
+    assert one["block"]["high"] == cells[0]["block"]["high"]
+    three = by_name(cells)["cell"]
+    assert three["seeds"] == 3 and three["block"]["mean"] == pytest.approx(4)
+    assert three["block"]["low"] == pytest.approx(over_seeds([c["block"] for c in cells]).low)
+    assert 2 <= three["block"]["low"] < 4 < three["block"]["high"] <= 6
+
+
+# ---------------------------------------------------------------------------------- the regressions
+
+
+def test_cells_have_names_of_their_own():
+    cells = all_cells(3)
+    assert len({c.name for c in cells}) == len(cells)
+    assert {c.seed for c in cells} == {0, 1, 2}
+    assert all_cells(1)[0] == Cell("default", "nature", True, True, 0)
+
+
+@pytest.mark.parametrize("encoder", ["nature", "keypoints", "spatial_softmax", "flat"])
+def test_every_encoder_answers(encoder):
+    frames = torch.randint(0, 256, (2, 84, 84, 3), dtype=torch.uint8)
+    model = Regressor(encoder, normalize=True, outputs=2)
+    assert model(frames).shape == (2, 2)
+    assert model.features(frames).abs().max() <= 1
+    with pytest.raises(ValueError, match="received 'resnet'"):
+        Regressor("resnet", normalize=True)
+
+
+def test_a_random_encoder_stays_random(monkeypatch):
+    monkeypatch.setattr(perception, "BATCH", 8)
+    frames = torch.randint(0, 256, (32, 84, 84, 3), dtype=torch.uint8)
+    targets = torch.randn(32, 5, generator=torch.Generator().manual_seed(0))
+    for trained in (True, False):
+        cell = Cell("default", "nature", True, trained, 0, epochs=2)
+        torch.manual_seed(cell.seed)
+        fresh = Regressor("nature", True)
+        model, result = fit(cell, frames, targets, lambda model: 1.0)
+        pairs = zip(fresh.encoder.parameters(), model.encoder.parameters(), strict=True)
+        same = [torch.equal(a, b) for a, b in pairs]
+        assert all(same) is not trained
+        assert not torch.equal(fresh.head[0].weight, model.head[0].weight)
+        assert len(result["by_epoch"]) == (2 if trained else 0)
+
+
+def test_shifts_move_whole_frames():
+    frames = torch.randint(0, 256, (6, 84, 84, 3), dtype=torch.uint8)
+    assert shifted(frames, 0, torch.Generator()) is frames
+    moved = shifted(frames, 4, torch.Generator().manual_seed(1))
+    expected = RandomShiftAug(4)(frames.permute(0, 3, 1, 2), torch.Generator().manual_seed(1))
+    assert torch.equal(moved, expected.permute(0, 2, 3, 1)) and not torch.equal(moved, frames)
+
+
+def test_the_artifact_says_what_was_run():
+    artifact = load_artifact("perception")
+    found, parameters = artifact.json("measurement.json"), artifact.provenance["parameters"]
+    assert parameters["held_out"] >= 2500
+    assert parameters["frames"] - parameters["held_out"] >= 10_000
+    assert len(found["cells"]) == parameters["cells_run"] <= parameters["cells_planned"]
+    planned = {c.name for c in all_cells(parameters["seeds"])}
+    assert {c["name"] for c in found["cells"]} <= planned
+    assert found["summary"] == by_name(found["cells"])
+    trained = found["summary"]["default-nature-norm-trained"]["block"]
+    assert trained["high"] < found["mean"]["block"]["low"] / 3, "seeing beats never looking"
+
+
+# -------------------------------------------------------------------------------------- keypoints
+
+
+@pytest.mark.parametrize("name", envs.CAMERAS)
+def test_the_ray_undoes_the_projection(name):
+    rng = np.random.default_rng(0)
+    points = rng.uniform((1.15, 0.55, 0.42), (1.5, 0.95, 0.6), (50, 3))
+    rows, columns = project(envs.CAMERAS[name], points).T
+    places = np.column_stack([columns, rows])
+    found = shift_keypoints.to_table(envs.CAMERAS[name], places, points[:, 2])
+    np.testing.assert_allclose(found, points[:, :2], atol=1e-9)
+
+
+def test_keypoints_move_against_the_window():
+    labels = np.zeros((84, 84), np.uint8)
+    labels[30:34, 20:23], labels[50:53, 60:64] = 1, 2
+    offsets = shift_keypoints.every_shift()
+    found = shift_keypoints.read_keypoints(labels, offsets)
+    assert found.shape == (81, 2, 2)
+    still = found[(offsets == 0).all(1).numpy()][0]
+    np.testing.assert_allclose(
+        (still + 1) * shift_keypoints.UNITS, [[21, 31.5], [61.5, 51]], atol=1e-3
+    )
+    expected = -offsets.flip(1).numpy()[:, None] / shift_keypoints.UNITS
+    np.testing.assert_allclose(found - still, np.broadcast_to(expected, found.shape), atol=1e-4)
+
+
+def test_what_a_shift_would_cut_is_left_out():
+    labels = np.zeros((84, 84), np.uint8)
+    labels[30:34, 20:23] = 1
+    assert not shift_keypoints.usable(labels), "no block"
+    labels[50:53, 60:64] = 2
+    assert shift_keypoints.usable(labels)
+    labels[82, 60] = 2
+    assert not shift_keypoints.usable(labels), "at the border"
+
+
+def test_the_measured_shifts_are_those_of_the_pad():
+    found = load_artifact("shift-keypoints").json("measurement.json")
+    lengths = np.linalg.norm(shift_keypoints.every_shift().numpy(), axis=1)
+    for camera in envs.CAMERAS:
+        pixels = found[camera]["pixels"]["block"]
+        assert found[camera]["used"] >= 200
+        assert pixels["max"] == pytest.approx(lengths.max(), abs=1e-3)
+        assert pixels["mean"] == pytest.approx(lengths[lengths > 0].mean(), abs=1e-3)
+        assert found[camera]["transition"]["same"]["pixels"]["block"]["max"] < 1e-3
