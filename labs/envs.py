@@ -92,9 +92,13 @@ CAMERAS = {
     "workspace": Camera(azimuth=90.0, elevation=-45.0, distance=0.85, lookat=(1.34, 0.75, 0.42)),
 }
 
-#: Cameras for one task: in Reach the goal hangs in the air, and only a close view tells its depth.
-TASK_CAMERAS = {
-    "closeup": Camera(azimuth=90.0, elevation=-30.0, distance=0.6, lookat=(1.34, 0.75, 0.53)),
+#: Several cameras at once, their pictures side by side. In Reach the goal hangs in the air, and one
+#: view leaves its depth open.
+VIEWS = {
+    "pair": (
+        CAMERAS["workspace"],
+        Camera(azimuth=180.0, elevation=-20.0, distance=0.85, lookat=(1.34, 0.75, 0.48)),
+    ),
 }
 
 
@@ -149,11 +153,12 @@ class SceneRenderer(gym.Wrapper):
 
     Args:
         env: a Fetch environment made with ``width`` and ``height``.
-        camera: the camera; may be replaced at any time (``env.camera = ...``).
+        camera: the camera; may be replaced at any time (``env.camera = ...``). A tuple of cameras
+            draws their pictures side by side, left to right.
         scene: the scene options; fixed, because multi-sampling belongs to the context.
     """
 
-    def __init__(self, env: gym.Env, camera: Camera, scene: Scene):
+    def __init__(self, env: gym.Env, camera: Camera | tuple[Camera, ...], scene: Scene):
         super().__init__(env)
         self.camera = camera
         self.scene = scene
@@ -183,7 +188,11 @@ class SceneRenderer(gym.Wrapper):
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the frames in pixels."""
-        return self.unwrapped.height, self.unwrapped.width
+        return self.unwrapped.height, self.unwrapped.width * len(self._cameras)
+
+    @property
+    def _cameras(self) -> tuple[Camera, ...]:
+        return self.camera if isinstance(self.camera, tuple) else (self.camera,)
 
     def _get_renderer(self) -> mujoco.Renderer:
         if self._renderer is None:
@@ -194,7 +203,7 @@ class SceneRenderer(gym.Wrapper):
                 )
             model = self.unwrapped.model
             model.vis.quality.offsamples = self.scene.samples  # read when the context is made
-            height, width = self.image_size
+            height, width = self.unwrapped.height, self.unwrapped.width
             model.vis.global_.offheight = max(height, model.vis.global_.offheight)
             model.vis.global_.offwidth = max(width, model.vis.global_.offwidth)
             try:
@@ -222,14 +231,18 @@ class SceneRenderer(gym.Wrapper):
         flags = renderer.scene.flags
         flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self.scene.shadows and not hide_mocap
         flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = self.scene.skybox
-        renderer.update_scene(env.data, self.camera.to_mujoco(), self._option)
-        return renderer.render()
+        pictures = []
+        for camera in self._cameras:
+            renderer.update_scene(env.data, camera.to_mujoco(), self._option)
+            pictures.append(renderer.render())
+        return pictures[0] if len(pictures) == 1 else np.concatenate(pictures, axis=1)
 
     def render(self) -> np.ndarray | None:
         """Draws the current state.
 
         Returns:
-            uint8 (H, W, 3), a fresh array; None if ``render_mode`` is None.
+            uint8 (H, W, 3), a fresh array, W times as wide with several cameras; None if
+            ``render_mode`` is None.
         """
         if self.render_mode is None:
             return None
@@ -292,7 +305,7 @@ def segment(env: gym.Env) -> dict[str, int]:
 def make_env(
     task: str,
     *,
-    camera: str | Camera = "default",
+    camera: str | Camera | tuple[Camera, ...] = "default",
     scene: str | Scene = "stock",
     image_size: int | tuple[int, int] | None = None,
     render_mode: str | None = "rgb_array",
@@ -303,7 +316,7 @@ def make_env(
 
     Args:
         task: ``"reach"``, ``"push"``, or the id of a Fetch environment.
-        camera: a name in :data:`CAMERAS` or a :class:`Camera`.
+        camera: a name in :data:`CAMERAS` or :data:`VIEWS`, or a :class:`Camera`, or several.
         scene: a name in :data:`SCENES` or a :class:`Scene`.
         image_size: (height, width), or one number for both: the size at which frames are drawn.
             None draws the stock 480 × 480.
@@ -320,7 +333,7 @@ def make_env(
     env_id = ENV_IDS.get(task, task)
     if env_id not in gym.registry or not env_id.startswith("Fetch"):
         raise UserError(f"unknown task {task!r}: choose one of {', '.join(ENV_IDS)}")
-    camera = _look_up(camera, CAMERAS | TASK_CAMERAS, Camera, "camera")
+    camera = _look_up(camera, CAMERAS | VIEWS, (Camera, tuple), "camera")
     scene = _look_up(scene, SCENES, Scene, "scene")
     if goal_sphere is not None:
         scene = replace(scene, goal_sphere=goal_sphere)

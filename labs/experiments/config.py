@@ -44,7 +44,7 @@ class RunConfig:
     full_state: bool = False
     """a pixel or blind policy also gets the whole state vector: a control, not an honest arm"""
     camera: str = "default"
-    """camera of the images: default, workspace, or closeup (for Reach)"""
+    """camera of the images: default, workspace, or pair (two views side by side)"""
     scene: str = "stock"
     """what is drawn: stock, or lean (nothing but gripper, object, table and goal)"""
     goal_sphere: bool | None = None
@@ -158,6 +158,11 @@ class RunConfig:
     def has_images(self) -> bool:
         """Whether the policy gets an image."""
         return self.observation == "pixels"
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(height, width) of a frame: two views are twice as wide."""
+        return self.image_size, self.image_size * (2 if self.camera == "pair" else 1)
 
     @property
     def has_locator(self) -> bool:

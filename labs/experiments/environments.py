@@ -145,7 +145,7 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
 
         env = PixelObservationWrapper(
             env,
-            image_size=(config.image_size, config.image_size),
+            image_size=config.frame_size,
             goal_mode=config.goal_mode,
             frame_stack=config.frame_stack,
             proprio_indices=vector_indices(config),

@@ -83,7 +83,7 @@ def transition_bytes(config: RunConfig) -> int:
     from labs.pixel_replay import transition_bytes as pixel_bytes
 
     pixels = pixel_bytes(
-        (config.image_size, config.image_size),
+        config.frame_size,
         config.frame_stack,
         storage="frames_once" if config.engine == "fast" else "stacks",
     )

@@ -38,7 +38,7 @@ def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
         pixels,
         arm="reach-located",
         encoder="locator",
-        camera="closeup",
+        camera="pair",
         scene="lean",
         frame_stack=3,
         standardize=True,
@@ -52,7 +52,7 @@ def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
             ),
             "the state yardstick with good settings",
         ),
-        (located, "the image alone: a locator reads gripper and goal from a close camera"),
+        (located, "the image alone: a locator reads gripper and goal from two views"),
         (
             replace(located, arm="reach-located-workspace", camera="workspace"),
             "the same through the workspace camera",

@@ -53,6 +53,11 @@ class View:
         """The view of a run."""
         return cls(config.task, config.camera, config.scene, config.goal_sphere, config.image_size)
 
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(height, width) of a frame."""
+        return RunConfig(camera=self.camera, image_size=self.image_size).frame_size
+
 
 # --------------------------------------------------------------------------------------- the data
 
@@ -118,7 +123,7 @@ def collect_moments(
         image_size=view.image_size,
         goal_sphere=view.goal_sphere,
     )
-    frames = np.empty((n, 3, view.image_size, view.image_size), np.uint8)
+    frames = np.empty((n, 3, *view.frame_size), np.uint8)
     targets = np.empty((n, len(TARGETS[view.task])), np.float32)
     done, episode = 0, 0
     while done < n:
@@ -167,7 +172,7 @@ def fit(
         progress: called with (what, done, of).
     """
     torch.manual_seed(seed)
-    locator = Locator(targets.shape[1], (view.image_size, view.image_size))
+    locator = Locator(targets.shape[1], view.frame_size)
     locator = locator.to(memory_format=torch.channels_last)
     wanted = torch.from_numpy(targets)
     locator.mean.copy_(wanted.mean(0))
@@ -305,7 +310,7 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
             f"the locator in {artifact.path} was trained on another view ({changed}): give the "
             f"run that view, or move the folder away and the run will train its own"
         )
-    locator = Locator(len(TARGETS[config.task]), (config.image_size,) * 2)
+    locator = Locator(len(TARGETS[config.task]), config.frame_size)
     locator.load_state_dict(load_file(artifact.file(WEIGHTS)))
     return locator.eval(), artifact.provenance["files"][WEIGHTS]
 

@@ -34,7 +34,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 #: Knobs that mean nothing where there is no image.
-CAMERA_NAMES = ("default", "workspace", "closeup")
+CAMERA_NAMES = ("default", "workspace", "pair")
 
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
@@ -130,6 +130,8 @@ def _image_problems(c: RunConfig):
             "encoder = manipulation or head = flat"
         )
     yield from _locator_problems(c)
+    if c.camera == "pair" and not c.native_render:
+        yield "camera = pair draws two pictures at image_size: leave native_render alone"
     if c.proprioception and c.full_state:
         yield "full_state holds proprioception already: set one of the two"
     if c.augmentation == "drq" and c.pad == 0:
