@@ -7,6 +7,9 @@ place of the model. Where scripts are stripped (GitHub), a still picture is left
 
 The whole of a new widget, ``labs/widgets/stack_size.py`` and ``stack_size.js``::
 
+    import traitlets
+    from labs.widgets.base import BookWidget
+
     class StackSize(BookWidget):                                 # file name → module name
         frames = traitlets.Int(4).tag(sync=True)                 # every synced trait goes along
         picture = traitlets.Unicode("").tag(sync=True)           # pictures: image_uri(uint8 array)
