@@ -49,6 +49,7 @@ ENCODERS = {
     "nature": "NatureCNN",
     "normalized": "NatureCNN, LayerNorm, Tanh",
     "manipulation": "ManipulationCNN",
+    "keypoint": "KeypointCNN on each frame",
 }
 ROUTINGS = {
     "separate": "actor and critic each train an encoder of their own",
@@ -68,7 +69,7 @@ def observation_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
         return shapes | dict.fromkeys(goals["both"], (3,))
     shapes = {}
     if config.has_images:
-        shapes["pixels"] = (3 * config.frame_stack, config.image_size, config.image_size)
+        shapes["pixels"] = (3 * config.frame_stack, *config.frame_size)
     if config.full_state:
         shapes["proprioception"] = (STATE_WIDTH[config.task],)
     elif config.proprioception:
@@ -77,6 +78,8 @@ def observation_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
 
 
 def _algorithm(config: RunConfig) -> str:
+    if config.engine == "distill":
+        return f"imitation of `{config.teacher}` (DAgger): no reward, no critic"
     parts = ["SAC"]
     if config.her:
         parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
@@ -87,6 +90,13 @@ def _algorithm(config: RunConfig) -> str:
 
 
 def _encoder(config: RunConfig) -> str:
+    if config.has_locator:
+        return (
+            f"a locator, trained before the run on {config.locator_frames:,} frames with their "
+            "positions, then frozen"
+        )
+    if config.encoder == "keypoint":
+        return f"{ENCODERS['keypoint']}, {config.num_filters} keypoints each"
     head = "SpatialSoftmax" if config.head == "spatial_softmax" else f"{config.features_dim} wide"
     return f"{ENCODERS[config.encoder]}, {head}; {ROUTINGS[config.routing]}"
 
@@ -101,6 +111,11 @@ def _picture(config: RunConfig) -> str:
 
 
 def _budget(config: RunConfig) -> str:
+    if config.engine == "distill":
+        return (
+            f"{config.total_steps:,} environment steps in rounds of 40 episodes and 300 updates; "
+            f"batch {config.batch_size}, learning rate {config.learning_rate:g}"
+        )
     updates = config.gradient_steps / (config.n_envs * config.train_freq)
     envs = "1 environment" if config.n_envs == 1 else f"{config.n_envs} environments"
     a_step = f"{updates:g} update{'s' * (updates > 1)} a step"
@@ -109,6 +124,10 @@ def _budget(config: RunConfig) -> str:
         f"batch {config.batch_size}, learning rate {config.learning_rate:g}, "
         f"entropy coefficient {config.ent_coef}"
     )
+
+
+def _reward(config: RunConfig) -> str:
+    return "dense" if config.task == "reach" else "sparse"
 
 
 def _needs(config: RunConfig) -> str:
@@ -233,7 +252,7 @@ def card(arm: str, root: Path) -> str:
     files = ", ".join(f"`{f}`" for f in (*RUN_FILES, "video.mp4"))
     rows = [
         ("algorithm", _algorithm(config)),
-        ("environment", TASKS[config.task] + ", " + ("sparse" if config.her else "dense")),
+        ("environment", TASKS[config.task] + ", " + _reward(config)),
         ("observation", shapes),
         ("picture", _picture(config) if config.has_images else None),
         ("encoder", _encoder(config) if config.has_images else None),
