@@ -89,7 +89,8 @@ class ModelFiles:
         counters = settings.pop("counters")
         observation_space = settings.pop("observation_space")
         action_space = settings.pop("action_space")
-        settings.update(custom_objects or {}, **kwargs)
+        known = {k: v for k, v in (custom_objects or {}).items() if k in settings}
+        settings.update(known, **kwargs)  # SB3 drops custom objects that the file does not name
         policy = settings.pop("policy")
         model = cls(policy, None, device=device, _init_setup_model=False, **settings)
         model.observation_space, model.action_space = observation_space, action_space

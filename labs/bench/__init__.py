@@ -8,7 +8,8 @@
 * :mod:`labs.bench.measure`: turns, medians, spreads.
 
 All are measured in turns (stock, fast, stock, fast, ...), so that whatever else the machine does
-falls on both. A ratio is the median over the turns, with the smallest and the largest as spread.
+falls on both. A ratio is the median over the turns, with the smallest and the largest as spread;
+the ratio of the CPU times stands beside it, for a machine that has other work to do.
 """
 
 from labs.bench.program import PARTS, BenchOptions, bench, run_bench

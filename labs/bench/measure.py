@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,49 +26,84 @@ def wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def rate(work: Work, seconds: float) -> float:
-    """Units of work per second, over at least ``seconds``."""
-    done, start = 0, time.perf_counter()
+@dataclass(frozen=True)
+class Rate:
+    """Units of work per second of wall time, and per second of this process's CPU time.
+
+    CPU time counts every thread. It is what the work costs, also on a machine with other work to
+    do; wall time is what a reader waits.
+    """
+
+    wall: float
+    cpu: float
+
+
+def rate(work: Work, seconds: float) -> Rate:
+    """Does the work for at least ``seconds``, and at least once."""
+    done, start, cpu = 0, time.perf_counter(), time.process_time()
     while (spent := time.perf_counter() - start) < seconds or not done:
         done += work()
-    return done / spent
+    return Rate(done / spent, done / max(time.process_time() - cpu, 1e-9))
 
 
-def in_turns(work: Mapping[str, Work], repeats: int, seconds: float) -> dict[str, list[float]]:
+def in_turns(work: Mapping[Any, Work], repeats: int, seconds: float) -> dict[Any, list[Rate]]:
     """Rates of several kinds of work, each ``repeats`` times, in turns after one warm-up call.
 
     In turns, so that whatever else the machine does falls on all of them.
     """
     for job in work.values():
         job()
-    rates: dict[str, list[float]] = {name: [] for name in work}
+    rates: dict[Any, list[Rate]] = {name: [] for name in work}
     for _ in range(repeats):
         for name, job in work.items():
             rates[name].append(rate(job, seconds))
     return rates
 
 
-def compare(stock: Work, fast: Work, repeats: int, seconds: float, unit: str) -> dict[str, Any]:
-    """Medians of both, and the ratio of each turn: median, smallest, largest."""
+def compare(
+    stock: Work, fast: Work, repeats: int, seconds: float, unit: str, *, cpu: bool = True
+) -> dict[str, Any]:
+    """Medians of both, and the ratio of each turn: median, smallest, largest.
+
+    Args:
+        stock: the reference.
+        fast: ours.
+        repeats: turns.
+        seconds: least wall time of each.
+        unit: of the rates.
+        cpu: also compare CPU time; not where workers of other processes do part of the work.
+    """
     turns = in_turns({"stock": stock, "fast": fast}, repeats, seconds)
-    ratios = [f / s for s, f in zip(turns["stock"], turns["fast"], strict=True)]
+    result: dict[str, Any] = {"unit": unit} | _ratio(turns, "wall")
+    if cpu:
+        result["cpu"] = _ratio(turns, "cpu")
+    return result
+
+
+def _ratio(turns: Mapping[str, list[Rate]], clock: str) -> dict[str, Any]:
+    stock, fast = ([getattr(r, clock) for r in turns[name]] for name in ("stock", "fast"))
+    ratios = [f / s for s, f in zip(stock, fast, strict=True)]
     return {
-        "unit": unit,
-        "stock": statistics.median(turns["stock"]),
-        "fast": statistics.median(turns["fast"]),
+        "stock": statistics.median(stock),
+        "fast": statistics.median(fast),
         "ratio": statistics.median(ratios),
         "ratio_low": min(ratios),
         "ratio_high": max(ratios),
-        "turns": turns,
+        "turns": {"stock": stock, "fast": fast},
     }
 
 
-def milliseconds(work: Mapping[str, Work], repeats: int, seconds: float) -> dict[str, Any]:
-    """For each kind of work: median, smallest and largest milliseconds a unit over the turns."""
+def milliseconds(work: Mapping[Any, Work], repeats: int, seconds: float) -> dict[Any, Any]:
+    """Milliseconds a unit: CPU time (median, smallest, largest of the turns), and wall time."""
     found = {}
     for name, rates in in_turns(work, repeats, seconds).items():
-        times = [1000 / r for r in rates]
-        found[name] = {"ms": statistics.median(times), "low": min(times), "high": max(times)}
+        cpu, wall = [1000 / r.cpu for r in rates], [1000 / r.wall for r in rates]
+        found[name] = {
+            "ms": statistics.median(cpu),
+            "low": min(cpu),
+            "high": max(cpu),
+            "wall_ms": statistics.median(wall),
+        }
     return found
 
 

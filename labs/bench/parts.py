@@ -205,7 +205,8 @@ def bench_whole(
             model.learning_starts = warm_up
             model.learn(warm_up, log_interval=None)
         work = [learner(model, steps, device) for model in (stock, fast)]
-        result = compare(*work, repeats, 0.0, "environment steps/s, training")
+        unit = "environment steps/s, training"
+        result = compare(*work, repeats, 0.0, unit, cpu=False)
     finally:
         env.close()
         before.close()

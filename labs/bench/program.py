@@ -124,9 +124,10 @@ def lines(name: str, part: dict[str, Any]) -> list[str]:
     """A part as it is printed."""
     if name in COMPARISONS:
         spread = f"{part['ratio_low']:.1f} to {part['ratio_high']:.1f}"
+        cpu = f", {part['cpu']['ratio']:.1f} × by CPU time" if "cpu" in part else ""
         return [
             f"{name:<8}{part['stock']:>12,.1f}{part['fast']:>12,.1f}   "
-            f"{part['ratio']:>5.1f} × ({spread})   {part['unit']}"
+            f"{part['ratio']:>5.1f} × ({spread}){cpu}   {part['unit']}"
         ]
     if name == "savings":
         return _savings_lines(part)

@@ -72,7 +72,7 @@ def env_savings(repeats: int, seconds: float) -> dict[str, Any]:
     finally:
         for env in envs:
             env.close()
-    result: dict[str, Any] = {"unit": "ms per environment step"}
+    result: dict[str, Any] = {"unit": "ms of CPU time per environment step"}
     for (kind, name), value in found.items():
         result.setdefault(kind, []).append({"name": name, **value})
     return result
@@ -108,7 +108,7 @@ def update_savings(
     finally:
         env.close()
     return {
-        "unit": f"ms per update, ManipulationCNN, batch {BATCH}",
+        "unit": f"ms of CPU time per update, ManipulationCNN, batch {BATCH}",
         "cumulated": [{"name": name, **value} for name, value in found.items()],
         "compile_s": seconds_to_compile,
     }
@@ -154,7 +154,7 @@ def state_update(
     finally:
         env.close()
     return {
-        "unit": f"ms per update, Push from state, batch {BATCH}",
+        "unit": f"ms of CPU time per update, Push from state, batch {BATCH}",
         "variants": [{"name": name, **value} for name, value in found.items()],
         "compile_s": seconds_to_compile,
     }

@@ -94,7 +94,7 @@ def bench_step(
     finally:
         for env in (*envs.values(), bare):
             env.close()
-    result: dict[str, Any] = {"unit": "ms", "updates_per_step": updates_per_step}
+    result: dict[str, Any] = {"unit": "ms of CPU time", "updates_per_step": updates_per_step}
     for name in envs:
         pieces = {"physics": found["both", "physics"]}
         pieces |= {part: found[name, part] for part in ("draw", "resize")}

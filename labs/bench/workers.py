@@ -28,10 +28,11 @@ def counts(cores: int) -> list[int]:
 def _rates(jobs: dict[str, Any], repeats: int, seconds: float) -> dict[str, dict[str, float]]:
     from labs.bench.measure import in_turns
 
-    return {
-        name: {"rate": statistics.median(r), "low": min(r), "high": max(r)}
-        for name, r in in_turns(jobs, repeats, seconds).items()
-    }
+    found = {}
+    for name, turns in in_turns(jobs, repeats, seconds).items():
+        rates = [turn.wall for turn in turns]
+        found[name] = {"rate": statistics.median(rates), "low": min(rates), "high": max(rates)}
+    return found
 
 
 def scan(repeats: int, seconds: float, what: str) -> dict[str, Any]:
