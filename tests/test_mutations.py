@@ -1,7 +1,8 @@
 """Parts broken on purpose: the check that ought to notice must fail.
 
 ``tests/mutations/<module>.json`` lists the mutants: a snippet of the source that occurs once, what
-replaces it, and the check that catches it. Each runs in a process of its own on a mutated copy of
+replaces it, and what catches it: a check of ``labs.checks.<module>``, or a ``test`` file's test.
+Each runs in a process of its own on a mutated copy of
 ``labs``; that the check passes on the true source is `test_checks.py`'s business.
 """
 
@@ -35,15 +36,22 @@ def test_a_broken_part_is_caught(mutant, tmp_path):
     source = target.read_text()
     assert source.count(mutant["find"]) == 1, f"{mutant['find']!r} must occur once"
     target.write_text(source.replace(mutant["find"], mutant["replace"]))
-    module, check = mutant["module"], mutant["caught_by"]
-    code = f"import labs.checks.{module} as c; c.{check}()"
+    check = mutant["caught_by"]
+    if "test" in mutant:  # appended, so that the mutated labs is found before the true one
+        test = f"{ROOT / mutant['test']}::{check}"
+        command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=append", test]
+    else:
+        command = ["-c", f"import labs.checks.{mutant['module']} as c; c.{check}()"]
+    paths = {"PYTHONPATH": str(tmp_path), "PIXELS_DATA": str(ROOT / "data")}
     result = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, *command],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **paths, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert result.returncode == 1, f"{check} passes although {mutant['find']!r} was replaced"
-    assert f"in {check}" in result.stderr, f"it broke before the check ran:\n{result.stderr}"
+    ran = f"::{check}" if "test" in mutant else f"in {check}"
+    said = result.stdout + result.stderr
+    assert ran in said, f"it broke before the check ran:\n{said}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -263,7 +264,7 @@ def choose(push: dict, reach: dict) -> list[tuple[str, str, Any, RunConfig, int]
     plain = RunConfig(task="push")
     state, blind = push["push-state-tuned"][1], push["push-blind-tuned"][1]
     solved = lambda r: r.success and r.distances[0] > 0.1  # noqa: E731
-    failed = lambda r: not r.success and r.motion > 0.02  # noqa: E731
+    failed = lambda r: not r.success and r.motion > 0.02 and r.distances[-1] > 0.1  # noqa: E731
     hard = find_start(
         [(blind, blind.config, failed), (state, state.config, solved)], "the blind twin alone fails"
     )
@@ -297,18 +298,26 @@ def _strip(frames: np.ndarray) -> np.ndarray:
 
 def describe(rollout: Rollout, group: str, label: str, task: str, seed: int) -> dict[str, Any]:
     """An entry of ``measurement.json``, without the names of its files."""
-    points = np.where(np.isnan(rollout.points), -1, rollout.points.round(3))
     return {
         "group": group,
         "label": label,
         "task": task,
         "seed": seed,
         "success": rollout.success,
-        "distances": rollout.distances.round(4).tolist(),
-        "actions": rollout.actions.round(2).tolist(),
-        "points": points.reshape(len(points), -1).tolist(),
+        "start": round(float(rollout.distances[0]), 4),
+        "end": round(float(rollout.distances[-1]), 4),
         "motion": round(rollout.motion, 4),
         "notice": what_to_notice(rollout, task),
+    }
+
+
+def track(rollout: Rollout) -> dict[str, Any]:
+    """An entry of ``tracks.json``: what changes from step to step; −1 for a hidden point."""
+    points = np.where(np.isnan(rollout.points), -1, rollout.points.round(3))
+    return {
+        "distances": rollout.distances.round(4).tolist(),
+        "actions": rollout.actions.round(2).astype(float).round(2).tolist(),
+        "points": points.reshape(len(points), -1).tolist(),
     }
 
 
@@ -332,7 +341,7 @@ def gallery(
             f"the gallery needs {' and '.join(sorted(missing))}: "
             f"pixels train {sorted(missing)[0]} --seeds 0"
         )
-    entries, files = [], {}
+    entries, tracks, files = [], [], {}
     chosen = choose(push, reach)
     for number, (group, label, policy, config, seed) in enumerate(
         tqdm(chosen, desc="episodes", disable=not progress)
@@ -350,6 +359,8 @@ def gallery(
             entry |= {"map": f"{number:02}-map.webp", "map_largest": round(most, 4)}
             files[entry["map"]] = _webp(_strip((255 * rollout.maps / most).astype(np.uint8)))
         entries.append(entry)
+        tracks.append(track(rollout))
+    files["tracks.json"] = json.dumps(tracks, separators=(",", ":"))
     return write_measurement(
         "gallery",
         {"side": SIDE, "cells": CELLS, "points": POINTS, "rollouts": entries},

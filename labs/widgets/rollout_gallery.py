@@ -71,8 +71,8 @@ class RolloutGallery(BookWidget):
             return name and bytes_uri(artifact.file(name).read_bytes(), "image/webp")
 
         rollouts = [
-            r | {"frames": picture(r["frames"]), "map": picture(r["map"])}
-            for r in stored["rollouts"]
+            r | track | {"frames": picture(r["frames"]), "map": picture(r["map"])}
+            for r, track in zip(stored["rollouts"], artifact.json("tracks.json"), strict=True)
             if groups is None or r["group"] in groups
         ]
         if not rollouts:
