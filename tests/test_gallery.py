@@ -13,6 +13,7 @@ from labs.errors import UserError
 from labs.experiments import gallery
 from labs.experiments.config import RunConfig
 from labs.experiments.evaluate import NoOp
+from labs.experiments.occlusion import occlusion_map
 from labs.widgets.rollout_gallery import RolloutGallery
 from tests.browser import PHONE, overflow, visit
 
@@ -63,7 +64,7 @@ class Looker:
 def test_an_occlusion_map_shows_where_the_policy_looks():
     pixels = np.zeros((12, 84, 84), np.uint8)
     pixels[:, 14:21, 70:77] = 255
-    found = gallery.occlusion_map(Looker(), {"pixels": pixels, "goal": np.array([0.3])})
+    found = occlusion_map(Looker(), {"pixels": pixels, "goal": np.array([0.3])})
     assert found.shape == (12, 12)
     assert np.unravel_index(found.argmax(), found.shape) == (2, 10)
     assert np.count_nonzero(found) == 1, "no other patch matters to it"

@@ -2,8 +2,7 @@
 
 The same starts for every policy: one that the blind twin fails and the full state solves, one that
 both solve, one that needs no policy at all. What an episode shows is computed from it. For policies
-with a camera each frame also carries an occlusion map: how much the action changes when a patch of
-the picture is replaced by its mean color (Zeiler and Fergus 2014, arXiv 1311.2901).
+with a camera each frame also carries an occlusion map (:mod:`labs.experiments.occlusion`).
 
 ``pixels measure gallery`` makes it from the results that lie in ``data/``; arms without a result
 are left out.
@@ -28,12 +27,12 @@ from labs.errors import UserError
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, RandomActions
+from labs.experiments.occlusion import CELLS, occlusion_map
 from labs.experiments.presets import preset
 
 SEED = 4_000_000  # apart from the seeds of training, curves, evaluation and films
 SEARCH = 200  # episodes looked through for a start
 SIDE = 144  # pixels of a frame, for the reader
-CELLS = 12  # patches along each side of an occlusion map
 POINTS = ("gripper", "object", "goal")
 
 #: Environment steps of Reach from state after which its policy is shown.
@@ -94,32 +93,6 @@ def centers(labels: np.ndarray) -> np.ndarray:
         if rows.size:
             found[i] = (columns.mean() + 0.5, rows.mean() + 0.5)
     return found / np.array(labels.shape)[::-1]
-
-
-def occlusion_map(policy, obs: dict[str, np.ndarray], cells: int = CELLS) -> np.ndarray:
-    """How far the deterministic action moves when a patch of the picture loses its content.
-
-    Args:
-        policy: a trained policy with ``pixels`` in its observation.
-        obs: one observation; ``pixels`` (C, H, W) uint8.
-        cells: patches along each side. All frames of a stack lose the patch.
-
-    Returns:
-        float (cells, cells): L2 distance of the action from the one on the whole picture.
-    """
-    pixels = obs["pixels"]
-    height, width = pixels.shape[1:]
-    gray = pixels.mean(axis=(1, 2), keepdims=True).astype(np.uint8)
-    rows = np.linspace(0, height, cells + 1).round().astype(int)
-    columns = np.linspace(0, width, cells + 1).round().astype(int)
-    batch = np.repeat(pixels[None], cells * cells + 1, axis=0)
-    for i in range(cells):
-        for j in range(cells):
-            patch = (slice(rows[i], rows[i + 1]), slice(columns[j], columns[j + 1]))
-            batch[(i * cells + j, slice(None), *patch)] = gray
-    many = {k: np.repeat(v[None], len(batch), axis=0) for k, v in obs.items()} | {"pixels": batch}
-    actions = policy.predict(many, True)
-    return np.linalg.norm(actions[:-1] - actions[-1], axis=1).reshape(cells, cells)
 
 
 def record(policy, config: RunConfig, seed: int, *, side: int = SIDE, look: bool = True) -> Rollout:
