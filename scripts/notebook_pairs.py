@@ -20,6 +20,16 @@ MAX_SECONDS = 60.0  # what a light notebook may take
 MAX_BYTES = 1_000_000  # what a notebook may weigh, outputs included
 MAX_OUTPUT_AGE_HINT = "run `make execute`"
 RUN_KEY = "run"  # notebook metadata: what the outputs were made of
+COLAB_TAG = "colab"
+#: The first cell of every light notebook. It is in the `.ipynb` only; pages leave it out.
+COLAB_CELL = """\
+# In Colab: fetches the book and installs what is missing there. Elsewhere it does nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    !git clone -q --depth 1 https://github.com/pixels-no-cheating/pixels-no-cheating
+    %cd -q pixels-no-cheating
+    !python scripts/colab.py"""
 #: Metadata that belongs to the source of a notebook, not to its run.
 SOURCE_METADATA = ("book", "kernelspec", "jupytext")
 
@@ -37,6 +47,9 @@ def training_sources() -> list[Path]:
 def read_source(path: Path) -> NotebookNode:
     """Reads a py:percent file as a notebook whose cell ids depend on nothing but its cells."""
     notebook = jupytext.read(path, fmt="py:percent")
+    if path.parent == ROOT / "notebooks" and not is_colab_cell(notebook.cells[0]):
+        tags = {"tags": [COLAB_TAG, "remove-cell"]}
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(COLAB_CELL, metadata=tags))
     seen: dict[str, int] = {}
     for cell in notebook.cells:
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
@@ -47,6 +60,11 @@ def read_source(path: Path) -> NotebookNode:
     jupytext_metadata.pop("main_language", None)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def is_colab_cell(cell: NotebookNode) -> bool:
+    """Whether this is the cell that makes a hosted machine ready."""
+    return COLAB_TAG in cell.metadata.get("tags", [])
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
@@ -93,8 +111,9 @@ def pair_differences(source: Path) -> list[str]:
 
 
 def hash_code_cells(notebook: NotebookNode) -> str:
-    """One hash of all code cells, in order. Prose may change without a new run."""
-    cells = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "code"]
+    """One hash of the code cells, in order. Prose and the cell for Colab may change freely."""
+    code = [c for c in notebook.cells if c.cell_type == "code" and not is_colab_cell(c)]
+    cells = [cell.source.strip() for cell in code]
     return hashlib.sha256("\0".join(cells).encode()).hexdigest()[:16]
 
 

@@ -89,12 +89,12 @@ def test_a_run_stores_outputs_and_every_change_after_it_is_noticed(house, capsys
     assert any("missing" in problem for problem in check_pairs.light_problems(source))
 
     assert execute_notebooks.execute(source, timeout=60) == []
-    assert "stderr, not stored: cell 2: a warning" in capsys.readouterr().out
+    assert "stderr, not stored: cell 3: a warning" in capsys.readouterr().out
     assert check_pairs.light_problems(source) == []
     pair = source.with_suffix(".ipynb")
     notebook = nbformat.read(pair, as_version=4)
     assert notebook.metadata["run"]["inputs"].keys() == {"data/number.txt"}
-    assert [c.outputs[0].get("text") for c in notebook.cells[1:]] == ["42\n", None]
+    assert [c.outputs[0].get("text") for c in notebook.cells[2:]] == ["42\n", None]
 
     first = pair.read_bytes()
     assert execute_notebooks.execute(source, timeout=60) == []
@@ -126,12 +126,12 @@ def test_outputs_that_were_not_run_in_order_are_noticed(house):
     execute_notebooks.execute(source, timeout=60)
     pair = source.with_suffix(".ipynb")
     notebook = nbformat.read(pair, as_version=4)
-    notebook.cells[1].execution_count = None
-    notebook.cells[2].outputs = [
+    notebook.cells[2].execution_count = None
+    notebook.cells[3].outputs = [
         nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
     ]
     folder = "/" + "home/somebody/x"
-    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", name="stdout", text=folder)]
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text=folder)]
     nbformat.write(notebook, pair)
     problems = " ".join(check_pairs.light_problems(source))
     assert "execution count None" in problems
@@ -159,3 +159,13 @@ def test_comments_and_docstrings_of_a_module_do_not_age_outputs(house):
     assert notebook_pairs.hash_input(module) == first
     module.write_text('"""One."""\n\n\ndef f():\n    """Two."""\n    return 2\n')
     assert notebook_pairs.hash_input(module) != first
+
+
+@pytest.mark.parametrize("source", LIGHT, ids=lambda p: p.stem)
+def test_the_first_cell_makes_colab_ready(source):
+    """In the file that Colab opens, not in the source, and not on the page."""
+    assert "google.colab" not in source.read_text(encoding="utf-8")
+    first, *others = nbformat.read(source.with_suffix(".ipynb"), as_version=4).cells
+    assert first.source == notebook_pairs.COLAB_CELL and first.outputs == []
+    assert "remove-cell" in first.metadata["tags"]
+    assert not any(notebook_pairs.is_colab_cell(cell) for cell in others)
