@@ -94,3 +94,18 @@ def film(artifact: Artifact, description: str, width: int = 320) -> HTML:
         f'aria-label="{description}"><source type="video/mp4" '
         f'src="data:video/mp4;base64,{data}">{description}</video>'
     )
+
+
+def controls_table(arm: str) -> Markdown:
+    """Success with the camera's images and with each control in their place, seed by seed."""
+    names = ("blank", "shuffled", "frozen")
+    rows = ["| seed | the camera | " + " | ".join(names) + " |", "|---" * (2 + len(names)) + "|"]
+    for run in runs_of(arm):
+        found = run.json("evaluation.json")
+        scores = [found["deterministic"], *(found["controls"][name] for name in names)]
+        cells = [
+            f"{s['success_rate']:.0%} ({s['success_low']:.1%} – {s['success_high']:.1%})"
+            for s in scores
+        ]
+        rows.append(f"| {run.path.name.removeprefix('seed')} | " + " | ".join(cells) + " |")
+    return Markdown("\n".join(rows))
