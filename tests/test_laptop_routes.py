@@ -1,0 +1,213 @@
+"""Two ways to a pixel policy on few cores: a frozen locator, and imitation of a state policy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from labs.artifacts import load_artifact, repository_root
+from labs.errors import UserError
+from labs.experiments import distill, locating, presets
+from labs.experiments.config import override
+from labs.experiments.environments import make_one
+from labs.experiments.policies import load_policy
+from labs.experiments.train import train
+from labs.experiments.validation import validate
+
+LOCATED = replace(
+    presets.smoke(presets.preset("push-located")),
+    arm="located",
+    net_arch=(16, 16),
+    video_episodes=0,
+)
+DISTILLED = replace(
+    presets.smoke(presets.preset("push-distilled")),
+    arm="distilled",
+    net_arch=(16, 16),
+    total_steps=200,
+    image_size=36,
+    video_episodes=0,
+)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path / "runs"))
+    return tmp_path
+
+
+# --------------------------------------------------------------------------------------- moments
+
+
+@pytest.mark.parametrize("task", ["push", "reach"])
+def test_moments_are_what_the_simulator_says(task):
+    """The targets are the positions at the moment of the frame, and no two frames share them."""
+    view = locating.View(task, "workspace", "lean", None, 36)
+    frames, targets = locating.collect_moments(view, 60, seed=0)
+    again, same = locating.collect_moments(view, 60, seed=0)
+    assert np.array_equal(frames, again) and np.array_equal(targets, same)
+    other, _ = locating.collect_moments(view, 60, seed=1)
+    assert not np.array_equal(frames, other)
+    thing = targets[:, :2] if task == "push" else targets[:, 3:]
+    assert len(np.unique(thing.round(6), axis=0)) == 60
+    if task == "push":
+        assert np.allclose(targets[:, 2] ** 2 + targets[:, 3] ** 2, 1, atol=1e-5)
+
+
+def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():
+    """A locator that never saw the gripper above the block reads nonsense while it pushes."""
+    from labs.envs import make_env
+
+    heights = []
+    env = make_env("push", render_mode=None)
+    start = env.reset(seed=0)[0]["observation"][2]
+    env.close()
+    original = locating.MOMENTS["push"][0]
+
+    def watch(env, gripper, home, rng):
+        heights.append(gripper[2])
+        return original(env, gripper, home, rng)
+
+    moments = dict(locating.MOMENTS)
+    moments["push"] = (watch, *locating.MOMENTS["push"][1:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locating, "MOMENTS", moments)
+        locating.collect_moments(locating.View("push", "workspace", "lean", None, 36), 250, seed=0)
+    assert np.mean(np.array(heights) > start + 0.05) > 0.3
+
+
+# --------------------------------------------------------------------------------------- locators
+
+
+def test_a_locator_learns_to_see_and_its_controls_do_not():
+    config = replace(LOCATED, locator_frames=2200)
+    path = locating.train_locator(config, epochs=6)
+    found = load_artifact(path).json("measurement.json")
+    seen = found["held_out"]["block"]["mean"]
+    assert seen < 0.7 * found["controls"]["mean"]["block"]["mean"]
+    assert seen < 0.7 * found["controls"]["black"]["block"]["mean"]
+
+
+def test_the_located_arm_runs_through_and_its_policy_needs_its_locator(own_folders):
+    path = train(LOCATED)
+    evaluation = load_artifact(path).json("evaluation.json")
+    assert set(evaluation["controls"]) == {"blank", "shuffled", "frozen"}
+    assert load_artifact(path).provenance["locator_time_s"] > 0
+    policy = load_policy(path)
+    env = make_one(LOCATED)
+    obs, _ = env.reset(seed=0)
+    assert "pixels" in obs and "achieved_goal" not in obs and "observation" not in obs
+    action = policy.predict(obs)
+    black = policy.predict(obs | {"pixels": np.zeros_like(obs["pixels"])})
+    env.close()
+    assert action.shape == (4,) and not np.array_equal(action, black)
+
+    shutil.rmtree(locating.folder(LOCATED))
+    locating.train_locator(replace(LOCATED, torch_threads=1), epochs=2)
+    with pytest.raises(UserError, match="trained with another locator"):
+        load_policy(path)
+
+
+def test_a_locator_of_another_view_is_refused():
+    locating.train_locator(LOCATED, epochs=1)
+    with pytest.raises(UserError, match="another view .goal_sphere False -> True"):
+        locating.load_locator(replace(LOCATED, goal_sphere=True))
+    weights = locating.folder(LOCATED) / locating.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
+    with pytest.raises(UserError, match="damaged"):
+        locating.load_locator(LOCATED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"encoder": "locator", "augmentation": "drq"}, "does not fit encoder = locator"),
+        ({"encoder": "locator", "image_content": "blank"}, "does not fit encoder = locator"),
+        ({"encoder": "keypoint", "locator_frames": 300}, "locator_frames is for encoder"),
+        ({"teacher": "push-state-tuned"}, "teaches engine distill only"),
+    ],
+)
+def test_contradictions_are_named(changes, words):
+    with pytest.raises(UserError, match=words):
+        validate(override(presets.preset("push-located"), **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"teacher": ""}, "needs a policy to imitate"),
+        ({"her": True}, "no critic and no rewards"),
+        ({"encoder": "locator"}, "set observation = pixels and an encoder that learns"),
+    ],
+)
+def test_contradictions_of_a_distillation_are_named(changes, words):
+    with pytest.raises(UserError, match=words):
+        validate(override(presets.preset("push-distilled"), **changes))
+
+
+# ----------------------------------------------------------------------------------- distillation
+
+
+@pytest.fixture
+def short_rounds(own_folders, monkeypatch):
+    """A teacher, and rounds of seconds."""
+    teacher = repository_root() / "data" / "push-state-tuned"
+    shutil.copytree(teacher, own_folders / "data" / "push-state-tuned")
+    monkeypatch.setattr(distill, "EPISODES_OF_A_ROUND", 2)
+    monkeypatch.setattr(distill, "UPDATES_OF_A_ROUND", 8)
+    return own_folders
+
+
+def _rounds(monkeypatch, config, stop_after=None):
+    run = distill.Distillation(config)
+    run.rounds = 2
+    if stop_after is not None:
+        whole = run._round
+
+        def once(number):
+            whole(number)
+            run._asked_to_stop = number + 1 == stop_after
+
+        monkeypatch.setattr(run, "_round", once)
+    return run
+
+
+def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(short_rounds, monkeypatch):
+    whole = _rounds(monkeypatch, DISTILLED).run()
+    wanted = (whole / "weights.safetensors").read_bytes()
+    shutil.rmtree(whole)
+    with pytest.raises(UserError, match="stopped after round 1 of 2"):
+        _rounds(monkeypatch, DISTILLED, stop_after=1).run()
+    state = json.loads((short_rounds / "runs/distilled/seed0/lessons/state.json").read_text())
+    assert state["round"] == 1
+    path = _rounds(monkeypatch, DISTILLED).run()
+    assert (path / "weights.safetensors").read_bytes() == wanted
+    record = load_artifact(path).provenance
+    assert record["teacher"]["artifact"] == "push-state-tuned/seed0"
+    assert not (short_rounds / "runs/distilled/seed0/lessons").exists()
+
+
+def test_a_distillation_learns_what_the_teacher_does(short_rounds, monkeypatch):
+    """The error falls on what was collected; before training it does not."""
+    monkeypatch.setattr(distill, "UPDATES_OF_A_ROUND", 60)
+    run = _rounds(monkeypatch, replace(DISTILLED, learning_rate=1e-3))
+    run.rounds, losses = 1, []
+    monkeypatch.setattr(run, "_measure", losses.append)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distill, "finish", lambda *a, **k: None)
+        run.run()
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    batch = run.lessons.sample(64, generator)
+    answer = batch.pop("teacher")
+    with torch.no_grad():
+        mean, _, _ = run.actor.get_action_dist_params(batch)
+    trained = float(((torch.tanh(mean) - answer) ** 2).mean())
+    assert trained < 0.8 * float((answer**2).mean())
+    assert len(losses) == 1
