@@ -18,7 +18,7 @@
 # *was measured*, and where evidence and story part, that is the lesson.
 #
 # You will be able to read such a story, yours or someone else's, and say at which step it stops
-# following. It leans on [the floor](01_proof_of_life.ipynb), on
+# following. It leans on [the do-nothing floor](01_proof_of_life.ipynb), on
 # [gradient routing](14_gradient_routing.ipynb) and on [the blind twin](17_is_it_cheating.ipynb).
 
 # %%
@@ -121,14 +121,15 @@ for rate, episodes in ((0.05, 100), (0.08, 100)):
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# 5 % and 8 % **are** the floor. In
+# 5 % and 8 % **are** the {term}`do-nothing floor`. In
 # {artifact}`push-floor:no_op.rate|pct1` of the episodes the block lies within 5 cm of its target before
 # anyone has moved. Step 0 did not learn a little. It learned nothing that this number can show.
 #
 # ## Step 1: the diagnosis "it cannot see"
 #
 # The block is a few pixels wide and NatureCNN's first layer strides over four. So the encoder is
-# replaced by 3 × 3 convolutions and keypoints, and the joints are handed over as numbers:
+# replaced by 3 × 3 convolutions and keypoints ({term}`ManipulationCNN`, {term}`SpatialSoftmax`), and the
+# joints are handed over as numbers ({term}`sensor separation`):
 
 # %%
 display(knob_table("push-step0", "push-step1"))
@@ -198,7 +199,8 @@ print(f"changed together with the routing: {', '.join(sorted(confounders))}")
 #
 # $$ \text{travel} \;=\; \text{learning rate} \times \text{updates} $$ (eq-travel)
 #
-# is a crude ruler of training that has happened, the same for every network.
+# is a crude ruler of training that has happened, the same for every network. Updates a step are the
+# {term}`replay ratio`.
 
 
 # %%

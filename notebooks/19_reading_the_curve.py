@@ -67,7 +67,7 @@ assert not above_floor(3 / 20, 20, FLOOR) and above_floor(4 / 20, 20, FLOOR)
 # | phase | steps | success | critic loss | actor loss | its reading |
 # |---|---|---|---|---|---|
 # | flat | 0 – 2.2 M | 3 – 7 % | falls to 0.07 | about 0 | the critic learns that everything fails |
-# | hockey stick | 2.2 – 3.5 M | 10 – 90 % | rises to 0.3 and more | rises to 1.0 and more | real value structure |
+# | {term}`hockey stick <hockey-stick curve>` | 2.2 – 3.5 M | 10 – 90 % | rises to 0.3 and more | rises to 1.0 and more | real value structure |
 # | convergence | 3.5 M on | 95 % and more | 0.15 – 0.35 | −0.2 to −0.7 | the policy picks high values |
 #
 # Here is what the rule of the last section finds in our runs, which have no camera and a fiftieth of
@@ -174,7 +174,7 @@ print(f"with {share:.0%} of the batch relabeled to Q = 0: about {-(1 - share) * 
 #
 # ## Why flat, then sudden? One: value spreads one backup at a time
 #
-# A backup carries value from a state to its neighbors, and no farther. Take a grid, a goal in its
+# A backup carries value from a state to its neighbors, and no farther: a {term}`value wavefront`. Take a grid, a goal in its
 # middle, reward $-1$ a move, $\gamma = 0.95$. Start where the flat phase ends: every state is worth
 # $-1/(1-\gamma) = -20$, "never". Then let the goal be found, and back up once per sweep.
 
@@ -215,12 +215,13 @@ plt.show()
 # %% [markdown]
 # No network, no encoder, no exploration, and the loss *rises while the task is being solved*: the front
 # has ever more cells, until discounting and the edge win. How far the front must get before acting
-# greedily pays is the idea behind the *effective horizon* {cite}`laidlaw2023,laidlaw2024`: it predicts
+# greedily pays is the idea behind the {term}`effective horizon` {cite}`laidlaw2023,laidlaw2024`: it predicts
 # which tasks deep RL solves better than the length of an episode does.
 #
 # ## Two: the share of goals inside a radius
 #
-# Say the policy can push the block to goals within a radius $r$ of where it lies. If goals are spread
+# Say the policy can push the block to goals within a radius $r$ of where it lies, its
+# {term}`competence region`. If goals are spread
 # evenly over a plane, their share is the area,
 #
 # $$ \text{share}(r) \approx \frac{\pi r^2}{A} $$ (eq-competence)
@@ -260,7 +261,8 @@ assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
 #
 # ## Three: success feeds itself, and a duller fourth
 #
-# Every success is data from the places that matter. Below some radius the loop loses more than it
+# Every success is data from the places that matter. Below some radius, the
+# {term}`critical competence radius`, the loop loses more than it
 # gains, above it runs away. That is plausible, and not measured here: it would take runs whose data
 # are cut off from the policy's success.
 #
