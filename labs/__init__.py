@@ -3,23 +3,32 @@
 Rooms, in the order in which data flows (a room imports only rooms above it):
 
 ==========================================  =======================================================
+labs.errors, labs.flags                     what a reader can mend, in one line
 labs.gl, labs.envs                          Fetch tasks, cameras, lean scene, GL backend
 labs.pixel_replay, labs.pixel_wrapper       frames become observations, and a memory to learn from
-labs.replay, labs.collect                   frames stored once, HER relabelling, overlapped workers
+labs.goal_tasks                             reward and episodes of a goal task, its bytes
+labs.episode_store, labs.replay             frames stored once, HER relabelling
+labs.collect_worker, labs.collect           overlapped workers, frames in shared memory
 labs.image_augmentation                     random shift and the DrQ buffers
 labs.shapes, labs.image_extractor           tables of shapes; images encoded, vectors passed
 labs.visual_encoder, labs.from_scratch_sac  NatureCNN and a visual SAC from scratch
 labs.manipulation_encoder                   ManipulationCNN, SpatialSoftmax, extractor
+labs.keypoint_encoder, labs.locator         a small encoder for few cores; sight by regression
 labs.drqv2_sac_policy, labs.drqv2_sac       gradient routing
 labs.routing_probe, labs.bridge             the routings measured; hand-built against SB3
-labs.fast_sac, fast_networks, fast_update   SAC with a compiled update, SB3's API
+labs.fast_networks                          standardized vectors, layer-normalized critics
 labs.standardized_images                    images encoded, vectors standardized
+labs.fast_compile, labs.fast_update         one update without waste, compiled where it pays
+labs.fast_io, labs.fast_files               models as safetensors and JSON
+labs.fast_sac                               SAC with all of this behind SB3's API
+labs.bench                                  the fast path measured beside the stock route
 labs.experiments                            arms as dataclasses, train, evaluate, sweep
-labs.artifacts, labs.statistics             results with provenance; intervals
+labs.provenance, labs.artifacts             results with provenance
+labs.statistics                             intervals
 labs.figures                                every figure of the book, from artifacts
 labs.widgets                                the interactive figures
 labs.exercises                              how an exercise answers
-labs.cli, labs.flags                        the program ``pixels``
+labs.cli                                    the program ``pixels``
 ==========================================  =======================================================
 
 ``labs.checks`` holds the checks behind every ``--verify`` and behind the tests.

@@ -1,0 +1,342 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 40 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # Making it fast
+#
+# The source manuscript trained each arm from pixels for hours on a machine with an accelerator, and
+# one replay memory of half a million transitions takes 85 GB. A subject that costs this much has few
+# readers. This page looks at where the time of one step goes, takes the waste out piece by piece,
+# and shows what each piece was worth. What is left afterwards is an engine that runs every
+# experiment of this book: `labs.fast_sac.FastSAC`. SB3 stays the reference that it must equal.
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from labs import envs
+from labs.bench.parts import fast_env
+from labs.bench.savings import SCENE_SAVINGS, scenes
+from labs.envs import SCENES
+from labs.exercises import attempt
+from labs.fast_sac import FastSAC
+from labs.figures import speed
+from labs.figures.style import use_style
+from labs.manipulation_encoder import ManipulationExtractor
+from labs.pixel_wrapper import render_and_resize
+from labs.replay import EpisodeReplay, episode_options
+
+use_style()
+torch.set_num_threads(1)
+
+
+def cpu_ms(function, repeats=10):
+    """Milliseconds of CPU time of one call, after a first one that sets things up."""
+    function()
+    start = time.process_time()
+    for _ in range(repeats):
+        function()
+    return 1e3 * (time.process_time() - start) / repeats
+
+
+# %% [markdown]
+# ## Where a step's time goes
+#
+# Measure before you mend. One step of the stock route is physics, a picture of 480 × 480, PIL, and a
+# policy that acts. CPU time is counted rather than wall time, so that a busy machine does not
+# change the answer.
+
+# %%
+stock, native = envs.make_env("push"), envs.make_env("push", image_size=84)
+for env in (stock, native):
+    env.reset(seed=0)
+action = np.zeros(4, np.float32)
+pieces = {
+    "physics": cpu_ms(lambda: stock.step(action)),
+    "draw 480 × 480": cpu_ms(stock.render),
+    "draw and shrink": cpu_ms(lambda: render_and_resize(stock)),
+    "draw 84 × 84": cpu_ms(native.render),
+}
+for name, cost in pieces.items():
+    print(f"{name:>16}: {cost:6.2f} ms")
+assert pieces["draw 480 × 480"] > 3 * pieces["physics"], "drawing dominates the stock route"
+
+# %% [markdown]
+# The same in full, as `pixels bench` measured it, memory and update included. An update takes far
+# longer than a step, but there are few of them: at
+# {artifact}`bench:parts.step.updates_per_step|f2` updates a step the last column counts one
+# twentieth of it.
+
+# %%
+speed.step_table()
+
+# %% [markdown]
+# Drawing is not fast here because there is no graphics card: EGL falls back to software without a
+# word. `GL_RENDERER` tells.
+
+# %%
+print(envs.gl_renderer()["renderer"].split(" ")[0])
+
+# %% [markdown]
+# ## The picture: draw less
+#
+# The scene holds things that a policy has no use for. Each is an option of
+# {py:class}`labs.envs.Scene`, and none touches the physics. Below, each change *alone*, drawn at
+# 84 × 84: what it does to the frame, and what is left of its price.
+
+# %% mystnb={"image": {"alt": "Seven frames of Push at 84 by 84 pixels: stock, then each with one thing left out (multi-sampling, arm, skybox, mocap bars), and the lean scene with all of them left out; below each frame the pixels that changed, in dark, and above it the milliseconds it took."}}
+shown = {"stock": SCENES["stock"]}
+shown |= {name: scene for name, (scene, _) in scenes()["alone"].items() if SCENE_SAVINGS.get(name)}
+shown["all of them: lean"] = SCENES["lean"]
+figure, axes = plt.subplots(2, len(shown), figsize=(9.6, 3.6))
+frames, prices = {}, {}
+for column, (name, scene) in enumerate(shown.items()):
+    env = envs.make_env("push", scene=scene, image_size=84)
+    env.reset(seed=4)
+    frames[name], prices[name] = env.render(), cpu_ms(env.render, repeats=8)
+    changed = np.abs(frames[name].astype(int) - frames["stock"]).max(axis=-1)
+    axes[0, column].imshow(frames[name])
+    axes[0, column].set_title(f"{name}\n{prices[name]:.1f} ms", fontsize=7)
+    axes[1, column].imshow(changed, cmap="gray_r", vmin=0, vmax=64)
+    env.close()
+for axis in axes.flat:
+    axis.set_xticks([]), axis.set_yticks([])
+axes[1, 0].set_ylabel("what changed", fontsize=7)
+assert prices["all of them: lean"] < prices["stock"] / 2
+
+# %% [markdown]
+# Without multi-sampling the edges are jagged, and most of the price is gone: software draws every
+# sample. The arm is the largest thing in the scene and says nothing that the gripper does not say.
+# The mocap bars are a translucent ghost of the body that pulls the gripper: leaving them out makes
+# the picture *more* honest. What the savings are worth depends on their order, so both are shown:
+
+# %%
+speed.alone_table()
+
+# %% [markdown]
+# ## The memory: keep each frame once
+#
+# [The memory's wall](08_replay_memory.ipynb) came from storing two stacks a transition. Fetch
+# episodes last exactly 50 steps, so an episode *is* a block of 51 frames, and everything else is an
+# index into it. The stack at step $t$ is
+#
+# $$
+# \text{stack}(t) = \left( f_{\max(t-3,\,0)}, \; \ldots, \; f_t \right),
+# \qquad \text{next}(t) = \text{stack}(t + 1).
+# $$ (eq-stack-gather)
+#
+# One gather of five frames serves both: the stack is its first four frames, the next one its last
+# four, and the two share their memory.
+
+
+# %%
+def stacks(frames, episode, step, n=4):
+    """(E, T + 1, 3, H, W), (B,), (B,) → stacks and next stacks, each (B, 3·n, H, W)."""
+    offsets = torch.arange(-n + 1, 2)
+    index = (step[:, None] + offsets).clamp_min(0)
+    both = frames[episode[:, None], index].flatten(1, 2)  # (B, 3·(n + 1), H, W)
+    return both[:, : 3 * n], both[:, 3:]
+
+
+torch.manual_seed(0)
+frames = torch.randint(0, 256, (6, 51, 3, 84, 84), dtype=torch.uint8)
+episode, step = torch.randint(6, (32,)), torch.randint(50, (32,))
+now, after = stacks(frames, episode, step)
+print(f"{'frames':>8} {tuple(frames.shape)}\n{'stack':>8} {tuple(now.shape)}")
+assert now.shape == after.shape == (32, 12, 84, 84)
+assert torch.equal(now[:, 3:], after[:, :-3]), "seven of the eight frames are the same"
+assert now.untyped_storage().data_ptr() == after.untyped_storage().data_ptr(), "one piece of memory"
+
+# %% [markdown]
+# The memory in `labs` gathers the same way; with the same frames it gives the same stacks.
+
+# %%
+vector = DummyVecEnv([fast_env])
+memory = EpisodeReplay(
+    300, vector.observation_space, vector.action_space, "cpu", **episode_options(vector)
+)
+memory.memory["pixels"].copy_(frames)
+memory.restored(6)
+batch = memory.gather(episode, step, torch.full_like(step, -1))
+assert torch.equal(batch.observations["pixels"], now)
+assert torch.equal(batch.next_observations["pixels"], after)
+print(
+    f"{memory.bytes_per_transition:,.0f} bytes a transition, of them {84 * 84 * 3 * 51 / 50:,.0f} frames"
+)
+assert memory.bytes_per_transition < 21_800
+
+# %% [markdown]
+# ## The update: encode once, differentiate what is needed
+#
+# Stock SAC gives actor and critic an encoder each. In one update each is run more than once, and
+# `backward()` of the actor's loss also fills the gradients of the critic, which are thrown away.
+# Hooks count the passes.
+
+
+# %%
+def encoder_passes(algorithm, policy, **options):
+    """Encoder passes of one update: (with gradient, without)."""
+    model = algorithm(
+        policy, vector, batch_size=8, buffer_size=300, learning_starts=0, device="cpu", **options
+    )
+    model.replay_buffer = memory
+    model.set_logger(Logger(None, []))  # says nothing
+    seen = []
+    encoders = [m for m in model.policy.modules() if isinstance(m, ManipulationExtractor)]
+    for encoder in encoders:
+        encoder.register_forward_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    model.train(1, 8)
+    return sum(seen), len(seen) - sum(seen)
+
+
+extractor = {"features_extractor_class": ManipulationExtractor}
+passes = {
+    "SB3, an encoder each": encoder_passes(SAC, "MultiInputPolicy", policy_kwargs=extractor),
+    "FastSAC, one encoder": encoder_passes(FastSAC, "DrQv2SACPolicy"),
+}
+for name, (graded, plain) in passes.items():
+    print(
+        f"{name:>22}: {graded} with gradient, {plain} without; worth {3 * graded + plain} forwards"
+    )
+assert passes["SB3, an encoder each"] == (3, 2) and passes["FastSAC, one encoder"] == (1, 2)
+
+# %% [markdown]
+# A backward pass costs about two forward passes, so 11 become 5. Two more changes cost one line
+# each. *Channels last*: the convolution reads the channels of a pixel from neighboring addresses.
+# *Needed gradients only*: `torch.autograd.grad(loss, parameters)` instead of `loss.backward()`.
+#
+# `torch.compile` is the change that one expects most of. On a CPU it is switched off: nearly all the
+# time goes into convolutions and matrix products, which it leaves as they are, and compiling takes
+# longer than a short run. On a GPU it is on, with CUDA graphs.
+#
+# ## Each saving, one after the other
+
+# %% mystnb={"image": {"alt": "Three bar charts read from top to bottom. Environment step: from the stock 480 by 480 picture over drawing at 84 by 84, no multi-sampling, no arm, no skybox, no mocap bars. Update: stock, one encoder, needed passes and gradients only, channels last. Memory: stacks of both observations, one stack a step, frames once. Each bar is shorter than the one above it or about as long."}}
+figure = speed.waterfalls()
+
+# %% [markdown]
+# ## Overlap: draw while learning
+#
+# Between `step_async` and `step_wait` the workers step and draw, and the learner updates. A worker
+# writes its newest frame into shared memory, 21,168 bytes, and the learner moves its stacks on by one. Workers
+# are no gift: each message costs some fraction of a millisecond, which is much beside a step without
+# a picture.
+
+# %%
+assert 84 * 84 * 3 == 21_168
+speed.workers_table()
+
+# %% [markdown]
+# ## What came out
+#
+# Ours beside the stock route, measured in turns in the same run on
+# {artifact}`bench:machine.cores|int` cores without a graphics card.
+
+# %%
+speed.ratios_table()
+
+# %% [markdown]
+# End to end was compared at {artifact}`bench:parts.whole.updates_per_step.fast|f2` updates per
+# environment step for both engines, with {artifact}`bench:parts.whole.n_envs|int` environments. At
+# more updates a step the ratio moves towards that of the update, which is the smaller one. The
+# machine had other work to do: the load was {artifact}`bench:machine.load_at_start|f1` when the
+# bench began, on {artifact}`bench:machine.cores|int` cores, which is why CPU time stands beside wall
+# time.
+#
+# **Not measured yet:** an H200, or any other accelerator. The aims there are 10 times the updates
+# and 30 times end to end; there is no figure for either, and none is claimed. The compiled update
+# with CUDA graphs has a test that is skipped without a GPU.
+#
+# ## On your machine
+#
+# ```
+# pixels bench                        # everything, about ten minutes on a quiet machine
+# pixels bench env memory             # a part of it
+# pixels bench --name my-bench        # and keep it in data/my-bench
+# ```
+#
+# Then `speed.ratios_table("my-bench")` and `speed.waterfalls("my-bench")` draw this page's tables
+# from it. Close what you can: a browser is worth a factor.
+
+# %% [markdown]
+# ```{exercise-start}
+# :label: ex-end-to-end
+# ```
+# An environment step takes $e$ ms and becomes $g_e$ times faster; an update takes $u$ ms and becomes
+# $g_u$ times faster; there are $r$ updates a step, and nothing overlaps. How much faster is training?
+# Complete `end_to_end`.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def end_to_end(step_ms, update_ms, step_gain, update_gain, updates_per_step):
+    """How many times faster training becomes."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_end_to_end(answer):
+    """Names the likely mistake."""
+    value = answer(30.0, 1000.0, 10.0, 3.0, 0.05)
+    assert value is not ..., "end_to_end still returns ...: fill it in"
+    assert value != (10.0 + 3.0) / 2, "gains are not averaged: times are added"
+    assert abs(answer(30.0, 1000.0, 10.0, 3.0, 0.0) - 10.0) < 1e-9, (
+        "without updates only the step counts"
+    )
+    assert answer(30.0, 1000.0, 10.0, 3.0, 100.0) < 3.01, (
+        "with many updates the update's gain rules"
+    )
+    assert abs(value - 80 / (3 + 50 / 3)) < 1e-6, f"expected 4.07, got {value:.2f}"
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_end_to_end, end_to_end)
+
+# %% [markdown]
+# ```{solution-start} ex-end-to-end
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def end_to_end(step_ms, update_ms, step_gain, update_gain, updates_per_step):
+    """How many times faster training becomes."""
+    before = step_ms + updates_per_step * update_ms
+    after = step_ms / step_gain + updates_per_step * update_ms / update_gain
+    return before / after
+
+
+check_end_to_end(end_to_end)
+for rate in (0.0, 0.05, 0.25, 1.0):
+    print(
+        f"{rate:4.2f} updates a step: {end_to_end(30.0, 1000.0, 10.0, 3.0, rate):.1f} times faster"
+    )
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# Drawing dominated, and most of what was drawn was thrown away. Frames are stored once, encoders run
+# once, and SB3 is equalled to 1e-5. What remains is the update itself: the more updates a step, the
+# less the rest matters. [The next page](25_paying_less.ipynb) asks what can be paid less for.
+
+# %%
+for env in (stock, native, vector):
+    env.close()
