@@ -151,23 +151,17 @@ def warming_up(root: Path) -> Finding:
 
 
 def price_of_pixels(root: Path) -> Finding:
-    """Claim 7: do pixels take 2 to 4 times the steps?"""
-    for task, names in (("push", "push-state-tuned"), ("reach", "reach-state")):
-        pixels = [
-            arm
-            for arm in all_arms(root)
-            if arm.config["task"] == task and arm.config["observation"] == "pixels" and arm.enough()
-        ]
-        times = [(arm.times(0.9), arm) for arm in pixels]
-        times = [(t, arm) for t, arm in times if t is not None]
-        if not times:
+    """Claim 7: do pixels take 2 to 4 times the steps?
+
+    The fastest arm of either kind. Arms whose eyes or whole policy were taught by privileged
+    signals before or beside the reward do not count: their steps are not the whole price.
+    """
+    for task in ("push", "reach"):
+        pixels = _fastest(root, task, "pixels")
+        state = _fastest(root, task, "state")
+        if pixels is None or state is None:
             continue
-        state = named_arm(root, names)
-        reached = state.times(0.9)
-        if reached is None:
-            continue
-        best, arm = min(times, key=lambda pair: sorted(pair[0])[len(pair[0]) // 2])
-        ratio = sample_efficiency_ratio(best, reached)
+        ratio = sample_efficiency_ratio(pixels.times(0.9), state.times(0.9))
         if ratio.low > LIMITS["ratio_high"] or ratio.high < LIMITS["ratio_low"]:
             verdict = FAILS
         elif ratio.low >= LIMITS["ratio_low"] and ratio.high <= LIMITS["ratio_high"]:
@@ -175,11 +169,24 @@ def price_of_pixels(root: Path) -> Finding:
         else:
             verdict = UNDECIDED
         effect = (
-            f"{task.capitalize()}, steps to 90 %: `{arm.name}` / `{state.name}` = "
+            f"{task.capitalize()}, steps to 90 %: `{pixels.name}` / `{state.name}` = "
             f"{ratio.value:.1f} [{ratio.low:.1f}, {ratio.high:.1f}]"
         )
-        return Finding(verdict, effect, seeds_text(state, arm))
-    raise NotMeasured("no pixel arm whose three seeds all reached 90 %")
+        return Finding(verdict, effect, seeds_text(state, pixels))
+    raise NotMeasured("no pixel arm, trained by reward alone, whose three seeds all reached 90 %")
+
+
+def _fastest(root: Path, task: str, observation: str) -> Arm | None:
+    """The arm with the smallest median time to 90 %, among those whose every seed got there."""
+    found = []
+    for arm in all_arms(root):
+        config = arm.config
+        taught = config["encoder"] == "locator" or config["engine"] == "distill"
+        if (config["task"], config["observation"]) == (task, observation) and not taught:
+            times = arm.times(0.9) if arm.enough() else None
+            if times is not None:
+                found.append((sorted(times)[len(times) // 2], arm))
+    return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def shifts_fail(root: Path) -> Finding:
