@@ -173,7 +173,7 @@ display(
 # ## 2. Hindsight with k = 4 instead of 8: when does success pass 20 %?
 #
 # Step 2 of the investigation relabeled with $k = 8$, the others with $k = 4$. A run that never passes
-# 20 % has *no* time, and it must not be dropped: whoever drops it reports the lucky ones.
+# 20 % has *no* time: it is a {term}`censored run`. It must not be dropped: whoever drops it reports the lucky ones.
 #
 # ```{exercise-start}
 # :label: ex-time-to-threshold
