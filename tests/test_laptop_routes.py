@@ -142,7 +142,6 @@ def test_contradictions_are_named(changes, words):
     [
         ({"teacher": ""}, "needs a policy to imitate"),
         ({"her": True}, "no critic and no rewards"),
-        ({"encoder": "locator"}, "set observation = pixels and an encoder that learns"),
     ],
 )
 def test_contradictions_of_a_distillation_are_named(changes, words):

@@ -30,6 +30,7 @@ from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.config import EPISODE_STEPS, RunConfig
 from labs.experiments.finish import finish
+from labs.experiments.locating import ensure_locator
 from labs.experiments.stopping import launcher_is_gone, stop_on_signal
 from labs.fast_networks import StandardizedExtractor
 
@@ -55,12 +56,14 @@ class Lessons:
     """
 
     def __init__(self, space: Any, episodes: int):
-        channels, height, width = space["pixels"].shape
-        self.stack = channels // 3
         shape = (episodes, EPISODE_STEPS)
-        self.tensors = {"pixels": torch.empty((*shape, 3, height, width), dtype=torch.uint8)}
+        self.tensors: dict[str, torch.Tensor] = {}
         for key, part in space.spaces.items():
-            if key != "pixels":
+            if key == "pixels":
+                channels, height, width = part.shape
+                self.stack = channels // 3
+                self.tensors[key] = torch.empty((*shape, 3, height, width), dtype=torch.uint8)
+            else:
                 self.tensors[key] = torch.empty((*shape, *part.shape))
         self.tensors["teacher"] = torch.empty((*shape, 4))
         self.episodes = 0
@@ -75,10 +78,11 @@ class Lessons:
         """A batch: uint8 stacks of frames, vectors, answers."""
         episode = torch.randint(self.episodes, (n,), generator=generator)
         step = torch.randint(EPISODE_STEPS, (n,), generator=generator)
-        times = (step[:, None] - torch.arange(self.stack - 1, -1, -1)).clamp_min(0)
         batch = {k: v[episode, step] for k, v in self.tensors.items() if k != "pixels"}
-        frames = self.tensors["pixels"][episode[:, None], times]
-        batch["pixels"] = frames.flatten(1, 2)
+        if "pixels" in self.tensors:
+            times = (step[:, None] - torch.arange(self.stack - 1, -1, -1)).clamp_min(0)
+            frames = self.tensors["pixels"][episode[:, None], times]
+            batch["pixels"] = frames.flatten(1, 2)
         return batch
 
     def save(self, path: Path, first: int) -> None:
@@ -122,6 +126,7 @@ class Distillation:
         self._report = report or (lambda progress: None)
         self._restart = restart
         self._asked_to_stop = False
+        self.locator_s: float | None = None
 
     @property
     def steps(self) -> int:
@@ -159,6 +164,7 @@ class Distillation:
                 extra={
                     "started": self.state["started"],
                     "teacher": self.teacher_record,
+                    "locator_time_s": self.locator_s,
                     "episodes_of_a_round": EPISODES_OF_A_ROUND,
                     "updates_of_a_round": UPDATES_OF_A_ROUND,
                 },
@@ -185,7 +191,10 @@ class Distillation:
             "weights_sha256": load_artifact(name).provenance["files"]["weights.safetensors"],
         }
         guards.check_resources(config, self.folder)
-        self.env = make_one(config)
+        if config.has_locator:
+            self.locator_s = ensure_locator(config)
+            self._clock = time.perf_counter()  # its time is told apart
+        self.env = make_one(config, locate=True)
         self.space = self.env.observation_space
         policy = build_policy(config, self.space, self.env.action_space)
         self.student = TrainedPolicy(config, policy)
@@ -245,7 +254,7 @@ class Distillation:
         from labs.experiments.evaluate import run_episodes
 
         seeds = range(CURVE_SEEDS, CURVE_SEEDS + self.config.curve_episodes)
-        found = run_episodes(self.student, self.config, seeds)
+        found = run_episodes(self.student, self.config, seeds, env=self.env)
         row = {
             "step": self.steps,
             "updates": self.state["updates"],

@@ -108,7 +108,9 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         eval_every=4000,
         curve_episodes=10,
     )
+    told = replace(distilled, arm="push-told", encoder="locator", frame_stack=3, learning_rate=1e-3)
     return [
+        (told, "the same task: a locator sees, and the state policy tells what to do (DAgger)"),
         (located, "the honest task on few cores: a locator learns to see first"),
         (distilled, "the same task: imitate the state policy, image by image (DAgger)"),
     ]

@@ -313,6 +313,7 @@ CRITERIA = {
     "push-gpu-honest": 0.90,
     "push-located": 0.90,
     "push-distilled": 0.90,
+    "push-told": 0.90,
 }
 
 

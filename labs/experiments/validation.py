@@ -178,10 +178,9 @@ def _distill_problems(c: RunConfig):
         return
     if not c.teacher:
         yield "engine = distill needs a policy to imitate: set teacher = push-state-tuned, say"
-    if not c.has_images or c.has_locator:
+    if not c.has_images:
         yield (
-            "engine = distill makes a policy that sees of one that knows: set observation = "
-            "pixels and an encoder that learns"
+            "engine = distill makes a policy that sees of one that knows: set observation = pixels"
         )
     if c.her or c.augmentation != "none" or c.routing != "separate" or c.image_content != "real":
         yield (
