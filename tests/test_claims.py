@@ -251,15 +251,23 @@ def test_claim_16_follows_pixels_and_error(data):
 
 
 def test_claim_17_follows_the_pairs(data):
+    """Four cells are made from one that was measured: the pairs need not all be there today."""
     norm = {"trained": True, "pad": 0, "encoder": "keypoints", "epochs": 6}
+
+    def pairs(found):
+        first = next(c for c in found["cells"] if c["encoder"] == "keypoints" and c["trained"])
+        others = [c for c in found["cells"] if c["encoder"] not in ("keypoints", "spatial_softmax")]
+        made = [
+            first | norm | {"camera": camera, "normalize": normalize, "block": dict(first["block"])}
+            for camera in ("default", "workspace")
+            for normalize in (True, False)
+        ]
+        found["cells"] = others + made
+
+    measured(data, "perception", pairs)
     for camera in ("default", "workspace"):
         for normalize in (True, False):
             cells(data, error("block", 15), camera=camera, normalize=normalize, **norm)
-
-    def keep(found):
-        found["cells"] = [c for c in found["cells"] if c["encoder"] != "spatial_softmax"]
-
-    measured(data, "perception", keep)
     assert verdict("17", data) == HOLDS
     cells(data, error("block", 30), camera="default", normalize=True, **norm)
     assert verdict("17", data) == FAILS
@@ -387,12 +395,9 @@ def test_percent(rate, text):
 def test_the_table_has_every_claim(data):
     assert len(CLAIM) == len(CLAIMS) == 20
     text = scoreboard.table(data, lambda claim: f"[{claim.page}]")
-    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
-    rows = [r for r in rows if not r.startswith("|---")]
-    assert [r.split(" | ")[0].strip("| ") for r in text.splitlines() if r.startswith("| ")][1:] == (
-        list(CLAIM)
-    )
-    assert all(line.count(" | ") == 5 for line in text.splitlines() if line.startswith("| "))
+    head, *rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert [row[0].strip("| ") for row in rows] == list(CLAIM)
+    assert all(len(row) == len(head) == 6 for row in rows)
     assert set(scoreboard.MARKS) == set(VERDICTS)
     said = as_text(data)
     for claim in CLAIMS:
