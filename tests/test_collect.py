@@ -11,11 +11,16 @@ import time
 import numpy as np
 import psutil
 import pytest
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs.collect import SharedVecEnv
 from labs.envs import make_env
 from labs.errors import UserError
+from labs.experiments.config import override
+from labs.experiments.environments import make_training_env
+from labs.experiments.presets import preset, smoke
+from labs.fast_sac import FastSAC
 from labs.pixel_wrapper import PixelObservationWrapper
 
 
@@ -105,6 +110,35 @@ def test_a_killed_worker_is_named_and_no_process_stays():
             env.step(np.zeros((3, 4), dtype=np.float32))
     assert alive(env.processes) == []
     env.close()  # a second time: nothing left to do
+
+
+class Killer(BaseCallback):
+    """Kills a worker in the middle of training."""
+
+    def _on_step(self):
+        if self.num_timesteps == 12:
+            os.kill(self.training_env.processes[0].pid, signal.SIGKILL)
+        return True
+
+
+def test_training_stops_cleanly_when_a_worker_dies():
+    env = SharedVecEnv(factories(state_env, 2), workers=2)
+    model = FastSAC(
+        "MultiInputPolicy", env, learning_starts=1000, buffer_size=500, device="cpu", seed=0
+    )
+    with pytest.raises(UserError, match=r"worker 0 .* was killed by signal 9: the run stopped"):
+        model.learn(40, callback=Killer())
+    assert model.num_timesteps == 12 and alive(env.processes) == []
+
+
+def test_the_fast_engine_with_processes_uses_it():
+    config = override(smoke(preset("push-state-tuned")), engine="fast", subproc=True, n_envs=2)
+    env = make_training_env(config)
+    try:
+        assert type(env) is SharedVecEnv and env.num_envs == 2
+        assert set(env.reset()) == {"observation", "achieved_goal", "desired_goal"}
+    finally:
+        env.close()
 
 
 class Broken:
