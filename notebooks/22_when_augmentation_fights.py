@@ -83,7 +83,7 @@ for name, each in labels.items():
     assert np.array_equal(points[name], study.read_keypoints(each, study.every_shift()))
 print("81 shifts, 2 things, 2 cameras: equal to labs.experiments.shift_keypoints")
 
-# %% mystnb={"image": {"alt": "One moment before both cameras with the 81 keypoints of gripper and block drawn as two grids of dots. In the default camera's picture the grids overlap each other; in the workspace camera's they lie well apart."}}
+# %% mystnb={"image": {"alt": "One moment before both cameras with the 81 keypoints of gripper and block drawn as two grids of dots. In the default camera's picture the grids overlap; in the workspace camera's they lie well apart."}}
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.6))
 for ax, name in zip(axes, envs.CAMERAS, strict=True):
     ax.imshow(frames[name], alpha=0.6)
@@ -96,7 +96,7 @@ axes[0].legend(loc="lower left", fontsize=8)
 plt.show()
 
 # %% [markdown]
-# Before the default camera the two clouds lie over each other. That is the noise that the source
+# Before the default camera the two clouds overlap. That is the noise that the source
 # manuscript sees. But each shift moves *both*. Draw the vector from gripper to block for all 81 shifts,
 # and 81 arrows fall onto one:
 

@@ -173,8 +173,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "16",
         "A frame of 480 × 480, shrunk, equals one drawn at 84 × 84.",
-        "The pixels, and a regression trained on one and shown the other. A tenth more error "
-        "refutes it; other pixels at the same error are *partly*.",
+        "The pixels, and regressions trained on one and shown the other. A tenth more error with "
+        "any encoder refutes it; other pixels at the same error are *partly*.",
         sight.shrinking,
         "notebooks/21_what_the_camera_can_tell",
         PERCEPTION,

@@ -107,7 +107,9 @@ def _round_of(cell: Cell) -> int:
     if cell.epochs == LONG_EPOCHS:
         return 6 + cell.seed
     if cell.seed == 0:
-        return (1 if cell.pad else 0) if cell.trained or cell.encoder == "nature" else 5
+        if cell.encoder == "keypoints":
+            return 5 if cell.pad or not cell.trained else 0
+        return 0
     core = cell.encoder == "nature" and cell.normalize and cell.trained and not cell.pad
     return 2 * cell.seed + (0 if core and cell.target == "positions" else 1)
 
