@@ -83,9 +83,6 @@ def see_to_opengl() -> str:
 
 
 def main() -> int:
-    if sys.version_info < (3, 11):
-        print("this book needs Python 3.11 or newer", file=sys.stderr)
-        return 2
     wanted = missing()
     names = ", ".join(Requirement(line).name for line in wanted)
     install(wanted)

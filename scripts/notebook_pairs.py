@@ -25,10 +25,12 @@ COLAB_TAG = "colab"
 COLAB_CELL = """\
 # In Colab: fetches the book and installs what is missing there. Elsewhere it does nothing.
 import sys
+from importlib.util import find_spec
 
-if "google.colab" in sys.modules:
+if "google.colab" in sys.modules and find_spec("labs") is None:
     !git clone -q --depth 1 https://github.com/pixels-no-cheating/pixels-no-cheating
     %cd -q pixels-no-cheating
+    sys.path.insert(0, "")
     !python scripts/colab.py"""
 #: Metadata that belongs to the source of a notebook, not to its run.
 SOURCE_METADATA = ("book", "kernelspec", "jupytext")
