@@ -21,6 +21,7 @@ from labs.experiments.validation import validate
 LOCATED = replace(
     presets.smoke(presets.preset("push-located")),
     arm="located",
+    image_size=36,
     net_arch=(16, 16),
     video_episodes=0,
 )
@@ -29,6 +30,7 @@ DISTILLED = replace(
     arm="distilled",
     net_arch=(16, 16),
     total_steps=200,
+    gradient_steps=8,
     image_size=36,
     video_episodes=0,
 )
@@ -85,7 +87,7 @@ def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():
 
 
 def test_a_locator_learns_to_see_and_its_controls_do_not():
-    config = replace(LOCATED, locator_frames=2200)
+    config = replace(LOCATED, image_size=56, locator_frames=1650)
     path = locating.train_locator(config, epochs=6)
     found = load_artifact(path).json("measurement.json")
     seen = found["held_out"]["block"]["mean"]
@@ -158,7 +160,6 @@ def short_rounds(own_folders, monkeypatch):
     teacher = repository_root() / "data" / "push-state-tuned"
     shutil.copytree(teacher, own_folders / "data" / "push-state-tuned")
     monkeypatch.setattr(distill, "EPISODES_OF_A_ROUND", 2)
-    monkeypatch.setattr(distill, "UPDATES_OF_A_ROUND", 8)
     return own_folders
 
 
@@ -193,8 +194,7 @@ def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(short_rounds,
 
 def test_a_distillation_learns_what_the_teacher_does(short_rounds, monkeypatch):
     """The error falls on what was collected; before training it does not."""
-    monkeypatch.setattr(distill, "UPDATES_OF_A_ROUND", 60)
-    run = _rounds(monkeypatch, replace(DISTILLED, learning_rate=1e-3))
+    run = _rounds(monkeypatch, replace(DISTILLED, learning_rate=1e-3, gradient_steps=60))
     run.rounds, losses = 1, []
     monkeypatch.setattr(run, "_measure", losses.append)
     with pytest.MonkeyPatch.context() as patch:

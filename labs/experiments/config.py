@@ -124,7 +124,7 @@ class RunConfig:
     train_freq: int = 1
     """vector steps between updates"""
     gradient_steps: int = 1
-    """updates after every train_freq vector steps"""
+    """updates after every train_freq vector steps; engine distill: after every round"""
     fast_mode: bool = False
     """recorded when --fast chose native_render, n_envs, subproc and gradient_steps"""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -5,8 +5,8 @@ those that its own mistakes lead to; the teacher says what it would have done th
 and Bagnell 2011, arXiv 1011.0686). The student learns by plain regression of actions: no reward,
 no critic. In the first round the teacher acts.
 
-A round is 40 episodes and 300 updates. Each round is saved, frames included; a killed run goes on
-from its last round.
+A round is 40 episodes and ``gradient_steps`` updates. Each round is saved, frames included; a
+killed run goes on from its last round.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from labs.experiments.locating import ensure_locator
 from labs.experiments.stopping import launcher_is_gone, stop_on_signal
 from labs.fast_networks import StandardizedExtractor
 
-EPISODES_OF_A_ROUND, UPDATES_OF_A_ROUND = 40, 300
+EPISODES_OF_A_ROUND = 40
 NOISE = 0.2  # standard deviation of what is added to the acted, not to the taught, action
 
 
@@ -166,7 +166,6 @@ class Distillation:
                     "teacher": self.teacher_record,
                     "locator_time_s": self.locator_s,
                     "episodes_of_a_round": EPISODES_OF_A_ROUND,
-                    "updates_of_a_round": UPDATES_OF_A_ROUND,
                 },
                 tell=self._tell,
             )
@@ -216,8 +215,8 @@ class Distillation:
             self._tell("collect")
         self.actor.train()
         generator = torch.Generator().manual_seed(self.config.seed * 10_000 + number)
-        total = self.rounds * UPDATES_OF_A_ROUND
-        for _ in range(UPDATES_OF_A_ROUND):
+        total = self.rounds * self.config.gradient_steps
+        for _ in range(self.config.gradient_steps):
             share = 1 - self.state["updates"] / total  # linear decay
             self.optimizer.param_groups[0]["lr"] = self.config.learning_rate * max(share, 0.02)
             batch = self.lessons.sample(self.config.batch_size, generator)

@@ -103,12 +103,20 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         random_actions=0.0,
         frame_stack=2,
         batch_size=128,
+        gradient_steps=300,
         total_steps=40_000,
         buffer_size=40_000,
         eval_every=4000,
         curve_episodes=10,
     )
-    told = replace(distilled, arm="push-told", encoder="locator", frame_stack=3, learning_rate=1e-3)
+    told = replace(
+        distilled,
+        arm="push-told",
+        encoder="locator",
+        frame_stack=3,
+        learning_rate=1e-3,
+        gradient_steps=2000,
+    )
     return [
         (told, "the same task: a locator sees, and the state policy tells what to do (DAgger)"),
         (located, "the honest task on few cores: a locator learns to see first"),
