@@ -115,7 +115,8 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         encoder="locator",
         frame_stack=3,
         learning_rate=1e-3,
-        gradient_steps=2000,
+        batch_size=256,
+        gradient_steps=1000,
     )
     return [
         (told, "the same task: a locator sees, and the state policy tells what to do (DAgger)"),
