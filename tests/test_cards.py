@@ -14,6 +14,7 @@ import pytest
 from labs import cli
 from labs.artifacts import load_artifact, repository_root
 from labs.experiments import environments, presets
+from labs.experiments.campaign import CampaignOptions
 from labs.experiments.config import FIELDS
 from labs.experiments.sweep import SweepOptions
 from labs.flags import parse
@@ -114,11 +115,15 @@ def test_damage_is_an_error(measured):
         cards.card("reach-state", measured)
 
 
-def test_the_choice_of_cards():
+def test_the_choice_of_cards(tmp_path):
     reach = [a for a, c in presets.PRESETS.items() if c.task == "reach"]
     assert cards.select("reach", None) == reach and set(presets.REACH_ARMS) < set(reach)
     assert cards.select(None, "push-step2 push-step0") == ["push-step2", "push-step0"]
     assert cards.select(None, None) == list(presets.PRESETS)
+    gpu = [config.arm for config, _ in presets.PUSH_GPU]
+    assert cards.select(None, "push-gpu*") == gpu
+    assert set(cards.select("push", "!push-gpu*")).isdisjoint(gpu)
+    assert cards.card("push-gpu", tmp_path, folded=True).count("{dropdown} `push-gpu`") == 1
     for wrong in (("slide", None), (None, "push-step9")):
         with pytest.raises(ValueError, match="received"):
             cards.select(*wrong)
@@ -180,6 +185,7 @@ OPTIONS = {
     "measure": cli.MeasureOptions,
     "demo": cli.DemoOptions,
     "sweep": SweepOptions,
+    "campaign": CampaignOptions,
 }
 
 

@@ -21,6 +21,7 @@ result that arrives in ``data/`` changes the card's status.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import textwrap
 from collections.abc import Iterable
@@ -245,8 +246,8 @@ def _train_command(arm: str, seeds: str = "0 1 2") -> str:
     return "pixels demo" if arm == "push-demo" else f"pixels train {arm} --seeds {seeds}"
 
 
-def card(arm: str, root: Path) -> str:
-    """The card of an arm as Markdown."""
+def card(arm: str, root: Path, folded: bool = False) -> str:
+    """The card of an arm as Markdown, open or folded to its title."""
     config = preset(arm)
     shapes = ", ".join(f"`{k}` {s}" for k, s in observation_shapes(config).items())
     files = ", ".join(f"`{f}`" for f in (*RUN_FILES, "video.mp4"))
@@ -266,7 +267,8 @@ def card(arm: str, root: Path) -> str:
     ]
     title = SUMMARY[arm][0].upper() + SUMMARY[arm][1:]
     body = "\n".join(_fields(rows))
-    return f"(card-{arm})=\n:::{{card}} `{arm}`\n{title}.\n\n{body}\n:::\n"
+    kind = "dropdown" if folded else "card"
+    return f"(card-{arm})=\n:::{{{kind}}} `{arm}`\n{title}.\n\n{body}\n:::\n"
 
 
 def overview(arms: Iterable[str], root: Path) -> str:
@@ -282,15 +284,24 @@ def overview(arms: Iterable[str], root: Path) -> str:
 def select(task: str | None, arms: str | None) -> list[str]:
     """The arms that the options of ``experiment-cards`` choose, in the order of the presets.
 
+    Args:
+        task: only arms of this task.
+        arms: names and patterns such as ``push-gpu*``; a leading ``!`` leaves out.
+
     Raises:
-        ValueError: an unknown task or arm.
+        ValueError: an unknown task or arm, or a pattern that fits none.
     """
     if task is not None and task not in TASKS:
         raise ValueError(f"received task {task!r}, expected one of {', '.join(TASKS)}")
-    wanted = arms.split() if arms else list(PRESETS)
-    for arm in wanted:
-        if arm not in PRESETS:
-            raise ValueError(f"received arm {arm!r}, expected one of {', '.join(PRESETS)}")
+    words = arms.split() if arms else []
+    chosen: dict[str, list[str]] = {}
+    for word in words:
+        chosen[word] = fnmatch.filter(PRESETS, word.removeprefix("!"))
+        if not chosen[word]:
+            raise ValueError(f"received arm {word!r}, expected one of {', '.join(PRESETS)}")
+    named = [arm for word in words if word[0] != "!" for arm in chosen[word]]
+    left_out = {arm for word in words if word[0] == "!" for arm in chosen[word]}
+    wanted = [arm for arm in named or PRESETS if arm not in left_out]
     return [a for a in wanted if task is None or PRESETS[a].task == task]
 
 
@@ -385,12 +396,14 @@ class ExperimentCards(_Generated):
         "task": directives.unchanged_required,
         "arms": directives.unchanged_required,
         "overview": directives.flag,
+        "folded": directives.flag,
     }
 
     def markdown(self, root: Path) -> str:
         arms = select(self.options.get("task"), self.options.get("arms"))
         table = overview(arms, root) + "\n" if "overview" in self.options else ""
-        return table + "\n".join(card(arm, root) for arm in arms)
+        folded = "folded" in self.options
+        return table + "\n".join(card(arm, root, folded) for arm in arms)
 
 
 class Reproduce(_Generated):
