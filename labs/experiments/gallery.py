@@ -95,7 +95,14 @@ def centers(labels: np.ndarray) -> np.ndarray:
     return found / np.array(labels.shape)[::-1]
 
 
-def record(policy, config: RunConfig, seed: int, *, side: int = SIDE, look: bool = True) -> Rollout:
+def _viewer(config: RunConfig, side: int):
+    camera = config.camera if config.has_images else "workspace"
+    return envs.make_env(config.task, camera=camera, scene="lean", image_size=side)
+
+
+def record(
+    policy, config: RunConfig, seed: int, *, side: int = SIDE, look: bool = True, env=None
+) -> Rollout:
     """Plays one deterministic episode and records what a viewer and the policy see.
 
     The viewer's picture comes from a second environment that takes the same steps, drawn without
@@ -107,24 +114,22 @@ def record(policy, config: RunConfig, seed: int, *, side: int = SIDE, look: bool
         seed: of the episode.
         side: of the frames, in pixels.
         look: draw frames and maps; without, they are empty, and the episode is quick.
+        env: an environment of ``make_one`` to use instead of a new one; stays open.
     """
-    env = make_one(config)
-    camera = config.camera if config.has_images else "workspace"
-    view = envs.make_env(
-        config.task,
-        camera=camera,
-        scene="lean",
-        image_size=side,
-        render_mode="rgb_array" if look else None,
-    )
+    own = env is None
+    env = make_one(config) if own else env
+    view = _viewer(config, side) if look else None
     obs, _ = env.reset(seed=seed)
-    seen, _ = view.reset(seed=seed)
+    if view is not None:
+        view.reset(seed=seed)
+    # The policy may not be told where things are; the simulator knows.
+    seen = env.unwrapped._get_obs()
     start = seen["achieved_goal"].copy()
     frames, points, maps, actions, distances, motion = [], [], [], [], [], 0.0
     over, info = False, {}
     while True:
         distances.append(float(np.linalg.norm(seen["achieved_goal"] - seen["desired_goal"])))
-        if look:
+        if view is not None:
             frames.append(view.render())
             points.append(centers(view.segmentation()))
             if config.has_images:
@@ -133,12 +138,16 @@ def record(policy, config: RunConfig, seed: int, *, side: int = SIDE, look: bool
             break
         action = np.asarray(policy.predict(obs, True), np.float32)
         obs, _, terminated, truncated, info = env.step(action)
-        seen, *_ = view.step(action)
+        if view is not None:
+            view.step(action)
+        seen = env.unwrapped._get_obs()
         actions.append(action)
         over = terminated or truncated
         motion = max(motion, float(np.linalg.norm(seen["achieved_goal"] - start)))
-    env.close()
-    view.close()
+    if own:
+        env.close()
+    if view is not None:
+        view.close()
     return Rollout(
         np.array(frames),
         np.array(actions),
@@ -226,9 +235,17 @@ def find_start(wanted: Sequence[tuple[Any, RunConfig, Any]], what: str) -> int:
     Raises:
         UserError: none among the seeds that are looked through.
     """
-    for seed in range(SEED, SEED + SEARCH):
-        if all(ok(record(policy, config, seed, look=False)) for policy, config, ok in wanted):
-            return seed
+    worlds = [make_one(config) for _, config, _ in wanted]
+    try:
+        for seed in range(SEED, SEED + SEARCH):
+            if all(
+                ok(record(policy, config, seed, look=False, env=env))
+                for (policy, config, ok), env in zip(wanted, worlds, strict=True)
+            ):
+                return seed
+    finally:
+        for env in worlds:
+            env.close()
     raise UserError(f"no start of {SEARCH} where {what}: raise labs.experiments.gallery.SEARCH")
 
 

@@ -1,0 +1,282 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 20 s, hardware: any CPU}
+# ---
+
+# %% [markdown]
+# # The failure gallery
+#
+# A success rate does not say how the rest failed: never found the block, pushed it past the target, let
+# it lie. Nor does it say how the successes came about. Some of them did nothing at all.
+#
+# You will be able to look at an episode frame by frame and name what goes wrong, and to count kinds of
+# failure instead of failures. It leans on [the floor](01_proof_of_life.ipynb) and on the policies of
+# [chapter 3](03_reach_from_state.ipynb) and [chapter 17](17_is_it_cheating.ipynb). The episodes were
+# recorded by one command:
+#
+# ```bash
+# pixels measure gallery
+# ```
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown, display
+
+from labs.artifacts import load_artifact
+from labs.exercises import attempt
+from labs.experiments.config import RunConfig
+from labs.experiments.environments import make_one
+from labs.experiments.evaluate import NoOp, RandomActions
+from labs.experiments.gallery import record
+from labs.experiments.occlusion import occlusion_map
+from labs.experiments.policies import load_policy
+from labs.figures.style import OKABE_ITO, use_style
+from labs.widgets.rollout_gallery import RolloutGallery
+
+use_style()
+artifact = load_artifact("gallery")
+gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json")
+
+# %% [markdown]
+# ## Look
+#
+# Choose an episode, play it, stop it, step back. The rings mark what the simulator's segmentation finds
+# in the picture: the centers of the pixels that *are* the gripper, the block, the goal. A mark that is
+# missing is a thing that no pixel shows. The starts are the same for all policies of a group, so that
+# the episodes differ in the policy alone.
+
+# %%
+start = next(
+    i for i, r in enumerate(gallery["rollouts"]) if not r["success"] and r["motion"] > 0.02
+)
+RolloutGallery.from_artifact(chosen=start, step=20)
+
+# %%
+rows = ["| group | policy | start | end | outcome | what to notice |", "|---|---|---|---|---|---|"]
+for r in gallery["rollouts"]:
+    first, last = 100 * r["start"], 100 * r["end"]
+    rows.append(
+        f"| {r['group']} | {r['label']} | {first:.1f} cm | {last:.1f} cm "
+        f"| {'success' if r['success'] else 'failure'} | {r['notice']} |"
+    )
+display(Markdown("\n".join(rows)))
+
+outcomes = {(r["group"], r["label"]): r["success"] for r in gallery["rollouts"]}
+assert (
+    not outcomes["Push, a hard start", "blind twin"]
+    and outcomes["Push, a hard start", "full state"]
+)
+assert outcomes["Push, already solved", "doing nothing"]
+
+# %% [markdown]
+# Three things to look for:
+#
+# - **A success without a push.** In the last Push episode nobody acts, and it counts. That is the floor,
+#   as a film.
+# - **The way of the gripper.** A policy that can push goes *around* the block first, to the side that
+#   faces away from the goal. Watch whether a failing one gets there.
+# - **The approach before the skill.** Along Reach's training, an early policy already moves with
+#   purpose, in the wrong direction or past the goal. A curve calls that 0 %.
+#
+# ## Distances at a glance
+#
+# The same episodes as curves: flat means untouched, a dip that comes back means overshoot.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line an episode, the success radius of 5 cm shaded. Doing nothing is a flat line; the full state falls below 5 cm and stays; the blind twin's failing episode does not."}}
+groups = list(dict.fromkeys(r["group"] for r in gallery["rollouts"]))
+figure, panels = plt.subplots(1, len(groups), figsize=(2.6 * len(groups), 3.2), sharey=True)
+for axes, group in zip(panels, groups, strict=True):
+    styles = ["-", "--", "-.", ":"] * 3
+    colors = [
+        OKABE_ITO[c] for c in ("blue", "vermillion", "green", "purple", "orange", "sky", "black")
+    ] * 2
+    members = [i for i, r in enumerate(gallery["rollouts"]) if r["group"] == group]
+    for i, style, color in zip(members, styles, colors, strict=False):
+        label = gallery["rollouts"][i]["label"]
+        axes.plot(100 * np.array(tracks[i]["distances"]), style, color=color, label=label)
+    axes.axhspan(0, 5, color=OKABE_ITO["green"], alpha=0.12)
+    axes.set(title=group, xlabel="step")
+    axes.legend(fontsize=7, loc="upper right")
+panels[0].set(ylabel="distance to the goal, cm", ylim=(0, None))
+plt.show()
+
+# %% [markdown]
+# ## Count kinds, not failures
+#
+# An episode is more than a bit. Its distances and how far the block moved are enough to name what
+# happened.
+#
+# ```{exercise-start}
+# :label: ex-kind
+# ```
+# Write `kind(distances, motion)` for one Push episode. `distances` are meters between block and target,
+# from the reset to the end; `motion` is the farthest that the block got from its start. Give
+#
+# - `"solved before it began"`: a success at the last step, with `motion` below 1 cm;
+# - `"success"`: any other success at the last step;
+# - `"never touched"`: a failure with `motion` below 1 cm;
+# - `"pushed off"`: a failure that was within 5 cm at the start;
+# - `"overshot"`: any other failure that was within 5 cm at some step;
+# - `"fell short"`: the rest.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def kind(distances, motion):
+    """What happened in an episode, in two or three words."""
+    return ...
+
+
+# %% tags=["exercise-test"]
+def check_kind(answer):
+    """Names the likely mistake."""
+    got = answer([0.20, 0.10, 0.03], 0.2)
+    assert got is not ..., "kind still returns ...: fill it in"
+    assert got == "success", f"0.20 → 0.10 → 0.03 is a success, received {got!r}"
+    got = answer([0.20, 0.03, 0.20], 0.2)
+    assert got != "success", "it was within 5 cm on the way only: the last step decides"
+    assert got == "overshot", f"0.20 → 0.03 → 0.20 overshot, received {got!r}"
+    got = answer([0.03, 0.03, 0.03], 0.001)
+    assert got == "solved before it began", (
+        f"a block that nobody moved is no push, received {got!r}"
+    )
+    got = answer([0.20, 0.20, 0.20], 0.001)
+    assert got == "never touched", f"the block did not move, received {got!r}"
+    got = answer([0.03, 0.20, 0.20], 0.2)
+    assert got != "overshot", "it lay within 5 cm at the *start*: ask that before you ask the rest"
+    assert got == "pushed off", f"0.03 → 0.20 was pushed off, received {got!r}"
+    got = answer([0.30, 0.20, 0.25], 0.1)
+    assert got == "fell short", f"0.30 → 0.20 → 0.25 fell short, received {got!r}"
+    assert answer([0.20, 0.10, 0.06], 0.2) == "fell short", (
+        "6 cm is outside: meters, not decimeters?"
+    )
+    assert answer([0.03, 0.10, 0.04], 0.2) == "success", (
+        "a block pushed off and back on is a success"
+    )
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_kind, kind)
+
+# %% [markdown]
+# ```{solution-start} ex-kind
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def kind(distances, motion):
+    """What happened in an episode, in two or three words."""
+    still, inside = motion < 0.01, [d < 0.05 for d in distances]
+    if inside[-1]:
+        return "solved before it began" if still else "success"
+    if still:
+        return "never touched"
+    if inside[0]:
+        return "pushed off"
+    return "overshot" if any(inside) else "fell short"
+
+
+check_kind(kind)
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# Twenty episodes each, played now, the same twenty starts:
+
+# %%
+KINDS = (
+    "success",
+    "solved before it began",
+    "overshot",
+    "pushed off",
+    "fell short",
+    "never touched",
+)
+policies = {
+    "doing nothing": (NoOp(), RunConfig(task="push")),
+    "random actions": (RandomActions(), RunConfig(task="push")),
+}
+for name, run in (
+    ("blind twin", "push-blind-tuned/seed1"),
+    ("full state", "push-state-tuned/seed0"),
+):
+    policy = load_policy(run)
+    policies[name] = (policy, policy.config)
+
+rows = ["| policy | " + " | ".join(KINDS) + " |", "|---|" + "---|" * len(KINDS)]
+counts = {}
+for name, (policy, config) in policies.items():
+    env = make_one(config)
+    episodes = [record(policy, config, 800_000 + i, look=False, env=env) for i in range(20)]
+    env.close()
+    kinds = [kind(e.distances, e.motion) for e in episodes]
+    counts[name] = {k: kinds.count(k) for k in KINDS}
+    rows.append(f"| {name} | " + " | ".join(str(counts[name][k]) for k in KINDS) + " |")
+display(Markdown("\n".join(rows)))
+assert counts["doing nothing"]["success"] == 0, "whoever does nothing cannot push"
+assert counts["full state"]["success"] > counts["random actions"]["success"]
+assert all(sum(row.values()) == 20 for row in counts.values())
+
+# %% [markdown]
+# The first column is what a success rate should mean. The second is in every success rate that counts
+# all starts, ours in this book included.
+#
+# ## Where a pixel policy looks
+#
+# For a policy with a camera one more thing can be drawn: on which part of the picture does its action
+# hang? Replace one patch after the other by its mean color, and measure how far the action moves
+# {cite}`zeiler2014`. No gradient is needed, so it works through any layer, a detached one included. But
+# does the tool find what is there? Try it on a policy of which we *know* where it looks.
+
+
+# %%
+class Looker:
+    """Acts on the brightness of one patch and on nothing else."""
+
+    def predict(self, obs, deterministic=True):
+        patch = obs["pixels"][:, :, 14:21, 70:77].astype(float).mean(axis=(1, 2, 3))
+        return np.stack([patch / 255, 0 * patch], axis=1)
+
+
+rng = np.random.default_rng(0)
+noise = rng.integers(0, 256, (12, 84, 84), dtype=np.uint8)
+found = occlusion_map(Looker(), {"pixels": noise})
+place = tuple(int(i) for i in np.unravel_index(found.argmax(), found.shape))
+print(
+    f"largest at patch {place}: rows {7 * place[0]} to {7 * place[0] + 6}, columns {7 * place[1]} to {7 * place[1] + 6}"
+)
+assert place == (2, 10) and np.count_nonzero(found > 1e-12) == 1
+
+# %%
+seeing = [r for r in gallery["rollouts"] if r["map"]]
+for r in seeing:
+    print(f"{r['group']}, {r['label']}: a patch moves the action by up to {r['map_largest']:.2f}")
+if not seeing:
+    print(
+        "No policy with a camera is in the gallery yet: none of its pixel arms has a result here."
+    )
+
+# %% [markdown]
+# Where the gallery holds such policies, tick the shade in the widget above. A policy that shades the
+# block only after the gripper has covered it looks at the gripper. And a map that stays empty is
+# [the blind twin](17_is_it_cheating.ipynb) again: a camera that nobody uses.
+#
+# ## Settled
+#
+# | | |
+# |---|---|
+# | settled | A success rate mixes pushes with starts that needed none, and failures of several kinds. Distances and the block's motion tell them apart. |
+# | not settled | *Why* a given policy overshoots or falls short. An episode shows how, and suggests what to measure. |
+# | command | `pixels measure gallery` records it again from whatever results lie in `data/` |
+#
+# Next: [making it fast](24_making_it_fast.ipynb).
