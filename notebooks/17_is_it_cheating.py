@@ -229,5 +229,6 @@ display(provenance_card(BLIND))
 # ## Settled
 #
 # Whoever hands the policy `achieved_goal` hands it the task. The number of seeds behind that stands in
-# the tables: it is small, and there was one budget. Open: what a *trained pixel policy* does with its pictures, and how far one gets
-# in `goal_mode="desired"`, where the block's place is in the picture and nowhere else.
+# the tables: it is small, and there was one budget. What a trained pixel policy does with its
+# pictures, and how far one gets where the block's place is in the picture and nowhere else, is the
+# matter of [Paying less](25_paying_less.ipynb).
