@@ -118,11 +118,20 @@ def _decode(value: Any) -> Any:
 
 
 def encode_space(space: spaces.Space) -> dict[str, Any]:
-    """A ``Box``, or a ``Dict`` of them, as JSON. Bounds that are all equal become one number."""
+    """A ``Box``, ``MultiBinary`` or ``Discrete``, or a ``Dict`` of them, as JSON.
+
+    Bounds that are all equal become one number.
+    """
     if isinstance(space, spaces.Dict):
         return {"parts": [[key, encode_space(part)] for key, part in space.spaces.items()]}
+    if isinstance(space, spaces.MultiBinary):
+        return {"bits": [int(n) for n in space.shape]}
+    if isinstance(space, spaces.Discrete):
+        return {"choices": int(space.n), "first": int(space.start)}
     if not isinstance(space, spaces.Box):
-        raise TypeError(f"received {space}; expected a Box or a Dict of them")
+        raise TypeError(
+            f"received {space}; expected a Box, MultiBinary or Discrete, or a Dict of them"
+        )
     bounds = [
         [str(b.flat[0])] if b.size and (b == b.flat[0]).all() else [str(x) for x in b.flat]
         for b in (space.low, space.high)
@@ -134,6 +143,10 @@ def decode_space(data: dict[str, Any]) -> spaces.Space:
     """The inverse of :func:`encode_space`."""
     if "parts" in data:
         return spaces.Dict({key: decode_space(part) for key, part in data["parts"]})
+    if "bits" in data:
+        return spaces.MultiBinary(data["bits"][0] if len(data["bits"]) == 1 else data["bits"])
+    if "choices" in data:
+        return spaces.Discrete(data["choices"], start=data["first"])
     shape, dtype = tuple(data["shape"]), np.dtype(data["dtype"])
     low, high = (
         np.broadcast_to(np.array(b, dtype=np.float64), shape)

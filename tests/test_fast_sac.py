@@ -442,7 +442,12 @@ def test_no_class_outside_the_known_packages_is_imported():
         _decode({"class": "torch:load"})
 
 
-@pytest.mark.parametrize("space", [STATE, PIXELS, ACTIONS, spaces.Box(0, np.array([1.0, 2.0]))])
+OTHERS = [spaces.MultiBinary(4), spaces.MultiBinary([2, 3]), spaces.Discrete(5, start=-1)]
+
+
+@pytest.mark.parametrize(
+    "space", [STATE, PIXELS, ACTIONS, spaces.Box(0, np.array([1.0, 2.0])), *OTHERS]
+)
 def test_spaces_survive_json(space):
     assert decode_space(json.loads(json.dumps(encode_space(space)))) == space
 

@@ -40,8 +40,8 @@ class BenchOptions:
     """environment steps of one turn of whole training"""
     compiled: bool = True
     """measure compiled updates too, which takes minutes to compile"""
-    threads: int | None = None
-    """of torch on the CPU; its own choice, all cores, when left out. Drawing has one"""
+    threads: int = 1
+    """of torch on the CPU; idle threads spin, so that CPU time means something with one only"""
     name: str | None = None
     """also write the results to data/NAME"""
 
@@ -51,7 +51,7 @@ def check(options: BenchOptions) -> None:
     limits = {"repeats": 1, "transitions": 300, "n_envs": 1, "whole_steps": 1, "threads": 1}
     for field, least in limits.items():
         value = getattr(options, field)
-        if value is not None and value < least:
+        if value < least:
             flag = field.replace("_", "-")
             raise UserError(f"--{flag} {value} measures nothing: give {least} or more")
     if not 0 < options.seconds <= 600:
@@ -102,7 +102,7 @@ def run_bench(options: BenchOptions, report: Callable[[str], None] | None = None
     }
     chosen = options.parts or PARTS
     before = torch.get_num_threads()
-    torch.set_num_threads(options.threads or before)
+    torch.set_num_threads(options.threads)
     results: dict[str, Any] = {"machine": machine(device), "parts": {}}
     try:
         for name in (part for part in PARTS if part in chosen):
