@@ -43,7 +43,7 @@ def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
         frame_stack=3,
         standardize=True,
         total_steps=20_000,
-        **REACH_FAST,
+        **(REACH_FAST | {"eval_every": 2000}),
     )
     return [
         (
