@@ -267,8 +267,10 @@ def card(arm: str, root: Path, folded: bool = False) -> str:
     ]
     title = SUMMARY[arm][0].upper() + SUMMARY[arm][1:]
     body = "\n".join(_fields(rows))
-    kind = "dropdown" if folded else "card"
-    return f"(card-{arm})=\n:::{{{kind}}} `{arm}`\n{title}.\n\n{body}\n:::\n"
+    head = f":::{{card}} `{arm}`\n{title}."
+    if folded:
+        head = f":::{{dropdown}} `{arm}`: {SUMMARY[arm]}"
+    return f"(card-{arm})=\n{head}\n\n{body}\n:::\n"
 
 
 def overview(arms: Iterable[str], root: Path) -> str:

@@ -92,4 +92,4 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]
         found = replace(base, arm=f"push-gpu-buffer{thousands}k", buffer_size=thousands * 1000)
         arms.append((found, f"a memory of {thousands},000 transitions"))
     arms.append((replace(base, arm="push-gpu-k8", her_k=8), "HER with k = 8"))
-    return [(c, s if s.startswith("one GPU") else f"push-gpu: {s}") for c, s in arms]
+    return [(c, s if s.startswith("one GPU") else f"as push-gpu: {s}") for c, s in arms]
