@@ -36,6 +36,9 @@ def ratios_table(name: str = "bench") -> Markdown:
     ]
     parts = measured(name)["parts"]
     for part, (title, target) in TARGETS.items():
+        if part not in parts:
+            rows.append(f"| {title} | | | not measured | | ≥ {target:g} × | **open** |")
+            continue
         found = parts[part]
         if target is None:
             aim, met = f"≤ {LARGEST_TRANSITION:,} B", found["fast"] <= LARGEST_TRANSITION
@@ -123,7 +126,9 @@ def step_table(name: str = "bench") -> Markdown:
 
 def workers_table(name: str = "bench") -> Markdown:
     """Environment steps per second by workers, from pixels under each OpenGL, and from state."""
-    part = measured(name)["parts"]["workers"]
+    part = measured(name)["parts"].get("workers")
+    if part is None:
+        return Markdown("Not measured in this run: `pixels bench workers` does.")
     tables = {f"pixels, {k}": t for k, t in part["backends"].items() if t is not None}
     tables |= {"state": part["state"], "training from state": part["state_training"]}
     names = [row["name"] for row in part["state"]["rows"]]
