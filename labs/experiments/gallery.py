@@ -161,7 +161,7 @@ def record(
 
 def what_to_notice(rollout: Rollout, task: str) -> str:
     """What an episode shows, from its distances and the object's motion."""
-    distance, near = rollout.distances, envs.DISTANCE_THRESHOLD
+    distance, near = rollout.distances.round(4), envs.DISTANCE_THRESHOLD
     inside = distance < near
     last, best = 100 * distance[-1], int(np.argmin(distance))
     closest = f"its closest is {100 * distance.min():.1f} cm at step {best}"
