@@ -22,6 +22,7 @@ from labs.experiments.evidence import (
     PARTLY,
     UNDECIDED,
     VERDICTS,
+    all_arms,
     difference,
     percent,
 )
@@ -157,6 +158,16 @@ def test_two_seeds_are_too_few(data):
     assert found.verdict == OPEN and "2 of 3 seeds" in found.effect
 
 
+def test_seeds_without_runs_are_passed_over(data):
+    """A locator has seeds too, and no episode was played with it."""
+    from labs.artifacts import write_artifact
+
+    with write_artifact(data / "eyes" / "seed0", kind="measurement", parameters={}) as folder:
+        (folder / "measurement.json").write_text("{}")
+    assert "eyes" not in {arm.name for arm in all_arms(data)}
+    assert all(judge(claim, data).verdict in VERDICTS for claim in CLAIMS)
+
+
 def test_damage_is_no_verdict(data):
     path = data / "push-floor" / "measurement.json"
     path.write_text(path.read_text() + "\n")
@@ -218,7 +229,12 @@ def test_claim_10_follows_both_cameras_and_the_shift(data):
         found["default"]["cm"]["block"] = found["workspace"]["cm"]["block"]
 
     measured(data, "shift-keypoints", equal)
+    points = {"encoder": "keypoints", "normalize": False, "trained": True, "pad": 0, "epochs": 6}
+    for camera in ("default", "workspace"):
+        cells(data, error("block", 14), camera=camera, **points)
     assert verdict("10", data) == HOLDS
+    cells(data, error("block", 7), camera="workspace", **points)
+    assert verdict("10", data) == PARTLY
 
 
 @pytest.mark.parametrize("share, expected", [(0.01, FAILS), (0.2, PARTLY), (0.6, HOLDS)])

@@ -24,6 +24,7 @@ from labs.statistics import Interval, interquartile_mean, iqm, steps_to, time_to
 HOLDS, FAILS, PARTLY = "holds", "does not hold", "partly"
 UNDECIDED, OPEN = "undecided", "not yet measured"
 VERDICTS = (HOLDS, FAILS, PARTLY, UNDECIDED, OPEN)
+RUN_FILES = {"config.json", "evaluation.json", "curve.csv"}  # what makes an artifact a run
 MIN_SEEDS = 3  # of an arm, before a rule about training reads it
 
 #: Every threshold of every verdict. Rates and shares between 0 and 1, lengths in millimetres.
@@ -188,6 +189,8 @@ def _arm(folder: Path) -> Arm | None:
     if not paths:
         return None
     runs = [_load(str(p.resolve()), (p / PROVENANCE).stat().st_mtime_ns) for p in paths]
+    if any(RUN_FILES - set(run.provenance["files"]) for run in runs):
+        return None  # seeds of something else, such as a locator
     return Arm(folder.name, tuple(runs))
 
 
