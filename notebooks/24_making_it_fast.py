@@ -102,7 +102,7 @@ print(envs.gl_renderer()["renderer"].split(" ")[0])
 # `labs.envs.Scene`, and none touches the physics. Below, each change *alone*, drawn at
 # 84 × 84: what it does to the frame, and what is left of its price.
 
-# %% mystnb={"image": {"alt": "Seven frames of Push at 84 by 84 pixels: stock, then each with one thing left out (multi-sampling, arm, skybox, mocap bars), and the lean scene with all of them left out; below each frame the pixels that changed, in dark, and above it the milliseconds it took."}}
+# %% mystnb={"image": {"alt": "Six frames of Push at 84 by 84 pixels: stock, then four with one thing left out (multi-sampling, arm, skybox, mocap bars), and the lean scene without any of them; below each frame the pixels that changed, in dark, and above it the milliseconds it took."}}
 shown = {"stock": SCENES["stock"]}
 shown |= {name: scene for name, (scene, _) in scenes()["alone"].items() if SCENE_SAVINGS.get(name)}
 shown["all of them: lean"] = SCENES["lean"]

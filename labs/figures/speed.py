@@ -67,7 +67,8 @@ def _bars(axes: Axes, names: list[str], values: list[float], unit: str) -> None:
     axes.set_yticks(list(rows), names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel(unit, fontsize=8)
-    axes.margins(x=0.12)
+    axes.set_xlim(0, 1.15 * max(values))
+    axes.locator_params(axis="x", nbins=6)
     axes.grid(axis="y", visible=False)
 
 
