@@ -42,6 +42,7 @@ ALONG = (0, 2000, 4000)
 PUSH_ARMS = {
     "push-state-tuned": "full state",
     "push-blind-tuned": "blind twin",
+    "push-told": "pixels, taught",
     "push-located": "pixels, located",
     "push-distilled": "pixels, distilled",
     "push-honest": "pixels, end to end",
