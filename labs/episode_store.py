@@ -249,6 +249,10 @@ class EpisodeStore(BaseBuffer):
         self.full = self.full or self.pos == 0
         self.stored_episodes = min(self.stored_episodes + 1, self.n_episodes)
 
+    def drop_unfinished(self) -> None:
+        """Forgets the running episodes: their environments are reset before their end."""
+        self._step[:] = 0
+
     def restored(self, episodes: int) -> None:
         """Says that ``memory`` was filled from outside with the last of ``episodes`` episodes.
 

@@ -222,6 +222,10 @@ class FastSAC(ModelFiles, SAC):
         An update therefore never sees the transition that is under way; everything else is the
         order of SB3's loop.
         """
+        if isinstance(self.replay_buffer, EpisodeReplay) and (
+            reset_num_timesteps or self._last_obs is None
+        ):
+            self.replay_buffer.drop_unfinished()  # the environments are about to be reset
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
