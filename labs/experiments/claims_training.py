@@ -176,13 +176,18 @@ def price_of_pixels(root: Path) -> Finding:
     raise NotMeasured("no pixel arm, trained by reward alone, whose three seeds all reached 90 %")
 
 
+def _taught(config: dict) -> bool:
+    """Whether something other than the reward taught the arm to see or to act."""
+    return config["encoder"] == "locator" or config["engine"] == "distill"
+
+
 def _fastest(root: Path, task: str, observation: str) -> Arm | None:
     """The arm with the smallest median time to 90 %, among those whose every seed got there."""
     found = []
     for arm in all_arms(root):
         config = arm.config
-        taught = config["encoder"] == "locator" or config["engine"] == "distill"
-        if (config["task"], config["observation"]) == (task, observation) and not taught:
+        wanted = (config["task"], config["observation"]) == (task, observation)
+        if wanted and not _taught(config):
             times = arm.times(0.9) if arm.enough() else None
             if times is not None:
                 found.append((sorted(times)[len(times) // 2], arm))
@@ -270,4 +275,6 @@ def honest_push(root: Path) -> Finding:
         verdict = PARTLY if score.low > floor["high"] and blind else FAILS
     spoiled = ", ".join(f"{name} {percent(rate)}" for name, rate in controls.items())
     effect = f"`{best.name}`: {percents(best.rates)}; images spoiled: {spoiled or 'not played'}"
+    if _taught(best.config):
+        effect += "; taught with privileged signals, played without"
     return Finding(verdict, effect, seeds_text(best))
