@@ -246,7 +246,8 @@ figure = speed.waterfalls()
 # Between `step_async` and `step_wait` the workers step and draw, and the learner updates. A worker
 # writes its newest frame into shared memory, 21,168 bytes, and the learner moves its stacks on by one. Workers
 # are no gift: each message costs some fraction of a millisecond, which is much beside a step without
-# a picture.
+# a picture. The rates below are wall time on a machine with other work to do: differences below a
+# factor of two mean nothing here.
 
 # %%
 assert 84 * 84 * 3 == 21_168
