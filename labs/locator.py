@@ -76,8 +76,9 @@ class Locator(nn.Module):
 
 
 def located(locator: Locator, pixels: np.ndarray) -> np.ndarray:
-    """Reads a stack of frames: uint8 (3·k, H, W) → float32 (k·n,), oldest first."""
-    return locator.locate(pixels.reshape(-1, 3, *pixels.shape[1:])).reshape(-1)
+    """Reads stacks of frames: uint8 (..., 3·k, H, W) → float32 (..., k·n), oldest first."""
+    read = locator.locate(pixels.reshape(-1, 3, *pixels.shape[-2:]))
+    return read.reshape(*pixels.shape[:-3], -1)
 
 
 def located_space(space: spaces.Dict, n_targets: int) -> spaces.Dict:

@@ -48,3 +48,5 @@ def check_what_is_read_depends_on_pixels_alone():
     black = np.zeros((6, 84, 84), np.uint8)
     first = located(locator, black)
     assert first.shape == (8,) and np.array_equal(first[:4], first[4:])
+    batch = located(locator, np.stack([black, black, black]))
+    assert batch.shape == (3, 8) and np.abs(batch - first).max() < 1e-6
