@@ -165,7 +165,7 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # SAC and hindsight as from the state ([there](17_is_it_cheating.ipynb)), with the locator's readings
 # of the last three frames in the state's place. It learns, later than from the state. What it reads
 # is off by millimeters, and off by centimeters whenever the fingers hide the block; the critic has to
-# average that out.
+# average that out. At the budget of these runs it has not finished.
 #
 # ## Control on what is seen, by imitation
 #
@@ -247,13 +247,19 @@ plt.show()
 # %%
 for arm in measured:
     display(Markdown(f"**{arm}**"), results_table(arm))
+    for run in runs_of(arm):
+        if ended := run.provenance.get("ended_early"):
+            display(
+                Markdown(f"Seed {run.path.name[4:]} was ended early, {ended}: it is no full run.")
+            )
 
 # %% [markdown]
 # ## Does it look?
 #
 # A success rate does not say so. The controls do: the same policy, the same hundred episodes, and
 # something else in place of the camera's images: black, the images of another episode, the first
-# image for ever.
+# image for ever. ("Sampled actions" above are poor after imitation: regression teaches what to do,
+# and nobody taught this actor how little to explore.)
 
 # %%
 for arm in measured:
