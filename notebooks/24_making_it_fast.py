@@ -233,7 +233,8 @@ assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder
 # `torch.compile` is the change that one expects most of. On a CPU it is switched off: nearly all the
 # time goes into convolutions and matrix products, which it leaves as they are, and compiling takes a
 # minute or more before the first update. `FastSAC(..., compile=True)` switches it on; on a GPU it is
-# on, with CUDA graphs, unless told otherwise. Compiled or not, the update equals SB3's to 1e-5.
+# on, with CUDA graphs, unless told otherwise. Either way the update equals SB3's to 1e-5; compiled, until two critics
+# tie so closely that the order of a sum decides which of them is the smaller.
 #
 # ## Each saving, one after the other
 
