@@ -88,7 +88,7 @@ def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():
 
 def test_a_locator_learns_to_see_and_its_controls_do_not():
     config = replace(LOCATED, image_size=56, locator_frames=1650)
-    path = locating.train_locator(config, epochs=6)
+    path = locating.train_locator(config, epochs=16)
     found = load_artifact(path).json("measurement.json")
     seen = found["held_out"]["block"]["mean"]
     assert seen < 0.7 * found["controls"]["mean"]["block"]["mean"]
