@@ -2,17 +2,20 @@
 
 ``tests/mutations/<module>.json`` lists the mutants: a snippet of the source that occurs once, what
 replaces it, and what catches it: a check of ``labs.checks.<module>``, or a ``test`` file's test.
-Each runs in a process of its own on a mutated copy of
-``labs``; that the check passes on the true source is `test_checks.py`'s business.
+Each runs in a process of its own on a mutated copy of ``labs``, forked from one that has already
+imported the libraries; that the check passes on the true source is `test_checks.py`'s business.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,39 @@ MUTANTS = [
     for path in sorted((ROOT / "tests" / "mutations").glob("*.json"))
     for i, mutant in enumerate(json.loads(path.read_text()))
 ]
+SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Where mutants run: libraries that take seconds to import are there before the fork."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "stable_baselines3", "matplotlib.pyplot"])
+    return context
+
+
+def _run_mutant(folder: Path, mutant: dict) -> None:
+    """Runs the check against the copy in ``folder``; exits with 1 if the check fails."""
+    said = folder / "said.txt"
+    with said.open("w") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+        os.chdir(folder)
+        sys.path.insert(0, str(folder))
+        paths = {"PYTHONPATH": str(folder), "PIXELS_DATA": str(ROOT / "data")}
+        os.environ.update(paths, OMP_NUM_THREADS="1")
+        try:
+            if "test" in mutant:  # appended, so that the mutated labs is found before the true one
+                test = f"{ROOT / mutant['test']}::{mutant['caught_by']}"
+                options = ["-q", "-p", "no:cacheprovider", "--import-mode=append"]
+                code = int(pytest.main([*options, test]))
+            else:
+                checks = importlib.import_module(f"labs.checks.{mutant['module']}")
+                assert Path(checks.__file__).is_relative_to(folder), "not the mutated copy"
+                getattr(checks, mutant["caught_by"])()
+                code = 0
+        except BaseException:  # whatever the check raises is its failure
+            traceback.print_exc()
+            code = 1
+    sys.exit(code)
 
 
 def test_there_are_enough_mutants():
@@ -30,28 +66,20 @@ def test_there_are_enough_mutants():
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_broken_part_is_caught(mutant, tmp_path):
+def test_a_broken_part_is_caught(mutant, tmp_path, processes):
     shutil.copytree(ROOT / "labs", tmp_path / "labs", ignore=shutil.ignore_patterns("__pycache__"))
     target = tmp_path / mutant["file"]
     source = target.read_text()
     assert source.count(mutant["find"]) == 1, f"{mutant['find']!r} must occur once"
     target.write_text(source.replace(mutant["find"], mutant["replace"]))
     check = mutant["caught_by"]
-    if "test" in mutant:  # appended, so that the mutated labs is found before the true one
-        test = f"{ROOT / mutant['test']}::{check}"
-        command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=append", test]
-    else:
-        command = ["-c", f"import labs.checks.{mutant['module']} as c; c.{check}()"]
-    paths = {"PYTHONPATH": str(tmp_path), "PIXELS_DATA": str(ROOT / "data")}
-    result = subprocess.run(
-        [sys.executable, *command],
-        cwd=tmp_path,
-        env={**os.environ, **paths, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 1, f"{check} passes although {mutant['find']!r} was replaced"
+    process = processes.Process(target=_run_mutant, args=(tmp_path, mutant))
+    process.start()
+    process.join(SECONDS)
+    if process.is_alive():
+        process.kill()
+        pytest.fail(f"{check} is not through after {SECONDS} s")
+    assert process.exitcode == 1, f"{check} passes although {mutant['find']!r} was replaced"
+    said = (tmp_path / "said.txt").read_text()
     ran = f"::{check}" if "test" in mutant else f"in {check}"
-    said = result.stdout + result.stderr
     assert ran in said, f"it broke before the check ran:\n{said}"

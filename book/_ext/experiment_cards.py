@@ -114,7 +114,8 @@ def _picture(config: RunConfig) -> str:
 def _budget(config: RunConfig) -> str:
     if config.engine == "distill":
         return (
-            f"{config.total_steps:,} environment steps in rounds of 40 episodes and {config.gradient_steps:,} updates; "
+            f"{config.total_steps:,} environment steps in rounds of 40 episodes "
+            f"and {config.gradient_steps:,} updates; "
             f"batch {config.batch_size}, learning rate {config.learning_rate:g}"
         )
     updates = config.gradient_steps / (config.n_envs * config.train_freq)

@@ -19,6 +19,7 @@ from labs.drqv2_sac import DrQv2SAC
 from labs.envs import make_env
 from labs.fast_networks import StandardizedExtractor
 from labs.fast_sac import FastSAC
+from labs.fast_update import step_with
 from labs.replay import EpisodeReplay
 
 GOALS = {k: spaces.Box(-np.inf, np.inf, (3,)) for k in ("achieved_goal", "desired_goal")}
@@ -97,6 +98,20 @@ def check_equals_sb3():
 def check_equals_reference_routing():
     """Ten updates on pixels equal DrQv2SAC, the readable reference, to 1e-5"""
     _check_equal(DrQv2SAC, PIXELS, "DrQv2SACPolicy")
+
+
+def check_layout_of_gradients():
+    """A fused step pairs each weight with its own gradient, however both lie in memory"""
+    shape = (4, 3, 3, 3)
+    generator = torch.Generator().manual_seed(0)
+    weight, gradient = (torch.randn(shape, generator=generator) for _ in range(2))
+    ours, plain = (torch.nn.Parameter(weight.clone()) for _ in range(2))
+    turned = gradient.to(memory_format=torch.channels_last)
+    step_with(torch.optim.Adam([ours], fused=True), [ours], (turned,))
+    plain.grad = gradient
+    torch.optim.Adam([plain], fused=False).step()
+    worst = float((ours - plain).detach().abs().max())
+    assert worst < 1e-6, f"weights differ by {worst:.1e} after a step"
 
 
 def check_encoder_passes():
