@@ -261,13 +261,14 @@ class FastSAC(ModelFiles, SAC):
         return self
 
     def _observe(self, obs: Any) -> None:
-        """Feeds the standardizing extractors; actor, critic and target share one set of numbers."""
-        if not self._standardizers:
-            return
-        first, *others = self._standardizers
-        first.observe(obs)
-        for other in others:
-            for mine, theirs in zip(other.buffers(), first.buffers(), strict=True):
+        """Feeds the standardizing extractors; those that read the same keys share one set."""
+        leaders: dict[tuple[str, ...], Any] = {}
+        for extractor in self._standardizers:
+            leader = leaders.setdefault(tuple(extractor.keys), extractor)
+            if leader is extractor:
+                extractor.observe(obs)
+                continue
+            for mine, theirs in zip(extractor.buffers(), leader.buffers(), strict=True):
                 mine.copy_(theirs)
 
 

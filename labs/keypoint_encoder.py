@@ -10,6 +10,7 @@ Command line: ``python -m labs.keypoint_encoder --verify``.
 
 from __future__ import annotations
 
+import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
@@ -33,7 +34,9 @@ class KeypointCNN(nn.Module):
     Args:
         in_channels: channels of the image, 3 for one RGB frame.
         num_filters: keypoints; the output is twice as wide.
-        image_size: (height, width) in pixels, at least 16 × 16.
+        image_size: (height, width) in pixels, each view at least 16 × 16.
+        views: cameras side by side in one image. They become channels: a keypoint is the mean
+            place of a pattern, and the mean of two views' places is a place in neither.
     """
 
     MIN_SIZE = 16
@@ -43,18 +46,20 @@ class KeypointCNN(nn.Module):
         in_channels: int = 3,
         num_filters: int = 32,
         image_size: tuple[int, int] = (84, 84),
+        views: int = 1,
     ):
         super().__init__()
-        if min(image_size) < self.MIN_SIZE:
+        height, width = image_size[0], image_size[1] // views
+        if min(height, width) < self.MIN_SIZE or image_size[1] % views:
             raise ValueError(
-                f"image_size: received {tuple(image_size)}, "
-                f"expected at least ({self.MIN_SIZE}, {self.MIN_SIZE})"
+                f"image_size: received {tuple(image_size)} for {views} view(s), "
+                f"expected at least ({self.MIN_SIZE}, {self.MIN_SIZE}) for each"
             )
-        self.in_channels, self.image_size = in_channels, tuple(image_size)
+        self.in_channels, self.image_size, self.views = in_channels, tuple(image_size), views
         self.features_dim = 2 * num_filters
-        height, width = ((side + 3) // 4 for side in image_size)
+        height, width = ((side + 3) // 4 for side in (height, width))
         self.cnn = nn.Sequential(
-            nn.Conv2d(in_channels, 16, kernel_size=5, stride=2, padding=2),
+            nn.Conv2d(in_channels * views, 16, kernel_size=5, stride=2, padding=2),
             nn.ReLU(),
             nn.Conv2d(16, num_filters, kernel_size=3, stride=2, padding=1),
             nn.ReLU(),
@@ -76,6 +81,8 @@ class KeypointCNN(nn.Module):
             ValueError: another shape than the network was built for.
         """
         check_images(images, self.in_channels, self.image_size, self.MIN_SIZE)
+        if self.views > 1:
+            images = torch.cat(images.chunk(self.views, dim=3), dim=1)
         return self.cnn(images - 0.5)
 
 
@@ -86,17 +93,20 @@ class KeypointStack(nn.Module):
         in_channels: 3 for each frame.
         num_filters: keypoints of a frame.
         image_size: (height, width) in pixels.
+        views: cameras side by side in one image.
 
     Raises:
         ValueError: channels that are not whole RGB frames.
     """
 
-    def __init__(self, in_channels: int, num_filters: int, image_size: tuple[int, int]):
+    def __init__(
+        self, in_channels: int, num_filters: int, image_size: tuple[int, int], views: int = 1
+    ):
         super().__init__()
         if in_channels < 3 or in_channels % 3:
             raise ValueError(f"in_channels: received {in_channels}, expected 3 for each RGB frame")
         self.frames = in_channels // 3
-        self.cnn = KeypointCNN(3, num_filters, image_size)
+        self.cnn = KeypointCNN(3, num_filters, image_size, views)
         self.features_dim = self.frames * self.cnn.features_dim
 
     def forward(self, images: Tensor) -> Tensor:
@@ -119,11 +129,12 @@ class KeypointExtractor(ImageDictExtractor):
     Args:
         observation_space: see :class:`labs.image_extractor.ImageDictExtractor`.
         num_filters: keypoints of a frame; its features are twice as many.
+        views: cameras side by side in one image.
     """
 
-    def __init__(self, observation_space: spaces.Dict, num_filters: int = 32):
+    def __init__(self, observation_space: spaces.Dict, num_filters: int = 32, views: int = 1):
         def make_branch(shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
-            stack = KeypointStack(shape[0], num_filters, shape[1:])
+            stack = KeypointStack(shape[0], num_filters, shape[1:], views)
             return stack, stack.features_dim
 
         super().__init__(observation_space, make_branch)

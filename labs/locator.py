@@ -46,12 +46,13 @@ class Locator(nn.Module):
     Args:
         n_targets: numbers to read.
         image_size: (height, width) of a frame.
+        views: cameras side by side in a frame.
     """
 
-    def __init__(self, n_targets: int, image_size: tuple[int, int] = (84, 84)):
+    def __init__(self, n_targets: int, image_size: tuple[int, int] = (84, 84), views: int = 1):
         super().__init__()
         self.n_targets = n_targets
-        self.encoder = KeypointCNN(image_size=image_size)
+        self.encoder = KeypointCNN(image_size=image_size, views=views)
         width = self.encoder.features_dim
         self.head = nn.Sequential(nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, n_targets))
         self.register_buffer("mean", torch.zeros(n_targets))

@@ -115,6 +115,19 @@ def test_the_located_arm_runs_through_and_its_policy_needs_its_locator(own_folde
         load_policy(path)
 
 
+def test_a_critic_that_was_told_the_state_leaves_a_policy_that_sees(own_folders):
+    """What was told in training is in no artifact, and the policy acts without it."""
+    config = replace(LOCATED, arm="asymmetric", critic_sees="state")
+    policy = load_policy(train(config))
+    assert "privileged" not in policy.sb3.observation_space.spaces
+    env = make_one(config)
+    obs, _ = env.reset(seed=0)
+    env.close()
+    assert "privileged" not in obs
+    black = obs | {"pixels": np.zeros_like(obs["pixels"])}
+    assert not np.array_equal(policy.predict(obs), policy.predict(black))
+
+
 def test_a_locator_of_another_view_is_refused():
     locating.train_locator(LOCATED, epochs=1)
     with pytest.raises(UserError, match="another view .goal_sphere False -> True"):
@@ -131,6 +144,7 @@ def test_a_locator_of_another_view_is_refused():
         ({"encoder": "locator", "augmentation": "drq"}, "does not fit encoder = locator"),
         ({"encoder": "locator", "image_content": "blank"}, "does not fit encoder = locator"),
         ({"encoder": "keypoint", "locator_frames": 300}, "locator_frames is for encoder"),
+        ({"encoder": "keypoint", "critic_sees": "state", "routing": "critic"}, "of their own"),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),
     ],
 )

@@ -82,6 +82,8 @@ def _algorithm(config: RunConfig) -> str:
     if config.engine == "distill":
         return f"imitation of `{config.teacher}` (DAgger): no reward, no critic"
     parts = ["SAC"]
+    if config.critic_sees == "state":
+        parts.append("a critic that is told the state, in training only")
     if config.her:
         parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
     if config.augmentation == "drq":

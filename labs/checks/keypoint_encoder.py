@@ -57,10 +57,21 @@ def check_frames_share_their_weights():
     assert torch.equal(features[:, extractor.slices["desired_goal"]], goal)
 
 
+def check_views_keep_their_keypoints_apart():
+    """Two views side by side are read as one view of twice the channels, in this order"""
+    torch.manual_seed(0)
+    pair = KeypointCNN(image_size=(84, 168), views=2)
+    images = torch.rand(2, 3, 84, 168)
+    stacked = torch.cat([images[..., :84], images[..., 84:]], dim=1)
+    assert pair.cnn[0].weight.shape[1] == 6 and pair(images).shape == (2, 64)
+    assert torch.equal(pair(images), pair.cnn(stacked - 0.5))
+
+
 def check_bad_input_is_named():
     """A small image and half a frame are refused"""
     for make, words in [
         (lambda: KeypointCNN(image_size=(8, 84)), "at least (16, 16)"),
+        (lambda: KeypointCNN(image_size=(84, 83), views=2), "for 2 view(s)"),
         (
             lambda: KeypointExtractor(
                 spaces.Dict({"pixels": spaces.Box(0, 255, (4, 84, 84), np.uint8)})

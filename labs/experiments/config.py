@@ -79,6 +79,9 @@ class RunConfig:
     """engine fast: standardize vectors by running mean and deviation"""
     routing: Literal["separate", "actor", "critic"] = "separate"
     """whose loss trains the encoder: separate (an encoder each), actor (shared), critic (shared)"""
+    critic_sees: Literal["same", "state"] = "same"
+    """engine fast: what the critic is told in training; state: the simulator's state vector in
+    place of the camera (asymmetric actor-critic)"""
 
     # ----- augmentation and relabelling
     augmentation: Literal["none", "drq"] = "none"
@@ -162,7 +165,12 @@ class RunConfig:
     @property
     def frame_size(self) -> tuple[int, int]:
         """(height, width) of a frame: two views are twice as wide."""
-        return self.image_size, self.image_size * (2 if self.camera == "pair" else 1)
+        return self.image_size, self.image_size * self.views
+
+    @property
+    def views(self) -> int:
+        """Cameras side by side in a frame."""
+        return 2 if self.camera == "pair" else 1
 
     @property
     def has_locator(self) -> bool:

@@ -126,8 +126,9 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
 
     Args:
         config: of the run.
-        locate: where the run has a locator, give what it reads in place of the image. Training
-            does, so that each frame is read once; an evaluation hands the image to the policy.
+        locate: as training wants it. Where the run has a locator, give what it reads in place of
+            the image, so that each frame is read once; where the critic is told the state, add it.
+            An evaluation does neither: it hands the policy the image.
     """
     env = make_env(
         config.task,
@@ -157,6 +158,10 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
             from labs.locator import LocatedObservation
 
             env = LocatedObservation(env, load_locator(config)[0])
+        if locate and config.critic_sees == "state":
+            from labs.asymmetric import PrivilegedObservation
+
+            env = PrivilegedObservation(env)
     return env
 
 

@@ -92,6 +92,9 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         total_steps=150_000,
         eval_every=10_000,
     )
+    asymmetric = replace(
+        located, arm="push-asymmetric", critic_sees="state", total_steps=100_000
+    )
     distilled = replace(
         located,
         arm="push-distilled",
@@ -121,5 +124,6 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
     return [
         (told, "the same task: a locator sees, and the state policy tells what to do (DAgger)"),
         (located, "the honest task on few cores: a locator learns to see first"),
+        (asymmetric, "the same, and the critic is told the state while it trains"),
         (distilled, "the same task: imitate the state policy, image by image (DAgger)"),
     ]

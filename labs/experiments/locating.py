@@ -58,6 +58,11 @@ class View:
         """(height, width) of a frame."""
         return RunConfig(camera=self.camera, image_size=self.image_size).frame_size
 
+    def new_locator(self) -> Locator:
+        """An untrained locator for frames of this view."""
+        views = RunConfig(camera=self.camera).views
+        return Locator(len(TARGETS[self.task]), self.frame_size, views)
+
 
 # --------------------------------------------------------------------------------------- the data
 
@@ -172,8 +177,7 @@ def fit(
         progress: called with (what, done, of).
     """
     torch.manual_seed(seed)
-    locator = Locator(targets.shape[1], view.frame_size)
-    locator = locator.to(memory_format=torch.channels_last)
+    locator = view.new_locator().to(memory_format=torch.channels_last)
     wanted = torch.from_numpy(targets)
     locator.mean.copy_(wanted.mean(0))
     locator.scale.copy_(wanted.std(0))
@@ -310,7 +314,7 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
             f"the locator in {artifact.path} was trained on another view ({changed}): give the "
             f"run that view, or move the folder away and the run will train its own"
         )
-    locator = Locator(len(TARGETS[config.task]), config.frame_size)
+    locator = View.of(config).new_locator()
     locator.load_state_dict(load_file(artifact.file(WEIGHTS)))
     return locator.eval(), artifact.provenance["files"][WEIGHTS]
 

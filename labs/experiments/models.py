@@ -32,7 +32,7 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
             kwargs["features_extractor_class"] = CombinedExtractor
         if config.standardize:
             kwargs["features_extractor_class"] = StandardizedExtractor
-        return plain, kwargs
+        return _asymmetric(config, plain), kwargs
     if config.encoder == "nature":
         kwargs["features_extractor_class"] = CombinedExtractor
         kwargs["features_extractor_kwargs"] = {"cnn_output_dim": config.features_dim}
@@ -45,7 +45,10 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
         from labs.keypoint_encoder import KeypointExtractor
 
         kwargs["features_extractor_class"] = KeypointExtractor
-        kwargs["features_extractor_kwargs"] = {"num_filters": config.num_filters}
+        kwargs["features_extractor_kwargs"] = {
+            "num_filters": config.num_filters,
+            "views": config.views,
+        }
     else:
         from labs.manipulation_encoder import ManipulationExtractor
 
@@ -64,7 +67,16 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
     if config.routing == "critic":
         return (LayerNormDrQv2Policy if config.critic_layer_norm else DrQv2SACPolicy), kwargs
     kwargs["share_features_extractor"] = config.routing == "actor"
-    return plain, kwargs
+    return _asymmetric(config, plain), kwargs
+
+
+def _asymmetric(config: RunConfig, plain: type) -> type:
+    """The policy class whose critic is told the state, where the run wants that."""
+    if config.critic_sees == "same":
+        return plain
+    from labs.asymmetric import AsymmetricPolicy
+
+    return AsymmetricPolicy
 
 
 def replay_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:

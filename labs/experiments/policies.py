@@ -47,6 +47,8 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
     import torch
     from safetensors.torch import save_file
 
+    from labs.asymmetric import PRIVILEGED  # what only a critic was told
+
     folder = Path(folder)
     tensors = {}
     learned = {name for name, _ in model.policy.actor.named_parameters()}
@@ -59,7 +61,9 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
     save_file(tensors, folder / WEIGHTS)
     spec = {
         "config": config.as_dict(),
-        "observation_space": {k: _space_to_json(s) for k, s in model.observation_space.items()},
+        "observation_space": {
+            k: _space_to_json(s) for k, s in model.observation_space.items() if k != PRIVILEGED
+        },
         "action_space": _space_to_json(model.action_space),
         "dtype": "float16" if half else "float32",
     }

@@ -38,7 +38,7 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
-    "encoder_learning_rate",
+    *("encoder_learning_rate", "critic_sees"),
 )
 
 
@@ -166,7 +166,14 @@ def _engine_problems(c: RunConfig):
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
+    if c.critic_sees == "state" and (c.engine != "fast" or c.routing != "separate"):
+        yield (
+            "critic_sees = state gives actor and critic networks of their own: set engine = fast "
+            "and routing = separate"
+        )
     image_alone = c.goal_mode == "none" and not _has_vector(c) and not c.has_locator
+    if c.critic_sees == "state" and not c.has_locator and c.standardize:
+        yield "critic_sees = state standardizes what a locator reads, not images: drop standardize"
     if c.standardize and c.has_images and image_alone:
         yield "standardize = True is for vectors, and the policy gets only an image: drop it"
 

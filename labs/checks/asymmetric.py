@@ -1,0 +1,82 @@
+"""Checks of :mod:`labs.asymmetric`."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from gymnasium import spaces
+
+from labs.asymmetric import PRIVILEGED, AsymmetricPolicy, PrivilegedObservation
+from labs.envs import PROPRIO_INDICES, make_env
+from labs.fast_networks import StandardizedExtractor
+from labs.locator import LocatedObservation, Locator
+from labs.pixel_wrapper import PixelObservationWrapper
+
+
+def _env() -> PrivilegedObservation:
+    env = make_env("push", camera="workspace", scene="lean", image_size=84, goal_sphere=False)
+    joints = PROPRIO_INDICES["push"]
+    env = PixelObservationWrapper(env, goal_mode="desired", frame_stack=3, proprio_indices=joints)
+    return PrivilegedObservation(LocatedObservation(env, Locator(4)))
+
+
+def _policy(space: spaces.Dict) -> AsymmetricPolicy:
+    torch.manual_seed(0)
+    return AsymmetricPolicy(
+        space,
+        spaces.Box(-1, 1, (4,), np.float32),
+        lambda _: 1e-3,
+        net_arch=[32],
+        features_extractor_class=StandardizedExtractor,
+    )
+
+
+def _as_batch(obs: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    return {key: torch.as_tensor(value, dtype=torch.float32)[None] for key, value in obs.items()}
+
+
+def check_the_state_is_added_as_it_is():
+    """The wrapper adds the simulator's state at reset and at every step"""
+    env = _env()
+    obs, _ = env.reset(seed=0)
+    for _ in range(3):
+        raw = env.unwrapped._get_obs()["observation"]
+        assert np.array_equal(obs[PRIVILEGED], raw) and obs[PRIVILEGED].shape == (25,)
+        assert env.observation_space.contains(obs), "outside of its space"
+        obs, *_ = env.step(np.array([1, 0.5, -0.2, 0], np.float32))
+    env.close()
+
+
+def check_widths_of_the_table():
+    """Actor and critics read as many numbers as the table says"""
+    policy = _policy(_env().observation_space)
+    assert policy.actor.features_extractor.features_dim == 25
+    assert policy.critic.features_extractor.features_dim == 38
+
+
+def check_the_actor_never_sees_the_state():
+    """Another state changes no action; another reading changes no value"""
+    env = _env()
+    policy = _policy(env.observation_space)
+    obs = _as_batch(env.reset(seed=0)[0])
+    told = obs | {PRIVILEGED: obs[PRIVILEGED] + 1}
+    seen = obs | {"located": obs["located"] + 1}
+    env.close()
+    action = torch.zeros(1, 4)
+    with torch.no_grad():
+        acts = [policy.actor(o, deterministic=True) for o in (obs, told, seen)]
+        values = [torch.cat(policy.critic(o, action)) for o in (obs, told, seen)]
+    assert torch.equal(acts[0], acts[1]), "the actor reads the state"
+    assert torch.equal(values[0], values[2]), "the critic reads what the camera showed"
+    assert not torch.equal(acts[0], acts[2]) and not torch.equal(values[0], values[1])
+
+
+def check_a_finished_actor_needs_no_state():
+    """The actor's weights fit a policy that was never given a privileged key"""
+    env = _env()
+    trained, honest = env.observation_space, env.env.observation_space
+    env.close()
+    first, second = _policy(trained), _policy(honest)
+    second.actor.load_state_dict(first.actor.state_dict())
+    assert PRIVILEGED not in second.observation_space.spaces
+    assert "located" in second.actor.features_extractor.keys
