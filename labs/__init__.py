@@ -17,6 +17,7 @@ labs.keypoint_encoder, labs.locator         a small encoder for few cores; sight
 labs.drqv2_sac_policy, labs.drqv2_sac       gradient routing
 labs.routing_probe, labs.bridge             the routings measured; hand-built against SB3
 labs.fast_networks                          standardized vectors, layer-normalized critics
+labs.asymmetric                             a critic that is told more than the actor sees
 labs.standardized_images                    images encoded, vectors standardized
 labs.fast_compile, labs.fast_update         one update without waste, compiled where it pays
 labs.fast_io, labs.fast_files               models as safetensors and JSON

@@ -6,6 +6,7 @@ the actor can act on what it *sees* is left to the actor.
 
 * :class:`PrivilegedObservation`: adds the state to the observation, under a key of its own.
 * :class:`AsymmetricPolicy`: the critic reads that key in place of the camera; the actor never does.
+  The critic's vectors are standardized.
 
 On FetchPush-v4 with a locator of three frames, joints and the goal:
 
@@ -28,21 +29,25 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
-from labs.fast_networks import LayerNormPolicy
+from labs.fast_networks import LayerNormPolicy, StandardizedExtractor
 
 PRIVILEGED = "privileged"
 CAMERA_KEYS = ("pixels", "located")  # the camera, or what was read in its frames
 
 
 class PrivilegedObservation(gym.ObservationWrapper):
-    """Adds the whole state vector of the simulator as ``privileged``.
+    """Adds the state vector of the simulator as ``privileged``.
 
-    ================  ==========  =========  =======================================
-    key               shape       dtype      meaning
-    ================  ==========  =========  =======================================
-    ``privileged``    (25,)       float64    Push; (10,) in Reach; metres, m/s, rad
-    others                                   unchanged
-    ================  ==========  =========  =======================================
+    A goal that the policy is given stays where it is, since relabelling changes it. A goal that
+    only the picture shows is part of what is told.
+
+    ================  ===========  =========  ================================================
+    key               shape        dtype      meaning
+    ================  ===========  =========  ================================================
+    ``privileged``    (25,)        float64    Push with the goal given: its state, m, m/s, rad
+                      (10 + 3,)               Reach from the image alone: state, then goal, m
+    others                                    unchanged
+    ================  ===========  =========  ================================================
 
     Args:
         env: over a ``PixelObservationWrapper``, which keeps the raw observation.
@@ -50,13 +55,15 @@ class PrivilegedObservation(gym.ObservationWrapper):
 
     def __init__(self, env: gym.Env):
         super().__init__(env)
-        size = env.unwrapped.observation_space["observation"].shape
-        box = spaces.Box(-np.inf, np.inf, size, np.float64)
-        self.observation_space = spaces.Dict({**env.observation_space.spaces, PRIVILEGED: box})
+        raw, seen = env.unwrapped.observation_space, env.observation_space.spaces
+        self._keys = ["observation", *(["desired_goal"] if "desired_goal" not in seen else [])]
+        size = sum(raw[key].shape[0] for key in self._keys)
+        box = spaces.Box(-np.inf, np.inf, (size,), np.float64)
+        self.observation_space = spaces.Dict({**seen, PRIVILEGED: box})
 
     def observation(self, observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        raw = self.env.get_wrapper_attr("last_raw_obs")["observation"]
-        return {**observation, PRIVILEGED: raw}
+        raw = self.env.get_wrapper_attr("last_raw_obs")
+        return {**observation, PRIVILEGED: np.concatenate([raw[key] for key in self._keys])}
 
 
 def _without(space: spaces.Dict, keys: tuple[str, ...]) -> spaces.Dict:
@@ -66,19 +73,20 @@ def _without(space: spaces.Dict, keys: tuple[str, ...]) -> spaces.Dict:
 class AsymmetricPolicy(LayerNormPolicy):
     """SAC's policy whose actor and critics read different keys of one observation.
 
-    An observation space without ``privileged`` is that of a finished policy: its critics, which
-    nobody asks any more, then read what is left beside the camera.
+    An observation space without ``privileged`` is that of a finished policy. Nobody asks its
+    critics any more; they are built like the actor.
     """
 
-    def _extractor_of(self, hidden: tuple[str, ...]) -> BaseFeaturesExtractor:
-        space = _without(self.observation_space, hidden)
-        return self.features_extractor_class(space, **self.features_extractor_kwargs)
-
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> Any:
-        return super().make_actor(self._extractor_of((PRIVILEGED,)))
+        seen = _without(self.observation_space, (PRIVILEGED,))
+        extractor = self.features_extractor_class(seen, **self.features_extractor_kwargs)
+        return super().make_actor(extractor)
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> Any:
-        return super().make_critic(self._extractor_of(CAMERA_KEYS))
+        if PRIVILEGED not in self.observation_space.spaces:
+            return super().make_critic(features_extractor)
+        told = _without(self.observation_space, CAMERA_KEYS)
+        return super().make_critic(StandardizedExtractor(told))
 
 
 if __name__ == "__main__":

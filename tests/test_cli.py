@@ -148,11 +148,14 @@ def test_results_of_the_repository(capsys):
 def test_eval_reproduces_the_artifact(capsys):
     """The committed policy, rebuilt from its artifact, scores what its artifact says."""
     trained()
-    assert cli.main(["eval", "reach-state", "--seeds", "0", "--episodes", "100", "--floors"]) == 0
+    assert cli.main(["eval", "reach-state", "--seeds", "0", "--episodes", "100"]) == 0
     out = capsys.readouterr().out
     saved = load_artifact("reach-state/seed0").json("evaluation.json")["deterministic"]
     line = next(line for line in out.splitlines() if "deterministic" in line)
     assert f"{saved['success_rate']:6.1%}" in line and f"{saved['return_mean']:7.2f}" in line
+    few = ["eval", "reach-state", "--seeds", "0", "--episodes", "2", "--floors"]
+    assert cli.main(few) == 0
+    out = capsys.readouterr().out
     assert "no-op" in out and "random" in out
 
 

@@ -47,6 +47,17 @@ def check_the_state_is_added_as_it_is():
     env.close()
 
 
+def check_a_goal_that_only_the_picture_shows_is_told():
+    """Reach from the image alone: the critic is told gripper and goal"""
+    env = make_env("reach", camera="workspace", scene="lean", image_size=36)
+    env = PrivilegedObservation(PixelObservationWrapper(env, (36, 36), goal_mode="none"))
+    obs, _ = env.reset(seed=0)
+    raw = env.unwrapped._get_obs()
+    env.close()
+    assert set(obs) == {"pixels", PRIVILEGED}
+    assert np.array_equal(obs[PRIVILEGED], [*raw["observation"], *raw["desired_goal"]])
+
+
 def check_widths_of_the_table():
     """Actor and critics read as many numbers as the table says"""
     policy = _policy(_env().observation_space)

@@ -230,7 +230,7 @@ class Distillation:
         self.actor.eval()
         due = (number + 1) % max(1, self.config.eval_every // 2000) == 0
         if due or number + 1 == self.rounds:
-            self._measure(float(loss))
+            self._measure(float(loss.detach()))
         self._save(number, first)
 
     def _episode(self, episode: int, teacher_acts: bool) -> None:

@@ -92,9 +92,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         total_steps=150_000,
         eval_every=10_000,
     )
-    asymmetric = replace(
-        located, arm="push-asymmetric", critic_sees="state", total_steps=100_000
-    )
+    asymmetric = replace(located, arm="push-asymmetric", critic_sees="state", total_steps=100_000)
     distilled = replace(
         located,
         arm="push-distilled",

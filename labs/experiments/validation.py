@@ -172,8 +172,6 @@ def _engine_problems(c: RunConfig):
             "and routing = separate"
         )
     image_alone = c.goal_mode == "none" and not _has_vector(c) and not c.has_locator
-    if c.critic_sees == "state" and not c.has_locator and c.standardize:
-        yield "critic_sees = state standardizes what a locator reads, not images: drop standardize"
     if c.standardize and c.has_images and image_alone:
         yield "standardize = True is for vectors, and the policy gets only an image: drop it"
 
