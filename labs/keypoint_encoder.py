@@ -37,6 +37,9 @@ class KeypointCNN(nn.Module):
         image_size: (height, width) in pixels, each view at least 16 × 16.
         views: cameras side by side in one image. They become channels: a keypoint is the mean
             place of a pattern, and the mean of two views' places is a place in neither.
+        temperature: of the softmax at the start. At 1 the weak maps of untrained convolutions
+            put every keypoint into the middle of every picture. Regression finds its way out; a
+            reward hardly does.
     """
 
     MIN_SIZE = 16
@@ -47,6 +50,7 @@ class KeypointCNN(nn.Module):
         num_filters: int = 32,
         image_size: tuple[int, int] = (84, 84),
         views: int = 1,
+        temperature: float = 1.0,
     ):
         super().__init__()
         height, width = image_size[0], image_size[1] // views
@@ -64,7 +68,7 @@ class KeypointCNN(nn.Module):
             nn.Conv2d(16, num_filters, kernel_size=3, stride=2, padding=1),
             nn.ReLU(),
             nn.Conv2d(num_filters, num_filters, kernel_size=3, padding=1),
-            SpatialSoftmax(height, width, num_filters),
+            SpatialSoftmax(height, width, num_filters, temperature),
         )
 
     def forward(self, images: Tensor) -> Tensor:
@@ -93,20 +97,20 @@ class KeypointStack(nn.Module):
         in_channels: 3 for each frame.
         num_filters: keypoints of a frame.
         image_size: (height, width) in pixels.
-        views: cameras side by side in one image.
+        options: further arguments of :class:`KeypointCNN`.
 
     Raises:
         ValueError: channels that are not whole RGB frames.
     """
 
     def __init__(
-        self, in_channels: int, num_filters: int, image_size: tuple[int, int], views: int = 1
+        self, in_channels: int, num_filters: int, image_size: tuple[int, int], **options: float
     ):
         super().__init__()
         if in_channels < 3 or in_channels % 3:
             raise ValueError(f"in_channels: received {in_channels}, expected 3 for each RGB frame")
         self.frames = in_channels // 3
-        self.cnn = KeypointCNN(3, num_filters, image_size, views)
+        self.cnn = KeypointCNN(3, num_filters, image_size, **options)
         self.features_dim = self.frames * self.cnn.features_dim
 
     def forward(self, images: Tensor) -> Tensor:
@@ -130,11 +134,21 @@ class KeypointExtractor(ImageDictExtractor):
         observation_space: see :class:`labs.image_extractor.ImageDictExtractor`.
         num_filters: keypoints of a frame; its features are twice as many.
         views: cameras side by side in one image.
+        temperature: of the softmax at the start: sharp, so that keypoints begin where something
+            is.
     """
 
-    def __init__(self, observation_space: spaces.Dict, num_filters: int = 32, views: int = 1):
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        num_filters: int = 32,
+        views: int = 1,
+        temperature: float = 0.005,
+    ):
         def make_branch(shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
-            stack = KeypointStack(shape[0], num_filters, shape[1:], views)
+            stack = KeypointStack(
+                shape[0], num_filters, shape[1:], views=views, temperature=temperature
+            )
             return stack, stack.features_dim
 
         super().__init__(observation_space, make_branch)

@@ -67,6 +67,21 @@ def check_views_keep_their_keypoints_apart():
     assert torch.equal(pair(images), pair.cnn(stacked - 0.5))
 
 
+def check_untrained_keypoints_differ_between_pictures():
+    """Before any training, the extractor's keypoints tell one picture from another; at T = 1, not"""
+    space = spaces.Dict({"pixels": spaces.Box(0, 255, (3, 84, 84), np.uint8)})
+    images = torch.full((8, 3, 84, 84), 0.5)
+    for index, image in enumerate(images):
+        image[:, 8 * index : 8 * index + 12, 8 * index : 8 * index + 12] = 1.0
+    spread = {}
+    for temperature in (0.005, 1.0):
+        torch.manual_seed(0)
+        extractor = KeypointExtractor(space, temperature=temperature)
+        with torch.no_grad():
+            spread[temperature] = extractor({"pixels": images}).std(0).mean()
+    assert spread[0.005] > 0.03 and spread[1.0] < 0.01, spread
+
+
 def check_bad_input_is_named():
     """A small image and half a frame are refused"""
     for make, words in [
