@@ -42,8 +42,8 @@ def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
         scene="lean",
         frame_stack=3,
         standardize=True,
-        total_steps=20_000,
-        **(REACH_FAST | {"eval_every": 2000}),
+        total_steps=12_000,
+        **(REACH_FAST | {"eval_every": 1000}),
     )
     return [
         (
