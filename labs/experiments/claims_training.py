@@ -178,7 +178,11 @@ def price_of_pixels(root: Path) -> Finding:
 
 def _taught(config: dict) -> bool:
     """Whether something other than the reward taught the arm to see or to act."""
-    return config["encoder"] == "locator" or config["engine"] == "distill"
+    return (
+        config["encoder"] == "locator"
+        or config["engine"] == "distill"
+        or config.get("critic_sees", "same") != "same"
+    )
 
 
 def _fastest(root: Path, task: str, observation: str) -> Arm | None:

@@ -21,7 +21,7 @@ REACH_FAST = dict(
 
 
 def laptop_arms(
-    reach_state: RunConfig, reach_pixels: RunConfig, push_state: RunConfig
+    reach_state: RunConfig, reach_pixels: RunConfig, push_state: RunConfig, push_blind: RunConfig
 ) -> list[tuple[RunConfig, str]]:
     """The arms, each with the line that the program's help shows.
 
@@ -29,8 +29,9 @@ def laptop_arms(
         reach_state: the yardstick of Reach.
         reach_pixels: Reach from the image alone.
         push_state: Push from the state, with tuned settings.
+        push_blind: its blind twin.
     """
-    return [*_reach(reach_state, reach_pixels), *_push(push_state)]
+    return [*_reach(reach_state, reach_pixels), *_push(push_state), *_twins(push_blind)]
 
 
 def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
@@ -124,4 +125,26 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         (located, "the honest task on few cores: a locator learns to see first"),
         (asymmetric, "the same, and the critic is told the state while it trains"),
         (distilled, "the same task: imitate the state policy, image by image (DAgger)"),
+    ]
+
+
+def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
+    # The vectors of step 2, which suffice without a camera, beside a picture small enough for few
+    # cores. The twins' pictures hold nothing.
+    real = replace(
+        blind,
+        arm="push-small",
+        observation="pixels",
+        camera="workspace",
+        scene="lean",
+        goal_sphere=False,
+        image_size=36,
+        encoder="nature",
+        features_dim=50,
+        routing="critic",
+    )
+    return [
+        (real, "step 2's vectors and a picture of 36 x 36, with good settings"),
+        (replace(real, arm="push-small-noise", image_content="noise"), "its picture is noise"),
+        (replace(real, arm="push-small-blank", image_content="blank"), "its picture is black"),
     ]

@@ -198,7 +198,7 @@ PUSH_TUNED = [
     ),
 ]
 
-LAPTOP = laptop_arms(REACH_STATE, REACH_PIXELS, PUSH_TUNED[0])
+LAPTOP = laptop_arms(REACH_STATE, REACH_PIXELS, *PUSH_TUNED[:2])
 PUSH_GPU = gpu_arms(STEP_2, BLIND)
 
 PRESETS: dict[str, RunConfig] = {
