@@ -68,7 +68,7 @@ def check_views_keep_their_keypoints_apart():
 
 
 def check_untrained_keypoints_differ_between_pictures():
-    """Before any training, the extractor's keypoints tell one picture from another; at T = 1, not"""
+    """Untrained keypoints tell one picture from another if the softmax is sharp, else not"""
     space = spaces.Dict({"pixels": spaces.Box(0, 255, (3, 84, 84), np.uint8)})
     images = torch.full((8, 3, 84, 84), 0.5)
     for index, image in enumerate(images):
