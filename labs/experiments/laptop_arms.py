@@ -19,6 +19,15 @@ REACH_FAST = dict(
     checkpoint_every=5000,
 )
 
+#: An encoder that learns beside the policy: a small picture, so that an update takes 60 ms.
+REWARD_ALONE = dict(
+    encoder="keypoint",
+    image_size=48,
+    frame_stack=1,
+    batch_size=128,
+    standardize=False,
+)
+
 
 def laptop_arms(
     reach_state: RunConfig, reach_pixels: RunConfig, push_state: RunConfig, push_blind: RunConfig
@@ -66,12 +75,22 @@ def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(
                 located,
                 arm="reach-keypoint",
-                encoder="keypoint",
+                **REWARD_ALONE,
                 routing="critic",
-                standardize=False,
-                batch_size=128,
             ),
             "the image alone, one network, trained by the reward alone",
+        ),
+        (
+            replace(located, arm="reach-keypoint-actor", **REWARD_ALONE, routing="actor"),
+            "the same, and the actor trains the encoder",
+        ),
+        (
+            replace(located, arm="reach-keypoint-separate", **REWARD_ALONE, routing="separate"),
+            "the same, and actor and critic have an encoder each",
+        ),
+        (
+            replace(located, arm="reach-asymmetric", **REWARD_ALONE, critic_sees="state"),
+            "the same, and the critic is told gripper and goal while it trains",
         ),
     ]
 
