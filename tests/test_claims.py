@@ -353,6 +353,26 @@ def test_claim_7_asks_for_two_to_four_times(data, rises_at, expected):
     assert found.verdict == expected and f"= {rises_at:.1f} [" in found.effect
 
 
+def test_claim_7_tells_how_far_unfinished_arms_came(data):
+    reach = {"task": "reach"}
+    make_arm(data, "reach-knows", HIGH, observation="state", **reach)
+    make_arm(data, "reach-told", HIGH, rises_at=2.0, encoder="locator", **reach)
+    make_arm(data, "reach-alone", LOW, encoder="keypoint", **reach)
+
+    def never(text):
+        head, *lines = text.splitlines()
+        column = head.split(",").index("success")
+        rows = [line.split(",") for line in lines]
+        return "\n".join([head, *(",".join([*r[:column], "0", *r[column + 1 :]]) for r in rows)])
+
+    for seed in range(3):
+        alter(data / "reach-alone" / f"seed{seed}", "curve.csv", never)
+    found = judge(CLAIM["7"], data)
+    assert found.verdict == UNDECIDED
+    assert "by reward alone: 5.3 %" in found.effect and "= " not in found.effect
+    assert "`reach-told`, taught by privileged signals, needs 2.0" in found.effect
+
+
 def test_claim_12_waits_for_its_control(data):
     knobs = {"head": "spatial_softmax"}
     make_arm(data, "plain", LOW, augmentation="none", **knobs)
