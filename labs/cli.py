@@ -451,6 +451,14 @@ def _sweep(argv: list[str]) -> int:
     return sweep(parse(SweepOptions, argv, "pixels sweep"))
 
 
+def _search(argv: list[str]) -> int:
+    from labs.experiments.search import SearchOptions, search
+
+    options = parse(SearchOptions, argv, "pixels search")
+    print(search(options.arm, options.steps).path)
+    return 0
+
+
 # ------------------------------------------------------------------------------------ the program
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
@@ -466,6 +474,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "demo": ("ten minutes on a CPU: phase 1 of Push from pixels", _demo),
     "bench": ("the fast path beside the stock route, on this machine", _bench),
     "sweep": ("many arms and seeds on Ray, here or on a cluster", _sweep),
+    "search": ("train an arm with one setting changed at a time, on a spare seed", _search),
     "campaign": (
         "many arms on one GPU within a budget of minutes; goes on",
         _campaign,

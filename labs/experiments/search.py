@@ -1,0 +1,141 @@
+"""A small honest search: one change at a time, on a seed that no result reports.
+
+Each trial trains the arm with one setting changed. What was tried, and how it ended, is in the
+artifact ``search-<arm>``, also where a trial did better than the arm as it is. A killed search goes
+on: a trial that is done is not trained again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+from tyro.conf import Positional
+
+from labs.artifacts import Artifact, load_artifact, write_measurement
+from labs.errors import UserError
+from labs.experiments.config import RunConfig
+from labs.experiments.presets import preset
+from labs.experiments.train import is_done, runs_root, train
+from labs.experiments.validation import validate
+from labs.statistics import steps_to
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Train an arm with one setting changed at a time, on seed 101, and leave data/search-ARM."""
+
+    arm: Positional[str] = "reach-state-tuned"
+    """an arm of engine fast"""
+    steps: int | None = None
+    """environment steps of a trial; None: the arm's own"""
+
+
+SEED = 101
+LEVELS = (0.5, 0.9)
+
+#: What is changed, in the words of the table. A change that an arm has already is left out.
+CHANGES: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "half as many updates": {"gradient_steps": 1},
+    "twice as many updates": {"gradient_steps": 4},
+    "learning rate 3e-4": {"learning_rate": 3e-4},
+    "batch 128": {"batch_size": 128},
+    "batch 512": {"batch_size": 512},
+    "networks of 64": {"net_arch": (64, 64)},
+    "no LayerNorm": {"critic_layer_norm": False},
+    "not standardized": {"standardize": False},
+    "slow target (0.005)": {"tau": 0.005},
+    "no random actions": {"random_actions": 0.0},
+    "hindsight everywhere": {"moved_only": False},
+}
+
+
+def trials(arm: str, steps: int | None = None) -> dict[str, RunConfig]:
+    """The trials of an arm: name → configuration.
+
+    Args:
+        arm: a named arm of engine fast.
+        steps: environment steps of each; None: the arm's own.
+
+    Raises:
+        UserError: no such arm, or an arm that the changes do not fit.
+    """
+    base = preset(arm)
+    if base.engine != "fast":
+        raise UserError(f"{arm} runs on engine {base.engine}: search an arm of engine fast")
+    base = replace(base, seed=SEED, video_episodes=0, total_steps=steps or base.total_steps)
+    found = {}
+    for index, (name, change) in enumerate(CHANGES.items()):
+        config = replace(base, arm=f"{arm}-{index}", **change)
+        if not change or config.differences(base).keys() - {"arm"}:
+            found[name] = validate(config)
+    return found
+
+
+@contextlib.contextmanager
+def _data_below(folder: Path) -> Iterator[None]:
+    """Trials leave their artifacts among the runs, not among the results."""
+    before = os.environ.get("PIXELS_DATA")
+    os.environ["PIXELS_DATA"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("PIXELS_DATA")
+        if before is not None:
+            os.environ["PIXELS_DATA"] = before
+
+
+def _outcome(run: Artifact) -> dict[str, Any]:
+    curve, final = run.table(), run.json("evaluation.json")["deterministic"]
+    return {
+        "steps": [int(n) for n in curve["step"]],
+        "success": [float(n) for n in curve["success"]],
+        "steps_to": {
+            f"{level:.0%}": steps_to(curve["step"], curve["success"], level) for level in LEVELS
+        },
+        "final": {k: final[k] for k in ("success_rate", "success_low", "success_high")},
+    }
+
+
+def search(
+    arm: str = "reach-state-tuned", steps: int | None = None, progress: bool = True
+) -> Artifact:
+    """Trains an arm with one change at a time: artifact ``search-<arm>``.
+
+    Args:
+        arm: a named arm of engine fast.
+        steps: environment steps of a trial; None: the arm's own.
+        progress: show a bar.
+    """
+    wanted = trials(arm, steps)
+    folder = runs_root() / "search"
+    rows = []
+    for name, config in tqdm(wanted.items(), desc=f"trials of {arm}", disable=not progress):
+        with _data_below(folder):
+            began = time.process_time()
+            fresh = not is_done(config)
+            if fresh:
+                train(config)
+            run = load_artifact(folder / config.run_name)
+        rows.append(
+            {
+                "trial": name,
+                "changes": {k: v for k, v in CHANGES[name].items()},
+                "cpu_s": round(time.process_time() - began, 1) if fresh else None,
+                "wall_s": run.provenance["training_time_s"],
+            }
+            | _outcome(run)
+        )
+    base = next(iter(wanted.values()))
+    return write_measurement(
+        f"search-{arm}",
+        {"trials": rows},
+        parameters={"arm": arm, "seed": SEED, "steps": base.total_steps},
+    )
