@@ -406,4 +406,4 @@ for _, table in runs:
 # | not settled | Whether success feeding itself sharpens the rise. Whether the reported flat phase of 2.2 million steps is the same thing, longer, or something of the camera's: no pixel run here is long enough. |
 # | command | `pixels train push-state-tuned --seeds 0 1 2`, then `pixels plot phases push-state-tuned/seed0` |
 #
-# Next: [what the camera can tell](21_what_the_camera_can_tell.ipynb).
+# Next: [Reach, and what pixels cost there](20_reach_and_pixels.ipynb).

@@ -306,3 +306,5 @@ display(provenance_card(PIXELS))
 # pixels train reach-located --seeds 0 1 2
 # pixels train reach-asymmetric --seeds 0 1 2
 # ```
+#
+# Next: [what the camera can tell](21_what_the_camera_can_tell.ipynb), encoder by encoder.

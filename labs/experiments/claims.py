@@ -101,7 +101,7 @@ CLAIMS: tuple[Claim, ...] = (
         "the fastest state arm; the interval inside 2 to 4 or outside it. Arms with a run that "
         "never got there give no ratio.",
         training.price_of_pixels,
-        "notebooks/25_paying_less",
+        "notebooks/20_reach_and_pixels",
         "pixels run reach --seeds 0 1 2",
     ),
     Claim(
