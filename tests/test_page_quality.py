@@ -57,7 +57,7 @@ ONE_OF_EACH_KIND = """() => {
 
 @pytest.mark.browser
 @each_page
-def test_axe_finds_no_barrier(browser, path):
+def test_axe_finds_no_barrier_and_the_page_fits_a_phone(browser, path):
     """Light with all rules; dark, on a phone, with those that depend on colors."""
     with visit(browser, path, size=DESKTOP) as seen:
         seen.page.evaluate(ONE_OF_EACH_KIND)
@@ -65,6 +65,7 @@ def test_axe_finds_no_barrier(browser, path):
     colors = {"runOnly": ["color-contrast", "link-in-text-block"]}
     with visit(browser, path, size=PHONE, scheme="dark") as seen:
         assert overflow(seen.page) <= 0, "the page scrolls sideways"
+        assert seen.page.evaluate("() => document.documentElement.dataset.theme") in ("dark", None)
         seen.page.evaluate(ONE_OF_EACH_KIND)
         assert barriers(seen.page, colors) == []
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 
-from tests.browser import BOOK, DESKTOP, PHONE, ROOT, overflow, pages, visit
+from tests.browser import BOOK, DESKTOP, ROOT, pages, visit
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from artifact_role import format_value, resolve
@@ -64,15 +64,6 @@ def test_page_opens_offline_without_a_complaint(browser, path):
         assert formulas.count() == formulas.evaluate_all(drawn + ".length"), "formulas not drawn"
         sleeping = page.locator("[data-pnc-widget]:not([data-pnc-live])").count()
         assert not sleeping, "widgets that did not come alive"
-
-
-@pytest.mark.browser
-@each_page
-def test_page_fits_a_phone(browser, path):
-    """In light; in dark: ``test_page_quality``."""
-    with visit(browser, path, size=PHONE) as seen:
-        assert overflow(seen.page) <= 0, "the page scrolls sideways"
-        assert seen.page.evaluate("() => document.documentElement.dataset.theme") in ("light", None)
 
 
 @pytest.mark.browser
