@@ -216,6 +216,8 @@ class ManipulationExtractor(ImageDictExtractor):
         flat_features_dim: width of the flat head.
         normalize: end with LayerNorm and Tanh. The coordinates lie in [−1, 1] already; LayerNorm
             subtracts their mean over channels and so mixes their absolute positions.
+        temperature: of the softmax at the start. At 1 the flat maps of an untrained encoder put
+            every point into the middle of every picture; 0.0025 spreads them.
 
     Raises:
         TypeError: not a dict space.
@@ -230,6 +232,7 @@ class ManipulationExtractor(ImageDictExtractor):
         num_filters: int = 32,
         flat_features_dim: int = 50,
         normalize: bool = True,
+        temperature: float = 1.0,
     ):
         if flat_features_dim < 1:
             raise ValueError(
@@ -241,7 +244,7 @@ class ManipulationExtractor(ImageDictExtractor):
             height, width = cnn.output_size(shape[1:])
             if spatial_softmax:
                 dim = 2 * num_filters
-                head = [SpatialSoftmax(height, width, num_filters)]
+                head = [SpatialSoftmax(height, width, num_filters, temperature)]
             else:
                 dim = flat_features_dim
                 head = [nn.Flatten(), nn.Linear(num_filters * height * width, dim)]

@@ -10,8 +10,11 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import psutil
 import pytest
+import torch
+from gymnasium import spaces
 
 from labs.artifacts import load_artifact
 from labs.errors import UserError
@@ -39,7 +42,7 @@ def tiny(**changes):
 
 def test_every_cell_is_an_arm_and_most_informative_comes_first():
     names = [group.name for group in cells.GROUPS]
-    assert names == ["headline", "twins", "routing", "shifts", "memory"]
+    assert names == ["headline", "twins", "helpers", "routing", "shifts", "memory"]
     assert {arm for group in cells.GROUPS for arm in group.arms} <= set(presets.PRESETS)
     gpu = {config.arm for config, _ in presets.PUSH_GPU}
     assert {arm for group in cells.GROUPS for arm in group.arms} == gpu
@@ -55,17 +58,36 @@ def test_a_group_compares_at_an_equal_budget(group):
     """Nothing that a run may cost differs within a group, but what its question is about."""
     asked = {
         "twins": {"image_content", "observation"},
+        "helpers": {"critic_sees", "routing", "temperature"},
         "routing": {"routing", "gradient_steps"},
         "shifts": {"augmentation", "pad", "camera", "head", "features_dim"},
         "memory": {"buffer_size", "her_k"},
     }[group.name]
     if group.name == "twins":  # what the blind twin cannot have
         asked |= {"encoder", "head", "routing", "frame_stack", "encoder_learning_rate"}
-    base = presets.preset("push-gpu")
+    base = presets.preset("push-gpu-sharp" if group.name == "helpers" else "push-gpu")
     for arm in group.arms:
         other = presets.preset(arm)
         assert set(base.differences(other)) <= asked | {"arm"}, arm
         assert other.total_steps == base.total_steps
+
+
+def test_sharp_keypoints_of_an_untrained_network_tell_pictures_apart():
+    from labs.experiments.gpu_arms import SHARP
+    from labs.experiments.locating import View, collect_moments
+    from labs.manipulation_encoder import ManipulationExtractor
+
+    config = presets.preset("push-gpu-honest")
+    frames, _ = collect_moments(View.of(config), 32, seed=0)
+    pixels = torch.from_numpy(frames).float() / 255
+    space = spaces.Dict({"pixels": spaces.Box(0, 255, (3, 84, 84), np.uint8)})
+    spread = {}
+    for temperature in (config.temperature, 1.0):
+        torch.manual_seed(0)
+        encoder = ManipulationExtractor(space, normalize=False, temperature=temperature)
+        with torch.no_grad():
+            spread[temperature] = float(encoder({"pixels": pixels}).std(dim=0).mean())
+    assert spread[SHARP] > 0.05 and spread[1.0] < 0.001, spread
 
 
 def test_the_honest_arm_sees_no_object():

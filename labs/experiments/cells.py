@@ -59,6 +59,11 @@ GROUPS = (
         ("push-gpu", "push-gpu-noise", "push-gpu-blank", "push-gpu-blind"),
     ),
     Group(
+        "helpers",
+        "What helps sight: a critic that is told the state, keypoints that start sharp?",
+        ("push-gpu-told", "push-gpu-sharp", "push-gpu-flat-start"),
+    ),
+    Group(
         "routing",
         "What do routing and updates per step each contribute?",
         _routing_arms(),

@@ -67,6 +67,9 @@ class RunConfig:
     """what follows the manipulation encoder: a linear layer, or keypoints"""
     locator_frames: int = 33_000
     """encoder locator: frames that it learns from, one in eleven of them held out"""
+    temperature: float = 0.0
+    """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
+    keypoint 0.005)"""
     features_dim: int = 256
     """width of a flat head: the image's share of the features"""
     num_filters: int = 32

@@ -38,6 +38,7 @@ GPU = dict(
     checkpoint_every=60_000,
 )
 ENCODER_RATE = 3e-4
+SHARP = 0.0025  # untrained keypoints then differ from picture to picture; at 1 they do not
 UPDATES = {"u025": 3, "u050": 6, "u100": 12, "u200": 24}  # name → updates a vector step of 12
 BASE_UPDATES, BASE_ROUTING = "u050", "critic"
 
@@ -57,6 +58,7 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]
         camera="workspace",
         goal_sphere=False,
         frame_stack=2,
+        temperature=SHARP,
         n_envs=15,
         gradient_steps=8,
         buffer_size=600_000,
@@ -70,6 +72,16 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]
         (replace(base, arm="push-gpu-blank", image_content="blank"), "its image always black"),
         (replace(base, arm="push-gpu-noise", image_content="noise"), "its image noise"),
         (replace(blind, arm="push-gpu-blind", **GPU), "its vectors without an image branch"),
+    ]
+    short = replace(honest, total_steps=300_000, buffer_size=300_000)
+    told = replace(short, routing="separate", critic_sees="state")
+    arms += [
+        (replace(told, arm="push-gpu-told"), "one GPU: as honest, the critic is told the state"),
+        (replace(short, arm="push-gpu-sharp"), "one GPU: as honest, half the budget"),
+        (
+            replace(short, arm="push-gpu-flat-start", temperature=1.0),
+            "one GPU: the same, and its keypoints start in the middle of the picture",
+        ),
     ]
     for routing, name in product((BASE_ROUTING, "separate", "actor"), UPDATES):
         if (routing, name) == (BASE_ROUTING, BASE_UPDATES):

@@ -49,6 +49,8 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
             "num_filters": config.num_filters,
             "views": config.views,
         }
+        if config.temperature:
+            kwargs["features_extractor_kwargs"]["temperature"] = config.temperature
     else:
         from labs.manipulation_encoder import ManipulationExtractor
 
@@ -57,6 +59,7 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
             "spatial_softmax": config.head == "spatial_softmax",
             "num_filters": config.num_filters,
             "flat_features_dim": config.features_dim,
+            "temperature": config.temperature or 1.0,
         }
     if config.standardize:
         from labs.standardized_images import StandardizedImageExtractor

@@ -15,6 +15,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "frame_stack": (1, 16),
     "features_dim": (1, 8192),
     "num_filters": (1, 512),
+    "temperature": (0, 1000),
     "locator_frames": (256, 10**6),
     "pad": (0, 40),
     "her_k": (1, 64),
@@ -38,7 +39,7 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
-    *("encoder_learning_rate", "critic_sees"),
+    *("encoder_learning_rate", "critic_sees", "temperature"),
 )
 
 
@@ -128,6 +129,12 @@ def _image_problems(c: RunConfig):
         yield (
             f"head = spatial_softmax does not fit encoder = {c.encoder}, which ends flat: set "
             "encoder = manipulation or head = flat"
+        )
+    has_keypoints = c.encoder == "keypoint" or c.head == "spatial_softmax"
+    if c.temperature and not has_keypoints:
+        yield (
+            f"temperature = {c.temperature} is of keypoints, and encoder = {c.encoder} with head = "
+            f"{c.head} has none: leave temperature alone"
         )
     yield from _locator_problems(c)
     if c.camera == "pair" and not c.native_render:
