@@ -137,9 +137,10 @@ for arm in ARMS:
     seconds = [
         r.provenance["wall_time_s"] + (r.provenance.get("locator_time_s") or 0) for r in runs
     ]
+    interval = f"{score.low:.1%} – {score.high:.1%}" if len(runs) > 1 else "one seed"
     distance = 100 * np.mean([f["final_distance_mean"] for f in found])
     rows.append(
-        f"| `{arm}` | {SUMMARY[arm]} | {len(runs)} | {score.value:.1%} ({score.low:.1%} – {score.high:.1%}) "
+        f"| `{arm}` | {SUMMARY[arm]} | {len(runs)} | {score.value:.1%} ({interval}) "
         f"| {distance:.1f} cm | {reached} | {minutes(float(np.median(seconds)))} |"
     )
 display(Markdown("\n".join(rows)))

@@ -65,11 +65,11 @@ def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
         (located, "the image alone: a locator reads gripper and goal from two views"),
         (
             replace(located, arm="reach-located-workspace", camera="workspace"),
-            "the same through the workspace camera",
+            "the image alone: a locator, and one view from the workspace camera",
         ),
         (
             replace(located, arm="reach-located-default", camera="default"),
-            "the same through the stock camera",
+            "the image alone: a locator, and one view from the stock camera",
         ),
         (
             replace(
@@ -78,19 +78,19 @@ def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
                 **REWARD_ALONE,
                 routing="critic",
             ),
-            "the image alone, one network, trained by the reward alone",
+            "the image alone, by reward alone: the critic trains the encoder",
         ),
         (
             replace(located, arm="reach-keypoint-actor", **REWARD_ALONE, routing="actor"),
-            "the same, and the actor trains the encoder",
+            "the image alone, by reward alone: the actor trains the encoder",
         ),
         (
             replace(located, arm="reach-keypoint-separate", **REWARD_ALONE, routing="separate"),
-            "the same, and actor and critic have an encoder each",
+            "the image alone, by reward alone: an encoder each for actor and critic",
         ),
         (
             replace(located, arm="reach-asymmetric", **REWARD_ALONE, critic_sees="state"),
-            "the same, and the critic is told gripper and goal while it trains",
+            "the image alone: the critic is told gripper and goal while it trains",
         ),
     ]
 
@@ -142,7 +142,10 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
     return [
         (told, "the same task: a locator sees, and the state policy tells what to do (DAgger)"),
         (located, "the honest task on few cores: a locator learns to see first"),
-        (asymmetric, "the same, and the critic is told the state while it trains"),
+        (
+            asymmetric,
+            "the honest task, a locator sees: the critic is told the state while it trains",
+        ),
         (distilled, "the same task: imitate the state policy, image by image (DAgger)"),
     ]
 
@@ -164,6 +167,12 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
     )
     return [
         (real, "step 2's vectors and a picture of 36 x 36, with good settings"),
-        (replace(real, arm="push-small-noise", image_content="noise"), "its picture is noise"),
-        (replace(real, arm="push-small-blank", image_content="blank"), "its picture is black"),
+        (
+            replace(real, arm="push-small-noise", image_content="noise"),
+            "step 2's vectors and a picture of noise",
+        ),
+        (
+            replace(real, arm="push-small-blank", image_content="blank"),
+            "step 2's vectors and a black picture",
+        ),
     ]

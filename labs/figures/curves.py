@@ -77,7 +77,8 @@ def draw_arm(
     known = ~np.isnan(values).any(axis=0)
     steps, values = steps[known], values[:, known]
     middle, low, high = curve_band(values)
-    line = axes.plot(steps, middle, color=color, label=label or f"{arm} ({len(values)} seeds)")[0]
+    seeds = f"{len(values)} seed" + "s" * (len(values) > 1)
+    line = axes.plot(steps, middle, color=color, label=label or f"{arm} ({seeds})")[0]
     axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
     for row in values:
         axes.plot(steps, row, color=line.get_color(), linewidth=0.5, alpha=0.5)
