@@ -69,7 +69,7 @@ def provenance_card(arm: str) -> Markdown:
         "lock file": f"SHA-256 `{(record['lock_sha256'] or '')[:12]}…`",
         "machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"GPU: {machine['gpu'] or 'none'}",
-        "wall time": f"{minutes(total)} for {len(runs)} seeds",
+        "wall time": f"{minutes(total)} for {len(runs)} seed{'s' * (len(runs) > 1)}",
         "versions": ", ".join(f"{k} {v}" for k, v in versions.items()),
         "weights": ", ".join(
             f"seed {seed} `{run.provenance['files']['weights.safetensors'][:8]}…`"
