@@ -6,12 +6,17 @@ on which every way of being out of date is tried.
 
 from __future__ import annotations
 
+import base64
+import io
+
 import check_pairs
 import execute_notebooks
 import nbformat
 import notebook_pairs
+import numpy as np
 import pytest
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 LIGHT = notebook_pairs.light_sources()
 TRAINING = notebook_pairs.training_sources()
@@ -169,3 +174,28 @@ def test_the_first_cell_makes_colab_ready(source):
     assert first.source == notebook_pairs.COLAB_CELL and first.outputs == []
     assert "remove-cell" in first.metadata["tags"]
     assert not any(notebook_pairs.is_colab_cell(cell) for cell in others)
+
+
+def test_a_stored_figure_is_smaller_and_looks_the_same():
+    figure = np.full((120, 200, 4), 255, np.uint8)
+    figure[20:100, 30:34, :3] = (0, 114, 178)
+    figure[60:64, 30:180, :3] = np.linspace(0, 255, 150, dtype=np.uint8)[None, :, None]
+    before = encoded(Image.fromarray(figure))
+    after = execute_notebooks.with_palette(before)
+    shown = Image.open(io.BytesIO(base64.b64decode(after)))
+    assert len(after) < len(before) and shown.size == (200, 120) and shown.mode == "P"
+    assert np.abs(np.asarray(shown.convert("RGB")).astype(int) - figure[..., :3]).max() <= 2
+
+
+def test_a_picture_of_too_many_colors_or_with_glass_stays_as_it_is():
+    rng = np.random.default_rng(0)
+    noise = encoded(Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)))
+    assert execute_notebooks.with_palette(noise) == noise
+    glass = encoded(Image.new("RGBA", (64, 64), (255, 0, 0, 100)))
+    assert execute_notebooks.with_palette(glass) == glass
+
+
+def encoded(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
