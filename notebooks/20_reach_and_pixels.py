@@ -92,7 +92,7 @@ plt.show()
 # learns the gripper's and the goal's position from frames whose positions the simulator tells. What
 # it cannot read, no policy will find in the picture either.
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| camera | seed | gripper | goal, mean error (95 %) | between the two | guess without looking | made in |",
     "|---|---|---|---|---|---|---|",
@@ -119,7 +119,7 @@ display(Markdown("\n".join(rows)))
 success_curves([arm for arm in measured if arm in (STATE, PIXELS, *ONE_VIEW)])
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| arm | what it is | seeds | success, interquartile mean | final distance | steps to 90 % | wall time a seed, sight included |",
     "|---|---|---|---|---|---|---|",
@@ -150,7 +150,7 @@ display(Markdown("\n".join(rows)))
 # needs. It counts environment steps of *reinforcement*; the frames of the regression are paid for in
 # the wall time above.
 
-# %%
+# %% tags=["hide-input"]
 if PIXELS in steps and STATE in steps and not steps[PIXELS].censored and not steps[STATE].censored:
     ratio = sample_efficiency_ratio(steps[PIXELS].reached, steps[STATE].reached)
     display(Markdown(f"ρ = {ratio.value:.1f} ({ratio.low:.1f} – {ratio.high:.1f}), at 90 %"))

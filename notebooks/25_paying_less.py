@@ -92,7 +92,7 @@ plt.show()
 # The numbers above belong to twelve moments that it never met. Over thousands of held-out ones, with
 # two controls: a guess that never looks, and the same network before a black image:
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| seed | block, mean error (95 %) | median | worst 5 % beyond | guess without looking | black image | made in |",
     "|---|---|---|---|---|---|---|",
