@@ -16,6 +16,7 @@ from labs.artifacts import load_artifact, repository_root
 from labs.experiments import environments, presets
 from labs.experiments.campaign import CampaignOptions
 from labs.experiments.config import FIELDS
+from labs.experiments.search import SearchOptions
 from labs.experiments.sweep import SweepOptions
 from labs.flags import parse
 
@@ -186,6 +187,7 @@ OPTIONS = {
     "demo": cli.DemoOptions,
     "sweep": SweepOptions,
     "campaign": CampaignOptions,
+    "search": SearchOptions,
 }
 
 
