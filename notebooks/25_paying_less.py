@@ -201,8 +201,8 @@ display(
 
 # %%
 ROUTES = {
-    TOLD: "locator, then imitation of the state policy",
     ASYMMETRIC: "locator, then SAC + HER; the critic is told the state",
+    TOLD: "locator, then imitation of the state policy",
     LOCATED: "locator, then SAC + HER on what it reads",
     DISTILLED: "imitation of the state policy from pixels, one network",
 }
@@ -270,7 +270,7 @@ for arm in measured:
 # %%
 for arm in measured:
     display(Markdown(f"**{arm}**"), controls_table(arm))
-for run in runs_of(TOLD):
+for run in (*runs_of(ASYMMETRIC), *runs_of(TOLD)):
     found = run.json("evaluation.json")
     for name, score in found["controls"].items():
         assert score["success_high"] < found["deterministic"]["success_low"], (
@@ -279,12 +279,12 @@ for run in runs_of(TOLD):
 
 # %% tags=["hide-input"]
 film(
-    runs_of(TOLD)[0],
+    runs_of(ASYMMETRIC)[0],
     "Four episodes of the policy that sees through the locator: the gripper goes behind the block and pushes it to the target.",
 )
 
 # %%
-display(provenance_card(TOLD))
+display(provenance_card(ASYMMETRIC), provenance_card(TOLD))
 
 # %% [markdown]
 # ```{exercise-start}
@@ -341,16 +341,18 @@ check_angle(block_angle)
 #
 # Settled: with the block's position in the picture alone, two cores buy a policy that pushes, and the
 # controls show that it looks. What made it cheap is *who teaches the encoder*: positions, not rewards.
-# Once the eyes are taught, a teacher that says what to do, or a critic that is told the state, makes a
-# policy that pushes. A critic that sees no more than the actor is far slower on the same readings.
+# Once the eyes are taught, a critic that is told the state, or a teacher that says what to do, makes a
+# policy that pushes. The told critic needs no teacher, and its policies end above those of the blind
+# twin, which *is given* the block's position but neither its angle nor its speed: three frames show
+# both. A critic that sees no more than the actor is far slower on the same readings.
 #
 # Not settled: what the reward alone can teach at this price. That takes a GPU; the arms are
 # `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). And the locator
 # needs positions in training, which a simulator has and a kitchen has not.
 #
 # ```bash
-# pixels train push-told --seeds 0 1 2
 # pixels train push-asymmetric --seeds 0 1 2
+# pixels train push-told --seeds 0 1 2
 # pixels train push-located --seeds 0 1
 # pixels train push-distilled --seeds 0
 # ```

@@ -314,6 +314,7 @@ CRITERIA = {
     "push-located": 0.90,
     "push-distilled": 0.90,
     "push-told": 0.90,
+    "push-asymmetric": 0.90,
 }
 
 
