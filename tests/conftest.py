@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 
 import pytest
 
 from tests.browser import chromium, executable
+
+# Processes of the fork server start with these imported. Said before the first one starts: a fork
+# server that runs takes no more orders.
+multiprocessing.set_forkserver_preload(["torch", "stable_baselines3", "matplotlib.pyplot"])
 
 
 @pytest.fixture(scope="session")

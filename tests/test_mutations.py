@@ -31,10 +31,11 @@ SECONDS = 300
 
 @pytest.fixture(scope="module")
 def processes():
-    """Where mutants run: libraries that take seconds to import are there before the fork."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "stable_baselines3", "matplotlib.pyplot"])
-    return context
+    """Where mutants run: libraries that take seconds to import are there before the fork.
+
+    ``conftest.py`` names them.
+    """
+    return multiprocessing.get_context("forkserver")
 
 
 def _run_mutant(folder: Path, mutant: dict) -> None:
