@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+from urllib.parse import unquote
 
 import check_pairs
 import execute_notebooks
@@ -199,6 +200,18 @@ def test_a_picture_of_too_many_colors_or_with_glass_stays_as_it_is():
     assert execute_notebooks.with_palette(noise) == noise
     glass = encoded(Image.new("RGBA", (64, 64), (255, 0, 0, 100)))
     assert execute_notebooks.with_palette(glass) == glass
+
+
+def test_pictures_spell_no_marker_and_stay_the_same():
+    word = "X" * 3
+    png = f"iVBOR{word}AAAA"
+    assert len(png) % 4 == 0
+    data = {"image/png": png, "text/html": f'<b>X</b><img src="data:image/png;base64,{png}">'}
+    execute_notebooks.without_markers(data)
+    assert word not in data["image/png"] and word not in data["text/html"]
+    assert base64.b64decode(data["image/png"]) == base64.b64decode(png)
+    uri = data["text/html"].split('"')[1]
+    assert unquote(uri) == f"data:image/png;base64,{png}"
 
 
 def encoded(picture: Image.Image) -> str:
