@@ -27,7 +27,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 LOCK = {canonicalize_name(name): version for name, version in check_lock.read_lock().items()}
 MAKEFILE = (ROOT / "Makefile").read_text()
-MAX_BYTES = 14_000_000
+MAX_BYTES = 13_000_000  # a megabyte below what the project allows itself
 
 #: Files of other authors, whose words are not ours to choose.
 
@@ -359,3 +359,14 @@ def test_setup_does_nothing_when_all_is_there():
         pytest.skip("this environment was not made by make")
     result = subprocess.run([ROOT / "scripts/setup.sh"], capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_no_tracked_file_spells_a_marker():
+    """Not even by accident, in the base64 of a picture."""
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0].decode()}"
+        for path in tracked()
+        if b"\0" not in (content := path.read_bytes())
+        for match in re.finditer(rb"T[O]DO|F[I]XME|X{3}|HA[C]K", content)
+    ]
+    assert not found
