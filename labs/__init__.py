@@ -19,6 +19,7 @@ labs.routing_probe, labs.bridge             the routings measured; hand-built ag
 labs.fast_networks                          standardized vectors, layer-normalized critics
 labs.asymmetric                             a critic that is told more than the actor sees
 labs.standardized_images                    images encoded, vectors standardized
+labs.mixed_precision                        bfloat16 where the hardware multiplies it
 labs.fast_compile, labs.fast_update         one update without waste, compiled where it pays
 labs.fast_io, labs.fast_files               models as safetensors and JSON
 labs.fast_sac                               SAC with all of this behind SB3's API

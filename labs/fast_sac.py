@@ -44,7 +44,8 @@ class FastSAC(ModelFiles, SAC):
         random_actions: share of steps with a uniformly random action, as the HER paper's behavior
             policy has (0.3 there).
         channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
-        autocast: ``torch.bfloat16`` for mixed precision; None for float32.
+        autocast: ``torch.bfloat16`` for mixed precision, None for float32;
+            :func:`labs.mixed_precision.mixed_precision` knows where it pays.
         clip_target: see :class:`labs.fast_update.SACUpdate`.
         compile: True, False, or ``"auto"``: on a GPU only; see :mod:`labs.fast_compile`.
         **kwargs: as for SB3's ``SAC``. ``train_freq`` counts vector steps. Adam is fused unless

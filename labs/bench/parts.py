@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
@@ -28,6 +27,7 @@ from labs.collect import SharedVecEnv
 from labs.envs import PROPRIO_INDICES, Scene, make_env, worker_count
 from labs.fast_sac import FastSAC
 from labs.manipulation_encoder import ManipulationExtractor
+from labs.mixed_precision import mixed_precision
 from labs.pixel_wrapper import PixelObservationWrapper
 from labs.replay import EpisodeReplay, episode_options
 
@@ -139,8 +139,8 @@ def stock_model(env: Any, device: str, buffer_size: int) -> SAC:
 
 
 def fast_model(env: Any, device: str, buffer_size: int, **options: Any) -> FastSAC:
-    """FastSAC with the encoder shared, trained by the critic; in bfloat16 on a GPU."""
-    options.setdefault("autocast", torch.bfloat16 if device.startswith("cuda") else None)
+    """FastSAC, one encoder, trained by the critic; in bfloat16 where the hardware has it."""
+    options.setdefault("autocast", mixed_precision(device))
     model = FastSAC("DrQv2SACPolicy", env, **options, **shared_options(device, buffer_size))
     model.set_logger(Logger(None, []))
     return model

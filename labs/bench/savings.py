@@ -30,6 +30,7 @@ from labs.envs import SCENES, Scene, make_env
 from labs.fast_compile import missing_compiler
 from labs.fast_networks import StandardizedExtractor
 from labs.fast_sac import FastSAC
+from labs.mixed_precision import mixed_precision
 from labs.replay import EpisodeReplay
 
 #: What is drawn otherwise, in the order in which the waterfall takes it away.
@@ -93,7 +94,7 @@ def update_savings(
         "needed passes and gradients only": fast_model(env, device, transitions, **plain),
         "channels last": fast_model(env, device, transitions, autocast=None, compile=False),
     }
-    if device.startswith("cuda"):
+    if mixed_precision(device) is not None:
         models["bfloat16"] = fast_model(env, device, transitions, compile=False)
     compiled = compiled and missing_compiler(models["stock"].device) is None
     if compiled:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from labs.artifacts import data_root
 from labs.errors import UserError
+from labs.mixed_precision import mixed_precision
 from labs.provenance import hardware, repository_root, versions
 
 GIB = 2**30
@@ -112,7 +113,8 @@ def findings() -> Iterator[Finding]:
     yield _python()
     yield from _packages()
     facts = hardware()
-    yield Finding("CPU", f"{facts['cpu']}, {facts['cores']} cores")
+    short = "with" if mixed_precision("cpu") else "without"
+    yield Finding("CPU", f"{facts['cpu']}, {facts['cores']} cores, {short} bfloat16")
     slow = "pixel arms take days on a CPU; Reach from state takes minutes"
     yield Finding("GPU", facts["gpu"] or f"none ({slow})")
     yield _memory()

@@ -135,8 +135,6 @@ def build_sb3(config: RunConfig, env):
 
 def build_fast(config: RunConfig, env):
     """FastSAC: frames stored once, one encoder pass an update."""
-    import torch
-
     from labs.fast_sac import FastSAC
     from labs.image_augmentation import RandomShiftAug
 
@@ -153,9 +151,21 @@ def build_fast(config: RunConfig, env):
         },
         augment=RandomShiftAug(pad=config.pad) if config.augmentation == "drq" else None,
         random_actions=config.random_actions,
-        autocast=torch.bfloat16 if arguments["device"] == "cuda" else None,
+        autocast=autocast(config.precision, arguments["device"]),
         **arguments,
     )
+
+
+def autocast(precision: str, device: str):
+    """The dtype of the update's products; None: float32.
+
+    Automatic means what each arm was measured with: bfloat16 on a GPU, float32 on a CPU.
+    """
+    import torch
+
+    if precision == "auto":
+        precision = "bfloat16" if device == "cuda" else "float32"
+    return torch.bfloat16 if precision == "bfloat16" else None
 
 
 def resolve_device(name: str) -> str:

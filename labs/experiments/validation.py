@@ -170,6 +170,8 @@ def _engine_problems(c: RunConfig):
     if not 0 <= c.random_actions <= 1:
         yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
     yield from _distill_problems(c)
+    if c.precision != "auto" and c.engine != "fast":
+        yield f"precision = {c.precision} exists in engine fast only: set engine = fast"
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
