@@ -401,7 +401,7 @@ class MeasureOptions:
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
     reaches which encoder; shift-keypoints: what a random shift does to keypoints; perception: what
     an encoder can see, in millimetres (an hour and more); gallery: episodes of good and bad
-    policies, frame by frame"""
+    policies, frame by frame (ten minutes)"""
     seeds: int = 3
     """perception: seeds of each cell"""
     minutes: float | None = None

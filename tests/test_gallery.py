@@ -11,10 +11,13 @@ import pytest
 from labs import envs
 from labs.artifacts import load_artifact
 from labs.errors import UserError
-from labs.experiments import gallery
+from labs.experiments import gallery, rollouts
 from labs.experiments.config import RunConfig
+from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp
+from labs.experiments.keypoints import STRIDE, has_keypoints, keypoints_of, places_of
 from labs.experiments.occlusion import occlusion_map
+from labs.experiments.policies import load_policy
 from labs.widgets.rollout_gallery import RolloutGallery
 from tests.browser import PHONE, overflow, visit
 
@@ -22,7 +25,7 @@ from tests.browser import PHONE, overflow, visit
 def rollout(distances, motion=0.1, success=None):
     distances = np.asarray(distances, float)
     success = bool(distances[-1] < 0.05) if success is None else success
-    return gallery.Rollout(None, None, distances, None, motion, success)
+    return rollouts.Rollout(None, None, distances, None, motion, success)
 
 
 @pytest.mark.parametrize(
@@ -38,20 +41,20 @@ def rollout(distances, motion=0.1, success=None):
     ],
 )
 def test_what_to_notice_follows_the_numbers(distances, motion, words):
-    assert words in gallery.what_to_notice(rollout(distances, motion), "push")
+    assert words in rollouts.what_to_notice(rollout(distances, motion), "push")
 
 
 def test_reach_has_no_block_to_speak_of():
-    text = gallery.what_to_notice(rollout([0.2, 0.1], motion=0.0), "reach")
+    text = rollouts.what_to_notice(rollout([0.2, 0.1], motion=0.0), "reach")
     assert "block" not in text and "never comes within 5 cm" in text
 
 
 def test_centers_are_means_of_pixels_and_hidden_things_have_none():
     labels = np.zeros((10, 20), np.uint8)
     labels[2:4, 10:14] = envs.SEGMENTS["object"]
-    found = gallery.centers(labels)
-    np.testing.assert_allclose(found[gallery.POINTS.index("object")], [12 / 20, 3 / 10])
-    assert np.isnan(found[gallery.POINTS.index("goal")]).all()
+    found = rollouts.centers(labels)
+    np.testing.assert_allclose(found[rollouts.POINTS.index("object")], [12 / 20, 3 / 10])
+    assert np.isnan(found[rollouts.POINTS.index("goal")]).all()
 
 
 class Looker:
@@ -71,8 +74,45 @@ def test_an_occlusion_map_shows_where_the_policy_looks():
     assert np.count_nonzero(found) == 1, "no other patch matters to it"
 
 
+def test_of_two_views_the_first_is_mapped():
+    pixels = np.zeros((12, 84, 168), np.uint8)
+    pixels[:, 14:21, 70:77] = pixels[:, 14:21, 154:161] = 255
+    found = occlusion_map(Looker(), {"pixels": pixels, "goal": np.array([0.3])}, views=2)
+    assert np.argwhere(found).tolist() == [[2, 10]]
+
+
+def test_keypoints_are_those_of_the_newest_frame():
+    policy = load_policy("push-asymmetric/seed0")
+    assert has_keypoints(policy)
+    env = make_one(policy.config)
+    obs, _ = env.reset(seed=3)
+    env.close()
+    found, places = keypoints_of(policy, obs), places_of(policy, obs)
+    assert found.shape == places.shape == (32, 2)
+    # The last cell looks at what lies around the fourth pixel before the edge.
+    np.testing.assert_allclose(places, ((found + 1) / 2 * 20 * STRIDE + 0.5) / 84, atol=1e-6)
+    older = obs["pixels"].copy()
+    older[:-3] = 0
+    same = keypoints_of(policy, obs | {"pixels": older})
+    np.testing.assert_allclose(same, found, atol=1e-5)
+    gray = obs | {"pixels": np.full_like(obs["pixels"], 128)}
+    assert np.abs(keypoints_of(policy, gray) - found).max() > 0.1, "they follow the picture"
+
+
+def test_keypoints_of_two_views_lie_in_neither():
+    assert not has_keypoints(load_policy("reach-keypoint/seed0"))
+
+
+def test_a_policy_without_keypoints_says_so():
+    assert not has_keypoints(NoOp())
+    policy = load_policy("push-state-tuned/seed0")
+    assert not has_keypoints(policy)
+    with pytest.raises(ValueError, match="no SpatialSoftmax"):
+        keypoints_of(policy, {})
+
+
 def test_a_recorded_episode_is_the_simulator_s():
-    found = gallery.record(NoOp(), RunConfig(task="push"), seed=7, side=32)
+    found = rollouts.record(NoOp(), RunConfig(task="push"), seed=7, side=32)
     assert found.frames.shape == (51, 32, 32, 3) and found.actions.shape == (50, 4)
     assert found.points.shape == (51, 3, 2) and found.maps is None
     assert found.motion < 0.005 and np.ptp(found.distances) < 0.01
@@ -122,7 +162,7 @@ def test_the_artifact_is_small_and_says_what_its_numbers_say():
         # Of equal closest points a rounded track may name another one.
         said = [
             re.sub(r"cm at step \d+,", "cm,", text)
-            for text in (entry["notice"], gallery.what_to_notice(again, entry["task"]))
+            for text in (entry["notice"], rollouts.what_to_notice(again, entry["task"]))
         ]
         assert said[0] == said[1]
     outcomes = {entry["success"] for entry in stored["rollouts"]}

@@ -1,8 +1,8 @@
 """Short episodes of good and bad policies, to be looked at frame by frame: artifact ``gallery``.
 
 The same starts for every policy: one that the blind twin fails and the full state solves, one that
-both solve, one that needs no policy at all. What an episode shows is computed from it. For policies
-with a camera each frame also carries an occlusion map (:mod:`labs.experiments.occlusion`).
+both solve, one that needs no policy at all. How an episode is recorded and what is said of it:
+:mod:`labs.experiments.rollouts`.
 
 ``pixels measure gallery`` makes it from the results that lie in ``data/``; arms without a result
 are left out.
@@ -14,7 +14,6 @@ import copy
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,168 +26,40 @@ from labs.errors import UserError
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, RandomActions
-from labs.experiments.occlusion import CELLS, occlusion_map
+from labs.experiments.occlusion import CELLS
 from labs.experiments.presets import preset
+from labs.experiments.rollouts import (
+    POINTS,
+    SIDE,
+    Rollout,
+    record,
+    track,
+    viewer_camera,
+    what_to_notice,
+)
 
 SEED = 4_000_000  # apart from the seeds of training, curves, evaluation and films
 SEARCH = 200  # episodes looked through for a start
-SIDE = 144  # pixels of a frame, for the reader
-POINTS = ("gripper", "object", "goal")
 
-#: Environment steps of Reach from state after which its policy is shown.
-ALONG = (0, 2000, 4000)
+#: Environment steps of a training from state after which its policy is shown, by arm.
+ALONG = {"push-state-tuned": (40_000, 60_000), "reach-state": (0, 2000, 4000)}
 
 #: Trained arms of the gallery in their order, where they have a result: name → what to call it.
 PUSH_ARMS = {
     "push-state-tuned": "full state",
     "push-blind-tuned": "blind twin",
-    "push-told": "pixels, taught",
-    "push-located": "pixels, located",
-    "push-distilled": "pixels, distilled",
-    "push-honest": "pixels, end to end",
+    "push-asymmetric": "pixels, critic told",
+    "push-told": "pixels, imitated",
+    "push-located": "pixels, nobody told",
 }
+#: Those of them that are shown at the easy start too.
+EASY = ("push-state-tuned", "push-blind-tuned", "push-asymmetric")
 REACH_ARMS = {
     "reach-state": "state, trained",
-    "reach-pixels": "pixels",
-    "reach-pixels-small": "pixels, small",
-    "reach-pixels-drq": "pixels, random shifts",
+    "reach-located": "pixels, taught to see",
+    "reach-asymmetric": "pixels, critic told",
+    "reach-keypoint": "pixels, reward alone",
 }
-
-
-@dataclass
-class Rollout:
-    """One recorded episode of T steps.
-
-    Attributes:
-        frames: uint8 (T + 1, S, S, 3), the viewer's picture before each step and after the last.
-        actions: (T, 4).
-        distances: (T + 1,) metres between what has to be at the goal and the goal.
-        points: (T + 1, 3, 2): column and row of gripper, object and goal, in [0, 1] of the frame's
-            side, NaN where it is hidden or does not exist.
-        motion: metres that the object moved from its start, at most; 0 in Reach.
-        success: at the last step.
-        maps: float (T + 1, CELLS, CELLS), or None for policies without a picture.
-    """
-
-    frames: np.ndarray
-    actions: np.ndarray
-    distances: np.ndarray
-    points: np.ndarray
-    motion: float
-    success: bool
-    maps: np.ndarray | None = None
-
-
-def centers(labels: np.ndarray) -> np.ndarray:
-    """Where gripper, object and goal are seen: the mean of their pixels.
-
-    Args:
-        labels: (H, W) of ``segmentation()``.
-
-    Returns:
-        (3, 2): column and row in [0, 1], NaN where no pixel shows the thing.
-    """
-    found = np.full((len(POINTS), 2), np.nan)
-    for i, name in enumerate(POINTS):
-        rows, columns = np.nonzero(labels == envs.SEGMENTS[name])
-        if rows.size:
-            found[i] = (columns.mean() + 0.5, rows.mean() + 0.5)
-    return found / np.array(labels.shape)[::-1]
-
-
-def _viewer(config: RunConfig, side: int):
-    camera = config.camera if config.has_images else "workspace"
-    return envs.make_env(config.task, camera=camera, scene="lean", image_size=side)
-
-
-def record(
-    policy, config: RunConfig, seed: int, *, side: int = SIDE, look: bool = True, env=None
-) -> Rollout:
-    """Plays one deterministic episode and records what a viewer and the policy see.
-
-    The viewer's picture comes from a second environment that takes the same steps, drawn without
-    arm and background, by the policy's camera (the workspace camera where it has none).
-
-    Args:
-        policy: what acts.
-        config: its observation.
-        seed: of the episode.
-        side: of the frames, in pixels.
-        look: draw frames and maps; without, they are empty, and the episode is quick.
-        env: an environment of ``make_one`` to use instead of a new one; stays open.
-    """
-    own = env is None
-    env = make_one(config) if own else env
-    view = _viewer(config, side) if look else None
-    obs, _ = env.reset(seed=seed)
-    if view is not None:
-        view.reset(seed=seed)
-    # The policy may not be told where things are; the simulator knows.
-    seen = env.unwrapped._get_obs()
-    start = seen["achieved_goal"].copy()
-    frames, points, maps, actions, distances, motion = [], [], [], [], [], 0.0
-    over, info = False, {}
-    while True:
-        distances.append(float(np.linalg.norm(seen["achieved_goal"] - seen["desired_goal"])))
-        if view is not None:
-            frames.append(view.render())
-            points.append(centers(view.segmentation()))
-            if config.has_images:
-                maps.append(occlusion_map(policy, obs))
-        if over:
-            break
-        action = np.asarray(policy.predict(obs, True), np.float32)
-        obs, _, terminated, truncated, info = env.step(action)
-        if view is not None:
-            view.step(action)
-        seen = env.unwrapped._get_obs()
-        actions.append(action)
-        over = terminated or truncated
-        motion = max(motion, float(np.linalg.norm(seen["achieved_goal"] - start)))
-    if own:
-        env.close()
-    if view is not None:
-        view.close()
-    return Rollout(
-        np.array(frames),
-        np.array(actions),
-        np.array(distances),
-        np.array(points),
-        motion if config.task == "push" else 0.0,
-        bool(info["is_success"]),
-        np.array(maps) if maps else None,
-    )
-
-
-def what_to_notice(rollout: Rollout, task: str) -> str:
-    """What an episode shows, from its distances and the object's motion."""
-    distance, near = rollout.distances.round(4), envs.DISTANCE_THRESHOLD
-    inside = distance < near
-    last, best = 100 * distance[-1], int(np.argmin(distance))
-    closest = f"its closest is {100 * distance.min():.1f} cm at step {best}"
-    if task == "push" and rollout.motion < 0.01:
-        if rollout.success:
-            return (
-                "A success, and nothing was done: the block lay "
-                f"{100 * distance[0]:.1f} cm from its target at the start, and never moved. This "
-                "is what the do-nothing floor is made of."
-            )
-        return f"The block never moves. It lies {last:.1f} cm from its target at the end."
-    if rollout.success:
-        since = len(inside) - int(np.argmin(inside[::-1])) if not inside.all() else 0
-        arrival = f"It is within 5 cm from step {since} on and stays; {last:.1f} cm at the end."
-        if task == "push" and inside[0]:
-            arrival = "The block lay within 5 cm from the start. " + arrival
-        return arrival
-    if inside[0] and task == "push":
-        return f"The block lay on its target and is pushed off it: {last:.1f} cm at the end."
-    if inside.any():
-        first = int(np.argmax(inside))
-        return (
-            f"It passes the goal: within 5 cm first at step {first}, {last:.1f} cm away at the end."
-        )
-    moved = f" The block moves {100 * rollout.motion:.0f} cm." if task == "push" else ""
-    return f"It never comes within 5 cm: {closest}, {last:.1f} cm at the end.{moved}"
 
 
 def trained(arms: dict[str, str]) -> dict[str, tuple[str, Any]]:
@@ -200,12 +71,13 @@ def trained(arms: dict[str, str]) -> dict[str, tuple[str, Any]]:
     return {arm: (arms[arm], load_policy(folder)) for arm, folder in there.items()}
 
 
-def snapshots(config: RunConfig, steps: Sequence[int]) -> dict[int, Any]:
+def snapshots(config: RunConfig, steps: Sequence[int], progress: bool = False) -> dict[int, Any]:
     """Policies along a short training, by environment steps.
 
     Args:
         config: of the run.
         steps: increasing; whole rounds of episodes.
+        progress: show a bar.
     """
     import torch
     from stable_baselines3.common.logger import configure
@@ -219,15 +91,24 @@ def snapshots(config: RunConfig, steps: Sequence[int]) -> dict[int, Any]:
     model = build(config, env)
     model.set_logger(configure(None, []))
     found = {}
+    bar = tqdm(total=max(steps), desc=f"training {config.arm}", disable=not progress)
     for wanted in steps:
         while model.num_timesteps < wanted:
             first = model.num_timesteps == 0
             model.learn(envs.EPISODE_STEPS * config.n_envs, reset_num_timesteps=first)
+            bar.update(model.num_timesteps - bar.n)
         policy = copy.deepcopy(model.policy)
         policy.set_training_mode(False)
         found[model.num_timesteps] = TrainedPolicy(config, policy)
     env.close()
+    bar.close()
     return found
+
+
+def along(arm: str, progress: bool) -> list[tuple[str, Any]]:
+    """(label, policy) at the steps of :data:`ALONG` of a training that begins anew."""
+    found = snapshots(preset(arm), ALONG[arm], progress)
+    return [(f"state, after {n:,} steps" if n else "state, untrained", p) for n, p in found.items()]
 
 
 def find_start(wanted: Sequence[tuple[Any, RunConfig, Any]], what: str) -> int:
@@ -250,7 +131,9 @@ def find_start(wanted: Sequence[tuple[Any, RunConfig, Any]], what: str) -> int:
     raise UserError(f"no start of {SEARCH} where {what}: raise labs.experiments.gallery.SEARCH")
 
 
-def choose(push: dict, reach: dict) -> list[tuple[str, str, Any, RunConfig, int]]:
+def choose(
+    push: dict, reach: dict, progress: bool = True
+) -> list[tuple[str, str, Any, RunConfig, int]]:
     """The episodes of the gallery: (group, label, policy, configuration, seed)."""
     plain = RunConfig(task="push")
     state, blind = push["push-state-tuned"][1], push["push-blind-tuned"][1]
@@ -267,12 +150,15 @@ def choose(push: dict, reach: dict) -> list[tuple[str, str, Any, RunConfig, int]
         ("Push, a hard start", "doing nothing", NoOp(), plain, hard),
         ("Push, a hard start", "random actions", RandomActions(), plain, hard),
     ]
+    chosen += [
+        ("Push, a hard start", name, p, p.config, hard)
+        for name, p in along("push-state-tuned", progress)
+    ]
     chosen += [("Push, a hard start", name, p, p.config, hard) for name, p in push.values()]
-    chosen += [("Push, an easy start", name, p, p.config, easy) for name, p in push.values()]
+    both = [push[arm] for arm in EASY if arm in push]
+    chosen += [("Push, an easy start", name, p, p.config, easy) for name, p in both]
     chosen.append(("Push, already solved", "doing nothing", NoOp(), plain, idle))
-    along = snapshots(preset("reach-state"), ALONG)
-    names = {n: f"state, after {n:,} steps" if n else "state, untrained" for n in along}
-    chosen += [("Reach", names[n], p, p.config, SEED) for n, p in along.items()]
+    chosen += [("Reach", name, p, p.config, SEED) for name, p in along("reach-state", progress)]
     return chosen + [("Reach", name, p, p.config, SEED) for name, p in reach.values()]
 
 
@@ -302,16 +188,6 @@ def describe(rollout: Rollout, group: str, label: str, task: str, seed: int) -> 
     }
 
 
-def track(rollout: Rollout) -> dict[str, Any]:
-    """An entry of ``tracks.json``: what changes from step to step; −1 for a hidden point."""
-    points = np.where(np.isnan(rollout.points), -1, rollout.points.round(3))
-    return {
-        "distances": rollout.distances.round(4).tolist(),
-        "actions": rollout.actions.round(2).astype(float).round(2).tolist(),
-        "points": points.reshape(len(points), -1).tolist(),
-    }
-
-
 def gallery(
     push_arms: dict[str, str] = PUSH_ARMS,
     reach_arms: dict[str, str] = REACH_ARMS,
@@ -333,14 +209,14 @@ def gallery(
             f"pixels train {sorted(missing)[0]} --seeds 0"
         )
     entries, tracks, files = [], [], {}
-    chosen = choose(push, reach)
+    chosen = choose(push, reach, progress)
     for number, (group, label, policy, config, seed) in enumerate(
         tqdm(chosen, desc="episodes", disable=not progress)
     ):
         rollout = record(policy, config, seed)
         entry = describe(rollout, group, label, config.task, seed)
         entry |= {
-            "camera": config.camera if config.has_images else "workspace",
+            "camera": viewer_camera(config),
             "frames": f"{number:02}.webp",
             "map": None,
         }
@@ -359,7 +235,7 @@ def gallery(
             "first_seed": SEED,
             "push": list(push),
             "reach": list(reach),
-            "along": list(ALONG),
+            "along": {arm: list(steps) for arm, steps in ALONG.items()},
         },
         extra_files=files,
         gl=envs.gl_renderer(),

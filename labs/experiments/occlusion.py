@@ -11,13 +11,16 @@ import numpy as np
 CELLS = 12  # patches along each side of a map
 
 
-def occlusion_map(policy, obs: dict[str, np.ndarray], cells: int = CELLS) -> np.ndarray:
+def occlusion_map(
+    policy, obs: dict[str, np.ndarray], cells: int = CELLS, views: int = 1
+) -> np.ndarray:
     """How far the deterministic action moves when a patch of the picture loses its content.
 
     Args:
         policy: a trained policy with ``pixels`` in its observation.
         obs: one observation; ``pixels`` (C, H, W) uint8.
         cells: patches along each side. All frames of a stack lose the patch.
+        views: cameras side by side in the picture; patches are of the first.
 
     Returns:
         float (cells, cells): L2 distance of the action from the one on the whole picture.
@@ -26,7 +29,7 @@ def occlusion_map(policy, obs: dict[str, np.ndarray], cells: int = CELLS) -> np.
     height, width = pixels.shape[1:]
     gray = pixels.mean(axis=(1, 2), keepdims=True).astype(np.uint8)
     rows = np.linspace(0, height, cells + 1).round().astype(int)
-    columns = np.linspace(0, width, cells + 1).round().astype(int)
+    columns = np.linspace(0, width // views, cells + 1).round().astype(int)
     batch = np.repeat(pixels[None], cells * cells + 1, axis=0)
     for i in range(cells):
         for j in range(cells):

@@ -22,6 +22,8 @@ async function render({ model, el }) {
   const shape = { gripper: "M7 1.5a5.5 5.5 0 1 0 .01 0z", block: "M2 2h10v10h-10z", goal: "M2 2l10 10m0 -10l-10 10" };
   const key = (name, color) => ui.h("span", { class: "pnc-gallery-key" },
     s("svg", { width: 14, height: 14, "aria-hidden": "true" }, s("path", { d: shape[name], fill: "none", stroke: `var(--pnc-${color})`, "stroke-width": 2.5 })), name);
+  const looks = rollouts.some((r) => r.keypoints)
+    ? ui.checkbox(model, "keypoints", { label: "Dot the encoder's keypoints (policies that have some)" }) : null;
   const attention = maps.some(Boolean)
     ? ui.checkbox(model, "map", { label: "Shade the patches on which the action hangs (pixel policies)" }) : null;
   el.append(
@@ -29,7 +31,7 @@ async function render({ model, el }) {
     ui.h("div", { class: "pnc-row", style: "margin-top: .7rem" },
       ui.h("figure", { style: "flex: 0 1 360px" }, picture, ui.h("figcaption", {}, ...things.map(([name, color]) => key(name, color)))),
       ui.col(notice, chart, now, ui.slider(model, "step", { label: "Step", max: most }),
-        ui.row(ui.player(model, "step", { max: most, fps: 8 }), ui.checkbox(model, "points", { label: "Mark gripper, block and goal" }), attention))));
+        ui.row(ui.player(model, "step", { max: most, fps: 8 }), ui.checkbox(model, "points", { label: "Mark gripper, block and goal" }), attention, looks))));
 
   const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 
@@ -50,6 +52,18 @@ async function render({ model, el }) {
         pen.fillRect((i % cells) * cell, Math.floor(i / cells) * cell, cell, cell);
       }
       pen.globalAlpha = 1;
+    }
+    if (rollout.keypoints && model.get("keypoints")) {
+      const spots = rollout.keypoints[step];
+      for (let i = 0; i < spots.length; i += 2) {
+        pen.beginPath();
+        pen.arc(spots[i] / 255 * BOX, spots[i + 1] / 255 * BOX, 3.5, 0, 7);
+        pen.fillStyle = ui.color(el, "yellow");
+        pen.strokeStyle = "#000";
+        pen.lineWidth = 1;
+        pen.fill();
+        pen.stroke();
+      }
     }
     if (!model.get("points")) return;
     things.forEach(([name, color], i) => {
@@ -96,6 +110,6 @@ async function render({ model, el }) {
       : "The episode is over.";
     now.textContent = `Step ${step}: ${cm.toFixed(1)} cm from the goal, ${cm < NEAR ? "inside" : "outside"} the 5 cm that count as success. ${action}`;
   }
-  return ui.redraw(model, ["chosen", "step", "points", "map"], draw);
+  return ui.redraw(model, ["chosen", "step", "points", "map", "keypoints"], draw);
 }
 export default { render };

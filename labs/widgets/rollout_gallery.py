@@ -22,7 +22,7 @@ MARKS = (("gripper", "o", "sky"), ("block", "s", "orange"), ("goal", "x", "vermi
 
 
 class RolloutGallery(BookWidget):
-    """Episodes to choose from, their frames, keypoints, distances, and what to notice.
+    """Episodes to choose from, their frames, marks, distances, and what to notice.
 
     Attributes:
         rollouts: one dictionary an episode: group, label, success, ``frames`` (a strip of T + 1
@@ -33,7 +33,8 @@ class RolloutGallery(BookWidget):
         names: what the three points are.
         chosen: index of the shown episode.
         step: the step that is shown, 0 at the reset.
-        points: draw the keypoints.
+        points: mark the three things.
+        keypoints: dot the keypoints of the policy's encoder, where it has some.
         map: draw the occlusion map, where there is one.
     """
 
@@ -43,6 +44,7 @@ class RolloutGallery(BookWidget):
     chosen = traitlets.Int(0).tag(sync=True)
     step = traitlets.Int(0).tag(sync=True)
     points = traitlets.Bool(True).tag(sync=True)
+    keypoints = traitlets.Bool(True).tag(sync=True)
     map = traitlets.Bool(True).tag(sync=True)
 
     @classmethod
