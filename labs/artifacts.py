@@ -179,10 +179,19 @@ class Artifact:
 
     def file(self, name: str) -> Path:
         """The path of one of its files. Raises UserError if the artifact has none of that name."""
+        if self.left_out(name):
+            raise UserError(
+                f"{name} of {self.path} is too large for the repository: "
+                f"pixels train {self.path.parent.name} --seeds {self.path.name[4:]} --again"
+            )
         if name not in self.provenance["files"]:
             known = ", ".join(self.provenance["files"]) or "no file"
             raise UserError(f"{self.path} has no {name}: it holds {known}")
         return self.path / name
+
+    def left_out(self, name: str) -> bool:
+        """Whether the repository has no room for a file that the run did write."""
+        return name in self.provenance.get("left_out", {})
 
     def json(self, name: str) -> Any:
         """A JSON file of the artifact."""

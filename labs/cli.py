@@ -116,7 +116,7 @@ class EvalOptions:
     arm: Positional[str]
     """name of an arm with results"""
     seeds: tuple[int, ...] = ()
-    """seeds of the runs; all that exist when left out"""
+    """seeds of the runs; all whose weights are here when left out"""
     episodes: int = 100
     """episodes in each mode"""
     controls: bool = True
@@ -127,15 +127,15 @@ class EvalOptions:
 
 def _eval(argv: list[str]) -> int:
     options = parse(EvalOptions, argv, "pixels eval")
-    from labs.artifacts import data_root, seeds_of
+    from labs.artifacts import data_root, load_artifact, seeds_of
     from labs.experiments import evaluate
-    from labs.experiments.policies import load_policy
+    from labs.experiments.policies import WEIGHTS, load_policy
 
     if options.episodes < 1:
         raise UserError(f"--episodes {options.episodes} measures nothing: give 1 or more")
-    folders = seeds_of(options.arm)
-    if options.seeds:
-        folders = [data_root() / options.arm / f"seed{k}" for k in options.seeds]
+    folders = [p for p in seeds_of(options.arm) if not load_artifact(p).left_out(WEIGHTS)]
+    if options.seeds or not folders:
+        folders = [data_root() / options.arm / f"seed{k}" for k in options.seeds or (0,)]
     policy = None
     for folder in folders:
         policy = load_policy(folder)

@@ -22,8 +22,8 @@
 # the full state of 25 numbers, at the same settings. Neither owns a camera.
 #
 # ```bash
-# pixels train push-state-tuned --seeds 0 1 2
-# pixels train push-blind-tuned --seeds 0 1 2
+# pixels train push-state-tuned --seeds 0 1 2 3 4
+# pixels train push-blind-tuned --seeds 0 1 2 3 4
 # ```
 
 # %%

@@ -21,7 +21,7 @@
 # [the floor](01_proof_of_life.ipynb). The run on it was measured here: Push from the full state,
 #
 # ```bash
-# pixels train push-state-tuned --seeds 0 1 2
+# pixels train push-state-tuned --seeds 0 1 2 3 4
 # ```
 
 # %%
@@ -31,10 +31,11 @@ from IPython.display import Markdown, display
 
 from labs import envs
 from labs.exercises import attempt
-from labs.figures.curves import SOURCE_PHASES, three_phases
-from labs.figures.ledger import measured, push_floor
+from labs.figures.curves import SOURCE_PHASES, success_curves, three_phases
+from labs.figures.ledger import floor_cell, measured, push_floor, success_cell
 from labs.figures.phases import above_floor, patience_stop, phases_of
 from labs.figures.style import OKABE_ITO, use_style
+from labs.statistics import time_to_threshold
 from labs.widgets.phase_reader import PhaseReader
 
 use_style()
@@ -117,7 +118,7 @@ for run in (*STATE, *BLIND):
 # reward looks like.
 #
 # One thing differs. The reported loss *falls* on the floor; ours grows there from the first measured
-# point on, in all six runs. Whether it falls depends on where it starts, and so on how the networks and
+# point on, in every run. Whether it falls depends on where it starts, and so on how the networks and
 # the temperature begin. It is no law.
 #
 # Scrub through it. What is drawn faintly lies in the future: you do not have it when you decide.
@@ -270,9 +271,43 @@ assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
 # counts. The two predict different things. Feed more updates a step: if the rise comes at fewer
 # *steps*, it was updates.
 #
+# ## Four: an encoder that learns to see?
+#
+# For pixels there is a fourth candidate, and it is the source manuscript's own: through the flat phase
+# the encoder learns to see. But step 2 is told where everything is
+# ([is it cheating?](17_is_it_cheating.ipynb)), so there is nothing that it must see. Then a picture can
+# only be in the way, and a flat phase may be the time that it takes to learn to *ignore* it.
+#
+# Twins tell the two apart. All get step 2's sixteen numbers, and the settings of the
+# blind twin, at which a core trains each in half an hour or less. One gets the picture, small enough
+# for that; one gets noise of the same size, drawn anew at every step; one has no picture at all. From
+# noise nobody learns to see.
+
+# %%
+TWINS = {
+    "push-small": "a picture, 36 × 36",
+    "push-small-noise": "noise, 36 × 36",
+    "push-small-blank": "black, 36 × 36",
+    "push-blind-tuned": "the numbers alone",
+}
+rows = ["| sees | left the floor at | 50 % after | final success |", "|---|---|---|---|"]
+half = {}
+for arm, sees in TWINS.items():
+    if tables := [run.table() for run in measured(arm)]:
+        half[arm] = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5)
+        rows.append(f"| {sees} | {floor_cell(arm)} | {half[arm]} | {success_cell(arm)} |")
+display(Markdown("\n".join(rows)))
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps for the twins: with noise, with nothing beside the numbers, and with the real picture. All leave the floor; which rises when stands in the table above."}}
+success_curves([arm for arm in TWINS if arm in half], floor=FLOOR)
+plt.show()
+
+# %% [markdown]
+# XPROSE
+#
 # ## What a stop rule would have killed
 #
-# "Stop when the best success has not risen for $N$ evaluations." Here is that rule on six runs which all
+# "Stop when the best success has not risen for $N$ evaluations." Here is that rule on runs which all
 # ended well:
 
 # %%
@@ -404,6 +439,6 @@ for _, table in runs:
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises with success, as plain value iteration does. On Push the square law holds up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
 # | not settled | Whether success feeding itself sharpens the rise. Whether the reported flat phase of 2.2 million steps is the same thing, longer, or something of the camera's: no pixel run here is long enough. |
-# | command | `pixels train push-state-tuned --seeds 0 1 2`, then `pixels plot phases push-state-tuned/seed0` |
+# | command | `pixels train push-state-tuned --seeds 0 1 2 3 4`, then `pixels plot phases push-state-tuned/seed0` |
 #
 # Next: [Reach, and what pixels cost there](20_reach_and_pixels.ipynb).

@@ -51,6 +51,10 @@ gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json"
 # in the picture: the centers of the pixels that *are* the gripper, the block, the goal. A mark that is
 # missing is a thing that no pixel shows. The starts are the same for all policies of a group, so that
 # the episodes differ in the policy alone.
+#
+# Policies with a camera show where they look, twice over. Shaded patches are those on which the action
+# hangs: blank one of them and the action moves. Yellow dots are the encoder's keypoints, where it has
+# them. Some ride on the block; others have settled on the gripper, or on nothing that you could name.
 
 # %%
 start = next(
@@ -74,6 +78,10 @@ assert (
     and outcomes["Push, a hard start", "full state"]
 )
 assert outcomes["Push, already solved", "doing nothing"]
+moved = {r["label"]: r["motion"] for r in gallery["rollouts"] if r["group"] == "Push, a hard start"}
+assert moved["doing nothing"] < 0.01 < 0.03 < moved["state, after 40,000 steps"]
+assert not outcomes["Push, a hard start", "state, after 40,000 steps"]
+assert outcomes["Push, a hard start", "state, after 60,000 steps"]
 
 # %% [markdown]
 # Three things to look for:
@@ -82,8 +90,9 @@ assert outcomes["Push, already solved", "doing nothing"]
 #   as a film.
 # - **The way of the gripper.** A policy that can push goes *around* the block first, to the side that
 #   faces away from the goal. Watch whether a failing one gets there.
-# - **The approach before the skill.** Along Reach's training, an early policy already moves with
-#   purpose, in the wrong direction or past the goal. A curve calls that 0 %.
+# - **The touch before the push.** Along Push's training, the policy of 40,000 steps has found the block
+#   and moves it, but not to the target. The one of 60,000 steps lands it. A curve calls the first 0 %,
+#   as it does the policy that never moved.
 #
 # ## Distances at a glance
 #

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Leaves out the videos of all seeds but the first: the repository has room for one of each arm.
+"""Leaves out what the repository has no room for, and what one command makes again.
 
     python scripts/slim_results.py          every arm in data/
 
-The provenance keeps the SHA-256 of what was left out, under ``left_out``; the arm's command draws
-the video again.
+* the video of every seed but the first;
+* the weights of every seed but the first three, of all but the first where they are large, and of
+  every policy whose pictures held nothing.
+
+Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
+left out, under ``left_out``.
 """
 
 from __future__ import annotations
@@ -12,30 +16,52 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from labs.artifacts import PROVENANCE, data_root, json_text, load_artifact, write_atomically
+from labs.artifacts import (
+    PROVENANCE,
+    Artifact,
+    data_root,
+    json_text,
+    load_artifact,
+    write_atomically,
+)
 
-VIDEO = "video.mp4"
+VIDEO, WEIGHTS = "video.mp4", "weights.safetensors"
+SEEDS_WITH_WEIGHTS = 3
+LARGE = 250_000  # bytes
+
+
+def superfluous(run: Artifact) -> list[str]:
+    """The files of a training run that are left out."""
+    seed = int(run.path.name.removeprefix("seed"))
+    found = [VIDEO] if seed > 0 and VIDEO in run.provenance["files"] else []
+    if WEIGHTS in run.provenance["files"]:
+        sees = run.json("config.json").get("image_content", "real") == "real"
+        kept = 1 if run.file(WEIGHTS).stat().st_size > LARGE else SEEDS_WITH_WEIGHTS
+        if not sees or seed >= kept:
+            found.append(WEIGHTS)
+    return found
 
 
 def slim(path: Path) -> int:
-    """Leaves the video of one result out. Returns the bytes that this saves."""
-    record = load_artifact(path).provenance
-    if VIDEO not in record["files"]:
+    """Leaves out what is superfluous of one result. Returns the bytes that this saves."""
+    run = load_artifact(path)
+    names, record = superfluous(run), run.provenance
+    if not names:
         return 0
     files = dict(record["files"])
-    left_out = {VIDEO: files.pop(VIDEO)}
-    saved = (path / VIDEO).stat().st_size
+    left_out = record.get("left_out", {}) | {name: files.pop(name) for name in names}
+    saved = sum((path / name).stat().st_size for name in names)
     # First the listing: a killed run then leaves a file that nobody lists, not a missing one.
     write_atomically(path / PROVENANCE, json_text(record | {"files": files, "left_out": left_out}))
-    (path / VIDEO).unlink()
+    for name in names:
+        (path / name).unlink()
     return saved
 
 
 def main() -> None:
-    seeds = [p for p in sorted(data_root().glob("*/seed*")) if (p / PROVENANCE).exists()]
-    saved = {p: slim(p) for p in seeds if p.name != "seed0"}
-    count = sum(size > 0 for size in saved.values())
-    print(json.dumps({"videos_left_out": count, "bytes": sum(saved.values())}))
+    runs = [p for p in sorted(data_root().glob("*/seed*")) if (p / PROVENANCE).exists()]
+    saved = [slim(path) for path in runs]
+    print(json.dumps({"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved)}))
 
 
 if __name__ == "__main__":

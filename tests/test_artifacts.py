@@ -15,6 +15,7 @@ import pytest
 from labs import artifacts
 from labs.artifacts import load_artifact, write_artifact, write_atomically, write_measurement
 from labs.errors import UserError
+from scripts import slim_results
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,41 @@ def test_round_trip_with_provenance(own_data):
     assert record["hardware"]["cores"] >= 1 and record["hardware"]["memory_gib"] > 0
     assert record["started"] <= record["finished"] and record["wall_time_s"] >= 0
     assert artifact.json("a.json") == 1
+
+
+def training_run(path, image_content="real", size=1000):
+    with write_artifact(path, kind="training", parameters={}) as folder:
+        (folder / "config.json").write_text(json.dumps({"image_content": image_content}))
+        (folder / "weights.safetensors").write_bytes(b"w" * size)
+        (folder / "video.mp4").write_bytes(b"v" * 500)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("seed", "content", "size", "kept"),
+    [
+        (0, "real", 1000, {"weights.safetensors", "video.mp4"}),
+        (0, "real", 300_000, {"weights.safetensors", "video.mp4"}),
+        (0, "noise", 1000, {"video.mp4"}),
+        (2, "real", 1000, {"weights.safetensors"}),
+        (1, "real", 300_000, set()),
+        (3, "real", 1000, set()),
+    ],
+)
+def test_what_is_too_large_is_left_out_and_says_how_to_get_it(own_data, seed, content, size, kept):
+    path = training_run(own_data / "arm" / f"seed{seed}", content, size)
+    before = load_artifact(path).provenance["files"]
+    slim_results.main()
+    artifact = load_artifact(path)
+    assert {p.name for p in path.iterdir()} - {"config.json", "provenance.json"} == kept
+    assert set(artifact.provenance["files"]) == kept | {"config.json"}
+    assert artifact.provenance["files"] | artifact.provenance.get("left_out", {}) == before
+    for name in before.keys() - kept - {"config.json"}:
+        assert artifact.left_out(name)
+        with pytest.raises(UserError, match=f"pixels train arm --seeds {seed} --again"):
+            artifact.file(name)
+    slim_results.main()  # once more changes nothing
+    assert load_artifact(path).provenance == artifact.provenance
 
 
 def test_nothing_appears_when_the_block_fails(own_data):

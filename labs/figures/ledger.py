@@ -76,7 +76,12 @@ BESIDE = (
     "push-flat-drq",
     "push-normalized",
     "push-stack1",
+    "push-small",
+    "push-small-blank",
+    "push-small-noise",
     "push-honest",
+    "push-asymmetric",
+    "push-told",
     "push-located",
     "push-distilled",
 )
