@@ -191,7 +191,7 @@ class RunOptions:
     """Train and evaluate every arm of a task, then compare them."""
 
     task: Positional[Literal["reach", "push"]]
-    """reach: the three arms; push: the investigation"""
+    """reach: state, pixels, pixels with shifts; push: the investigation"""
     seeds: tuple[int, ...] = (0,)
     """seeds of every arm"""
     arms: tuple[str, ...] = ()

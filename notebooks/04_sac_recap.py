@@ -45,7 +45,7 @@ from labs.figures.style import use_style
 
 use_style()
 torch.set_num_threads(1)  # such small networks gain nothing from a second core
-torch.manual_seed(0)
+_ = torch.manual_seed(0)
 
 # %% [markdown]
 # ## A policy whose probabilities we can compute

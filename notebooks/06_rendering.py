@@ -200,6 +200,6 @@ check_to_image(to_image)
 #
 # ## Settled
 #
-# A frame is uint8 (3, 84, 84), owns its memory, and costs less than the physics when it is drawn at
+# A frame is uint8 (3, 84, 84), owns its memory, and in the lean scene costs less than the physics when it is drawn at
 # its own size. Whether it was drawn or shrunk to that size matters, and is recorded. Next: frames
 # become [observations](07_pixel_wrapper.ipynb).

@@ -358,7 +358,7 @@ assert np.mean(errors["NatureCNN, layer 1"]) < np.mean(errors["NatureCNN, layer 
 # Mean distances over 200 new images, smallest and largest of three random encoders. Read both
 # columns:
 #
-# - Every row beats its cell, NatureCNN's later layers by almost half. The position **is** in the
+# - On average every row beats its cell, NatureCNN's later layers by almost half. The position **is** in the
 #   channels, in noise, before any training. "A stride of 4 destroys a 5-pixel object" is not true of
 #   this encoder.
 # - Position still gets harder to read from layer to layer of NatureCNN. Coarse strides do not delete

@@ -297,8 +297,8 @@ for seed in range(3):
         raw = ((moved - points) / spread)[along].mean()
         left = (norm[0](moved) - norm[0](points))[along].abs().mean()
     print(
-        f"encoder {seed}: {along.float().mean():.0%} of the coordinates moved by 0.2, "
-        f"{raw:.2f} of a frame's spread; after LayerNorm they move by {left:.2f}"
+        f"encoder {seed}: {along.float().mean():.0%} of the coordinates moved by 0.2,\n"
+        f"    {raw:.2f} of a frame's spread; after LayerNorm they move by {left:.2f}"
     )
     assert along.float().mean() > 0.4 and left < raw
 

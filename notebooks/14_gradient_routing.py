@@ -201,7 +201,9 @@ assert found["critic_open", "shared", "actor"]["grad_norm"] > 0  # the trap ...
 assert found["critic_open", "shared", "actor"]["moved"] == 0  # ... is never stepped
 assert found["critic_once", "shared", "actor"]["grad_norm"] == 0  # ours
 passes = {e["routing"]: e["encoder_passes"] for e in edges}
-print("encoder passes in one update:", passes)
+print("encoder passes in one update:")
+for routing, count in passes.items():
+    print(f"  {routing:>8}: {count}")
 
 # %% [markdown]
 # ## Build it into SB3

@@ -50,8 +50,8 @@ STEPS = 20  # of an episode on this page, so that a short run sees many
 # %% [markdown]
 # ## Who is who
 #
-# The right column is not typed. It is read from the objects themselves, so it cannot name something
-# that the installed version does not have.
+# The two right columns are not typed. They are read from the objects themselves, so they cannot name
+# something that the installed version does not have.
 
 # %%
 counterparts = {
@@ -67,8 +67,12 @@ counterparts = {
     "the loop: act, store": OffPolicyAlgorithm.collect_rollouts,
     "the loop: act, store, update": OffPolicyAlgorithm.learn,
 }
-rows = [f"| {ours} | `{o.__module__}.{o.__qualname__}` |" for ours, o in counterparts.items()]
-display(Markdown("\n".join(["| you built | it lives in |", "|---|---|", *rows])))
+rows = [
+    f"| {ours} | `{o.__qualname__}` | `{o.__module__.removeprefix('stable_baselines3.')}` |"
+    for ours, o in counterparts.items()
+]
+head = ["| you built | it is | in, below `stable_baselines3` or in `labs` |", "|---|---|---|"]
+display(Markdown("\n".join([*head, *rows])))
 
 # %% [markdown]
 # Two rows point to this book. SB3 has no routing in which the critic alone trains a shared encoder,
@@ -312,7 +316,13 @@ for name in NAMES:
     board = {event.step: event.value for event in events.Scalars(name)}
     for step_number, value in board.items():
         assert math.isclose(table[name][step_number], value, rel_tol=1e-4, abs_tol=1e-6), name
-display(table[NAMES].dropna().round(4))
+rows = [
+    "| step | " + " | ".join(name.split("/")[1] for name in NAMES) + " |",
+    "|---|---|---|---|---|",
+]
+for step_number, logged in table[NAMES].dropna().iterrows():
+    rows.append(f"| {step_number} | " + " | ".join(f"{logged[name]:.4g}" for name in NAMES) + " |")
+display(Markdown("\n".join(rows)))
 print(model._n_updates, "updates")
 
 # %% [markdown]

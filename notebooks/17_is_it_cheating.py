@@ -19,7 +19,7 @@
 #
 # So ask the obvious thing: **what can those vectors do alone?** This page trains the *blind twin*,
 # a policy that gets the same sixteen numbers and no picture at all. Beside it stands a policy with
-# the full state of 25 numbers, at the same settings. Neither owns a camera.
+# the full state of 25 numbers beside the goals, at the same settings. Neither owns a camera.
 #
 # ```bash
 # pixels train push-state-tuned --seeds 0 1 2 3 4
@@ -28,6 +28,7 @@
 
 # %%
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import Markdown, display
 
 from labs import envs
@@ -99,7 +100,7 @@ for arm, name in ((STATE, "full state"), (BLIND, "blind twin")):
         time_to_threshold([(t["step"], t["success"]) for t in tables], level)
         for level in (0.5, 0.9)
     ]
-    seconds = sum(r.provenance["wall_time_s"] for r in runs) / len(runs)
+    seconds = float(np.median([r.provenance["wall_time_s"] for r in runs]))
     rows.append(
         f"| {name} ({len(runs)} seeds) | {score.value:.1%} ({score.low:.1%} – {score.high:.1%}) "
         f"| {times[0]} | {times[1]} | {minutes(seconds)} |"

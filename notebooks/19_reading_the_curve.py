@@ -48,7 +48,7 @@ EPISODES = STATE[0].json("config.json")["curve_episodes"]
 #
 # Each point of the curve is twenty episodes. Success on Push starts at
 # {artifact}`push-floor:no_op.rate|pct1`, so one or two of twenty are nothing. How many are something?
-# Ask Wilson's interval ([chapter 3](03_reach_from_state.ipynb)) whether it still holds the floor.
+# Ask Wilson's interval ([Reach from state](03_reach_from_state.ipynb)) whether it still holds the floor.
 
 # %%
 for successes in range(1, 6):

@@ -257,7 +257,7 @@ print(
 
 # %% mystnb={"image": {"alt": "Error of the block's place per encoder as bars with intervals, one panel per camera, with the success radius of 50 millimeters and the error of never looking as lines: every trained encoder stays far below the success radius, the random ones lie around or above it."}}
 shown = [k for k in KINDS if any(f"{c}-{k}" in SUMMARY for c in envs.CAMERAS)]
-fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.6, 1.2 + 0.34 * len(shown)))
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.6, 1.5 + 0.34 * len(shown)))
 for ax, camera in zip(axes, envs.CAMERAS, strict=True):
     for y, kind in enumerate(shown):
         if f"{camera}-{kind}" not in SUMMARY:
@@ -269,10 +269,11 @@ for ax, camera in zip(axes, envs.CAMERAS, strict=True):
     ax.axvline(50, color="0.5", ls=":", label="success radius")
     ax.axvline(NEVER["block"]["mean"], color="0.3", ls="--", label="never looking")
     ax.set(title=f"{camera} camera", xlabel="error of the block (mm)", xlim=0)
-    ax.set_yticks(range(len(shown)), shown)
+    ax.set_yticks(range(len(shown)), [KINDS[k] for k in shown], fontsize=8)
     ax.grid(axis="y", visible=False)
 axes[0].invert_yaxis()  # the panels share their axis
-axes[1].legend(fontsize=8, loc="upper right", bbox_to_anchor=(1, 1.0))
+handles, labels = axes[1].get_legend_handles_labels()
+fig.legend(handles, labels, fontsize=8, loc="outside lower center", ncols=2)
 plt.show()
 
 # %% mystnb={"image": {"alt": "Predicted against true place of the block along x for held-out frames before the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
@@ -366,7 +367,8 @@ display(Markdown("\n".join(rows)))
 
 # %% [markdown]
 # No frame equals its twin. Does it matter? The regressions have trained on native frames. Show them the
-# shrunk ones, and take the difference moment by moment:
+# shrunk ones, and take the difference moment by moment. Drawing large is slow, so this takes a part of
+# the held-out moments, and its errors differ a little from the table above:
 
 # %%
 rows = [

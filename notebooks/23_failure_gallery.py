@@ -17,8 +17,8 @@
 #
 # You will be able to look at an episode frame by frame and name what goes wrong, and to count kinds of
 # failure instead of failures. It leans on [the floor](01_proof_of_life.ipynb) and on the policies of
-# [chapter 3](03_reach_from_state.ipynb) and [chapter 17](17_is_it_cheating.ipynb). The episodes were
-# recorded by one command:
+# [Reach from state](03_reach_from_state.ipynb) and of [Is it cheating?](17_is_it_cheating.ipynb). The
+# episodes were recorded by one command:
 #
 # ```bash
 # pixels measure gallery
@@ -54,7 +54,9 @@ gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json"
 #
 # Policies with a camera show where they look, twice over. Shaded patches are those on which the action
 # hangs: blank one of them and the action moves. Yellow dots are the encoder's keypoints, where it has
-# them. Some ride on the block; others have settled on the gripper, or on nothing that you could name.
+# them. Some ride on the block, some on the gripper. A crowd in the middle of the table is no
+# discovery: a pattern that is everywhere on the table has its mean place there. The red goal is drawn
+# for you; Push's camera policies get it as three numbers, and their pictures leave it out.
 
 # %%
 start = next(
@@ -100,7 +102,7 @@ assert outcomes["Push, a hard start", "state, after 60,000 steps"]
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line an episode, the success radius of 5 cm shaded. Doing nothing is a flat line; the full state falls below 5 cm and stays; the blind twin's failing episode does not."}}
 groups = list(dict.fromkeys(r["group"] for r in gallery["rollouts"]))
-figure, panels = plt.subplots(1, len(groups), figsize=(2.6 * len(groups), 3.2), sharey=True)
+figure, panels = plt.subplots(len(groups), 1, figsize=(7, 2.3 * len(groups)), layout="constrained")
 for axes, group in zip(panels, groups, strict=True):
     styles = ["-", "--", "-.", ":"] * 3
     colors = [
@@ -111,9 +113,8 @@ for axes, group in zip(panels, groups, strict=True):
         label = gallery["rollouts"][i]["label"]
         axes.plot(100 * np.array(tracks[i]["distances"]), style, color=color, label=label)
     axes.axhspan(0, 5, color=OKABE_ITO["green"], alpha=0.12)
-    axes.set(title=group, xlabel="step")
-    axes.legend(fontsize=7, loc="upper right")
-panels[0].set(ylabel="distance to the goal, cm", ylim=(0, None))
+    axes.set(title=group, xlabel="step", ylabel="distance to the goal, cm", ylim=(0, None))
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
@@ -278,7 +279,7 @@ if not seeing:
     )
 
 # %% [markdown]
-# Where the gallery holds such policies, tick the shade in the widget above. A policy that shades the
+# Tick the shade in the widget above and watch them. A policy that shades the
 # block only after the gripper has covered it looks at the gripper. And a map that stays empty is
 # [the blind twin](17_is_it_cheating.ipynb) again: a camera that nobody uses.
 #
@@ -290,4 +291,4 @@ if not seeing:
 # | not settled | *Why* a given policy overshoots or falls short. An episode shows how, and suggests what to measure. |
 # | command | `pixels measure gallery` records it again from whatever results lie in `data/` |
 #
-# Next: [making it fast](24_making_it_fast.ipynb).
+# Next: [the scoreboard of claims](../book/scoreboard.md).

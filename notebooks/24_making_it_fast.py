@@ -130,7 +130,8 @@ assert prices["all of them: lean"] < prices["stock"] / 2
 # the largest thing in the scene and says nothing that the gripper does not say. The mocap bars are a
 # translucent ghost of the body that pulls the gripper: leaving them out makes the picture *more*
 # honest. What a saving is worth depends on what was saved before it, so both are measured: each
-# alone against the stock route of 480 × 480, and one after the other.
+# alone against the stock route of 480 × 480, and one after the other. Milliseconds of one row that
+# was measured twice differ: so much is noise.
 
 # %%
 speed.alone_table()
@@ -279,7 +280,7 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 #
 # ## Each saving, one after the other
 
-# %% mystnb={"image": {"alt": "Three bar charts read from top to bottom. Environment step: from the stock 480 by 480 picture over drawing at 84 by 84, no multi-sampling, no arm, no skybox, no mocap bars. Update: stock, one encoder, needed passes and gradients only, channels last, bfloat16 where the processor has it. Memory: stacks of both observations, one stack a step, frames once. Each bar is shorter than the one above it or about as long."}}
+# %% mystnb={"image": {"alt": "Three bar charts read from top to bottom. Environment step: from the stock 480 by 480 picture over drawing at 84 by 84, no multi-sampling, no arm, no skybox, no mocap bars. Update: stock, one encoder, needed passes and gradients only, channels last, bfloat16 where the processor has it. Memory: stacks of both observations, one stack a step, frames once. The bars shrink from top to bottom, but for differences that are noise."}}
 figure = speed.waterfalls()
 
 # %% [markdown]
@@ -398,7 +399,3 @@ for rate in (0.0, 0.05, 0.25, 1.0):
 # stored once, and encoders run once, with updates equal to SB3's to 1e-5. What remains is the update
 # itself: the more updates a step, the less everything else matters.
 # [The next page](25_paying_less.ipynb) asks what can be paid less for.
-
-# %%
-for env in (stock, native, vector):
-    env.close()

@@ -6,7 +6,7 @@
 #     notebook_metadata_filter: book,kernelspec
 #     text_representation: {extension: .py, format_name: percent}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
-#   book: {runtime: 40 s, hardware: 'any CPU; the full versions of exercises 2 to 4: a GPU, or much patience'}
+#   book: {runtime: 40 s, hardware: 'any CPU; the full versions of the last four: a GPU, or much patience'}
 # ---
 
 # %% [markdown]
@@ -32,7 +32,7 @@ from labs.exercises import attempt
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
 from labs.experiments.policies import load_policy
-from labs.experiments.presets import effective
+from labs.experiments.presets import PRESETS, effective
 from labs.figures.ledger import budget_cell, floor_cell, measured, success_cell
 from labs.image_augmentation import RandomShiftAug
 from labs.manipulation_encoder import ManipulationExtractor
@@ -255,7 +255,8 @@ for name, k in (("push-state-tuned", 4), (twin, 8), ("push-step2", 8), (step2, 4
         shown = "not reached by half" if middle is None else f"{middle:,}"
     else:
         shown, never = "not measured yet", "–"
-    rows.append(f"| `{name}` | {k} | {len(curves)} | {shown} | {never} |")
+    arm = name if name in PRESETS else f"{name.rsplit('-', 1)[0]} --her-k {k}"
+    rows.append(f"| `{arm}` | {k} | {len(curves)} | {shown} | {never} |")
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
@@ -552,7 +553,7 @@ assert min(ratios.values()) > 1
 # all of them, and a block of a few pixels hardly one. But look at the sizes. Even the flat head is moved
 # more by a shift of one pixel than by the block's 5 cm, and with the default camera, where a block is
 # small, by more still. Training can change both, since a critic may learn what to ignore; that is the
-# full run, and [chapter 22](22_when_augmentation_fights.ipynb) measures what lies
+# full run, and [When augmentation fights](22_when_augmentation_fights.ipynb) measures what lies
 # between.
 
 # %%

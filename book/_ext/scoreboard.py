@@ -80,7 +80,7 @@ class Scoreboard(_Generated):
             return name
         suffix = Path(self.env.doc2path(claim.page)).suffix
         here = Path(self.env.doc2path(self.env.docname, base=False)).parent
-        return f"[{name[:2]}]({os.path.relpath(claim.page, here)}{suffix})"
+        return f"[]({os.path.relpath(claim.page, here)}{suffix})"
 
     def markdown(self, root: Path) -> str:
         return rules() if "rules" in self.options else table(root, self._link)

@@ -213,7 +213,7 @@ CLAIMS: tuple[Claim, ...] = (
         "success, and at most half of it with blank, shuffled or frozen images.",
         training.honest_push,
         "notebooks/25_paying_less",
-        "pixels train push-told --seeds 0 1 2",
+        "pixels train push-asymmetric --seeds 0 1 2",
     ),
 )
 

@@ -6,6 +6,7 @@ one seed and are never averaged with anything.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -30,10 +31,10 @@ SOURCE_POINTS: dict[str, list[tuple[float, float]]] = {
     "push-step4": [(1.54e6, 0.03)],
 }
 
-#: Success that the source manuscript reports as flat, without steps: (lowest, highest).
-SOURCE_FLAT: dict[str, tuple[float, float]] = {
-    "push-step0": (0.05, 0.08),
-    "push-step1": (0.05, 0.08),
+#: Success that the source manuscript reports as flat: (lowest, highest, steps at the end).
+SOURCE_FLAT: dict[str, tuple[float, float, float]] = {
+    "push-step0": (0.05, 0.08, 2e6),
+    "push-step1": (0.05, 0.08, 2e6),
 }
 
 #: Arms of ours at other settings, drawn under their own name while an arm has no result.
@@ -93,7 +94,8 @@ def draw_source(axes: Axes, arm: str, color: str = "#777777") -> None:
         axes.plot(x, y, "x--", color=color, linewidth=0.8, markersize=5, label=label)
     if arm in SOURCE_FLAT:
         label = "reported by the source manuscript, flat"
-        axes.axhspan(*SOURCE_FLAT[arm], color=color, alpha=0.35, linewidth=0, label=label)
+        low, high, end = SOURCE_FLAT[arm]
+        axes.fill_between([0, end], low, high, color=color, alpha=0.35, linewidth=0, label=label)
 
 
 def draw_floor(axes: Axes, floor: float) -> None:
@@ -129,7 +131,7 @@ def success_curves(
         draw_floor(axes, floor)
     _success_axes(axes)
     _thousands(axes, axes.get_xlim()[1])
-    axes.legend(fontsize="small")
+    figure.legend(fontsize="small", loc="outside lower center", ncols=2)
     return figure
 
 
@@ -175,10 +177,14 @@ def five_steps(
             has none.
     """
     use_style()
+    columns = min(3, len(arms))
+    rows = math.ceil(len(arms) / columns)
     figure, panels = plt.subplots(
-        1, len(arms), sharey=True, figsize=(2.2 * len(arms), 2.8), squeeze=False
+        rows, columns, sharey=True, figsize=(2.4 * columns, 2.5 * rows + 0.4), squeeze=False
     )
-    for axes, arm in zip(panels[0], arms, strict=True):
+    for axes in panels.flat[len(arms) :]:
+        axes.remove()
+    for axes, arm in zip(panels.flat, arms, strict=False):
         title = arm
         try:
             draw_arm(axes, arm, color=COLORS[0], label="ours")
@@ -198,10 +204,10 @@ def five_steps(
         axes.set_xlim(left=0)
         _thousands(axes, axes.get_xlim()[1])
         axes.xaxis.label.set_size("small")
-    for axes in panels[0][1:]:
+    for axes in panels[:, 1:].flat:
         axes.set_ylabel("")
     entries: dict[str, object] = {}
-    for axes in panels[0]:
+    for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
     if entries:

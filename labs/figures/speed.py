@@ -14,11 +14,11 @@ from labs.figures.style import OKABE_ITO, use_style
 
 #: Part of the bench → what it is called, and the ratio that was aimed at on two CPU cores.
 TARGETS: dict[str, tuple[str, float | None]] = {
-    "env": ("environment with picture, one core", 8.0),
+    "env": ("environment steps with picture, a second on one core", 8.0),
     "memory": ("bytes a transition, stack 4", None),
-    "replay": ("replay batches of 256", 4.0),
-    "update": ("updates, ManipulationCNN, batch 256", 2.5),
-    "whole": ("end to end, equal updates per step", 5.0),
+    "replay": ("replay batches of 256, a second", 4.0),
+    "update": ("updates of ManipulationCNN at batch 256, a second", 2.5),
+    "whole": ("end to end at equal updates a step, steps a second", 5.0),
 }
 LARGEST_TRANSITION = 21_800  # bytes, the target of "memory"
 
@@ -31,7 +31,7 @@ def measured(name: str = "bench") -> dict[str, Any]:
 def ratios_table(name: str = "bench") -> Markdown:
     """Stock, fast, ratio with spread, ratio of CPU times, target, and whether it is met."""
     rows = [
-        "| | stock | fast | ratio (turns) | by CPU time | target | |",
+        "| what | stock | fast | ratio (turns) | by CPU time | target | |",
         "|---|---:|---:|---|---|---|---|",
     ]
     parts = measured(name)["parts"]
@@ -47,11 +47,17 @@ def ratios_table(name: str = "bench") -> Markdown:
             aim, met = f"≥ {target:g} ×", found["ratio"] >= target
             ratio = f"{found['ratio']:.1f} × ({found['ratio_low']:.1f} – {found['ratio_high']:.1f})"
         cpu = f"{found['cpu']['ratio']:.1f} ×" if "cpu" in found else ""
+        stock, fast = _number(found["stock"]), _number(found["fast"])
         rows.append(
-            f"| {title} | {found['stock']:,.4g} | {found['fast']:,.4g} | {ratio} | {cpu} | {aim} "
+            f"| {title} | {stock} | {fast} | {ratio} | {cpu} | {aim} "
             f"| {'met' if met else '**short**'} |"
         )
     return Markdown("\n".join(rows))
+
+
+def _number(value: float) -> str:
+    """Three digits, or whole numbers: 0.547, 28.6, 169,562."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _bars(axes: Axes, names: list[str], values: list[float], unit: str) -> None:
@@ -133,7 +139,7 @@ def workers_table(name: str = "bench") -> Markdown:
     tables = {f"pixels, {k}": t for k, t in part["backends"].items() if t is not None}
     tables |= {"state": part["state"], "training from state": part["state_training"]}
     names = [row["name"] for row in part["state"]["rows"]]
-    rows = [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
+    rows = [f"| environment steps a second | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
     for title, table in tables.items():
         cells = [f"{row['rate']:,.0f}" for row in table["rows"]]
         rows.append(f"| {title} | {' | '.join(cells)} |")
