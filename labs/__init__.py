@@ -30,6 +30,7 @@ labs.statistics                             intervals
 labs.figures                                every figure of the book, from artifacts
 labs.widgets                                the interactive figures
 labs.exercises                              how an exercise answers
+labs.commands                               what the commands of the program do
 labs.cli                                    the program ``pixels``
 ==========================================  =======================================================
 

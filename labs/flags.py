@@ -56,3 +56,8 @@ def _one_line(box: str, prog: str, kind: type, default: Any) -> str:
         hint = f"did you mean --{near[0]}? " if near else ""
         return f"unknown flag --{flag}: {hint}(all flags: {prog} --help)"
     return f"{text}: see {prog} --help"
+
+
+@dataclasses.dataclass(frozen=True)
+class NoOptions:
+    """No flags."""

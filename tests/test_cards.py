@@ -13,6 +13,7 @@ import pytest
 
 from labs import cli
 from labs.artifacts import load_artifact, repository_root
+from labs.commands import drawing, judging, measuring, training
 from labs.experiments import environments, presets
 from labs.experiments.campaign import CampaignOptions
 from labs.experiments.config import FIELDS
@@ -178,13 +179,13 @@ def sphinx(folder):
 # -------------------------------------------------------------------- the commands on the pages
 
 OPTIONS = {
-    "eval": cli.EvalOptions,
-    "run": cli.RunOptions,
-    "compare": cli.CompareOptions,
-    "plot": cli.PlotOptions,
-    "frame": cli.FrameOptions,
-    "measure": cli.MeasureOptions,
-    "demo": cli.DemoOptions,
+    "eval": judging.EvalOptions,
+    "run": training.RunOptions,
+    "compare": judging.CompareOptions,
+    "plot": drawing.PlotOptions,
+    "frame": drawing.FrameOptions,
+    "measure": measuring.MeasureOptions,
+    "demo": training.DemoOptions,
     "sweep": SweepOptions,
     "campaign": CampaignOptions,
     "search": SearchOptions,
@@ -210,7 +211,7 @@ def test_every_printed_command_can_be_typed(command):
     if name in ("train", "plan"):
         if "--help" in rest:
             return
-        arm, options, changed = cli._arm_options(name, rest)
+        arm, options, changed = training.arm_options(name, rest)
         if changed.get("learning_starts") != 50:  # printed to show how it is refused
             presets.effective(arm, 0, changed, small=options.smoke, quick=options.fast)
     elif name in OPTIONS:

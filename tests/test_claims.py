@@ -12,6 +12,7 @@ import pytest
 
 from labs import cli
 from labs.artifacts import load_artifact, repository_root
+from labs.commands import measuring, training
 from labs.errors import UserError
 from labs.experiments import presets
 from labs.experiments.claims import CLAIMS, as_text, judge
@@ -452,7 +453,11 @@ def test_the_program_prints_it(monkeypatch, data, capsys):
 def test_every_command_can_be_typed(command):
     name, *rest = shlex.split(command)[1:]
     if name == "train":
-        arm, options, changed = cli._arm_options("train", rest)
+        arm, options, changed = training.arm_options("train", rest)
         presets.effective(arm, 0, changed)
     else:
-        parse({"measure": cli.MeasureOptions, "run": cli.RunOptions}[name], rest, f"pixels {name}")
+        parse(
+            {"measure": measuring.MeasureOptions, "run": training.RunOptions}[name],
+            rest,
+            f"pixels {name}",
+        )

@@ -1,0 +1,86 @@
+"""Commands that draw: curves from results, and what the policy sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tyro.conf import Positional
+
+from labs.errors import UserError
+from labs.flags import parse
+
+
+@dataclass(frozen=True)
+class PlotOptions:
+    """Draw a figure from results."""
+
+    kind: Positional[Literal["curves", "phases", "steps"]]
+    """curves: success of arms; phases: success and losses of one run; steps: the investigation"""
+    arms: Positional[tuple[str, ...]] = ()
+    """arms; for phases one run, such as push-step2/seed0"""
+    out: str = "figure.png"
+    """the file; its suffix (.png, .svg, .pdf) says the format"""
+    source: bool = False
+    """mark what the source manuscript reports"""
+
+
+def plot(argv: list[str]) -> int:
+    options = parse(PlotOptions, argv, "pixels plot")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from labs.figures import curves
+
+    if options.kind == "curves":
+        figure = curves.success_curves(options.arms, source=options.source)
+    elif options.kind == "phases":
+        if len(options.arms) != 1:
+            raise UserError("phases draws one run: pixels plot phases push-step2/seed0")
+        figure = curves.three_phases(options.arms[0], source=options.source)
+    else:
+        from labs.artifacts import data_root
+        from labs.figures.ledger import push_floor
+
+        floor = push_floor() if (data_root() / "push-floor").exists() else None
+        figure = curves.five_steps(options.arms or curves.STEP_ARMS, floor=floor)
+    return _save(figure, options.out)
+
+
+def _save(figure, out: str) -> int:
+    from labs.figures.style import save_figure
+
+    try:
+        print(save_figure(figure, out))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {out} ({error}): give --out figure.png, say") from error
+    return 0
+
+
+@dataclass(frozen=True)
+class FrameOptions:
+    """Draw what the policy sees, with the sizes of gripper, block and goal in pixels."""
+
+    task: Literal["reach", "push"] = "push"
+    """the task"""
+    cameras: tuple[str, ...] = ("default", "workspace")
+    """cameras, one picture each"""
+    size: int = 84
+    """height and width in pixels"""
+    seed: int = 0
+    """seed of the start"""
+    out: str = "frame.png"
+    """the file"""
+
+
+def frame(argv: list[str]) -> int:
+    options = parse(FrameOptions, argv, "pixels frame")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from labs.figures.frame import frame_sizes
+
+    figure = frame_sizes(
+        options.task, cameras=options.cameras, size=options.size, seed=options.seed
+    )
+    return _save(figure, options.out)

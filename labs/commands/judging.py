@@ -1,0 +1,105 @@
+"""Commands that judge what was trained: play it, compare it, list it, ask what was claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tyro.conf import Positional
+
+from labs.errors import UserError
+from labs.flags import NoOptions, parse
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """Play a trained policy on fixed seeds, deterministic and stochastic, with its controls."""
+
+    arm: Positional[str]
+    """name of an arm with results"""
+    seeds: tuple[int, ...] = ()
+    """seeds of the runs; all whose weights are here when left out"""
+    episodes: int = 100
+    """episodes in each mode"""
+    controls: bool = True
+    """blank, shuffled and frozen images for pixel policies"""
+    floors: bool = False
+    """also play doing nothing and acting at random"""
+
+
+def eval_(argv: list[str]) -> int:
+    options = parse(EvalOptions, argv, "pixels eval")
+    from labs.artifacts import data_root, load_artifact, seeds_of
+    from labs.experiments import evaluate
+    from labs.experiments.policies import WEIGHTS, load_policy
+
+    if options.episodes < 1:
+        raise UserError(f"--episodes {options.episodes} measures nothing: give 1 or more")
+    folders = [p for p in seeds_of(options.arm) if not load_artifact(p).left_out(WEIGHTS)]
+    if options.seeds or not folders:
+        folders = [data_root() / options.arm / f"seed{k}" for k in options.seeds or (0,)]
+    policy = None
+    for folder in folders:
+        policy = load_policy(folder)
+        found = evaluate.evaluate(
+            policy, policy.config, options.episodes, controls=options.controls
+        )
+        name = f"{folder.parent.name}/{folder.name}"
+        for mode in ("deterministic", "stochastic"):
+            _print_score(f"{name} {mode}", found[mode])
+        for control, score in found["controls"].items():
+            _print_score(f"{name} {control} images", score)
+    if options.floors and policy is not None:
+        for name, score in evaluate.floors(policy.config.task, options.episodes).items():
+            _print_score(name, score)
+    return 0
+
+
+def _print_score(name: str, score: dict[str, Any]) -> None:
+    print(
+        f"{name:<40} success {score['success_rate']:6.1%} "
+        f"[{score['success_low']:.1%}, {score['success_high']:.1%}]  "
+        f"return {score['return_mean']:7.2f}  distance {100 * score['final_distance_mean']:5.1f} cm"
+        f"  {score['frames_per_second']:.0f} steps/s",
+        flush=True,
+    )
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Put finished arms beside each other: table, times to 50 % and 90 %, rho, gap closure."""
+
+    arms: Positional[tuple[str, ...]]
+    """names of arms with results"""
+    state: str | None = None
+    """the arm that rho and gap closure are measured against"""
+    pixels: str | None = None
+    """the pixel arm without help"""
+    name: str | None = None
+    """also write the comparison to data/NAME"""
+
+
+def compare(argv: list[str]) -> int:
+    options = parse(CompareOptions, argv, "pixels compare")
+    from labs.experiments.compare import as_text, compare
+
+    found = compare(options.arms, name=options.name, state=options.state, pixels=options.pixels)
+    print(as_text(found))
+    return 0
+
+
+def results(argv: list[str]) -> int:
+    parse(NoOptions, argv, "pixels results")
+    from labs.experiments.results import table
+
+    text, damaged = table()
+    print(text)
+    return 2 if damaged else 0
+
+
+def claims(argv: list[str]) -> int:
+    parse(NoOptions, argv, "pixels claims")
+    from labs.experiments.claims import as_text
+
+    print(as_text())
+    return 0

@@ -1,0 +1,77 @@
+"""Commands that measure without training a policy: tasks, encoders, gradients, this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tyro.conf import Positional
+
+from labs.flags import NoOptions, parse
+
+
+def probe(argv: list[str]) -> int:
+    parse(NoOptions, argv, "pixels probe")
+    from labs.routing_probe import main as probe
+
+    probe()
+    return 0
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """Measure the tasks or an encoder, without reinforcement learning; leaves data/NAME."""
+
+    name: Positional[
+        Literal[
+            "push-floor",
+            "visibility",
+            "gradient-routing",
+            "shift-keypoints",
+            "perception",
+            "gallery",
+        ]
+    ]
+    """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
+    reaches which encoder; shift-keypoints: what a random shift does to keypoints; perception: what
+    an encoder can see, in millimetres (an hour and more); gallery: episodes of good and bad
+    policies, frame by frame (ten minutes)"""
+    seeds: int = 3
+    """perception: seeds of each cell"""
+    minutes: float | None = None
+    """perception: after these, start no further cell and write what is there"""
+
+
+def measure(argv: list[str]) -> int:
+    options = parse(MeasureOptions, argv, "pixels measure")
+    if options.name == "perception":
+        from labs.experiments.perception import perception
+
+        artifact = perception(options.seeds, options.minutes)
+    elif options.name == "shift-keypoints":
+        from labs.experiments.shift_keypoints import shift_keypoints
+
+        artifact = shift_keypoints()
+    elif options.name == "gallery":
+        from labs.experiments.gallery import gallery
+
+        artifact = gallery()
+    else:
+        from labs.experiments.measure import MEASUREMENTS
+
+        artifact = MEASUREMENTS[options.name]()
+    print(artifact.path)
+    return 0
+
+
+def bench(argv: list[str]) -> int:
+    from labs.bench.program import BenchOptions, bench
+
+    return bench(parse(BenchOptions, argv, "pixels bench"))
+
+
+def doctor(argv: list[str]) -> int:
+    parse(NoOptions, argv, "pixels doctor")
+    from labs.experiments.doctor import report
+
+    return report()

@@ -1,0 +1,187 @@
+"""Commands that train: one arm, all arms of a task, ten minutes for a first look."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tyro.conf import OmitArgPrefixes, Positional
+
+from labs.errors import UserError
+from labs.experiments.config import RunConfig
+from labs.flags import parse
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train an arm once for each seed and leave data/<arm>/seed<k>. Killed runs go on."""
+
+    config: OmitArgPrefixes[RunConfig]
+    seeds: tuple[int, ...] = (0,)
+    """seeds, one run each"""
+    smoke: bool = False
+    """a run of seconds that proves the pipeline and nothing else"""
+    fast: bool = False
+    """12 worker processes, native rendering, 3 updates a step"""
+    again: bool = False
+    """train although the result is there"""
+    restart: bool = False
+    """drop an earlier, unfinished run"""
+    quiet: bool = False
+    """no progress bar"""
+
+
+def arm_options(command: str, argv: list[str]) -> tuple[str, TrainOptions, dict[str, Any]] | None:
+    """The arm, the flags, and the knobs that they change; None after ``--help``."""
+    from labs.experiments import presets
+
+    if not argv or argv[0].startswith("-"):
+        if argv and argv[0] in ("-h", "--help"):
+            print(f"usage: pixels {command} ARM [--seeds 0 1 2] [--KNOB VALUE ...]\n\narms:")
+            width = max(map(len, presets.SUMMARY))
+            for name, line in presets.SUMMARY.items():
+                print(f"  {name:<{width}} {line}")
+            print(f"\nEvery knob of an arm, with its value there: pixels {command} ARM --help")
+            return None
+        raise UserError(
+            f"name an arm first: pixels {command} reach-state (all: pixels {command} --help)"
+        )
+    arm, rest = argv[0], argv[1:]
+    base = presets.preset(arm)
+    base = presets.fast(base) if "--fast" in rest else base
+    base = presets.smoke(base) if "--smoke" in rest else base
+    options = parse(TrainOptions, rest, f"pixels {command} {arm}", TrainOptions(base))
+    given = options.config.as_dict()
+    changed = {k: v for k, v in given.items() if v != base.as_dict()[k] and k != "seed"}
+    return arm, options, changed
+
+
+def train(argv: list[str]) -> int:
+    found = arm_options("train", argv)
+    if found is None:
+        return 0
+    arm, options, changed = found
+    from labs.experiments.launch import train_arm
+
+    done = train_arm(
+        arm,
+        options.seeds,
+        changed,
+        small=options.smoke,
+        quick=options.fast,
+        again=options.again,
+        restart=options.restart,
+        quiet=options.quiet,
+    )
+    from labs.artifacts import load_artifact
+    from labs.experiments.plan import verdict
+
+    for path in done:
+        print(f"{path.parent.name}/{path.name}: {verdict(load_artifact(path))}")
+    return 0
+
+
+def plan(argv: list[str]) -> int:
+    found = arm_options("plan", argv)
+    if found is None:
+        return 0
+    arm, options, changed = found
+    from labs.experiments.guards import check_resources
+    from labs.experiments.plan import plan
+    from labs.experiments.presets import effective
+    from labs.experiments.train import runs_root
+
+    config = effective(arm, options.seeds[0], changed, small=options.smoke, quick=options.fast)
+    print(f"{config.arm}, each seed")
+    for what, how_much in plan(config).items():
+        print(f"{what:>18}: {how_much}")
+    check_resources(config, runs_root())
+    print("this machine has what one such run needs")
+    return 0
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Train and evaluate every arm of a task, then compare them."""
+
+    task: Positional[Literal["reach", "push"]]
+    """reach: state, pixels, pixels with shifts; push: the investigation"""
+    seeds: tuple[int, ...] = (0,)
+    """seeds of every arm"""
+    arms: tuple[str, ...] = ()
+    """only these arms"""
+    total_steps: int | None = None
+    """environment steps of every run, instead of each arm's own"""
+    smoke: bool = False
+    """runs of seconds that prove the pipeline and nothing else"""
+    fast: bool = False
+    """12 worker processes, native rendering, 3 updates a step, for the pixel arms"""
+    again: bool = False
+    """train although the results are there"""
+    quiet: bool = False
+    """no progress bar"""
+
+
+def run(argv: list[str]) -> int:
+    options = parse(RunOptions, argv, "pixels run")
+    from labs.experiments import presets
+    from labs.experiments.compare import as_text, compare
+    from labs.experiments.launch import train_arm
+
+    arms = options.arms or (presets.REACH_ARMS if options.task == "reach" else presets.PUSH_ARMS)
+    overrides = {} if options.total_steps is None else {"total_steps": options.total_steps}
+    quick = {arm: options.fast and presets.preset(arm).has_images for arm in arms}
+    names = {}
+    for arm in arms:  # every contradiction shows before the first run
+        first = presets.effective(arm, 0, overrides, small=options.smoke, quick=quick[arm])
+        names[arm] = first.arm
+    for number, arm in enumerate(arms, 1):
+        print(f"[{number}/{len(arms) + 1}] {arm}", file=sys.stderr)
+        train_arm(
+            arm,
+            options.seeds,
+            overrides,
+            small=options.smoke,
+            quick=quick[arm],
+            again=options.again,
+            quiet=options.quiet,
+        )
+    print(f"[{len(arms) + 1}/{len(arms) + 1}] compare", file=sys.stderr)
+    found = compare(
+        list(names.values()),
+        name=f"compare-{options.task}" + ("-smoke" if options.smoke else ""),
+        state=names.get(f"{options.task}-state"),
+        pixels=names.get("reach-pixels" if options.task == "reach" else "push-step2"),
+    )
+    print(as_text(found))
+    return 0
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Minutes on a CPU that show the critic's loss falling in phase 1 of Push from pixels."""
+
+    total_steps: int | None = None
+    """environment steps; the preset's when left out"""
+    again: bool = False
+    """run although the result is there"""
+
+
+def demo(argv: list[str]) -> int:
+    options = parse(DemoOptions, argv, "pixels demo")
+    from labs.artifacts import load_artifact
+    from labs.experiments.launch import train_arm
+
+    changed = {} if options.total_steps is None else {"total_steps": options.total_steps}
+    (path,) = train_arm("push-demo", [0], changed, again=options.again)
+    table = load_artifact(path).table()[["step", "success", "critic_loss", "actor_loss"]]
+    print(table.to_string(index=False))
+    losses = table["critic_loss"].dropna()
+    if len(losses) > 1:
+        print(
+            f"critic loss {losses.iloc[0]:.3g} -> {losses.iloc[-1]:.3g}, success "
+            f"{table['success'].iloc[-1]:.0%}. In phase 1 the loss falls while success stays at "
+            "the floor: the critic learns that everything fails."
+        )
+    return 0
