@@ -17,6 +17,7 @@ import pytest
 from tests.browser import BOOK, DESKTOP, ROOT, pages, visit
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import no_break
 from artifact_role import format_value, resolve
 from math_as_mathml import prepare, to_mathml
 from page_header import links
@@ -265,6 +266,20 @@ def test_a_changed_artifact_is_seen_in_the_built_page(data):
 def test_durations_choose_their_unit():
     shown = [format_value(s, "duration") for s in (42, 750, 12600)]
     assert shown == ["42 s", "12 min", "3.5 h"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("95 % of 5 cm", "95% of 5\u00a0cm"),
+        ("{90, 94} %", "{90, 94} %"),
+        ("in 38 s, 2 h or 20 min", "in 38\u00a0s, 2\u00a0h or 20\u00a0min"),
+        ("12 mm-wide", "12 mm-wide"),
+        ("3 sets of 4 holes", "3 sets of 4 holes"),
+    ],
+)
+def test_numbers_keep_their_units(written, shown):
+    assert no_break.keep_together(written) == shown
 
 
 def test_formulas_lose_their_automatic_numbers():

@@ -1,4 +1,4 @@
-"""Numbers keep their units: the space of ``90 %`` and ``5 cm`` does not break at a line's end.
+"""Numbers keep their units: ``5 cm`` does not break at a line's end, and 90 % is written 90%.
 
 Code, formulas and outputs are left as they are.
 """
@@ -11,14 +11,18 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-_UNITS = "%|cm|mm|ms|µs|MB|GB|KB|KiB|MiB|GiB|px|seconds|minutes|min|h|s"
+_UNITS = "cm|mm|ms|µs|MB|GB|KB|KiB|MiB|GiB|px|seconds|minutes|min|h|s"
 _SPACED = re.compile(rf"(?<=\d) (?=(?:{_UNITS})(?![\w-]))")
+_PERCENT = re.compile(r"(?<=\d)[ \u00a0]%")
 _EXACT = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 
 
 def keep_together(text: str) -> str:
-    """The same text with no-break spaces between numbers and their units."""
-    return _SPACED.sub("\u00a0", text)
+    """The same text with no-break spaces between numbers and their units.
+
+    The sign of percent follows its number at once, as in the tables that are computed.
+    """
+    return _PERCENT.sub("%", _SPACED.sub("\u00a0", text))
 
 
 class NoBreak(SphinxPostTransform):
