@@ -17,9 +17,9 @@ import pytest
 from tests.browser import BOOK, DESKTOP, ROOT, pages, visit
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
-import no_break
+import line_breaks
 from artifact_role import format_value, resolve
-from math_as_mathml import prepare, to_mathml
+from math_as_mathml import pieces, prepare, to_mathml
 from page_header import links
 from sphinx.errors import ExtensionError
 
@@ -279,7 +279,7 @@ def test_durations_choose_their_unit():
     ],
 )
 def test_numbers_keep_their_units(written, shown):
-    assert no_break.keep_together(written) == shown
+    assert keep_units(written) == shown
 
 
 def test_formulas_lose_their_automatic_numbers():
@@ -291,6 +291,45 @@ def test_a_formula_that_cannot_be_translated_stops_the_build():
     assert to_mathml(r"\hat p \le 1", display=False).startswith("<math")
     with pytest.raises(ExtensionError, match="not understood"):
         to_mathml(r"\nosuchcommand{x}", display=True)
+
+
+def test_a_long_formula_may_break_at_its_relations():
+    long = r"\log(1 - \tanh^2 u) = 2\,(\log 2 - u - \mathrm{softplus}(-2u))"
+    assert [p.strip() for p in pieces(long)] == [long.split(" = ")[0], "= " + long.split(" = ")[1]]
+    assert "".join(pieces(long)) == long
+    for whole in (
+        "a = b",
+        r"\sum_{i = 1}^{n} f(x_i = y) + \text{a = b} + 1 + 2",
+        r"\left(a = b\right)" * 3,
+    ):
+        assert pieces(whole) == [whole]
+
+
+def test_a_sign_stays_with_its_formula():
+    drawn = (
+        f'<span class="math">{to_mathml("a", display=False)} {to_mathml("r", display=False)}</span>'
+    )
+    kept = line_breaks.keep_together(f"<p>{drawn}&gt;? And {drawn} so</p>")
+    first, rest = kept.split(" And ")
+    assert first.endswith("</math>&gt;?</span></span>") and rest == f"{drawn} so</p>"
+    assert first.index('class="whole"') > first.index("</math>"), "the pieces come apart"
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("--seeds", "pre flag"),
+        ("-y", "pre flag"),
+        ("-0.5", "pre"),
+        ("push-step2", "pre"),
+        ("&quot;" * 24, "pre"),
+        ("labs.image_augmentation.HerDrQ", "pre long"),
+        ("--checkpoint-every-so-often", "pre long"),
+    ],
+)
+def test_words_of_code_say_where_they_may_break(word, kind):
+    made = line_breaks.keep_together(f'<code><span class="pre">{word}</span></code>')
+    assert made == f'<code><span class="{kind}">{word}</span></code>'
 
 
 def test_badges_are_made_from_the_repository_s_address():

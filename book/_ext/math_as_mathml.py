@@ -2,9 +2,13 @@
 
 math-core translates the LaTeX; browsers draw MathML themselves, with the font in
 ``book/_static/fonts``. A formula that cannot be translated stops the build with its LaTeX.
+
+Browsers do not break a formula: a long one within a line is drawn in pieces, which may.
 """
 
 from __future__ import annotations
+
+import re
 
 from docutils import nodes
 from math_core import LatexError, LatexToMathML
@@ -14,6 +18,9 @@ from sphinx.util.math import get_node_equation_number
 
 # Environments that number every line in LaTeX; the page numbers labeled equations only.
 _SELF_NUMBERING = ("align", "alignat", "equation", "gather")
+# A formula with more LaTeX than this may be wider than a phone.
+_LONG = 40
+_RELATION = re.compile(r"=|\\(?:approx|equiv|sim|leq?|geq?|leftarrow|gets|to)(?![a-zA-Z])")
 # The annotation keeps the LaTeX, which screen readers and copying may use.
 _TRANSLATOR = LatexToMathML(annotation=True)
 
@@ -38,8 +45,21 @@ def to_mathml(latex: str, *, display: bool) -> str:
         raise ExtensionError(f"formula not understood: {latex!r}: {error}") from error
 
 
+def pieces(latex: str) -> list[str]:
+    """A short formula; a long one cut in front of every relation outside braces and brackets."""
+    if len(latex) <= _LONG or re.search(r"\\(?:left|begin)\b", latex):
+        return [latex]
+    cuts = [0]
+    for match in _RELATION.finditer(latex):
+        before = re.sub(r"\\[{}|]", "", latex[: match.start()])
+        if all(before.count(a) == before.count(b) for a, b in ("{}", "()", "[]")) and before:
+            cuts.append(match.start())
+    return [latex[a:b] for a, b in zip(cuts, [*cuts[1:], len(latex)], strict=True)]
+
+
 def visit_math(self, node: nodes.math) -> None:
-    self.body.append(f'<span class="math">{to_mathml(node.astext(), display=False)}</span>')
+    drawn = " ".join(to_mathml(piece, display=False) for piece in pieces(node.astext()))
+    self.body.append(f'<span class="math">{drawn}</span>')
     raise nodes.SkipNode
 
 

@@ -3,7 +3,7 @@ async function render({ model, el }) {
   const side = model.get("side"), last = model.get("length") - 1, columns = model.get("columns");
   ui.mount(el, { title: "The stack at a step", label: "Frame stack" });
   const sheet = await ui.image(model.get("sheet"));
-  const strip = ui.h("div", { class: "pnc-row", style: "gap: .5rem; align-items: flex-start" });
+  const strip = ui.h("div", { class: "pnc-frames" });
   const readout = ui.note();
   readout.setAttribute("aria-live", "polite");
   el.append(strip, ui.row(
@@ -23,9 +23,10 @@ async function render({ model, el }) {
     const step = model.get("step"), n = model.get("n"), differences = model.get("differences");
     const picks = Array.from({ length: n }, (_, i) => Math.max(step - (n - 1 - i), 0));
     let changed = 0;
+    strip.style.setProperty("--frames", n);
     strip.replaceChildren(...picks.map((index, place) => {
       const canvas = ui.canvas(side, side, { label: `Frame of step ${index}`, pixels: 2 });
-      canvas.style.width = "min(100%, 168px)";
+      canvas.style.width = "100%";
       const picture = pixels(index);
       if (differences) {
         const before = pixels(Math.max(index - 1, 0)).data;
@@ -38,8 +39,8 @@ async function render({ model, el }) {
       }
       canvas.getContext("2d").putImageData(picture, 0, 0);
       const channels = `channels ${3 * place}–${3 * place + 2}`;
-      return ui.h("figure", { style: "flex: 0 1 168px; margin: 0" }, canvas,
-        ui.h("figcaption", {}, `step ${index}: ${channels}`));
+      return ui.h("figure", {}, canvas, ui.h("figcaption", {},
+        ui.h("span", {}, `step ${index}: `), ui.h("span", {}, channels)));
     }));
     const repeated = picks.filter((index) => index === 0).length;
     readout.textContent = `pixels: (${3 * n}, ${side}, ${side}) uint8, ${(3 * n * side * side).toLocaleString("en")} bytes. ` +

@@ -45,16 +45,18 @@ function render({ model, el }) {
       const from = edge.loss === "critic" ? 67 : 233, to = rowOf(edge.encoder) + 27;
       const stopped = edge.grad_norm === 0;
       const wasted = !stopped && edge.moved === 0;
-      const color = stopped ? "line" : wasted ? "red" : edge.loss === "critic" ? "blue" : "orange";
-      const width = stopped ? 1.5 : Math.max(2, 9 + 1.6 * Math.log10(edge.grad_norm));
+      const color = stopped ? "muted" : wasted ? "red" : edge.loss === "critic" ? "blue" : "orange";
+      const width = stopped ? 2 : Math.max(2, 9 + 1.6 * Math.log10(edge.grad_norm));
 
       svg.append(s("path", { d: `M478 ${from} C 400 ${from}, 320 ${to}, 226 ${to}`, fill: "none",
-        stroke: `var(--pnc-${color}, currentColor)`, "stroke-width": width, "stroke-dasharray": stopped ? "3 6" : wasted ? "9 5" : "none", opacity: stopped ? 0.55 : 1 }));
-      // A label near its loss, so that crossing arrows keep theirs apart.
-      const near = from === to ? 0.5 : encoders.length === 1 ? 0.4 : 0.34;
-      const x = 478 - 252 * near, y = from + (to - from) * (near * near * (3 - 2 * near));
+        stroke: `var(--pnc-${color}, currentColor)`, "stroke-width": width, "stroke-dasharray": stopped ? "3 6" : wasted ? "9 5" : "none", opacity: stopped ? 0.8 : 1 }));
+      // Beside its arrow: over or under a level one, within the bend of a lone one, and right of one
+      // that crosses another, near its loss.
+      const down = edge.loss === "critic" ? 1 : -1, level = from === to, lone = encoders.length === 1;
+      const [x, y, anchor] = level ? [352, from + (down > 0 ? -12 : 24), "middle"]
+        : lone ? [340, (from + to) / 2 + (down > 0 ? -9 : 19), "end"] : [410, from + down * 54 + (down > 0 ? 13 : 0), "start"];
       const text = stopped ? "no gradient" : `${number(edge.grad_norm)}${wasted ? ", never stepped" : ""}`;
-      svg.append(s("text", { x, y: y + (edge.loss === "critic" ? -12 : 24), class: "pnc-edge-text" }, text));
+      svg.append(s("text", { x, y, class: "pnc-edge-text", style: `text-anchor: ${anchor}` }, text));
     }
     stage.replaceChildren(svg);
     const words = edges.map((edge) => `${edge.loss}'s loss to the ${edge.encoder} encoder: ` +

@@ -86,7 +86,7 @@ function render({ model, el }) {
     readout.replaceChildren(ui.h("table", { class: "pnc-table" },
       ui.h("thead", {}, ui.h("tr", {}, ...["Goal", "distance after step t", "reward"].map((head) => ui.h("th", { scope: "col" }, head)))),
       ui.h("tbody", {}, ...words.map(([name, color, place, reward]) => ui.h("tr", {},
-        ui.h("th", { scope: "row" }, ui.h("span", { class: "pnc-swatch", style: `background: var(--pnc-${color})` }), name),
+        ui.h("th", { scope: "row", style: "white-space: nowrap" }, ui.h("span", { class: "pnc-swatch", style: `background: var(--pnc-${color})` }), name),
         ui.h("td", {}, `${distance(now, place)} cm`), ui.h("td", {}, ui.h("strong", {}, number(reward))))))));
     strips.replaceChildren(strip("Original goal", "red", rewards, last, t),
       strip(`Substituted goal (block after step ${f})`, "green", column, f, t));

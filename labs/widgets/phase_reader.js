@@ -2,8 +2,8 @@
 function render({ model, el }) {
   const runs = model.get("runs"), floor = model.get("floor");
   ui.mount(el, { title: "Read a run as it goes", label: "Phase reader" });
-  const WIDTH = 430, LEFT = 48, RIGHT = 12, TOP = 24, PANEL = 96, GAP = 18;
-  const HEIGHT = TOP + 3 * PANEL + 2 * GAP + 34;
+  const WIDTH = 430, LEFT = 48, RIGHT = 12, NAMES = 20, TOP = 44, PANEL = 92, GAP = 26;
+  const FOOT = TOP + 3 * PANEL + 2 * GAP, HEIGHT = FOOT + 42;
   const shade = { "on the floor": ["muted", 0.13], rising: ["orange", 0.22], settled: ["green", 0.18] };
   const panels = [["success", "success", "blue"], ["critic_loss", "critic loss", "red"], ["actor_loss", "actor loss", "green"]];
 
@@ -43,8 +43,8 @@ function render({ model, el }) {
     for (const [name, start, end] of run.phases) {
       const left = x(run.steps[start]), right = x(run.steps[Math.min(end + 1, run.steps.length - 1)]);
       const [color, opacity] = shade[name];
-      parts.push(s("rect", { x: left, y: TOP, width: right - left, height: HEIGHT - TOP - 34, fill: `var(--pnc-${color})`, opacity }));
-      parts.push(s("text", { x: (left + right) / 2, y: TOP - 8, "text-anchor": "middle", class: "pnc-phases-name" }, name));
+      parts.push(s("rect", { x: left, y: NAMES, width: right - left, height: FOOT - NAMES, fill: `var(--pnc-${color})`, opacity }));
+      parts.push(s("text", { x: (left + right) / 2, y: NAMES - 6, "text-anchor": "middle", class: "pnc-phases-name" }, name));
     }
     panels.forEach(([column, title, color], row) => {
       const values = run[column], known = values.filter((value) => value !== null);
@@ -54,9 +54,11 @@ function render({ model, el }) {
       const tick = (value, text) => parts.push(
         s("path", { d: `M${LEFT} ${y(value)}H${WIDTH - RIGHT}`, class: "pnc-phases-axis" }),
         s("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, text));
-      const text = (value) => (column === "success" ? `${Math.round(100 * value)}%` : value.toPrecision(2).replace("-", "−"));
-      for (const value of new Set([low, 0, high])) tick(value, text(value));
-      parts.push(s("text", { x: LEFT + 5, y: bottom - PANEL + 18, class: "pnc-phases-name" }, title));
+      const text = (value) => (column === "success" ? `${Math.round(100 * value)}%` : value ? value.toPrecision(2).replace("-", "−") : "0");
+      const ticks = [0]; // 0 and the ends, unless one would stand on it
+      for (const value of [low, high]) if (Math.abs(y(value) - y(0)) > 16) ticks.push(value);
+      for (const value of ticks) tick(value, text(value));
+      parts.push(s("text", { x: LEFT + 5, y: bottom - PANEL, class: "pnc-phases-name" }, title));
       if (column === "success") {
         parts.push(s("path", { d: `M${LEFT} ${y(floor)}H${WIDTH - RIGHT}`, fill: "none", stroke: "var(--pnc-ink)", "stroke-dasharray": "2 4" }));
         const [a, b, c] = [y(run.low[point]), y(run.high[point]), x(run.steps[point])];
@@ -64,7 +66,7 @@ function render({ model, el }) {
       }
       // What lies ahead is drawn faintly: nobody has it when the decision is made.
       const line = (from, to) => values.slice(from, to).map((value, i) => (value === null ? null : `${x(run.steps[from + i])},${y(value)}`)).filter(Boolean).join(" ");
-      parts.push(s("polyline", { points: line(0, values.length), fill: "none", stroke: `var(--pnc-${color})`, "stroke-width": 1, opacity: 0.35 }));
+      parts.push(s("polyline", { points: line(0, values.length), fill: "none", stroke: `var(--pnc-${color})`, class: "pnc-phases-ahead" }));
       parts.push(s("polyline", { points: line(0, point + 1), fill: "none", stroke: `var(--pnc-${color})`, "stroke-width": 3 }));
       if (values[point] !== null) {
         const [cx, cy] = [x(run.steps[point]), y(values[point])], rightward = cx < WIDTH * 0.75;
@@ -74,9 +76,9 @@ function render({ model, el }) {
       }
     });
     const now = x(run.steps[point]);
-    parts.push(s("path", { d: `M${now} ${TOP}V${HEIGHT - 34}`, class: "pnc-phases-now", fill: "none" }));
-    for (const share of [0, 0.5, 1]) parts.push(s("text", { x: x(share * last), y: HEIGHT - 16, "text-anchor": share === 1 ? "end" : share ? "middle" : "start" }, thousands(Math.round(share * last))));
-    parts.push(s("text", { x: WIDTH / 2, y: HEIGHT - 2, "text-anchor": "middle" }, "environment steps; dotted: success of doing nothing"));
+    parts.push(s("path", { d: `M${now} ${NAMES}V${FOOT}`, class: "pnc-phases-now", fill: "none" }));
+    for (const share of [0, 0.5, 1]) parts.push(s("text", { x: x(share * last), y: FOOT + 17, "text-anchor": share === 1 ? "end" : share ? "middle" : "start" }, thousands(Math.round(share * last))));
+    parts.push(s("text", { x: WIDTH / 2, y: FOOT + 35, "text-anchor": "middle" }, "environment steps; dotted: success of doing nothing"));
     chart.replaceChildren(...parts);
     const phase = run.phases.find(([, start, end]) => point >= start && point <= end)[0];
     chart.setAttribute("aria-label", `${run.label} after ${run.steps[point].toLocaleString("en")} steps: ${phase}.`);

@@ -91,7 +91,8 @@ async function render({ model, el }) {
       s("rect", { x: 34, y: y(NEAR), width: 318, height: 140 - y(NEAR), fill: "var(--pnc-green)", opacity: 0.16 }),
       s("path", { d: `M34 ${y(NEAR)}H352`, stroke: "var(--pnc-muted)", "stroke-dasharray": "3 4" }),
       s("path", { d: "M34 20V140H352", stroke: "var(--pnc-line)" }),
-      ...[[0, 0], [NEAR, NEAR], [high, Math.round(high)]].map(([d, text]) => s("text", { x: 28, y: y(d) + 4, "text-anchor": "end" }, String(text))),
+      // In a far chart 0 and 5 would stand on each other: 0 is the axis.
+      ...[[0, 0], [NEAR, NEAR], [high, Math.round(high)]].filter(([d]) => d || y(0) - y(NEAR) > 15).map(([d, text]) => s("text", { x: 28, y: y(d) + 4, "text-anchor": "end" }, String(text))),
       ...[0, last / 2, last].map((i) => s("text", { x: x(i), y: 158, "text-anchor": "middle" }, String(Math.round(i)))),
       line(cm, 1.2, 0.45), line(cm.slice(0, step + 1), 3, 1),
       s("circle", { cx: x(step), cy: y(cm[step]), r: 5, fill: "var(--pnc-blue)", stroke: "var(--pnc-paper)" }));
