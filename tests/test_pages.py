@@ -279,7 +279,7 @@ def test_durations_choose_their_unit():
     ],
 )
 def test_numbers_keep_their_units(written, shown):
-    assert keep_units(written) == shown
+    assert line_breaks.keep_units(written) == shown
 
 
 def test_formulas_lose_their_automatic_numbers():

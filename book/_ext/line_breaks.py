@@ -1,6 +1,6 @@
 """What a line's end must not tear apart: 5 cm, a flag in code, a formula and the sign after it.
 
-Numbers keep their units by no-break spaces; 90 % is written 90%, as in the tables that are computed.
+Numbers keep their units by no-break spaces; 90 % is written 90%, as in computed tables.
 
 A browser may break a line after every hyphen and on either side of a formula. The words of inline
 code get a class that ``book.css`` reads: ``flag`` for one that starts with a hyphen, ``long`` for
