@@ -204,7 +204,7 @@ CLAIMS: tuple[Claim, ...] = (
         "A twin whose images are noise. If it is flat as long, nothing was being seen.",
         training.learns_to_see,
         "notebooks/19_reading_the_curve",
-        "pixels train push-noise --seeds 0 1 2",
+        "pixels train push-small-noise --seeds 0 1 2",
     ),
     Claim(
         "ours",

@@ -158,6 +158,14 @@ class Arm:
         times = [steps_to(t["step"], t["success"], level) for t in tables]
         return None if None in times else times
 
+    def times_or_budget(self, level: float) -> list[float]:
+        """Steps to a success rate of each seed; the steps of the run where it never got there."""
+        times = []
+        for table in (r.table() for r in self.runs):
+            reached = steps_to(table["step"], table["success"], level)
+            times.append(float(table["step"].max()) if reached is None else reached)
+        return times
+
     def half_time(self) -> float:
         """Median steps to 50 %. Raises NotMeasured if half of the seeds never got there."""
         tables = [r.table() for r in self.runs]
