@@ -280,7 +280,7 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 #
 # ## Each saving, one after the other
 
-# %% mystnb={"image": {"alt": "Three bar charts read from top to bottom. Environment step: from the stock 480 by 480 picture over drawing at 84 by 84, no multi-sampling, no arm, no skybox, no mocap bars. Update: stock, one encoder, needed passes and gradients only, channels last, bfloat16 where the processor has it. Memory: stacks of both observations, one stack a step, frames once. The bars shrink from top to bottom, but for differences that are noise."}}
+# %% mystnb={"image": {"alt": "Three bar charts read from top to bottom. Environment step: from the stock 480 by 480 picture over drawing at 84 by 84, no multi-sampling, no arm, no skybox, no mocap bars. Update: stock, one encoder, needed passes and gradients only, channels last, bfloat16 where the processor has it, compiled. Memory: stacks of both observations, one stack a step, frames once. The bars shrink from top to bottom, but for differences that are noise."}}
 figure = speed.waterfalls()
 
 # %% [markdown]
@@ -312,7 +312,7 @@ speed.ratios_table()
 # between turns. By CPU time the update alone gains {artifact}`bench:parts.update.cpu.ratio|x1`, and
 # at this rate training is nearly all update: the workers hide the environment behind the update, but
 # cannot hide an update. Without bfloat16 the aim of 5 was out of reach; a processor that lacks it
-# falls back to float32 and to what the bar before the last shows. Runs that update less often, or
+# falls back to float32 and to what the bar "channels last" shows. Runs that update less often, or
 # through a smaller network, come closer to the {artifact}`bench:parts.env.ratio|x1` of the
 # environment.
 #
