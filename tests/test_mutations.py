@@ -46,6 +46,7 @@ def _run_mutant(folder: Path, mutant: dict) -> None:
         sys.path.insert(0, str(folder))
         paths = {"PYTHONPATH": str(folder), "PIXELS_DATA": str(ROOT / "data")}
         os.environ.update(paths, OMP_NUM_THREADS="1")
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # three seconds, and of no use here
         try:
             if "test" in mutant:  # appended, so that the mutated labs is found before the true one
                 test = f"{ROOT / mutant['test']}::{mutant['caught_by']}"
