@@ -17,9 +17,9 @@ import sys
 from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from multiprocessing.shared_memory import SharedMemory
+from pickle import PicklingError
 from typing import Any
 
-import cloudpickle
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
@@ -34,9 +34,10 @@ class SharedVecEnv(VecEnv):
     """An SB3 vector environment whose workers hand over single frames through shared memory.
 
     Args:
-        env_fns: one function per environment. Observations are dicts (``spaces.Dict``) of arrays;
-            a channels-first image with 3·n channels is a stack of n frames, the newest last, which
-            a reset fills with its first frame.
+        env_fns: one function per environment, which a worker imports by its name: a function of a
+            module, or ``functools.partial`` of one. Observations are dicts (``spaces.Dict``) of
+            arrays; a channels-first image with 3·n channels is a stack of n frames, the newest
+            last, which a reset fills with its first frame.
         workers: processes; each serves an equal share of the environments. None: one per usable
             core, at most one per environment.
         start_method: of ``multiprocessing``; None takes ``"forkserver"`` where it exists, else
@@ -46,7 +47,8 @@ class SharedVecEnv(VecEnv):
 
     Raises:
         UserError: a worker died, raised, or hung; the message names it and its environments.
-        ValueError: no environments, or observations that are no dict.
+        ValueError: no environments, a function without a name to import it by, or observations
+            that are no dict.
     """
 
     def __init__(
@@ -77,10 +79,9 @@ class SharedVecEnv(VecEnv):
         try:
             for number, share in enumerate(self.shares):
                 mine, theirs = context.Pipe()
-                factories = cloudpickle.dumps([env_fns[i] for i in share])
                 process = context.Process(
                     target=work,
-                    args=(theirs, factories, share.start, threads),
+                    args=(theirs, share.start, threads),
                     name=f"environment-worker-{number}",
                     daemon=True,
                 )
@@ -88,6 +89,7 @@ class SharedVecEnv(VecEnv):
                 theirs.close()
                 self._pipes.append(mine)
                 self.processes.append(process)
+                self._hand_over(number, [env_fns[i] for i in share])
             observation_space, action_space, self.render_mode = self._receive_all()[0]
             if not isinstance(observation_space, spaces.Dict):
                 raise ValueError(f"received {observation_space}; expected a spaces.Dict")
@@ -96,6 +98,15 @@ class SharedVecEnv(VecEnv):
             self.close()
             raise
         super().__init__(len(env_fns), observation_space, action_space)
+
+    def _hand_over(self, number: int, factories: list[Callable[[], gym.Env]]) -> None:
+        try:
+            self._send(number, factories)
+        except (AttributeError, TypeError, PicklingError) as error:
+            raise ValueError(
+                f"received an environment function that no other process can import ({error}); "
+                "expected one of a module, or functools.partial of one"
+            ) from error
 
     def _share_memory(self, n: int, space: spaces.Dict, action_space: spaces.Space) -> None:
         self._frames = {k: frame_shape(part) for k, part in space.spaces.items()}

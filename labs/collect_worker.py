@@ -14,7 +14,6 @@ from multiprocessing import connection
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
-import cloudpickle
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
@@ -111,17 +110,17 @@ class Worker:
         return [env.get_wrapper_attr(name)(*rest, **kwargs) for env in chosen]
 
 
-def work(pipe: connection.Connection, factories: bytes, first: int, threads: int) -> None:
-    """The main function of a worker process."""
+def work(pipe: connection.Connection, first: int, threads: int) -> None:
+    """The main function of a worker process; its parent sends what makes the environments."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     # One core each: software GL would otherwise start a thread per core in every worker.
     os.environ.setdefault("LP_NUM_THREADS", str(threads))
     memory = None
     envs: list[gym.Env] = []
     try:
-        # Unpickled here, not with the process's arguments, so that the environment above is set
+        # Received here, not with the process's arguments, so that the environment above is set
         # before anything imports GL.
-        envs = [make() for make in cloudpickle.loads(factories)]
+        envs = [make() for make in pipe.recv()]
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(threads)
         pipe.send(("ok", (envs[0].observation_space, envs[0].action_space, envs[0].render_mode)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import psutil
@@ -40,7 +42,7 @@ def state_env(seed: int):
 
 
 def factories(make, n):
-    return [lambda seed=seed: make(seed) for seed in range(n)]
+    return [partial(make, seed) for seed in range(n)]
 
 
 def same(a, b) -> bool:
@@ -166,12 +168,20 @@ def test_a_worker_that_raises_is_named_with_its_error():
     assert alive(env.processes) == []
 
 
-def test_an_environment_that_cannot_be_made_is_an_error_at_once():
-    def fails():
-        raise FileNotFoundError("no such scene")
+def fails():
+    raise FileNotFoundError("no such scene")
 
+
+def test_an_environment_that_cannot_be_made_is_an_error_at_once():
     with pytest.raises(UserError, match="raised FileNotFoundError: no such scene"):
         SharedVecEnv([fails])
+
+
+def test_a_function_that_no_worker_can_import_is_refused():
+    before = set(multiprocessing.active_children())
+    with pytest.raises(ValueError, match="functools.partial of one"):
+        SharedVecEnv([partial(state_env, 0), lambda: state_env(0)], workers=2)
+    assert set(multiprocessing.active_children()) <= before
 
 
 PARENT = """

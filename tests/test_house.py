@@ -370,3 +370,23 @@ def test_no_tracked_file_spells_a_marker():
         for match in re.finditer(rb"T[O]DO|F[I]XME|X{3}|HA[C]K", content)
     ]
     assert not found
+
+
+# What runs a pickle's code. torch.load does unless it is told to take weights only.
+UNPICKLES = re.compile(
+    r"pickle\w*\.loads?\b|import \w*(?:pickle|dill|joblib|shelve)\b|read_pickle"
+    r"|allow_pickle\s*=\s*True|torch\.load\((?![^)\n]*weights_only=True)"
+)
+
+
+def test_nothing_of_ours_runs_a_pickle():
+    assert UNPICKLES.search("envs = cloudpickle.loads(sent)")
+    assert UNPICKLES.search("torch.load(path)")
+    assert not UNPICKLES.search("torch.load(path, weights_only=True)")
+    sources = [*ROOT.glob("labs/**/*.py"), *ROOT.glob("scripts/*.py"), *ROOT.glob("book/_ext/*.py")]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in sources
+        for match in UNPICKLES.finditer(path.read_text())
+    ]
+    assert not found

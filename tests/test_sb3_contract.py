@@ -44,6 +44,7 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -320,7 +321,7 @@ def test_pictures_and_vectors_together(order):
 
 def test_worker_processes():
     options = {"net_arch": [16], "features_extractor_kwargs": {"cnn_output_dim": 16}}
-    env = SharedVecEnv([lambda: Seen(None)] * 2, workers=2)
+    env = SharedVecEnv([partial(Seen, None)] * 2, workers=2)
     try:
         model = learner(env, "MultiInputPolicy", policy_kwargs=options).learn(80)
         assert model.num_timesteps == 80 and model._n_updates == 3  # 30 vector steps, every 8th

@@ -11,6 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 from labs.errors import UserError
@@ -50,9 +51,7 @@ def scan(repeats: int, seconds: float, what: str) -> dict[str, Any]:
     from labs.collect import SharedVecEnv
     from labs.envs import gl_renderer, make_env, worker_count
 
-    def make():
-        return fast_env() if what == "pixels" else make_env("push", render_mode=None)
-
+    make = fast_env if what == "pixels" else partial(make_env, "push", render_mode=None)
     envs: dict[str, Any] = {"in the learner's process": DummyVecEnv([make] * N_ENVS)}
     try:
         for count in counts(worker_count()):
@@ -93,9 +92,7 @@ def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[st
     from labs.fast_networks import StandardizedExtractor
     from labs.fast_sac import FastSAC
 
-    def make():
-        return make_env("push", render_mode=None)
-
+    make = partial(make_env, "push", render_mode=None)
     envs: dict[str, Any] = {"in the learner's process": DummyVecEnv([make] * N_ENVS)}
     jobs = {}
     try:

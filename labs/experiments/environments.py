@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -165,20 +165,16 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
     return env
 
 
-def training_factory(config: RunConfig, index: int, episode: int) -> Callable[[], gym.Env]:
-    """A function that makes the index-th training environment, at its episode-th episode."""
-
-    def make() -> gym.Env:
-        return SeededEpisodes(make_one(config, locate=True), config.seed, index, episode)
-
-    return make
+def make_training_one(config: RunConfig, index: int, episode: int) -> gym.Env:
+    """The index-th training environment, at its episode-th episode."""
+    return SeededEpisodes(make_one(config, locate=True), config.seed, index, episode)
 
 
 def make_training_env(config: RunConfig, episode: int = 0):
     """The vector of training environments, SB3's, about to start the given episode."""
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
-    factories = [training_factory(config, i, episode) for i in range(config.n_envs)]
+    factories = [partial(make_training_one, config, i, episode) for i in range(config.n_envs)]
     if config.subproc and config.engine == "fast":
         from labs.collect import SharedVecEnv
 
