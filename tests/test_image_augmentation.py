@@ -51,6 +51,16 @@ def test_shift_is_pad_and_crop_for_any_shape(batch, channels, height, width, pad
     assert offsets.abs().max() <= pad
     for image, (rows, columns), got in zip(pixels, offsets.tolist(), shifted, strict=True):
         assert torch.equal(got, pad_and_crop(image, pad, rows, columns, "replicate"))
+    for padding in ("replicate", "zeros"):  # what a GPU does, and what a CPU does
+        aug = RandomShiftAug(pad, padding)
+        assert torch.equal(aug._copy_blocks(pixels, offsets), aug._gather(pixels, offsets))
+
+
+def test_shift_lets_gradients_through():
+    pixels = torch.rand(2, 3, 9, 9, requires_grad=True)
+    shifted = RandomShiftAug(2).shift(pixels, torch.tensor([[0, 0], [2, -1]]))
+    (gradient,) = torch.autograd.grad(shifted.sum(), pixels)
+    assert torch.equal(gradient[0], torch.ones(3, 9, 9)) and gradient[1, 0, 0, 0] == 0
 
 
 @settings(max_examples=40, deadline=None)

@@ -135,8 +135,9 @@ class RunConfig:
     """recorded when --fast chose native_render, n_envs, subproc and gradient_steps"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks live"""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """engine fast: products of the update; auto: bfloat16 on a GPU, float32 on a CPU"""
+    precision: Literal["auto", "fastest", "float32", "bfloat16"] = "auto"
+    """engine fast: products of the update; auto: bfloat16 on a GPU, float32 on a CPU; fastest:
+    bfloat16 on every processor that multiplies it"""
     torch_threads: int = 1
     """CPU threads of torch"""
 

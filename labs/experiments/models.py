@@ -159,10 +159,14 @@ def build_fast(config: RunConfig, env):
 def autocast(precision: str, device: str):
     """The dtype of the update's products; None: float32.
 
-    Automatic means what each arm was measured with: bfloat16 on a GPU, float32 on a CPU.
+    Automatic means what most arms were measured with: bfloat16 on a GPU, float32 on a CPU.
     """
     import torch
 
+    from labs.mixed_precision import mixed_precision
+
+    if precision == "fastest":
+        return mixed_precision(device)
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" else "float32"
     return torch.bfloat16 if precision == "bfloat16" else None
