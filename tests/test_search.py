@@ -27,9 +27,12 @@ def test_each_trial_changes_what_its_name_says_and_nothing_else():
     assert base.seed == search.SEED
     for name, config in found.items():
         changed = config.differences(base).keys() - {"arm"}
-        assert changed == set(search.CHANGES[name]), name
+        assert changed == set(search.CHANGES[name](base)), name
+    assert found["twice as many updates"].gradient_steps == 2 * base.gradient_steps
     reach = search.trials("reach-state-tuned")
     assert "hindsight everywhere" not in reach and "no random actions" not in reach
+    assert "one view" not in reach, "a policy without pictures has no view"
+    assert {"one view", "no shifts"} <= search.trials("reach-small-drq").keys()
 
 
 def test_what_was_tried_is_in_the_artifact_and_done_trials_stay(own_folders, monkeypatch):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,21 +39,34 @@ class SearchOptions:
 
 SEED = 101
 LEVELS = (0.5, 0.9)
+FINAL = ("success_rate", "success_low", "success_high", "final_distance_mean")
 
-#: What is changed, in the words of the table. A change that an arm has already is left out.
-CHANGES: dict[str, dict[str, Any]] = {
-    "as it is": {},
-    "half as many updates": {"gradient_steps": 1},
-    "twice as many updates": {"gradient_steps": 4},
-    "learning rate 3e-4": {"learning_rate": 3e-4},
-    "batch 128": {"batch_size": 128},
-    "batch 512": {"batch_size": 512},
-    "networks of 64": {"net_arch": (64, 64)},
-    "no LayerNorm": {"critic_layer_norm": False},
-    "not standardized": {"standardize": False},
-    "slow target (0.005)": {"tau": 0.005},
-    "no random actions": {"random_actions": 0.0},
-    "hindsight everywhere": {"moved_only": False},
+Change = dict[str, Any]
+
+
+def _of_pictures(**change: Any) -> Callable[[RunConfig], Change]:
+    """A change for policies that see; the others have nothing to change there."""
+    return lambda base: change if base.has_images else {}
+
+
+#: What is changed, in the words of the table: from the arm to its changed settings. A change that
+#: an arm has already, or that does not concern it, is left out.
+CHANGES: dict[str, Callable[[RunConfig], Change]] = {
+    "as it is": lambda base: {},
+    "half as many updates": lambda base: {"gradient_steps": max(1, base.gradient_steps // 2)},
+    "twice as many updates": lambda base: {"gradient_steps": 2 * base.gradient_steps},
+    "learning rate 3e-4": lambda base: {"learning_rate": 3e-4},
+    "half the batch": lambda base: {"batch_size": base.batch_size // 2},
+    "twice the batch": lambda base: {"batch_size": 2 * base.batch_size},
+    "networks of 64": lambda base: {"net_arch": (64, 64)},
+    "no LayerNorm": lambda base: {"critic_layer_norm": False},
+    "not standardized": lambda base: {"standardize": False},
+    "slow target (0.005)": lambda base: {"tau": 0.005},
+    "no random actions": lambda base: {"random_actions": 0.0},
+    "hindsight everywhere": lambda base: {"moved_only": False},
+    "temperature starts at 1": lambda base: {"ent_coef": "auto"},
+    "no shifts": _of_pictures(augmentation="none"),
+    "one view": _of_pictures(camera="workspace"),
 }
 
 
@@ -72,9 +85,9 @@ def trials(arm: str, steps: int | None = None) -> dict[str, RunConfig]:
         raise UserError(f"{arm} runs on engine {base.engine}: search an arm of engine fast")
     base = replace(base, seed=SEED, video_episodes=0, total_steps=steps or base.total_steps)
     found = {}
-    for index, (name, change) in enumerate(CHANGES.items()):
-        config = replace(base, arm=f"{arm}-{index}", **change)
-        if not change or config.differences(base).keys() - {"arm"}:
+    for index, (name, changed) in enumerate(CHANGES.items()):
+        config = replace(base, arm=f"{arm}-{index}", **changed(base))
+        if index == 0 or config.differences(base).keys() - {"arm"}:
             found[name] = validate(config)
     return found
 
@@ -100,7 +113,7 @@ def _outcome(run: Artifact) -> dict[str, Any]:
         "steps_to": {
             f"{level:.0%}": steps_to(curve["step"], curve["success"], level) for level in LEVELS
         },
-        "final": {k: final[k] for k in ("success_rate", "success_low", "success_high")},
+        "final": {k: final[k] for k in FINAL},
     }
 
 
@@ -116,6 +129,7 @@ def search(
     """
     wanted = trials(arm, steps)
     folder = runs_root() / "search"
+    base = wanted["as it is"]
     rows = []
     for name, config in tqdm(wanted.items(), desc=f"trials of {arm}", disable=not progress):
         with _data_below(folder):
@@ -127,13 +141,12 @@ def search(
         rows.append(
             {
                 "trial": name,
-                "changes": {k: v for k, v in CHANGES[name].items()},
+                "changes": CHANGES[name](base),
                 "cpu_s": round(time.process_time() - began, 1) if fresh else None,
                 "wall_s": run.provenance["training_time_s"],
             }
             | _outcome(run)
         )
-    base = next(iter(wanted.values()))
     return write_measurement(
         f"search-{arm}",
         {"trials": rows},
