@@ -4,8 +4,9 @@
     python scripts/slim_results.py          every arm in data/
 
 * the video of every seed but the first;
-* the weights of every seed but the first three, of all but the first where they are large, and of
-  every policy whose pictures held nothing.
+* the weights of every seed but the first two, of all but the first where they are large, of the
+  first as well where they are very large and no success is expected of the arm, and of every policy
+  whose pictures held nothing.
 
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
 left out, under ``left_out``.
@@ -24,21 +25,29 @@ from labs.artifacts import (
     load_artifact,
     write_atomically,
 )
+from labs.experiments.presets import CRITERIA
 
 VIDEO, WEIGHTS = "video.mp4", "weights.safetensors"
-SEEDS_WITH_WEIGHTS = 3
-LARGE = 250_000  # bytes
+SEEDS_WITH_WEIGHTS = 2
+LARGE, VERY_LARGE = 250_000, 400_000  # bytes
+
+
+def seeds_with_weights(run: Artifact) -> int:
+    """How many seeds of a run's arm keep their weights."""
+    if run.json("config.json").get("image_content", "real") != "real":
+        return 0
+    size = run.file(WEIGHTS).stat().st_size
+    if size > VERY_LARGE and run.path.parent.name not in CRITERIA:
+        return 0
+    return 1 if size > LARGE else SEEDS_WITH_WEIGHTS
 
 
 def superfluous(run: Artifact) -> list[str]:
     """The files of a training run that are left out."""
     seed = int(run.path.name.removeprefix("seed"))
     found = [VIDEO] if seed > 0 and VIDEO in run.provenance["files"] else []
-    if WEIGHTS in run.provenance["files"]:
-        sees = run.json("config.json").get("image_content", "real") == "real"
-        kept = 1 if run.file(WEIGHTS).stat().st_size > LARGE else SEEDS_WITH_WEIGHTS
-        if not sees or seed >= kept:
-            found.append(WEIGHTS)
+    if WEIGHTS in run.provenance["files"] and seed >= seeds_with_weights(run):
+        found.append(WEIGHTS)
     return found
 
 

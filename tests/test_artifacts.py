@@ -57,9 +57,10 @@ def training_run(path, image_content="real", size=1000):
         (0, "real", 1000, {"weights.safetensors", "video.mp4"}),
         (0, "real", 300_000, {"weights.safetensors", "video.mp4"}),
         (0, "noise", 1000, {"video.mp4"}),
-        (2, "real", 1000, {"weights.safetensors"}),
+        (1, "real", 1000, {"weights.safetensors"}),
         (1, "real", 300_000, set()),
-        (3, "real", 1000, set()),
+        (0, "real", 500_000, {"video.mp4"}),
+        (2, "real", 1000, set()),
     ],
 )
 def test_what_is_too_large_is_left_out_and_says_how_to_get_it(own_data, seed, content, size, kept):

@@ -308,6 +308,7 @@ CRITERIA = {
     "reach-state": 0.95,
     "reach-state-tuned": 0.95,
     "reach-located": 0.95,
+    "reach-small-drq": 0.95,
     "push-state": 0.85,
     "push-state-tuned": 0.85,
     "push-gpu-honest": 0.90,

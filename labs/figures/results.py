@@ -55,6 +55,26 @@ def results_table(arm: str, threshold: float = 0.9) -> Markdown:
     return Markdown("\n".join(rows))
 
 
+def search_table(arm: str) -> Markdown:
+    """What a search around an arm tried, one change a row (``pixels search``)."""
+    rows = [
+        "| one change | steps to 50 % | steps to 90 % | success at the end | final distance | "
+        "CPU time |",
+        "|---|---|---|---|---|---|",
+    ]
+    for trial in load_artifact(f"search-{arm}").json("measurement.json")["trials"]:
+        times = [trial["steps_to"][level] for level in ("50%", "90%")]
+        half, most = ("never" if t is None else f"{t:,.0f}" for t in times)
+        final, spent = trial["final"], trial["cpu_s"]
+        distance = final.get("final_distance_mean")
+        rows.append(
+            f"| {trial['trial']} | {half} | {most} | {final['success_rate']:.0%} "
+            f"| {'–' if distance is None else f'{100 * distance:.1f} cm'} "
+            f"| {'–' if spent is None else minutes(spent)} |"
+        )
+    return Markdown("\n".join(rows))
+
+
 def _digest(run: Artifact, name: str) -> str:
     """The SHA-256 of a file that the run wrote, whether the repository has room for it or not."""
     return (run.provenance["files"] | run.provenance.get("left_out", {}))[name]
