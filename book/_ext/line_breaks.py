@@ -4,7 +4,9 @@ Numbers keep their units by no-break spaces; 90 % is written 90%, as in computed
 
 A browser may break a line after every hyphen and on either side of a formula. The words of inline
 code get a class that ``book.css`` reads: ``flag`` for one that starts with a hyphen, ``long`` for
-one that may break because it is wider than what a phone can keep on a line.
+one that may break because it is wider than what a phone can keep on a line. Printed lines that
+stand in columns must not break. Output without columns gets the class ``sentences``: it may, on a
+phone.
 """
 
 from __future__ import annotations
@@ -57,10 +59,26 @@ def keep_together(html: str) -> str:
     return _FORMULA.sub(r'<span class="whole">\1\2</span></span>', _WORD.sub(_kind, html))
 
 
+_PRINTED = re.compile(
+    r'(<div class="output stream)([^"]*"><div class="highlight"><pre>)(.*?)</pre>', re.DOTALL
+)
+_COLUMNS = re.compile(r"\S {2,}\S")
+
+
+def _wrapping(output: re.Match) -> str:
+    columns = sum(bool(_COLUMNS.search(line)) for line in output[3].splitlines())
+    return output[0] if columns > 1 else f"{output[1]} sentences{output[2]}{output[3]}</pre>"
+
+
+def mark_sentences(html: str) -> str:
+    """Marks what cells printed, where it does not stand in columns."""
+    return _PRINTED.sub(_wrapping, html)
+
+
 def mend_lines(app, pagename, templatename, context, doctree) -> None:
     """Marks them on a page."""
     if "body" in context:
-        context["body"] = keep_together(context["body"])
+        context["body"] = mark_sentences(keep_together(context["body"]))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
