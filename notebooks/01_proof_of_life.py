@@ -16,6 +16,9 @@
 # seed gives the same episode twice, and we know the score of a policy that does nothing.
 # This page checks them one after the other. If one fails on your machine, `pixels doctor` says
 # what to do.
+#
+# You will leave it knowing that your machine can run this book, what each number of an observation
+# is, and the score below which nothing was learned. It leans on no other page.
 
 # %%
 import matplotlib.pyplot as plt
@@ -88,8 +91,9 @@ assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"]
 # | 20–22 | gripper velocity | the robot's joints |
 # | 23–24 | finger velocities | the robot's joints |
 #
-# The rows that the joints know are **proprioception**: ten numbers that any real arm has without a
-# camera. The others are **privileged**: the simulator hands them over, the world would not.
+# The rows that the joints know are {term}`proprioception`: ten numbers that any real arm has without a
+# camera. The others are {term}`privileged <privileged information>`: the simulator hands them over,
+# the world would not.
 
 # %%
 robot = envs.PROPRIO_INDICES["push"]
@@ -157,9 +161,9 @@ assert 0.03 < solved.mean() < 0.11
 # predict {artifact}`push-floor:geometry|pct1`, without any simulator.
 #
 # Remember this number. A curve that lies flat between 5 and 8 % has **learned nothing**: it *is*
-# the floor. Every plot of Push in this book draws it.
+# the {term}`floor <do-nothing floor>`. Every plot of Push in this book draws it.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Blocks and targets of 300 resets seen from above: both fill the same square, the blocks leave a round hole in the middle; short grey lines join the few pairs that start solved."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Blocks and targets of 300 resets seen from above: both fill the same square, the blocks leave a round hole in the middle; short gray lines join the few pairs that start solved."}}
 env = envs.make_env("push", render_mode=None)
 block, goal = [], []
 for seed in range(300):
@@ -187,7 +191,7 @@ plt.show()
 # :label: ex-floor
 # ```
 # How would the floor change if success meant 10 cm instead of 5? Guess first. Then complete
-# `floor`, which takes the success radius in metres. Use `floor_episodes`, the distances at 1000
+# `floor`, which takes the success radius in meters. Use `floor_episodes`, the distances at 1000
 # resets.
 # ```{exercise-end}
 # ```

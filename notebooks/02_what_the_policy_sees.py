@@ -15,6 +15,9 @@
 # Before we ask whether a policy can learn from a picture, we look at the picture. At its real
 # size. Then we count the pixels that matter, and list what the policy is told *beside* the
 # picture. Both answers decide more than any network will.
+#
+# You will be able to say of any policy that is called a pixel policy what it can see, and what it is
+# told. The page leans on [the two tasks](01_proof_of_life.ipynb).
 
 # %%
 import time
@@ -85,7 +88,8 @@ plt.show()
 # %% [markdown]
 # ## Counting pixels
 #
-# One frame proves little. The table below counts over 1000 resets, by asking the renderer which
+# `pixels frame` draws both pictures with the sizes of gripper, block and goal written into them, for
+# any start and any size. But one frame proves little. The table below counts over 1000 resets, by asking the renderer which
 # thing each pixel belongs to. The scene is the stock one, so the arm may stand in the way.
 
 # %%
@@ -138,7 +142,7 @@ CameraExplorer.from_artifact()
 # ## Who is told what?
 #
 # A "pixel policy" is rarely told only pixels. The wrapper of this book makes the choice explicit
-# with a **goal mode**:
+# with a {term}`goal mode`:
 #
 # - `none`: the picture is all there is. The goal must be found in it.
 # - `desired`: the picture and the place of the target. *Where is the block?* is left to the eye.
@@ -175,8 +179,9 @@ assert set(columns["desired"]) - set(columns["none"]) == {"desired_goal"}
 # the camera was used. Two questions decide it, and this book asks both of every policy that it
 # trains:
 #
-# 1. How does a **blind twin** do, with the same numbers and no picture?
-# 2. What is left of the trained policy when its pictures are **blanked, shuffled or frozen**?
+# 1. How does a {term}`blind twin` do, with the same numbers and no picture?
+# 2. What is left of the trained policy when its pictures are **blanked, shuffled or frozen**, the
+#    {term}`negative controls <negative control>`?
 #
 # The honest task is `desired`: pixels, proprioception, the target. The block's position is
 # nowhere but in the picture. (Training may still use it to relabel goals in hindsight. The policy
@@ -221,14 +226,14 @@ plt.show()
 assert costs["lean: none of them"][0] < costs["stock"][0] / 2
 
 # %% [markdown]
-# The lean scene draws the same table, block, gripper and goal for a fraction of the price. It
+# The {term}`lean scene` draws the same table, block, gripper and goal for a fraction of the price. It
 # never touches the physics. A policy trained in it does see another picture than one trained in
 # the stock scene, so every run records which scene it saw.
 #
 # ```{exercise-start}
 # :label: ex-centimetres
 # ```
-# One pixel of the default camera: how many centimetres of the table is that? Complete
+# One pixel of the default camera: how many centimeters of the table is that? Complete
 # `centimetres_a_pixel`. It gets the block's width in pixels; the block is a cube with an edge of
 # 5 cm. Then compare with the success radius.
 # ```{exercise-end}

@@ -17,8 +17,10 @@
 # here.
 #
 # It is also the first use of a pattern that returns for every experiment of this book. A headless
-# run trains, evaluates, and leaves an **artifact**. The page reads the artifact. To make all of it
-# again, type one line:
+# run trains, evaluates, and leaves an {term}`artifact`. The page reads the artifact. You will be able
+# to read a learning curve, an evaluation and a record of origin, as all later pages show them. The page
+# leans on [the two tasks and their floors](01_proof_of_life.ipynb). To make all of it again, type one
+# line:
 #
 # ```bash
 # pixels train reach-state --seeds 0 1 2
@@ -62,8 +64,8 @@ for name, policy in FLOORS.items():
 #
 # Soft actor-critic {cite}`haarnoja2018`, as Stable-Baselines3 has it, learns from the dictionary
 # of state, achieved and desired goal. Every thousand steps the policy plays a few episodes with
-# fixed seeds that training never meets. The line is the interquartile mean over the seeds, the
-# band its bootstrap interval, the thin lines are the runs.
+# fixed seeds that training never meets. The line is the {term}`interquartile mean <IQM>` over the seeds,
+# the band its bootstrap interval ({term}`stratified bootstrap`), the thin lines are the runs.
 
 # %% mystnb={"image": {"alt": "Success rate against environment steps for Reach from state: three seeds rise from near zero to 100 percent within a few thousand steps and stay there."}}
 success_curves([ARM])
@@ -84,7 +86,8 @@ for run in runs_of(ARM):
 # Seed 0 reaches its goal in
 # {artifact}`reach-state/seed0:evaluation.deterministic.success_rate|pct0` of its episodes and stops
 # {artifact}`reach-state/seed0:evaluation.deterministic.final_distance_mean|cm` from it on
-# average.
+# average. The source manuscript planned 500,000 steps for this run, expected success near 100 % by
+# 200,000 to 300,000, and left the cell for its result empty.
 
 # %% tags=["hide-input"]
 film(
@@ -163,7 +166,7 @@ assert again.success.mean() >= 0.9
 # ```{exercise-start}
 # :label: ex-wilson
 # ```
-# 100 of 100 episodes succeed. Is the success rate 100 %? Wilson's interval says how low the true
+# 100 of 100 episodes succeed. Is the success rate 100 %? The {term}`Wilson interval` says how low the true
 # rate may be. Complete it for $s$ successes in $n$ episodes, with $\hat p = s/n$ and $z = 1.96$:
 #
 # $$

@@ -12,10 +12,13 @@
 # %% [markdown]
 # # SAC in miniature
 #
-# Every policy of this book is trained by soft actor-critic, SAC {cite}`haarnoja2018`. This page
+# Almost every policy of this book is trained by soft actor-critic, {term}`SAC` {cite}`haarnoja2018`. This page
 # builds all of it, in about a hundred lines, and trains it on the real Reach task in seconds. If
 # you know SAC, read the exercise and go on. If you do not, build it once: later pages change
 # single lines of it, and a single line decides whether anything is learned.
+#
+# You will be able to write each of SAC's losses, and to say what goes wrong without it. The page leans
+# on [the Reach task](01_proof_of_life.ipynb), and on your knowing what states, actions and returns are.
 #
 # SAC asks for two things at once, a high reward *and* a policy that stays as random as it can
 # afford:
@@ -24,7 +27,7 @@
 # \qquad \mathcal{H}(\pi) = -\mathbb{E}_{a \sim \pi} \log \pi(a \mid s) $$ (eq-soft-objective)
 #
 # The second part, the **entropy**, keeps the agent exploring. Its price $\alpha$ is called the
-# **temperature**. Five ideas follow from the equation: a policy whose probabilities we can compute,
+# {term}`temperature <entropy coefficient>`. Five ideas follow from the equation: a policy whose probabilities we can compute,
 # two critics, a soft Bellman target, a slow copy of the critics, and a temperature that sets itself.
 
 # %%
@@ -298,7 +301,7 @@ assert own > other, "the one who chose is the one who flatters"
 
 # %% [markdown]
 # The one who chose is the optimist, and its optimism would enter the next target, and the next.
-# SAC keeps both critics and believes the **smaller** value {cite}`fujimoto2018`.
+# SAC keeps both {term}`critics <twin critics>` and believes the **smaller** value {cite}`fujimoto2018`.
 #
 # ## The soft Bellman target
 #
@@ -311,7 +314,7 @@ assert own > other, "the one who chose is the one who flatters"
 #
 # $$ L_Q(\theta_1, \theta_2) = \sum_{i=1,2} \mathbb{E} \big( Q_{\theta_i}(s, a) - y \big)^2 $$ (eq-critic-loss)
 #
-# The bar on $\bar\theta$ marks a **target network**: a copy that follows slowly. And $y$ is a
+# The bar on $\bar\theta$ marks a {term}`target network`: a copy that follows slowly. And $y$ is a
 # number to aim at, not something to bend: no gradient may flow into it.
 #
 # ```{exercise-start}
@@ -409,7 +412,7 @@ check_soft_target(soft_target)
 #
 # $$ L_\pi(\phi) = \mathbb{E}_{s, \, a \sim \pi_\phi} \big[ \alpha \log \pi_\phi(a \mid s) - \min_i Q_{\theta_i}(s, a) \big] $$ (eq-actor-loss)
 #
-# The **target network** follows by *Polyak averaging*, a little at each update:
+# The **target network** follows by {term}`Polyak averaging`, a little at each update:
 #
 # $$ \bar\theta \leftarrow (1 - \tau) \, \bar\theta + \tau \, \theta $$ (eq-polyak)
 #

@@ -13,7 +13,7 @@
 # # HER in miniature
 #
 # Push pays $-1$ until the block lies at its target. An agent that has never succeeded knows one
-# number, and one number teaches nothing. Hindsight experience replay, HER
+# number, and one number teaches nothing. Hindsight experience replay, {term}`HER`
 # {cite}`andrychowicz2017`, finds lessons in failures: *I did not get where I should; but had I been
 # asked for the place where I did get, that would have been the way.*
 #
@@ -21,6 +21,9 @@
 # while the gripper is more than 5 cm from the goal, and $0$ within. Sparse Reach is quick enough to
 # train here on the spot, with HER and without. Push takes far longer; one episode of it stands
 # below to be taken apart.
+#
+# You will be able to relabel an episode, to say which share of a batch that changes, and to name what
+# hindsight cannot add. The page leans on [SAC's critic and its target](04_sac_recap.ipynb).
 
 # %%
 import copy
@@ -102,7 +105,7 @@ assert len(reach[0].observation) == len(reach[0].action) + 1 == STEPS + 1
 # only goal and reward change. This works because SAC learns *off-policy*: it may learn from
 # actions that the policy for $g'$ would not have chosen.
 #
-# Which goal? The **future** strategy draws a step $t'$ at or after $t$ in the same episode and asks
+# Which goal? The {term}`future strategy` draws a step $t'$ at or after $t$ in the same episode and asks
 # for the place reached there:
 #
 # $$ t' \sim \mathcal{U}\{t, \dots, T - 1\}, \qquad g' = \text{achieved}_{t'+1} $$ (eq-future)
@@ -122,7 +125,7 @@ HerRelabelling.from_env(seed=0)
 # ```{exercise-start}
 # :label: ex-relabel
 # ```
-# Write the relabelling of step `t` of an episode, equations {eq}`eq-relabelled-reward` and
+# Write the relabeling of step `t` of an episode, equations {eq}`eq-relabelled-reward` and
 # {eq}`eq-future`. `rng.integers(low, high)` draws from `low` to `high - 1`. The environment's
 # `compute_reward(achieved, goal, {})` gives the reward. Return a dictionary with the three parts of
 # the transition that HER may change.
@@ -235,12 +238,12 @@ assert shares["Push"][2] < 0.5 * shares["Push"][1]
 # %% [markdown]
 # In Push most of the new successes are empty. The random gripper never touched the block, so the
 # block was asked to be where it lay, and *every* action achieves that. HER makes rewards, it does
-# not make contact. This is one reason why Push takes so much longer than Reach.
+# not make contact: such a batch is {term}`deceptively dense <deceptively dense reward>`. This is one reason why Push takes so much longer than Reach.
 #
 # ## A batch with hindsight
 #
-# Not every step is relabelled: the agent must also hear about the goals that it will be given. With
-# $k$ relabelled steps for each original one, the share of relabelled ones is
+# Not every step is relabeled: the agent must also hear about the goals that it will be given. With
+# $k$ relabeled steps for each original one, the share of relabeled ones is
 #
 # $$ \frac{k}{k + 1} = 1 - \frac{1}{k + 1} $$ (eq-her-ratio)
 #
@@ -469,7 +472,7 @@ plt.show()
 # ## Settled
 #
 # HER changes two things in a stored step, the goal in *both* observations and the reward, and takes
-# the goal from the step's own future. With $k = 4$ four steps in five are relabelled. It needs a
+# the goal from the step's own future. With $k = 4$ four steps in five are relabeled. It needs a
 # reward that can be computed from place and goal, and an off-policy learner. It cannot invent a
 # contact that never happened.
 #

@@ -15,6 +15,9 @@
 # Everything that a pixel policy knows has passed through one function: draw the scene, bring it to
 # a size, put the channels first. The function is eight lines long. It decides the speed of every
 # experiment in this book, and it can be wrong in ways that no error message reports.
+#
+# You will be able to write it, to say what a frame costs, and to name what shrinking changes. The page
+# leans on [what the policy sees](02_what_the_policy_sees.ipynb).
 
 # %%
 import time
@@ -32,7 +35,8 @@ use_style()
 # %% [markdown]
 # ## The obvious thing, and its price
 #
-# The environment draws 480 × 480 pixels. The network wants 84 × 84. So: draw, then shrink. The
+# The environment draws 480 × 480 pixels. The network wants 84 × 84. So: draw, then
+# shrink ({term}`render and resize`). The
 # result is right, and the bill is hidden in it:
 #
 # $$
@@ -70,8 +74,8 @@ for name, cost in costs.items():
 assert costs["draw 84 × 84, lean scene"] < costs["draw 480 × 480, then shrink"] / 4
 
 # %% [markdown]
-# Drawn the obvious way, the picture costs many times the physics. Drawn at the right size, in a
-# scene without what nobody looks at, it costs less.
+# Drawn the obvious way, the picture costs many times the physics. Drawn at the right size
+# ({term}`native-resolution rendering`), in a scene without what nobody looks at, it costs less.
 #
 # ## Build it
 #

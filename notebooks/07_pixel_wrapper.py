@@ -13,9 +13,13 @@
 # # The pixel wrapper
 #
 # A frame is not yet an observation. One picture shows where things are, not how fast they move. And
-# somebody must decide what else the policy is told. A wrapper does both. It is the most *political*
+# somebody must decide what else the policy is told. A {term}`wrapper <pixel observation wrapper>` does
+# both. It is the most *political*
 # piece of code in this book: one argument of it separates a policy that must look from one that
 # need not.
+#
+# You will be able to turn frames into observations, and to read off a wrapper's arguments what is left
+# for the camera. The page leans on [the frame](06_rendering.ipynb).
 
 # %%
 from collections import deque
@@ -58,7 +62,7 @@ print("their velocities along y:", [round(float(v[1]), 4) for v in velocities])
 assert np.sign(velocities[0][1]) != np.sign(velocities[1][1])
 
 # %% [markdown]
-# Hence **frame stacking** {cite}`mnih2015`: the last $n$ frames, one behind the other along the
+# Hence {term}`frame stacking` {cite}`mnih2015`: the last $n$ frames, one behind the other along the
 # channels.
 #
 # $$
@@ -237,5 +241,7 @@ check_stack_at(stack_at)
 #
 # ## Settled
 #
-# An observation is four frames and what the goal mode lets through. What follows from four frames of
+# An observation is four frames and what the goal mode lets through. With `both` that includes the
+# block's place, and the camera has little left to say. With `desired` the block is in the picture and
+# nowhere else. What follows from four frames of
 # 84 × 84 is a question of [memory](08_replay_memory.ipynb).

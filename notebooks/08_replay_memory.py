@@ -14,7 +14,11 @@
 #
 # An off-policy learner remembers everything. From state, half a million transitions take a fraction
 # of a gigabyte, and nobody thinks about it. From pixels, the same half million asks for a
-# machine that few readers own. This page builds the memory, meets the wall, and looks over it.
+# machine that few readers own. This page builds the {term}`replay memory`, meets the wall, and looks over
+# it.
+#
+# You will be able to say what a memory costs before it is filled, and why fifty transitions need 51
+# frames and not 400. The page leans on [the stack of frames](07_pixel_wrapper.ipynb).
 
 # %%
 import numpy as np
@@ -45,7 +49,7 @@ state = 500_000 * 4 * (2 * (25 + 3 + 3) + 4 + 2)
 print(f"500 K transitions of Push from state: {state / 1e9:.2f} GB")
 
 # %% [markdown]
-# Pixels are stored as the bytes they are, and become numbers between 0 and 1 only in the batch that
+# Pixels are stored as the bytes they are ({term}`uint8 pixel storage`), and become numbers between 0 and 1 only in the batch that
 # the network sees. Storing them as float32 would cost four times as much and tell nothing more.
 #
 # ## Build it
@@ -237,5 +241,7 @@ print(f"16 GB hold {capacity(16e9):,} transitions")
 #
 # ## Settled
 #
-# The wall of 85 GB is an artifact of storing each frame eight times. Next: the
-# [encoders](09_cnn_encoders.ipynb) that read the pixels.
+# The wall of 85 GB is the price of storing each frame eight times. Stored once, the same half million
+# transitions take an eighth of it, and a memory that does not fit is refused before the first step. What
+# smaller memories did to the source manuscript's runs is told in [a sidebar](../book/sidebars.md).
+# Next: the [encoders](09_cnn_encoders.ipynb) that read the pixels.
