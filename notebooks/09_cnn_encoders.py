@@ -16,6 +16,9 @@
 # the usual one was built for Atari. This page builds it, and a second one that is gentler with
 # small things. Then it asks whether the gentleness was needed, which is a question that counting
 # cannot answer.
+#
+# You will be able to follow an object through any stack of convolutions, and to say what such counting
+# proves and what it does not. The page leans on [the observation](07_pixel_wrapper.ipynb).
 
 # %%
 import matplotlib.pyplot as plt
@@ -74,7 +77,8 @@ assert follow(NATURE)[0][2] == 1.25 and follow(NATURE)[-1][2] < 1
 # %% [markdown]
 # After NatureCNN's first layer the block is 1.25 cells wide; after the second it is *smaller than
 # a cell*. To see what that does, take the simplest filter there is, an average, and push a white
-# square through.
+# square through. (`python -m labs.manipulation_encoder --compare-nature` draws the two encoders side by
+# side, with the block's size at each layer.)
 
 # %% mystnb={"image": {"alt": "A white square of 5 pixels in an 84 by 84 image, and below each other its traces in the layers of both encoders under averaging filters. In NatureCNN's last layer of 7 by 7 cells the trace covers most of the map; in ManipulationCNN's last layer of 21 by 21 cells it is a small blot."}}
 image = torch.zeros(1, 1, 84, 84)
@@ -365,8 +369,8 @@ assert np.mean(errors["NatureCNN, layer 1"]) < np.mean(errors["NatureCNN, layer 
 #   it; they fold it into patterns that somebody must learn to unfold.
 #
 # This is a gray square on gray, not a block under a gripper, and a linear map is not an agent. The
-# full measurement, on real frames, with both cameras, trained and frozen, in millimeters, comes
-# later in the book. What this page takes away is an argument, not NatureCNN's guilt or innocence:
+# full measurement, on real frames, with both cameras, trained and frozen, in millimeters, is
+# [what the camera can tell](21_what_the_camera_can_tell.ipynb). What this page takes away is an argument, not NatureCNN's guilt or innocence:
 # **counting cells proves nothing about what their channels know**.
 #
 # ```{exercise-start}

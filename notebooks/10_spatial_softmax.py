@@ -12,9 +12,12 @@
 # %% [markdown]
 # # SpatialSoftmax
 #
-# ManipulationCNN hands over 32 maps of 21 × 21 cells. Pushing needs to know *where* things are. A
+# {term}`ManipulationCNN` hands over 32 maps of 21 × 21 cells. Pushing needs to know *where* things are. A
 # linear layer on the flattened maps can learn that. This page shows what it learns instead, and
-# builds a head that turns each map into one point.
+# builds a head that turns each map into one point, a {term}`keypoint`.
+#
+# You will be able to say when a keypoint moves, when it stands still, and what it cannot say. The page
+# leans on [the two encoders](09_cnn_encoders.ipynb).
 
 # %%
 import numpy as np
@@ -106,7 +109,7 @@ assert all(max(run.values()) < 1.5 for run in results["flat, whole image"])
 #
 # ## The idea
 #
-# Turn each map $f$ into a probability over its cells and report the mean position
+# Turn each map $f$ into a probability over its cells and report the mean position: {term}`SpatialSoftmax`
 # {cite}`levine2016`:
 #
 # $$

@@ -13,9 +13,13 @@
 # # The features extractor
 #
 # An observation has several keys: pixels, joints, goals. A policy's MLP takes one vector. The piece
-# between them, SB3's *features extractor*, decides how loud each sensor speaks. It is a short class
+# between them, SB3's {term}`features extractor`, decides how loud each sensor speaks. It is a short class
 # with two common arguments around it. One of them turns over when it is measured, and the other
 # hides a price.
+#
+# You will be able to build an extractor for any dictionary of sensors, and to measure what each
+# contributes. The page leans on [the encoders](09_cnn_encoders.ipynb) and on
+# [keypoints](10_spatial_softmax.ipynb).
 
 # %%
 import matplotlib.pyplot as plt
@@ -215,7 +219,7 @@ assert round(count, 3) == 0.107 and max(variances) < 0.3
 #
 # ## Sensor separation
 #
-# Why pass joints and goals around the camera at all, if the camera sees the arm? Because a cheaper
+# {term}`Sensor separation <sensor separation>`: why pass joints and goals around the camera at all, if the camera sees the arm? Because a cheaper
 # sensor knows it exactly.
 #
 # | what | who knows it | numbers |

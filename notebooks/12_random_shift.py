@@ -13,14 +13,19 @@
 # # Random shift
 #
 # A replay memory holds few pictures, and the critic sees each of them again and again. It has
-# weights enough to learn them by heart. DrQ {cite}`kostrikov2020` found a remedy of a few lines:
+# weights enough to learn them by heart. {term}`DrQ` {cite}`kostrikov2020` found a remedy of a few lines:
 # before each use, move the picture by a few pixels, at random. The right action hardly depends on
 # four pixels, so the critic is told the same thing about many pictures. DrQ-v2
-# {cite}`yarats2021` keeps it as its only augmentation.
+# {cite}`yarats2021` keeps it as its only augmentation. RAD {cite}`laskin2020` compared many
+# augmentations for control from pixels at the time of DrQ; cropping helped most.
 #
 # This page builds the shift. First it shows what a careless border does. Then it asks what a shift
 # does to a robot that knows *where its gripper is* from another sensor. There the picture moves,
 # and the sensor does not.
+#
+# You will be able to say what a shift changes and what it leaves alone, in pixels and in centimeters. The
+# page leans on [the two cameras](02_what_the_policy_sees.ipynb) and on
+# [keypoints](10_spatial_softmax.ipynb).
 
 # %%
 from itertools import product
@@ -167,7 +172,7 @@ assert control < 0.25
 #
 # ## Build it
 #
-# Pad each side by $p$ pixels, repeating the border, and cut the old size out again at a random
+# Pad each side by $p$ pixels, repeating the border ({term}`replicate padding`), and cut the old size out again at a random
 # place. Repeating the border is the same as *clipping the index*:
 #
 # $$

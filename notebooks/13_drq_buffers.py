@@ -16,6 +16,9 @@
 # and the critic. Three places suggest themselves, and two of them are wrong without a word of
 # complaint: one never runs, one makes the rewards lie. This page walks into both, then builds the
 # buffer that is right, for plain replay and for hindsight replay.
+#
+# You will be able to say where in a replay buffer a change belongs, and to prove that it does what it
+# says and nothing else. The page leans on [hindsight](05_her_recap.ipynb) too.
 
 # %%
 import inspect
@@ -149,7 +152,7 @@ assert calls == ["DictReplayBuffer"], "one sample() each: only one of the two pa
 # %% [markdown]
 # With plain replay it works. With hindsight it is **dead code**: no error, no warning, and a run
 # that calls itself DrQ trains without augmentation. `HerReplayBuffer` overrides `sample()`. It draws
-# real and relabelled transitions by two methods of its own and merges them:
+# real and relabeled transitions by two methods of its own and merges them:
 
 # %%
 source = inspect.getsource(HerReplayBuffer.sample)
@@ -218,7 +221,7 @@ assert 0 < lies["push", "AugmentsEverything"] < 0.2, "few enough to go unnoticed
 #
 # ## The right order
 #
-# Hindsight {cite}`andrychowicz2017` first, augmentation second. Relabelling chooses a new goal
+# Hindsight {cite}`andrychowicz2017` first, augmentation second ({term}`HER + DrQ buffer`). Relabeling chooses a new goal
 # $g'$ among *stored* achieved goals and computes its reward from stored vectors; then each picture
 # passes through a shift $T$ of its own {cite}`kostrikov2020`:
 #

@@ -13,8 +13,12 @@
 # # Gradient routing
 #
 # One encoder, two losses. Actor and critic both need to know what is in the picture, so somebody
-# must train the part that looks. Who? The question sounds like plumbing. It has three answers, two
-# of which Stable-Baselines3 gives by a single boolean, and a trap that leaves no error message.
+# must train the part that looks. Who? The question of {term}`gradient routing` sounds like plumbing. It
+# has three answers, two of which Stable-Baselines3 gives by a single boolean, and a trap that leaves no
+# error message.
+#
+# You will be able to say of any policy class which loss moves its encoder, and to measure it. The page
+# leans on [SAC's two losses](04_sac_recap.ipynb) and on [the extractor](11_features_extractor.ipynb).
 
 # %%
 import copy
@@ -179,7 +183,7 @@ print(
 # | **critic** | not in SB3; `DrQv2SACPolicy` | the critic's loss alone |
 #
 # Take note of the first row. SB3 does *not* cut the critic's gradient by default: the critic has an
-# encoder of its own, and TD error trains it. Only `True` cuts. The source manuscript says otherwise,
+# encoder of its own, and the {term}`TD error` trains it. Only `True` cuts. The source manuscript says otherwise,
 # and builds its story on it.
 #
 # The third routing is that of DrQ-v2 {cite}`yarats2021`. The TD error says something about
@@ -342,5 +346,6 @@ env.close()
 #
 # SB3's default trains the critic's encoder by TD error. `True` cuts it. Detaching the actor's
 # features is not enough, and encoding once is both the repair and the saving. Whether the routing
-# *matters* for learning is a question for matched runs, not for this page. Next: the
+# *matters* for learning is a question for {term}`matched runs`, not for this page;
+# [the five steps](18_five_steps.ipynb) say what is known of it. Next: the
 # [networks from scratch](15_from_scratch_networks.ipynb).

@@ -16,6 +16,10 @@
 # critic's loss trains it. This page puts them together without a library: an encoder for pictures
 # and goals, an actor, two critics, and the update that joins them. At the end stands a program that
 # trains from a camera on a CPU, and an honest look at what it has learned after ten minutes.
+#
+# You will be able to write each of its parts, and to say what a falling loss does not show. The page
+# leans on [SAC in miniature](04_sac_recap.ipynb), on [the memory](08_replay_memory.ipynb) and on
+# [gradient routing](14_gradient_routing.ipynb).
 
 # %%
 import copy

@@ -16,6 +16,10 @@
 # under other names, inside classes that call each other. This page walks from one side to the other:
 # which part is which, whether the numbers agree, what the library adds, and what the four curves it
 # logs are made of.
+#
+# You will be able to find each part of this book in the library, and to predict what it logs. The page
+# leans on [the networks](15_from_scratch_networks.ipynb) and on
+# [gradient routing](14_gradient_routing.ipynb).
 
 # %%
 import copy
@@ -476,5 +480,8 @@ env.close()
 # that a page reads:
 #
 # ```bash
-# pixels train reach-pixels --seeds 0 1 2
+# pixels plan reach-pixels             # what two million steps from pixels need
+# pixels train reach-pixels --smoke    # the same pipeline, in seconds
 # ```
+#
+# Next: [Run it](../book/running.md).

@@ -21,6 +21,10 @@
 # a policy that gets the same sixteen numbers and no picture at all. Beside it stands a policy with
 # the full state of 25 numbers beside the goals, at the same settings. Neither owns a camera.
 #
+# You will be able to ask of any result "from pixels" whether the pixels were needed. The page leans on
+# [who is told what](02_what_the_policy_sees.ipynb), on [hindsight](05_her_recap.ipynb) and on
+# [the floor](01_proof_of_life.ipynb).
+#
 # ```bash
 # pixels train push-state-tuned --seeds 0 1 2 3 4
 # pixels train push-blind-tuned --seeds 0 1 2 3 4
@@ -143,8 +147,8 @@ film(
 # which the block's position is withheld.
 #
 # **"The sixteen numbers fail because they hide velocity and rotation."** The manuscript reports 0 % for
-# them, with a learning rate of 0.0001 and an update every fourth step, and explains it by partial
-# observability. Here the same sixteen numbers leave the floor in minutes. And 0 % is *below* what
+# them, with a learning rate of 0.0001 and an update every fourth step, and explains it by
+# partial observability ({term}`POMDP`). Here the same sixteen numbers leave the floor in minutes. And 0 % is *below* what
 # doing nothing scores: a sign of a fault somewhere, not of a missing velocity.
 #
 # **"5 to 8 % means that something was learned."** It is the [floor](01_proof_of_life.ipynb), counted
@@ -232,4 +236,5 @@ display(provenance_card(BLIND))
 # Whoever hands the policy `achieved_goal` hands it the task. The number of seeds behind that stands in
 # the tables: it is small, and there was one budget. What a trained pixel policy does with its
 # pictures, and how far one gets where the block's place is in the picture and nowhere else, is the
-# matter of [Paying less](25_paying_less.ipynb).
+# matter of [Paying less](25_paying_less.ipynb). Next: [the five-step investigation](18_five_steps.ipynb),
+# the story in which that result stands.

@@ -19,7 +19,8 @@
 # So ask a smaller question first. **Where is the block?** Give a network one frame, let it answer in
 # millimeters, and tell it the truth while it trains. If regression cannot find the block in the
 # picture, no agent will. If it can, the failure lies elsewhere. You will be able to ask that of any
-# camera and any encoder, in minutes.
+# camera and any encoder, in minutes. The page leans on [the two cameras](02_what_the_policy_sees.ipynb), on
+# [the encoders](09_cnn_encoders.ipynb) and on [keypoints](10_spatial_softmax.ipynb).
 
 # %%
 import matplotlib.pyplot as plt
@@ -503,7 +504,7 @@ for camera in envs.CAMERAS:
     assert average(camera, PLAIN, "other_sphere", "added_error", "mean") > 2
 
 # %% [markdown]
-# A network that never met the sphere takes it for a bit of block: its answer moves towards the goal. The
+# A network that never met the sphere takes it for a bit of block: its answer moves toward the goal. The
 # keypoints before the workspace camera nearly run over to it. A network that trained with the sphere has
 # learned better, at a price of a millimeter or a few.
 #
@@ -593,7 +594,7 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 #
 # Not settled: what cells with one seed will say with more (the table names the count, and lists no cell
 # that was not run). ManipulationCNN, the source manuscript's remedy, is planned and costs ten times as
-# much; where the table has no row for it, it was not run, and the small KeypointCNN stands in. Whether the gradient of a *reward* brings an encoder to where the truth brought it:
+# much; where the table has no row for it, it was not run, and the small {term}`KeypointCNN` stands in. Whether the gradient of a *reward* brings an encoder to where the truth brought it:
 # encoders out of reinforcement learning were not measured. And what any of these millimeters are worth
 # to an agent.
 #

@@ -14,7 +14,8 @@
 #
 # Five experiments from the investigation, each in two sizes. The full size is a command and may take
 # days. The laptop size takes seconds, runs on this page, and asks you to write the part that decides:
-# the measurement. Each has a test that names the likely mistake, and a folded solution.
+# the measurement. Each has a test that names the likely mistake, and a folded solution. You will leave
+# with five measurements that you can make on any run of your own.
 #
 # They lean on everything: [the control](17_is_it_cheating.ipynb), [hindsight](05_her_recap.ipynb),
 # [keypoints](10_spatial_softmax.ipynb), [random shifts](12_random_shift.ipynb) and
@@ -740,3 +741,4 @@ display(Markdown("\n".join(rows)))
 # count what a head costs; measure a disturbance in the unit that matters; and read a gradient inside a
 # library that you did not write. What the full-size runs would add stands in the tables above, measured
 # or not. Each is one command away: [running](../book/running.md) tells what it needs.
+# Next: [the experiments](../book/experiments.md), a card for each.
