@@ -110,18 +110,18 @@ def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
 def _reach_by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
     plain = replace(pixels, arm="reach-small", **REWARD_ALONE)
     shifted = replace(plain, arm="reach-small-drq", augmentation="drq", pad=2)
-    # The other two routings, half as long: what they do not show by then is worth no more hours.
-    half = {"total_steps": shifted.total_steps // 2}
+    # The other two routings run until the first has risen: long enough to tell them apart.
+    rise = {"total_steps": 24_000}
     alone = "the image alone, by reward alone"
     return [
         (plain, f"{alone}: NatureCNN, two small views, good settings"),
         (shifted, f"{alone}: the same with random shifts"),
         (
-            replace(shifted, arm="reach-small-actor", routing="actor", **half),
+            replace(shifted, arm="reach-small-actor", routing="actor", **rise),
             f"{alone}: with shifts, the actor's loss trains the encoder",
         ),
         (
-            replace(shifted, arm="reach-small-separate", routing="separate", **half),
+            replace(shifted, arm="reach-small-separate", routing="separate", **rise),
             f"{alone}: with shifts, an encoder each for actor and critic",
         ),
     ]

@@ -38,6 +38,7 @@ class SearchOptions:
 
 
 SEED = 101
+EPISODES = 50  # of a trial's final evaluation, in each mode
 LEVELS = (0.5, 0.9)
 FINAL = ("success_rate", "success_low", "success_high", "final_distance_mean")
 
@@ -83,7 +84,13 @@ def trials(arm: str, steps: int | None = None) -> dict[str, RunConfig]:
     base = preset(arm)
     if base.engine != "fast":
         raise UserError(f"{arm} runs on engine {base.engine}: search an arm of engine fast")
-    base = replace(base, seed=SEED, video_episodes=0, total_steps=steps or base.total_steps)
+    base = replace(
+        base,
+        seed=SEED,
+        total_steps=steps or base.total_steps,
+        eval_episodes=min(EPISODES, base.eval_episodes),
+        video_episodes=0,
+    )
     found = {}
     for index, (name, changed) in enumerate(CHANGES.items()):
         config = replace(base, arm=f"{arm}-{index}", **changed(base))
