@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
 from labs import envs
 from labs.artifacts import load_artifact
-from labs.experiments import perception, shift_keypoints
+from labs.errors import UserError
+from labs.experiments import encoder_probe, perception, shift_keypoints
 from labs.experiments.perception import Cell, Regressor, all_cells, fit, shifted
 from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
 from labs.experiments.position_errors import (
@@ -201,3 +203,49 @@ def test_the_measured_shifts_are_those_of_the_pad():
         assert pixels["max"] == pytest.approx(lengths.max(), abs=1e-3)
         assert pixels["mean"] == pytest.approx(lengths[lengths > 0].mean(), abs=1e-3)
         assert found[camera]["transition"]["same"]["pixels"]["block"]["max"] < 1e-3
+
+
+# ----------------------------------------------------------- encoders out of reinforcement learning
+
+
+class OnePixel(torch.nn.Module):
+    """An encoder that tells where the bright pixel is, or nothing."""
+
+    def __init__(self, sees: bool):
+        super().__init__()
+        self.sees = sees
+
+    def forward(self, observations):
+        pixels, vector = observations["pixels"], observations["vector"]
+        assert float(vector.abs().max()) == 0, "the vectors are held still"
+        where = pixels[:, -3].flatten(1).argmax(dim=1)
+        found = torch.stack([where // 8, where % 8], dim=1).float()
+        return torch.cat([found if self.sees else 0 * found, vector], dim=1)
+
+
+@pytest.mark.parametrize(("sees", "low", "high"), [(True, 0, 4), (False, 20, 60)])
+def test_the_probe_reads_what_the_encoder_tells_and_nothing_else(sees, low, high):
+    from types import SimpleNamespace
+
+    rng = np.random.default_rng(0)
+    place = rng.integers(0, 8, (1200, 2))
+    frames = np.zeros((1200, 3, 8, 8), np.uint8)
+    frames[np.arange(1200), :, place[:, 0], place[:, 1]] = 255
+    truth = np.concatenate([place / 100, rng.normal(size=(1200, 2))], axis=1).astype(np.float32)
+    space = gym.spaces.Dict(
+        pixels=gym.spaces.Box(0, 255, (6, 8, 8), np.uint8), vector=gym.spaces.Box(-1, 1, (2,))
+    )
+    policy = SimpleNamespace(
+        observation_space=space, actor=SimpleNamespace(features_extractor=OnePixel(sees))
+    )
+    found = encoder_probe.probe(policy, "push", frames, truth)
+    assert low <= found["block"]["mean"] <= high
+
+
+def test_the_probe_measures_arms_that_have_weights_beside_their_controls(monkeypatch, tmp_path):
+    row = encoder_probe.probe_arm("push-small", frames=300, draws=1)
+    assert row["trained"].keys() == row["untrained"][0].keys() == row["guess"].keys()
+    assert row["trained"] != row["untrained"][0]
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    with pytest.raises(UserError, match="pixels train push-small --seeds 0"):
+        encoder_probe.encoder_probe(progress=False)

@@ -29,13 +29,15 @@ class MeasureOptions:
             "gradient-routing",
             "shift-keypoints",
             "perception",
+            "encoder-probe",
             "gallery",
         ]
     ]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
     reaches which encoder; shift-keypoints: what a random shift does to keypoints; perception: what
-    an encoder can see, in millimetres (an hour and more); gallery: episodes of good and bad
-    policies, frame by frame (ten minutes)"""
+    an encoder can see, in millimetres (an hour and more); encoder-probe: what encoders saw that a
+    reward trained (three minutes); gallery: episodes of good and bad policies, frame by frame (ten
+    minutes)"""
     seeds: int = 3
     """perception: seeds of each cell"""
     minutes: float | None = None
@@ -52,6 +54,10 @@ def measure(argv: list[str]) -> int:
         from labs.experiments.shift_keypoints import shift_keypoints
 
         artifact = shift_keypoints()
+    elif options.name == "encoder-probe":
+        from labs.experiments.encoder_probe import encoder_probe
+
+        artifact = encoder_probe()
     elif options.name == "gallery":
         from labs.experiments.gallery import gallery
 

@@ -1,0 +1,134 @@
+"""What a reward taught an encoder to see: positions read from frozen encoders of trained policies.
+
+The encoder of a trained pixel policy is frozen, and a small head learns to read positions from its
+features, as a policy's own layers have to (probing: Alain and Bengio 2016, arXiv 1610.01644). The
+vectors that the policy also gets are held still, so that nothing but the picture can tell. Two
+controls: the same network before any training, and a guess that never looks.
+
+Artifact ``encoder-probe``: errors in millimetres, by arm. ``pixels measure encoder-probe``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from labs.artifacts import Artifact, data_root, write_measurement
+from labs.envs import gl_renderer
+from labs.errors import UserError
+from labs.experiments.locating import View, collect_moments, errors
+from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
+
+#: Arms whose encoder a reward trained, in the order of the table; without weights: left out.
+ARMS = ("push-small", "reach-keypoint", "reach-asymmetric", "reach-small-drq")
+FRAMES, HELD_OUT = 6000, 1500
+SEED = 5_000_000  # of the moments, apart from all others
+UNTRAINED = 3  # draws of the untrained network
+EPOCHS, BATCH, WIDTH = 40, 128, 256
+
+
+@torch.no_grad()
+def features(policy, frames: np.ndarray) -> Tensor:
+    """What the actor's encoder makes of single frames.
+
+    Args:
+        policy: an SB3 policy whose observations hold ``pixels`` of k stacked RGB frames.
+        frames: uint8 (N, 3, H, W); a stack repeats its frame.
+
+    Returns:
+        float (N, width), the vectors' share included, which is the same for all.
+    """
+    spaces = policy.observation_space.spaces
+    stack = spaces["pixels"].shape[0] // 3
+    found = []
+    for part in torch.from_numpy(frames).split(256):
+        seen = {k: torch.zeros(len(part), *s.shape) for k, s in spaces.items() if k != "pixels"}
+        seen["pixels"] = part.repeat(1, stack, 1, 1).float().div_(255)
+        found.append(policy.actor.features_extractor(seen))
+    return torch.cat(found)
+
+
+def read_out(inputs: Tensor, targets: Tensor, seed: int) -> nn.Module:
+    """A head of two layers that reads standardized targets (N, n) from features (N, width)."""
+    torch.manual_seed(seed)
+    head = nn.Sequential(
+        nn.Linear(inputs.shape[1], WIDTH), nn.ReLU(), nn.Linear(WIDTH, targets.shape[1])
+    )
+    steps = len(inputs) // BATCH
+    optimizer = torch.optim.Adam(head.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=EPOCHS * steps)
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(inputs))[: steps * BATCH].split(BATCH):
+            optimizer.zero_grad(set_to_none=True)
+            F.mse_loss(head(inputs[rows]), targets[rows]).backward()
+            optimizer.step()
+            schedule.step()
+    return head.eval()
+
+
+def _standardized(values: Tensor, like: Tensor) -> Tensor:
+    return (values - like.mean(0)) / like.std(0).clamp_min(1e-6)
+
+
+def probe(policy, task: str, frames: np.ndarray, truth: np.ndarray, seed: int = 0) -> dict:
+    """How far off positions are that are read from a policy's frozen encoder.
+
+    Args:
+        policy: as for :func:`features`.
+        task: says what the columns of ``truth`` are.
+        frames: uint8 (N, 3, H, W); the last :data:`HELD_OUT` (a fifth of fewer) are held out.
+        truth: float32 (N, n).
+        seed: of the head.
+
+    Returns:
+        thing → its error in millimetres, as :func:`labs.experiments.locating.errors` has it.
+    """
+    train = len(frames) - min(HELD_OUT, len(frames) // 5)
+    inputs, wanted = features(policy, frames), torch.from_numpy(truth)
+    inputs = _standardized(inputs, inputs[:train])
+    head = read_out(inputs[:train], _standardized(wanted[:train], wanted[:train]), seed)
+    with torch.no_grad():
+        read = head(inputs[train:]) * wanted[:train].std(0) + wanted[:train].mean(0)
+    return errors(task, read.numpy(), truth[train:])
+
+
+def _untrained(trained: TrainedPolicy, seed: int):
+    torch.manual_seed(seed)
+    return build_policy(trained.config, trained.sb3.observation_space, trained.sb3.action_space)
+
+
+def probe_arm(arm: str, frames: int = FRAMES + HELD_OUT, draws: int = UNTRAINED) -> dict:
+    """The encoder of an arm's seed 0 beside its controls."""
+    trained = load_policy(f"{arm}/seed0")
+    view = View.of(trained.config)
+    pictures, truth = collect_moments(view, frames, SEED)
+    held = min(HELD_OUT, frames // 5)
+    guess = np.broadcast_to(truth[:-held].mean(0), truth[-held:].shape)
+    return {
+        "arm": arm,
+        "trained": probe(trained.sb3, view.task, pictures, truth),
+        "untrained": [
+            probe(_untrained(trained, seed), view.task, pictures, truth, seed)
+            for seed in range(draws)
+        ],
+        "guess": errors(view.task, guess, truth[-held:]),
+    }
+
+
+def encoder_probe(arms: tuple[str, ...] = ARMS, progress: bool = True) -> Artifact:
+    """Probes the encoders of trained arms: artifact ``encoder-probe``.
+
+    Raises:
+        UserError: none of the arms has a policy here.
+    """
+    there = [arm for arm in arms if (data_root() / arm / "seed0" / WEIGHTS).exists()]
+    if not there:
+        raise UserError(f"no encoder to probe: pixels train {arms[0]} --seeds 0")
+    rows = [probe_arm(arm) for arm in tqdm(there, desc="encoders", disable=not progress)]
+    parameters = {"frames": FRAMES, "held_out": HELD_OUT, "seed": SEED, "epochs": EPOCHS}
+    return write_measurement(
+        "encoder-probe", {"encoders": rows}, parameters=parameters, gl=gl_renderer()
+    )
