@@ -7,7 +7,7 @@ labs.errors, labs.flags                     what a reader can mend, in one line
 labs.gl, labs.envs                          Fetch tasks, cameras, lean scene, GL backend
 labs.pixel_replay, labs.pixel_wrapper       frames become observations, and a memory to learn from
 labs.goal_tasks                             reward and episodes of a goal task, its bytes
-labs.episode_store, labs.replay             frames stored once, HER relabelling
+labs.episode_store, labs.replay             frames stored once, HER relabeling
 labs.collect_worker, labs.collect           overlapped workers, frames in shared memory
 labs.image_augmentation                     random shift and the DrQ buffers
 labs.shapes, labs.image_extractor           tables of shapes; images encoded, vectors passed

@@ -38,7 +38,7 @@ CAMERA_KEYS = ("pixels", "located")  # the camera, or what was read in its frame
 class PrivilegedObservation(gym.ObservationWrapper):
     """Adds the state vector of the simulator as ``privileged``.
 
-    A goal that the policy is given stays where it is, since relabelling changes it. A goal that
+    A goal that the policy is given stays where it is, since relabeling changes it. A goal that
     only the picture shows is part of what is told.
 
     ================  ===========  =========  ================================================

@@ -46,7 +46,7 @@ gym.register_envs(gymnasium_robotics)
 
 ENV_IDS = {"reach": "FetchReachDense-v4", "push": "FetchPush-v4"}
 EPISODE_STEPS = 50
-DISTANCE_THRESHOLD = 0.05  # metres
+DISTANCE_THRESHOLD = 0.05  # meters
 
 #: The robot's own part of ``observation``: gripper position 3, finger positions 2, gripper
 #: velocity 3, finger velocities 2. Reach observes nothing else.
@@ -66,8 +66,8 @@ class Camera:
     Attributes:
         azimuth: degrees about the vertical axis.
         elevation: degrees; negative looks down.
-        distance: metres from ``lookat``.
-        lookat: (x, y, z) in metres, world frame.
+        distance: meters from ``lookat``.
+        lookat: (x, y, z) in meters, world frame.
     """
 
     azimuth: float = 132.0

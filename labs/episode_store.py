@@ -77,7 +77,7 @@ class EpisodeStore(BaseBuffer):
         if n_sampled_goal and "desired_goal" not in observation_space.spaces:
             raise ValueError(
                 f"received n_sampled_goal {n_sampled_goal} without 'desired_goal' in the "
-                "observation; expected 0: a goal that no policy sees cannot be relabelled"
+                "observation; expected 0: a goal that no policy sees cannot be relabeled"
             )
         self.n_episodes = max(buffer_size // episode_length, 1)
         self.buffer_size = self.n_episodes * episode_length
@@ -166,7 +166,7 @@ class EpisodeStore(BaseBuffer):
         """Takes one step of every environment, as SB3's collection hands it over.
 
         Where the observation hides the achieved goal (goal mode ``"desired"``), HER finds it in
-        ``infos[i]["achieved_goal"]``: relabelling may know it, the policy does not.
+        ``infos[i]["achieved_goal"]``: relabeling may know it, the policy does not.
         """
         for i in range(self.n_envs):
             t = int(self._step[i])

@@ -22,9 +22,9 @@ def goal_reward(
     """The reward of the Fetch tasks (Plappert et al. 2018, arXiv 1802.09464), in batch.
 
     Args:
-        achieved: float (..., G), the goal achieved *after* the action, in metres.
+        achieved: float (..., G), the goal achieved *after* the action, in meters.
         desired: float (..., G).
-        threshold: success distance in metres.
+        threshold: success distance in meters.
         reward_type: ``"sparse"``: 0 within the threshold, else -1; ``"dense"``: minus the distance.
 
     Returns:

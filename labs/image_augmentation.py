@@ -2,7 +2,7 @@
 
 * :class:`RandomShiftAug`: moves each image by a few pixels, at random.
 * :class:`DrQDictReplayBuffer`: Stable-Baselines3's dict buffer, augmenting when it samples.
-* :class:`HerDrQDictReplayBuffer`: the same after hindsight relabelling (HER, Andrychowicz et al.
+* :class:`HerDrQDictReplayBuffer`: the same after hindsight relabeling (HER, Andrychowicz et al.
   2017, arXiv 1707.01495).
 
 Only the picture is shifted. Goals and proprioception stay as they are, because
@@ -198,7 +198,7 @@ class RandomShiftAug(nn.Module):
 class _AugmentsWhenSampling:
     """Passes one key of every sampled batch through an augmentation.
 
-    The hook is ``sample()``: ``HerReplayBuffer.sample`` merges real and relabelled transitions
+    The hook is ``sample()``: ``HerReplayBuffer.sample`` merges real and relabeled transitions
     itself and never calls ``_get_samples``, so an override there would be dead code.
     """
 
@@ -233,7 +233,7 @@ class _AugmentsWhenSampling:
 
         Args:
             batch_size: B.
-            env: the normalising environment, as in Stable-Baselines3.
+            env: the normalizing environment, as in Stable-Baselines3.
 
         Returns:
             The parent's samples with the image key of ``observations`` and ``next_observations``
@@ -293,7 +293,7 @@ class DrQDictReplayBuffer(_AugmentsWhenSampling, DictReplayBuffer):
 
 
 class HerDrQDictReplayBuffer(_AugmentsWhenSampling, HerReplayBuffer):
-    """Stable-Baselines3's ``HerReplayBuffer`` with images augmented after relabelling.
+    """Stable-Baselines3's ``HerReplayBuffer`` with images augmented after relabeling.
 
     HER goes first: it chooses new goals and computes their rewards from stored vectors. Then the
     images are augmented, and nothing else, so every reward still follows from the goals beside

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from labs.keypoint_encoder import KeypointCNN
 
-#: What is read from a frame, by task. Lengths in metres, world frame. A cube looks the same after
+#: What is read from a frame, by task. Lengths in meters, world frame. A cube looks the same after
 #: a quarter turn: its angle is read as cosine and sine of four times itself.
 TARGETS: dict[str, tuple[str, ...]] = {
     "push": ("block_x", "block_y", "block_cos", "block_sin"),
@@ -33,14 +33,14 @@ TARGETS: dict[str, tuple[str, ...]] = {
 
 
 class Locator(nn.Module):
-    """One frame → positions, in metres.
+    """One frame → positions, in meters.
 
     ==================  =========================  ==============
     layer               what                       output
     ==================  =========================  ==============
     ``encoder``         KeypointCNN                (B, 64)
     ``head``            linear, ReLU, linear       (B, n)
-    scale and shift     to metres                  (B, n)
+    scale and shift     to meters                  (B, n)
     ==================  =========================  ==============
 
     Args:
@@ -70,7 +70,7 @@ class Locator(nn.Module):
             frames: uint8 (B, 3, H, W).
 
         Returns:
-            float32 (B, n): metres, or cosine and sine.
+            float32 (B, n): meters, or cosine and sine.
         """
         images = torch.from_numpy(np.ascontiguousarray(frames)).float().div_(255.0)
         return (self(images) * self.scale + self.mean).numpy()

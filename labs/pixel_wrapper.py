@@ -129,9 +129,9 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
     key                 shape         dtype     range
     ==================  ============  ========  =============================================
     ``pixels``          (12, 84, 84)  uint8     0 to 255; oldest frame first, newest last
-    ``proprioception``  (10,)         float64   unbounded; metres, metres per second
-    ``achieved_goal``   (3,)          float64   unbounded; metres
-    ``desired_goal``    (3,)          float64   unbounded; metres
+    ``proprioception``  (10,)         float64   unbounded; meters, meters per second
+    ``achieved_goal``   (3,)          float64   unbounded; meters
+    ``desired_goal``    (3,)          float64   unbounded; meters
     ==================  ============  ========  =============================================
 
     Vectors are never stacked, and they keep the environment's own dtype: only then is
@@ -274,7 +274,7 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
         Gymnasium's wrappers do not forward attributes, and HER asks the outermost wrapper.
 
         Args:
-            achieved_goal: (3,) or (B, 3), metres: the goal achieved *after* the step.
+            achieved_goal: (3,) or (B, 3), meters: the goal achieved *after* the step.
             desired_goal: the same shape.
             info: passed on.
 

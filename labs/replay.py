@@ -12,7 +12,7 @@ the same block. One transition then costs 21,168 × 51/50 bytes of pictures.
 * :func:`goal_reward`: the Fetch reward for a batch of goals (``labs.goal_tasks``).
 * :func:`replay_bytes`: what a buffer will cost, before it is made.
 
-Hindsight relabelling follows Andrychowicz et al. 2017 (arXiv 1707.01495) in the form of SB3's
+Hindsight relabeling follows Andrychowicz et al. 2017 (arXiv 1707.01495) in the form of SB3's
 ``HerReplayBuffer``: a share 1 - 1/(k + 1) of each batch gets a goal that was achieved later in the
 same episode, the current step's outcome included.
 """
@@ -37,7 +37,7 @@ RewardFn = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class EpisodeReplay(EpisodeStore):
-    """Episodes of one fixed length, each frame stored once, goals relabelled when sampled.
+    """Episodes of one fixed length, each frame stored once, goals relabeled when sampled.
 
     Only finished episodes are sampled: an episode is staged while it runs and copied into its slot
     as a whole, over the oldest one. Every transition's ``done`` is 0, since the time limit of a
@@ -52,15 +52,15 @@ class EpisodeReplay(EpisodeStore):
         n_envs: environments that feed it in parallel.
         optimize_memory_usage: accepted for SB3's sake; this memory has nothing left to save.
         episode_length: steps T of every episode.
-        n_sampled_goal: HER's k; the share 1 - 1/(k + 1) of a batch is relabelled. 0: no HER.
+        n_sampled_goal: HER's k; the share 1 - 1/(k + 1) of a batch is relabeled. 0: no HER.
         goal_selection_strategy: ``"future"``, ``"final"`` or ``"episode"``.
         reward_type: ``"sparse"`` or ``"dense"``; with ``distance_threshold`` it defines the reward.
-        distance_threshold: metres.
+        distance_threshold: meters.
         reward_fn: replaces both: (achieved (B, G), desired (B, G)) → (B,), on ``device``.
         moved_only: relabel only in episodes whose achieved goal moved more than ``min_motion``
             (all episodes while there is none). A goal at which the object already lies teaches
             nothing about pushing.
-        min_motion: metres.
+        min_motion: meters.
         seed: of the sampler's own generator.
 
     Raises:
@@ -176,7 +176,7 @@ class EpisodeReplay(EpisodeStore):
             ``observations`` and ``next_observations`` share the memory of their common frames.
         """
         if env is not None:
-            raise ValueError("received a VecNormalize; expected None (normalise in the network)")
+            raise ValueError("received a VecNormalize; expected None (normalize in the network)")
         return self.gather(*self.draw(batch_size))
 
     def _get_samples(self, batch_inds: np.ndarray, env: object = None) -> DictReplayBufferSamples:

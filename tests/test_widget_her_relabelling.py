@@ -1,4 +1,4 @@
-"""The HER relabelling widget: a real episode, real rewards, alive in a page without a kernel."""
+"""The HER relabeling widget: a real episode, real rewards, alive in a page without a kernel."""
 
 from __future__ import annotations
 

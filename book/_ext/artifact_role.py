@@ -55,7 +55,7 @@ FORMATS = {
     "hours": lambda value: f"{value / 3600:.1f}",  # seconds → hours, no unit
     "gb": lambda value: f"{value / 1e9:.1f} GB",  # bytes
     "mb": lambda value: f"{value / 1e6:.1f} MB",  # bytes
-    "cm": lambda value: f"{value * 100:.1f} cm",  # metres
+    "cm": lambda value: f"{value * 100:.1f} cm",  # meters
     "ms": lambda value: f"{value * 1000:.1f} ms",  # seconds
 }
 _DIGITS = {

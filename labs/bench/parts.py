@@ -107,7 +107,7 @@ def sampler(buffer: Any, device: str, batch: int = BATCH) -> Work:
 
 
 def bench_replay(repeats: int, seconds: float, transitions: int, device: str) -> dict[str, Any]:
-    """Batches of 256 per second, relabelled, from memories that hold the same transitions."""
+    """Batches of 256 per second, relabeled, from memories that hold the same transitions."""
     env = DummyVecEnv([fast_env])
     try:
         stock, fast = filled(env, transitions, device)

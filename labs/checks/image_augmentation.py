@@ -298,7 +298,7 @@ def check_next_images_move_on_their_own():
 
 
 def check_rewards_follow_from_the_goals():
-    """After relabelling and shifting, each reward is the one that the goals beside it give"""
+    """After relabeling and shifting, each reward is the one that the goals beside it give"""
     vec, _ = recorded()
     batch = sample(filled(HerDrQDictReplayBuffer, n_sampled_goal=4), 100)
     achieved = batch.next_observations["achieved_goal"].numpy()
@@ -306,7 +306,7 @@ def check_rewards_follow_from_the_goals():
     (rewards,) = vec.env_method("compute_reward", achieved, desired, [{}] * 100, indices=[0])
     assert (rewards == batch.rewards[:, 0].numpy()).all()
     original = sample(filled(DictReplayBuffer), 100).rewards.mean()
-    assert batch.rewards.mean() > original, "relabelling has not raised a single reward"
+    assert batch.rewards.mean() > original, "relabeling has not raised a single reward"
 
 
 def check_buffers_name_bad_input():

@@ -42,7 +42,7 @@ def check_native_frame_is_not_resized():
 
 
 def check_resize_against_second_implementation():
-    """A resized frame equals PyTorch's antialiased bilinear filter within one grey level"""
+    """A resized frame equals PyTorch's antialiased bilinear filter within one gray level"""
     env = make_env("push", image_size=(160, 240), scene="lean")
     env.reset(seed=0)
     frame = torch.from_numpy(env.render().transpose(2, 0, 1).copy())[None].float()
@@ -51,7 +51,7 @@ def check_resize_against_second_implementation():
         assert ours.shape == (3, *size), f"shape {ours.shape}, expected {(3, *size)}"
         theirs = F.interpolate(frame, size, mode="bilinear", antialias=True)[0].numpy()
         gap = np.abs(ours - theirs).max()
-        assert gap <= 1.01, f"size {size}: differs by {gap:.2f} grey levels"
+        assert gap <= 1.01, f"size {size}: differs by {gap:.2f} gray levels"
     env.close()
 
 

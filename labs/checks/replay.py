@@ -68,11 +68,11 @@ def check_bytes():
 
 
 def check_share():
-    """A share 1 - 1/(k + 1) of the batch is relabelled, with goals of the same or a later step"""
+    """A share 1 - 1/(k + 1) of the batch is relabeled, with goals of the same or a later step"""
     replay, _ = _played()
     _, step, goal = replay.draw(1000)
     virtual = goal >= 0
-    assert int(virtual.sum()) == 800, f"{int(virtual.sum())} of 1000 relabelled, expected 800"
+    assert int(virtual.sum()) == 800, f"{int(virtual.sum())} of 1000 relabeled, expected 800"
     assert (goal[virtual] > step[virtual]).all() and int(goal.max()) == LENGTH
 
 
@@ -92,7 +92,7 @@ def check_rewards():
 
 
 def check_real_samples():
-    """Without relabelling, actions, goals and rewards are those that were played"""
+    """Without relabeling, actions, goals and rewards are those that were played"""
     replay, rows = _played()
     batch = replay._get_samples(np.arange(len(rows)))
     for i, (_, _, action, reward) in enumerate(rows):

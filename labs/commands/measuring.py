@@ -35,7 +35,7 @@ class MeasureOptions:
     ]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
     reaches which encoder; shift-keypoints: what a random shift does to keypoints; perception: what
-    an encoder can see, in millimetres (an hour and more); encoder-probe: what encoders saw that a
+    an encoder can see, in millimeters (an hour and more); encoder-probe: what encoders saw that a
     reward trained (three minutes); gallery: episodes of good and bad policies, frame by frame (ten
     minutes)"""
     seeds: int = 3

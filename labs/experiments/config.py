@@ -86,7 +86,7 @@ class RunConfig:
     """engine fast: what the critic is told in training; state: the simulator's state vector in
     place of the camera (asymmetric actor-critic)"""
 
-    # ----- augmentation and relabelling
+    # ----- augmentation and relabeling
     augmentation: Literal["none", "drq"] = "none"
     """drq: random shifts at sample time"""
     pad: int = 4
@@ -94,13 +94,13 @@ class RunConfig:
     her: bool = False
     """hindsight experience replay (sparse tasks)"""
     her_k: int = 4
-    """HER: k / (k + 1) of a batch is relabelled"""
+    """HER: k / (k + 1) of a batch is relabeled"""
     her_strategy: Literal["future", "final", "episode"] = "future"
     """HER: where new goals come from"""
     moved_only: bool = False
     """engine fast: relabel only where the object moved, so that a new goal teaches something"""
 
-    # ----- optimisation
+    # ----- optimization
     engine: Literal["sb3", "fast", "distill"] = "sb3"
     """sb3: the reference; fast: frames stored once, a leaner update; distill: imitate a teacher"""
     teacher: str = ""

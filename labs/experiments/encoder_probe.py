@@ -5,7 +5,7 @@ features, as a policy's own layers have to (probing: Alain and Bengio 2016, arXi
 vectors that the policy also gets are held still, so that nothing but the picture can tell. Two
 controls: the same network before any training, and a guess that never looks.
 
-Artifact ``encoder-probe``: errors in millimetres, by arm. ``pixels measure encoder-probe``.
+Artifact ``encoder-probe``: errors in millimeters, by arm. ``pixels measure encoder-probe``.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def probe(policy, task: str, frames: np.ndarray, truth: np.ndarray, seed: int = 
         seed: of the head.
 
     Returns:
-        thing → its error in millimetres, as :func:`labs.experiments.locating.errors` has it.
+        thing → its error in millimeters, as :func:`labs.experiments.locating.errors` has it.
     """
     train = len(frames) - min(HELD_OUT, len(frames) // 5)
     inputs, wanted = features(policy, frames), torch.from_numpy(truth)

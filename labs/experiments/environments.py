@@ -43,8 +43,8 @@ class SeededEpisodes(gym.Wrapper):
 class GoalInfo(gym.Wrapper):
     """Tells in ``info`` what the observation may hide.
 
-    ``distance``: metres between achieved and desired goal; ``achieved_goal``: (3,), which
-    relabelling may know where the policy does not.
+    ``distance``: meters between achieved and desired goal; ``achieved_goal``: (3,), which
+    relabeling may know where the policy does not.
     """
 
     def step(self, action):

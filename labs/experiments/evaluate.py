@@ -50,7 +50,7 @@ class Episodes:
     Attributes:
         success: bool (n,), at the last step.
         returns: (n,) undiscounted.
-        distance: (n,) metres from the goal at the last step.
+        distance: (n,) meters from the goal at the last step.
         frames_per_second: environment steps per second, policy and rendering included.
     """
 

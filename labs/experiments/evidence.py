@@ -27,7 +27,7 @@ VERDICTS = (HOLDS, FAILS, PARTLY, UNDECIDED, OPEN)
 RUN_FILES = {"config.json", "evaluation.json", "curve.csv"}  # what makes an artifact a run
 MIN_SEEDS = 3  # of an arm, before a rule about training reads it
 
-#: Every threshold of every verdict. Rates and shares between 0 and 1, lengths in millimetres.
+#: Every threshold of every verdict. Rates and shares between 0 and 1, lengths in millimeters.
 LIMITS: dict[str, float] = {
     "same_as_state": 0.8,  # blind / full state: from here on the camera is not needed
     "learned": 0.5,  # a success rate that nobody calls a floor
@@ -112,7 +112,7 @@ def perception_cells(root: Path, minimum: int = 1, **wanted: Any) -> list[dict]:
 
 
 def error_of(cells: Sequence[dict], thing: str) -> tuple[Interval, str]:
-    """The mean error over seeds in millimetres, and the seeds in words.
+    """The mean error over seeds in millimeters, and the seeds in words.
 
     The interval is over seeds from two seeds on, else over the held-out frames.
     """
@@ -283,7 +283,7 @@ def percents(rates: Sequence[float]) -> str:
 
 
 def mm(interval: Interval) -> str:
-    """An error in millimetres with its interval."""
+    """An error in millimeters with its interval."""
     return f"{interval.value:.1f} mm [{interval.low:.1f}, {interval.high:.1f}]"
 
 

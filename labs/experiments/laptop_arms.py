@@ -30,7 +30,7 @@ KEYPOINTS = dict(
 
 #: NatureCNN by the reward alone. Found on seed 101, which no result reports: a small picture and a
 #: small batch, so that an update takes 20 ms; a temperature that starts where it ends, since one
-#: that starts at 1 drowns rewards of centimetres for thousands of updates.
+#: that starts at 1 drowns rewards of centimeters for thousands of updates.
 REWARD_ALONE = dict(
     engine="fast",
     camera="pair",

@@ -5,7 +5,7 @@ locator itself gets nothing but pixels. Moments are drawn so that positions say 
 other: the block (the goal sphere in Reach) is put somewhere new for every frame, often right
 beside the gripper, where pushing happens and fingers hide it.
 
-Artifact ``locator-<task>-<camera>/seed<k>``: weights, errors in millimetres, and two controls: a
+Artifact ``locator-<task>-<camera>/seed<k>``: weights, errors in millimeters, and two controls: a
 guess that never looks, and the locator itself before a black image.
 """
 
@@ -99,7 +99,7 @@ def _reach_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Gen
     return [*gripper, *goal]
 
 
-#: By task: how to arrange a moment, and where the gripper goes (around its start, metres).
+#: By task: how to arrange a moment, and where the gripper goes (around its start, meters).
 MOMENTS = {
     "push": (_push_moment, (-0.2, -0.2, -0.02), (0.2, 0.2, 0.18)),
     "reach": (_reach_moment, (-0.2, -0.2, -0.2), (0.2, 0.2, 0.2)),
@@ -207,7 +207,7 @@ def _read(locator: Locator, frames: np.ndarray) -> np.ndarray:
 
 
 def errors(task: str, found: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """Distances between what was read and what was there, in millimetres and degrees."""
+    """Distances between what was read and what was there, in millimeters and degrees."""
     difference = 1000 * (found - truth)
     if task == "reach":
         gripper, goal = difference[:, :3], difference[:, 3:]

@@ -1,4 +1,4 @@
-"""What can an encoder see? Block and gripper regressed from one frame, in millimetres.
+"""What can an encoder see? Block and gripper regressed from one frame, in millimeters.
 
 No reinforcement learning: a frame, the positions that the simulator knows, and a small head on top
 of each encoder. If regression cannot find the block in a picture, no agent will. The cells vary

@@ -22,8 +22,8 @@ HELD_OUT = 2_500  # the last ones
 RESIZED_EVERY = 5  # of the held-out moments, how many are also drawn large
 FIRST_SEED = 30_000
 TARGETS = ("block_x", "block_y", "gripper_x", "gripper_y", "gripper_z")
-AREA = 0.25  # metres from the table's middle, per axis, within which a moment is kept
-HIGHEST = 0.60  # metres: the gripper above this height has left the task
+AREA = 0.25  # meters from the table's middle, per axis, within which a moment is kept
+HIGHEST = 0.60  # meters: the gripper above this height has left the task
 MIDDLE = np.array([1.34, 0.75])
 
 
@@ -76,8 +76,8 @@ def collect_frames(
         ``<camera>`` and ``<camera>_sphere``: uint8 (n, 84, 84, 3), without and with the sphere;
         ``<camera>_resized``: uint8 (rows of :func:`resized_rows`, 84, 84, 3), without the sphere;
         ``<camera>_block_pixels``: int32 (held_out,), pixels that show the block;
-        ``positions``: float32 (n, 5), metres, in the order of :data:`TARGETS`;
-        ``goals``: float32 (n, 2), metres; ``seeds``: int64 (n,), the resets.
+        ``positions``: float32 (n, 5), meters, in the order of :data:`TARGETS`;
+        ``goals``: float32 (n, 2), meters; ``seeds``: int64 (n,), the resets.
     """
     cache = work_folder() / f"moments_{n}_{held_out}.npz"
     if cache.exists():

@@ -1,4 +1,4 @@
-"""Errors of a position in millimetres, and their spread over held-out frames."""
+"""Errors of a position in millimeters, and their spread over held-out frames."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 from labs.statistics import Interval, iqm, wilson
 
-MISS = 50.0  # millimetres: the radius within which Push counts as solved
+MISS = 50.0  # millimeters: the radius within which Push counts as solved
 
 
 def errors_mm(predicted: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
-    """Distances in millimetres: the block's and the goal's on the table, the gripper's in space.
+    """Distances in millimeters: the block's and the goal's on the table, the gripper's in space.
 
     ``relative`` is the error of the vector from gripper to block, along the table.
 

@@ -186,7 +186,7 @@ PUSH_TUNED = [
     replace(PUSH_STATE, arm="push-state-tuned", standardize=True, **TUNED),
     replace(BLIND, arm="push-blind-tuned", standardize=True, **TUNED),
     # The honest task: pixels, joints and the goal. The policy never reads the object's position,
-    # which relabelling alone may use; SB3's HER needs it in the observation, the fast engine not.
+    # which relabeling alone may use; SB3's HER needs it in the observation, the fast engine not.
     replace(
         STEP_2,
         arm="push-honest",

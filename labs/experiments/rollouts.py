@@ -30,10 +30,10 @@ class Rollout:
     Attributes:
         frames: uint8 (T + 1, S, S, 3), the viewer's picture before each step and after the last.
         actions: (T, 4).
-        distances: (T + 1,) metres between what has to be at the goal and the goal.
+        distances: (T + 1,) meters between what has to be at the goal and the goal.
         points: (T + 1, 3, 2): column and row of gripper, object and goal, in [0, 1] of the frame's
             side, NaN where it is hidden or does not exist.
-        motion: metres that the object moved from its start, at most; 0 in Reach.
+        motion: meters that the object moved from its start, at most; 0 in Reach.
         success: at the last step.
         maps: float (T + 1, CELLS, CELLS), or None for policies without a picture.
         keypoints: (T + 1, K, 2) as ``points``, where the encoder of the policy sees its features;

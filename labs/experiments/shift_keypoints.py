@@ -1,6 +1,6 @@
-"""What a random shift does to keypoints: absolute and relative, in pixels, units and centimetres.
+"""What a random shift does to keypoints: absolute and relative, in pixels, units and centimeters.
 
-In centimetres ``relative`` is the difference of two such places; ``anchored`` takes the gripper's
+In centimeters ``relative`` is the difference of two such places; ``anchored`` takes the gripper's
 place from the joints and hangs the block on it, in the picture.
 
 The keypoints are the best that anybody could have: SpatialSoftmax reads the masks in which the
@@ -40,10 +40,10 @@ def to_table(camera: envs.Camera, places: np.ndarray, height: np.ndarray | float
     Args:
         camera: a free camera with a square picture of ``SIDE`` pixels.
         places: float (..., 2), (x, y) in pixels: column and row; whole numbers are centers.
-        height: metres, world frame, broadcast against ``places[..., 0]``.
+        height: meters, world frame, broadcast against ``places[..., 0]``.
 
     Returns:
-        float (..., 2): world (x, y) in metres.
+        float (..., 2): world (x, y) in meters.
     """
     azimuth, elevation = np.deg2rad([camera.azimuth, camera.elevation])
     level = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
@@ -136,7 +136,7 @@ def measure_camera(name: str, labels: list, positions: np.ndarray) -> dict:
     Args:
         name: in ``labs.envs.CAMERAS``.
         labels: (before, after) for each moment, uint8 (84, 84) each.
-        positions: float (N, 2, 2, 3): moment; before, after; gripper, block; metres.
+        positions: float (N, 2, 2, 3): moment; before, after; gripper, block; meters.
     """
     camera, offsets = envs.CAMERAS[name], every_shift()
     still = int(np.flatnonzero((offsets == 0).all(1).numpy())[0])
@@ -144,7 +144,7 @@ def measure_camera(name: str, labels: list, positions: np.ndarray) -> dict:
     # moment; before, after; shift; gripper, block; x, y
     units = np.array([[read_keypoints(each, offsets) for each in labels[i]] for i in kept])
     heights = positions[kept][:, :, None, :, 2]
-    world = 100 * to_table(camera, (units + 1) * UNITS, heights)  # centimetres
+    world = 100 * to_table(camera, (units + 1) * UNITS, heights)  # centimeters
     moved = {"units": units - units[:, :, still, None], "cm": world - world[:, :, still, None]}
     moved["pixels"] = moved["units"] * UNITS
     result: dict = {"moments": len(labels), "used": len(kept), "shifts": len(offsets)}

@@ -75,6 +75,35 @@ def search_table(arm: str) -> Markdown:
     return Markdown("\n".join(rows))
 
 
+PROBED = ("block", "gripper", "goal")  # what a page shows of the probe
+
+
+def probe_table(arms: tuple[str, ...] = ()) -> Markdown:
+    """How far off positions are that are read from frozen encoders of trained policies.
+
+    Args:
+        arms: these only; all that were probed when left out.
+    """
+    rows = [
+        "| encoder of | read | trained by the reward (95 %) | the same network, untrained "
+        "| guess without looking |",
+        "|---|---|---|---|---|",
+    ]
+    for found in load_artifact("encoder-probe").json("measurement.json")["encoders"]:
+        if arms and found["arm"] not in arms:
+            continue
+        for thing in (name for name in PROBED if name in found["trained"]):
+            seen = found["trained"][thing]
+            draws = [draw[thing]["mean"] for draw in found["untrained"]]
+            rows.append(
+                f"| `{found['arm']}` | {thing} "
+                f"| {seen['mean']:.0f} mm ({seen['low']:.0f} – {seen['high']:.0f}) "
+                f"| {min(draws):.0f} to {max(draws):.0f} mm, {len(draws)} draws "
+                f"| {found['guess'][thing]['mean']:.0f} mm |"
+            )
+    return Markdown("\n".join(rows))
+
+
 def _digest(run: Artifact, name: str) -> str:
     """The SHA-256 of a file that the run wrote, whether the repository has room for it or not."""
     return (run.provenance["files"] | run.provenance.get("left_out", {}))[name]

@@ -23,7 +23,7 @@ SIDE = 84
 COLUMNS = 8
 AZIMUTHS = tuple(range(0, 360, 45))  # degrees
 ELEVATIONS = (-15, -30, -45, -60)  # degrees
-DISTANCES = (0.85, 1.5, 2.5)  # metres
+DISTANCES = (0.85, 1.5, 2.5)  # meters
 LABEL_STEP = 80  # label n is stored as the gray value 80 n
 
 

@@ -16,7 +16,7 @@ from labs.image_augmentation import RandomShiftAug
 from labs.widgets.base import BookWidget, image_uri
 
 LABEL_STEP = 80  # label n is stored as the gray value 80 n
-TABLE_POINT = (1.34, 0.75, 0.425)  # metres: the middle of the block's square, at its height
+TABLE_POINT = (1.34, 0.75, 0.425)  # meters: the middle of the block's square, at its height
 FOVY = 45.0  # degrees: vertical field of view of MuJoCo's free camera in the Fetch scenes
 
 
@@ -25,7 +25,7 @@ def project(camera: Camera, points: np.ndarray, side: int = 84) -> np.ndarray:
 
     Args:
         camera: the camera.
-        points: float (..., 3), metres, world frame.
+        points: float (..., 3), meters, world frame.
         side: height and width of the picture in pixels.
 
     Returns:

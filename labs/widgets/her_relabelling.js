@@ -4,7 +4,7 @@ const PX = 10; // drawing units per centimeter
 function render({ model, el }) {
   const { block, gripper, goal, rewards, hindsight, radius } = model.get("episode");
   const last = rewards.length - 1;
-  ui.mount(el, { title: "Relabel one step of a real episode", label: "HER relabelling widget" });
+  ui.mount(el, { title: "Relabel one step of a real episode", label: "HER relabeling widget" });
 
   // The drawing's window: everything that is shown, with a margin.
   const near = [...block, goal].flatMap(([x, y]) => [[x - radius, y - radius], [x + radius, y + radius]]);

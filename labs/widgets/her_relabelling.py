@@ -1,4 +1,4 @@
-"""HER relabelling: one real Push episode from above, and what a substituted goal makes of it.
+"""HER relabeling: one real Push episode from above, and what a substituted goal makes of it.
 
 The episode is simulated when the widget is made (:func:`scripted_push`); the page carries its
 positions in centimeters and the rewards that ``compute_reward`` gave. Nothing is computed from the

@@ -27,7 +27,7 @@ class RolloutGallery(BookWidget):
     Attributes:
         rollouts: one dictionary an episode: group, label, success, ``frames`` (a strip of T + 1
             square pictures as a data URI), ``map`` (the same of the occlusion maps, or None),
-            distances in metres, points, actions, and what to notice.
+            distances in meters, points, actions, and what to notice.
         side: height and width of a frame in pixels.
         cells: patches along each side of a map.
         names: what the three points are.
