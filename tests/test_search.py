@@ -44,7 +44,8 @@ def test_what_was_tried_is_in_the_artifact_and_done_trials_stay(own_folders, mon
     assert cli.main(flags) == 0
     artifact = load_artifact("search-reach-state-tuned")
     assert artifact.provenance["parameters"] == {
-        **{"arm": "reach-state-tuned", "seed": search.SEED, "steps": 600}
+        **{"arm": "reach-state-tuned", "seed": search.SEED, "steps": 600},
+        **{"trials_planned": 2, "trials_run": 2},
     }
     first, second = artifact.json("measurement.json")["trials"]
     assert second["changes"] == {"learning_rate": 3e-4} and second["cpu_s"] > 0
