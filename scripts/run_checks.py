@@ -20,7 +20,10 @@ PYTHON = sys.executable
 
 
 #: Begun first: a long file that begins last is waited for by all other processes.
-LONGEST = ("mutations", "page_quality", "experiments", "pages", "troubleshooting", "fast_sac")
+LONGEST = (
+    *("mutations", "page_quality", "fast_sac", "experiments", "laptop_routes", "bench"),
+    *("campaign", "troubleshooting", "contributing", "checks", "cli"),
+)
 
 
 def checked_files() -> list[str]:
