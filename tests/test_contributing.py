@@ -77,6 +77,7 @@ def run(copy: Path, *command: str) -> str:
     """Runs Python in the copy, with the copy's ``labs``; returns what it printed."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PIXELS_")}
     environment |= {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # the copy is gone before its second use
     result = subprocess.run(
         [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True
     )

@@ -44,6 +44,7 @@ def _run_mutant(folder: Path, mutant: dict) -> None:
     with said.open("w") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         os.chdir(folder)
         sys.path.insert(0, str(folder))
+        sys.dont_write_bytecode = True  # nobody imports this copy again
         paths = {"PYTHONPATH": str(folder), "PIXELS_DATA": str(ROOT / "data")}
         os.environ.update(paths, OMP_NUM_THREADS="1")
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # three seconds, and of no use here
