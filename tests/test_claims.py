@@ -370,7 +370,8 @@ def test_claim_7_tells_how_far_unfinished_arms_came(data):
         alter(data / "reach-alone" / f"seed{seed}", "curve.csv", never)
     found = judge(CLAIM["7"], data)
     assert found.verdict == UNDECIDED
-    assert "by reward alone: 5.3 %" in found.effect and "= " not in found.effect
+    assert "by reward alone, `reach-alone`: 5.3 %" in found.effect and "= " not in found.effect
+    assert "to 50 %" not in found.effect, "an arm that never got there has no ratio"
     assert "`reach-told`, taught by privileged signals, needs 2.0" in found.effect
 
 

@@ -180,25 +180,31 @@ def price_of_pixels(root: Path) -> Finding:
 
 
 def _unfinished(root: Path) -> Finding:
-    """How far the pixel arms of Reach came by reward alone, beside one that was taught to see."""
+    """How far the best arm of Reach came by reward alone, beside one that was taught to see."""
     state, seeing = _fastest(root, "reach", "state"), _fastest(root, "reach", "pixels", taught=True)
     alone = [arm for arm in _arms(root, "reach", "pixels") if arm.enough()]
     if state is None or not alone:
         raise NotMeasured("no pixel arm, trained by reward alone, with three seeds")
-    longest = max(alone, key=lambda arm: arm.steps)
+    best = max(alone, key=lambda arm: iqm(arm.rates).value)
     effect = (
-        f"Reach by reward alone: {percents(longest.rates)} after {longest.steps:,} steps; from the "
-        f"state 90 % after {np.median(state.times(0.9)):,.0f}"
+        f"Reach by reward alone, `{best.name}`: {percents(best.rates)} after {best.steps:,} steps; "
+        f"from the state 90 % after {np.median(state.times(0.9)):,.0f}"
     )
-    arms = [state, longest]
+    if None not in (best.times(0.5), state.times(0.5)):
+        effect += f"; to 50 % {_times_as_many(best, state, 0.5)}"
+    arms = [state, best]
     if seeing is not None:
-        ratio = sample_efficiency_ratio(seeing.times(0.9), state.times(0.9))
         effect += (
-            f"; `{seeing.name}`, taught by privileged signals, needs "
-            f"{ratio.value:.1f} [{ratio.low:.1f}, {ratio.high:.1f}] times the state's steps"
+            f"; to 90 % `{seeing.name}`, taught by privileged signals, needs "
+            f"{_times_as_many(seeing, state, 0.9)}"
         )
         arms.append(seeing)
     return Finding(UNDECIDED, effect, seeds_text(*arms))
+
+
+def _times_as_many(arm: Arm, state: Arm, level: float) -> str:
+    ratio = sample_efficiency_ratio(arm.times(level), state.times(level))
+    return f"{ratio.value:.1f} [{ratio.low:.1f}, {ratio.high:.1f}] times the state's steps"
 
 
 def _taught(config: dict) -> bool:
