@@ -56,6 +56,18 @@ class Visit:
     failed: list[str] = field(default_factory=list)  # local files that did not load
     outside: list[str] = field(default_factory=list)  # requests that wanted the network
 
+    def go_on_to(self, path: Path) -> None:
+        """Opens another file in the same tab, on a desktop; what the last page said is forgotten.
+
+        It takes half the time of a fresh visit. Only what pages store in the browser stays.
+        """
+        self.page.goto("about:blank")  # what the last page still asks for ends here
+        self.page.set_viewport_size(dict(zip(("width", "height"), DESKTOP, strict=True)))
+        self.page.emulate_media(color_scheme="light")
+        for said in (self.errors, self.failed, self.outside):
+            said.clear()
+        self.page.goto(path.resolve().as_uri(), wait_until="load")
+
 
 @contextlib.contextmanager
 def visit(

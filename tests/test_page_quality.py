@@ -1,7 +1,7 @@
-"""The quality of the built pages: no barriers for readers, colors that stay apart, a search.
+"""The built pages in headless Chromium: whole without a network, alive, without barriers.
 
-What each page holds, whether it loads offline, fits a phone and is light enough:
-``tests/test_pages.py``.
+Besides, colors that stay apart, and a search. What the files hold and whether they are light
+enough: ``tests/test_pages.py``.
 """
 
 from __future__ import annotations
@@ -15,26 +15,49 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from labs.figures.style import OKABE_ITO
-from tests.browser import BOOK, DESKTOP, PHONE, ROOT, overflow, pages, visit
+from tests.browser import BOOK, PHONE, ROOT, overflow, pages, visit
 
 PAGES = pages()
-each_page = pytest.mark.parametrize(
-    "path", PAGES or [None], ids=[str(p.relative_to(BOOK)) for p in PAGES] or ["no-page"]
+
+
+@pytest.fixture(scope="module")
+def tab(browser):
+    """One tab, in which the pages are opened one after the other."""
+    with visit(browser, "<title>empty</title>") as seen:
+        yield seen
+
+
+@pytest.fixture(scope="module")
+def opened(tab, request):
+    """A page on a desktop, opened once for all tests that look at it.
+
+    They are written in the order in which they may: the page is seen as it comes before anything
+    in it is moved, and the last test loads it anew.
+    """
+    if request.param is None:
+        pytest.fail("no built page in _build/html: run `make book` first")
+    tab.go_on_to(request.param)
+    tab.page.wait_for_load_state("networkidle")
+    return tab
+
+
+on_each_page = pytest.mark.parametrize(
+    "opened",
+    PAGES or [None],
+    ids=[str(p.relative_to(BOOK)) for p in PAGES] or ["no-page"],
+    indirect=True,
+    scope="module",  # all tests of a page, then the next page
 )
 
 
-@pytest.fixture(autouse=True)
-def _built(request):
-    if "path" in request.fixturenames and request.getfixturevalue("path") is None:
-        pytest.fail("no built page in _build/html: run `make book` first")
-
-
-# ----------------------------------------------------------------------------------- barriers
+# No rule in use reads the style sheets that axe would fetch once more, and which a browser refuses
+# to a page that is a file.
+AXE = {"resultTypes": ["violations"], "preload": {"assets": ["media"]}}
 
 
 def barriers(page, options: dict) -> list[str]:
     """What axe-core calls serious or critical: rule, where, what to do."""
-    found = Axe().run(page, options=options | {"resultTypes": ["violations"]})
+    found = Axe().run(page, options=options | AXE)
     return [
         f"{violation['id']}: {node['target']} {node.get('failureSummary', '')[:300]}"
         for violation in found.response["violations"]
@@ -60,19 +83,93 @@ ONE_OF_EACH_KIND = """() => {
 }"""
 
 
+# ------------------------------------------------------------------------ each page in the browser
+
+
 @pytest.mark.browser
-@each_page
-def test_axe_finds_no_barrier_and_the_page_fits_a_phone(browser, path):
-    """Light with all rules; dark, on a phone, with those that depend on colors."""
-    with visit(browser, path, size=DESKTOP) as seen:
-        seen.page.evaluate(ONE_OF_EACH_KIND)
-        assert barriers(seen.page, {}) == []
-    colors = {"runOnly": ["color-contrast", "link-in-text-block"]}
-    with visit(browser, path, size=PHONE, scheme="dark") as seen:
-        assert overflow(seen.page) <= 0, "the page scrolls sideways"
-        assert seen.page.evaluate("() => document.documentElement.dataset.theme") in ("dark", None)
-        seen.page.evaluate(ONE_OF_EACH_KIND)
-        assert barriers(seen.page, colors) == []
+@on_each_page
+def test_page_opens_offline_without_a_complaint(opened):
+    page = opened.page
+    assert not opened.errors, "console errors"
+    assert not opened.outside, "the page asked for the network"
+    assert not opened.failed, "files of the book that did not load"
+    unnamed = page.locator("img:not([alt]), img[alt='']:not([aria-hidden])").evaluate_all(
+        "images => images.map((image) => image.src.slice(0, 120))"
+    )
+    assert not unnamed, "pictures without alternative text"
+    broken = page.locator("img").evaluate_all(
+        "images => images.filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
+    )
+    assert not broken, "pictures that cannot be decoded"
+    formulas = page.locator("span.math, div.math")
+    drawn = "nodes => nodes.filter(n => n.querySelector('math')?.getBoundingClientRect().width)"
+    assert formulas.count() == formulas.evaluate_all(drawn + ".length"), "formulas not drawn"
+    sleeping = page.locator("[data-pnc-widget]:not([data-pnc-live])").count()
+    assert not sleeping, "widgets that did not come alive"
+
+
+@pytest.mark.browser
+@on_each_page
+def test_axe_finds_no_barrier(opened):
+    opened.page.evaluate(ONE_OF_EACH_KIND)
+    assert barriers(opened.page, {}) == []
+
+
+@pytest.mark.browser
+@on_each_page
+def test_widgets_answer_their_controls(opened):
+    """Every slider of every widget changes what it shows; without sliders, its last button does."""
+    look = """(host) => host.innerText + [...host.querySelectorAll("canvas")]
+        .map((canvas) => canvas.toDataURL()).join("") + [...host.querySelectorAll("svg")]
+        .map((svg) => svg.outerHTML).join("")"""
+    for host in opened.page.locator("[data-pnc-live]").all():
+        host.locator(".pnc-widget").wait_for()
+        name = host.get_attribute("data-pnc-widget")
+        sliders = host.locator("input[type=range]").all()
+        if not sliders:
+            first = host.evaluate(look)
+            host.locator("button").last.click()
+            assert host.evaluate(look) != first, f"{name}: its button changes nothing"
+        for slider in sliders:
+            if slider.is_disabled() or not slider.is_visible():
+                continue
+            start = slider.input_value()
+            slider.focus()
+            opened.page.keyboard.press("Home")
+            opened.page.wait_for_timeout(60)
+            first = host.evaluate(look)
+            opened.page.keyboard.press("End")
+            opened.page.wait_for_timeout(60)
+            label = slider.get_attribute("aria-valuetext")
+            assert host.evaluate(look) != first, f"{name}: a slider moves nothing ({label})"
+            slider.fill(start)  # one slider may bound another
+    assert not opened.errors
+
+
+@pytest.mark.browser
+@on_each_page
+def test_on_a_phone_in_the_dark_the_page_fits_and_has_no_barrier(opened):
+    """Loaded anew; of axe's rules, those that depend on colors."""
+    page = opened.page
+    page.set_viewport_size(dict(zip(("width", "height"), PHONE, strict=True)))
+    page.emulate_media(color_scheme="dark")
+    page.reload(wait_until="load")
+    assert overflow(page) <= 0, "the page scrolls sideways"
+    assert page.evaluate("() => document.documentElement.dataset.theme") in ("dark", None)
+    page.evaluate(ONE_OF_EACH_KIND)
+    assert barriers(page, {"runOnly": ["color-contrast", "link-in-text-block"]}) == []
+
+
+@pytest.mark.browser
+def test_the_tab_hears_each_page_and_forgets_it(tab, tmp_path):
+    bad, good = tmp_path / "bad.html", tmp_path / "good.html"
+    asks = '<img src="missing.png"><img src="https://example.org/x.png"><script>no()</script>'
+    bad.write_text(f"<title>bad</title>{asks}")
+    good.write_text("<title>good</title>")
+    for path in (bad, good, bad):
+        tab.go_on_to(path)
+        for complaints in (tab.errors, tab.failed, tab.outside):
+            assert bool(complaints) is (path is bad)
 
 
 @pytest.mark.browser

@@ -1,6 +1,7 @@
-"""The built book: every page in headless Chromium with the network closed, every number checked.
+"""The built book as files: every link, every number, every widget and notebook in its place.
 
-The pages are those of ``_build/html``; build them first with ``make book``.
+The pages are those of ``_build/html``; build them first with ``make book``. In a browser they are
+opened by ``tests/test_page_quality.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 
-from tests.browser import BOOK, DESKTOP, ROOT, pages, visit
+from tests.browser import BOOK, ROOT, pages
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import line_breaks
@@ -38,74 +39,6 @@ MAX_PAGE_BYTES = 1_500_000
 def _built(request):
     if "path" in request.fixturenames and request.getfixturevalue("path") is None:
         pytest.fail("no built page in _build/html: run `make book` first")
-
-
-# --------------------------------------------------------------------------------- in the browser
-
-
-@pytest.mark.browser
-@each_page
-def test_page_opens_offline_without_a_complaint(browser, path):
-    with visit(browser, path, size=DESKTOP) as seen:
-        page = seen.page
-        page.wait_for_load_state("networkidle")
-        assert not seen.errors, "console errors"
-        assert not seen.outside, "the page asked for the network"
-        assert not seen.failed, "files of the book that did not load"
-        unnamed = page.locator("img:not([alt]), img[alt='']:not([aria-hidden])").evaluate_all(
-            "images => images.map((image) => image.src.slice(0, 120))"
-        )
-        assert not unnamed, "pictures without alternative text"
-        broken = page.locator("img").evaluate_all(
-            "images => images.filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
-        )
-        assert not broken, "pictures that cannot be decoded"
-        formulas = page.locator("span.math, div.math")
-        drawn = "nodes => nodes.filter(n => n.querySelector('math')?.getBoundingClientRect().width)"
-        assert formulas.count() == formulas.evaluate_all(drawn + ".length"), "formulas not drawn"
-        sleeping = page.locator("[data-pnc-widget]:not([data-pnc-live])").count()
-        assert not sleeping, "widgets that did not come alive"
-
-
-@pytest.mark.browser
-@each_page
-def test_widgets_answer_their_controls(browser, path):
-    """Every slider of every widget changes what it shows; without sliders, its last button does."""
-    if "data-pnc-widget" not in path.read_text(encoding="utf-8"):
-        return
-    look = """(host) => host.innerText + [...host.querySelectorAll("canvas")]
-        .map((canvas) => canvas.toDataURL()).join("") + [...host.querySelectorAll("svg")]
-        .map((svg) => svg.outerHTML).join("")"""
-    with visit(browser, path) as seen:
-        for host in seen.page.locator("[data-pnc-live]").all():
-            host.locator(".pnc-widget").wait_for()
-            name = host.get_attribute("data-pnc-widget")
-            sliders = host.locator("input[type=range]").all()
-            if not sliders:
-                first = host.evaluate(look)
-                host.locator("button").last.click()
-                assert host.evaluate(look) != first, f"{name}: its button changes nothing"
-            for slider in sliders:
-                if slider.is_disabled() or not slider.is_visible():
-                    continue
-                start = slider.input_value()
-                slider.focus()
-                seen.page.keyboard.press("Home")
-                seen.page.wait_for_timeout(60)
-                first = host.evaluate(look)
-                seen.page.keyboard.press("End")
-                seen.page.wait_for_timeout(60)
-                label = slider.get_attribute("aria-valuetext")
-                assert host.evaluate(look) != first, f"{name}: a slider moves nothing ({label})"
-                slider.fill(start)  # one slider may bound another
-        assert not seen.errors
-
-
-def test_the_book_holds_every_widget():
-    """Each widget of ``labs/widgets`` stands on some built page, where the test above moves it."""
-    made = {p.stem for p in (ROOT / "labs" / "widgets").glob("*.js")} - {"base", "static"}
-    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
-    assert made == set(re.findall('data-pnc-widget="([a-z_]+)"', text))
 
 
 # ------------------------------------------------------------------------------------- the files
@@ -156,6 +89,13 @@ def stale_numbers(path: Path, root: Path) -> list[str]:
         if now != html.unescape(shown):
             found.append(f"{html.unescape(reference)}: the page says {shown}, the artifact {now}")
     return found
+
+
+def test_the_book_holds_every_widget():
+    """Each widget of ``labs/widgets`` stands on some page; ``test_page_quality.py`` moves it."""
+    made = {p.stem for p in (ROOT / "labs" / "widgets").glob("*.js")} - {"base", "static"}
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    assert made == set(re.findall('data-pnc-widget="([a-z_]+)"', text))
 
 
 def test_every_page_of_the_toc_was_built():
