@@ -272,6 +272,21 @@ def test_words_of_code_say_where_they_may_break(word, kind):
     assert made == f'<code><span class="{kind}">{word}</span></code>'
 
 
+@pytest.mark.parametrize(
+    ("printed", "wraps"),
+    [
+        ("a sentence that is longer than a phone is wide\nand another one", True),
+        ("name    value\n", True),  # one line is no column
+        ("name    value\nalpha   0.02\n", False),
+    ],
+)
+def test_only_printed_lines_in_columns_keep_their_width(printed, wraps):
+    start = '<div class="output stream highlight-none"><div class="highlight"><pre>'
+    made = line_breaks.mark_sentences(f"{start}{printed}</pre></div></div>")
+    assert ('stream highlight-none sentences">' in made) == wraps
+    assert f"<pre>{printed}</pre>" in made
+
+
 def test_badges_are_made_from_the_repository_s_address():
     made = links("notebooks/01_x.ipynb", "https://github.com/a/b", "main", "../", notebook=True)
     addresses = [address for _, _, address, _ in made]
