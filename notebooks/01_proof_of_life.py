@@ -179,7 +179,7 @@ for b, g in zip(block[lucky], goal[lucky], strict=True):
 ax.scatter(*block.T, s=14, label="block")
 ax.scatter(*goal.T, s=14, marker="^", label="target")
 ax.set(xlabel="x (cm)", ylabel="y (cm)", aspect="equal")
-ax.set_title(f"300 resets; grey lines join the {lucky.sum()} that start solved")
+ax.set_title(f"300 resets; gray lines join the {lucky.sum()} that start solved")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
@@ -209,7 +209,7 @@ floor_episodes = np.array(floor_episodes)
 
 # %% tags=["exercise"]
 def floor(radius):
-    """Share of resets that start solved when success means `radius` metres."""
+    """Share of resets that start solved when success means `radius` meters."""
     return ...
 
 
@@ -219,7 +219,7 @@ def check_floor(floor):
     value = floor(0.05)
     assert value is not ..., "floor still returns ...: fill it in"
     assert value <= 1, "that is a count: divide by the number of resets"
-    assert np.isclose(value, solved.mean()), "success is a distance *below* the radius, in metres"
+    assert np.isclose(value, solved.mean()), "success is a distance *below* the radius, in meters"
     assert floor(0.10) > 2 * floor(0.05), "does your answer depend on the radius?"
     print(f"floor at 5 cm: {floor(0.05):.1%}, at 10 cm: {floor(0.10):.1%}")
 
@@ -235,7 +235,7 @@ attempt(check_floor, floor)
 
 # %% tags=["solution"]
 def floor(radius):
-    """Share of resets that start solved when success means `radius` metres."""
+    """Share of resets that start solved when success means `radius` meters."""
     return (floor_episodes < radius).mean()
 
 

@@ -231,7 +231,7 @@ assert costs["lean: none of them"][0] < costs["stock"][0] / 2
 # the stock scene, so every run records which scene it saw.
 #
 # ```{exercise-start}
-# :label: ex-centimetres
+# :label: ex-centimeters
 # ```
 # One pixel of the default camera: how many centimeters of the table is that? Complete
 # `centimetres_a_pixel`. It gets the block's width in pixels; the block is a cube with an edge of
@@ -242,7 +242,7 @@ assert costs["lean: none of them"][0] < costs["stock"][0] / 2
 
 # %% tags=["exercise"]
 def centimetres_a_pixel(width_in_pixels):
-    """Centimetres that one pixel spans at the block's distance."""
+    """Centimeters that one pixel spans at the block's distance."""
     return ...
 
 
@@ -251,7 +251,7 @@ def check_centimetres(answer):
     """Names the likely mistake."""
     value = answer(10)
     assert value is not ..., "centimetres_a_pixel still returns ...: fill it in"
-    assert value != 2.0, "that is pixels a centimetre: turn the fraction over"
+    assert value != 2.0, "that is pixels a centimeter: turn the fraction over"
     assert np.isclose(value, 0.5), "the block's edge is 5 cm: 10 pixels span 5 cm"
 
 
@@ -259,14 +259,14 @@ def check_centimetres(answer):
 attempt(check_centimetres, centimetres_a_pixel)
 
 # %% [markdown]
-# ```{solution-start} ex-centimetres
+# ```{solution-start} ex-centimeters
 # :class: dropdown
 # ```
 
 
 # %% tags=["solution"]
 def centimetres_a_pixel(width_in_pixels):
-    """Centimetres that one pixel spans at the block's distance."""
+    """Centimeters that one pixel spans at the block's distance."""
     return 5.0 / width_in_pixels
 
 

@@ -99,7 +99,7 @@ assert len(reach[0].observation) == len(reach[0].action) + 1 == STEPS + 1
 # stored step can be asked again: what would it have paid under another goal $g'$?
 #
 # $$ r'_t = r(\text{achieved}_{t+1}, g') = \begin{cases} 0 & \lVert \text{achieved}_{t+1} - g' \rVert \le 5 \text{ cm} \\
-# -1 & \text{otherwise} \end{cases} $$ (eq-relabelled-reward)
+# -1 & \text{otherwise} \end{cases} $$ (eq-relabeled-reward)
 #
 # The arm moves the same way whatever it was asked for. So $(s_t, a_t, s_{t+1})$ stays true, and
 # only goal and reward change. This works because SAC learns *off-policy*: it may learn from
@@ -125,7 +125,7 @@ HerRelabelling.from_env(seed=0)
 # ```{exercise-start}
 # :label: ex-relabel
 # ```
-# Write the relabeling of step `t` of an episode, equations {eq}`eq-relabelled-reward` and
+# Write the relabeling of step `t` of an episode, equations {eq}`eq-relabeled-reward` and
 # {eq}`eq-future`. `rng.integers(low, high)` draws from `low` to `high - 1`. The environment's
 # `compute_reward(achieved, goal, {})` gives the reward. Return a dictionary with the three parts of
 # the transition that HER may change.
@@ -181,7 +181,7 @@ def check_relabel(relabel):
     assert abs(share - 1 / 20) < 0.025, (
         f"t' must be uniform: t' = t came up in {share:.0%}, not 5 %"
     )
-    print("relabelled goals come from the future, and rewards fit them")
+    print("relabeled goals come from the future, and rewards fit them")
 
 
 # %% tags=["nbval-check-output"]
@@ -217,7 +217,7 @@ check_relabel(relabel)
 # %%
 push, _ = play_random("push", 20)
 rng = np.random.default_rng(0)
-rows = ["| task | reward 0 as played | reward 0 relabelled | ... and something had moved |"]
+rows = ["| task | reward 0 as played | reward 0 relabeled | ... and something had moved |"]
 rows.append("|---|---|---|---|")
 shares = {}
 for task, episodes in (("sparse Reach", reach), ("Push", push)):
@@ -281,7 +281,7 @@ class HerMemory:
         self.all = Episode(*map(np.stack, zip(*self.episodes, strict=True)))  # (E, 51, ...)
 
     def draw(self, rng, batch_size):
-        """Episode and step indices, goals (B, 3), rewards, and which goals were relabelled."""
+        """Episode and step indices, goals (B, 3), rewards, and which goals were relabeled."""
         i = rng.integers(len(self.episodes), size=batch_size)
         t = rng.integers(STEPS, size=batch_size)
         future = rng.integers(t, STEPS)
@@ -347,7 +347,7 @@ their_share = np.mean(
 )
 _, _, _, rewards, hindsight = memory.draw(rng, N)
 spread = 4 * np.sqrt(0.8 * 0.2 / N)
-print(f"relabelled: SB3 {their_share:.3f}, ours {hindsight.mean():.3f}, equation {1 - 1 / 5:.3f}")
+print(f"relabeled: SB3 {their_share:.3f}, ours {hindsight.mean():.3f}, equation {1 - 1 / 5:.3f}")
 assert abs(their_share - 0.8) < 1e-3 and abs(hindsight.mean() - 0.8) < spread
 
 their_paid, our_paid = (sample.rewards == 0).float().mean().item(), (rewards == 0).mean()
@@ -418,7 +418,7 @@ class DDPG:
 
 
 def train(k, seed, episodes=25, evaluate_every=5):
-    """Trains with k relabelled steps per original one; returns the success rates."""
+    """Trains with k relabeled steps per original one; returns the success rates."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     env, test_env = (envs.make_env("FetchReach-v4", render_mode=None) for _ in range(2))

@@ -101,7 +101,7 @@ def sample(buffer, batch_size=128, seed=0, shift_seed=0):
 block = np.array([t[1]["achieved_goal"][0] for t in recorded["push"][1]]).reshape(6, 50, 3)
 travel = np.linalg.norm(block[:, -1] - block[:, 0], axis=1)
 print(f"the block moved by {', '.join(f'{100 * d:.0f}' for d in travel)} cm in the six episodes")
-assert (travel > 0.01).sum() >= 2, "relabelling needs blocks that move"
+assert (travel > 0.01).sum() >= 2, "relabeling needs blocks that move"
 
 # %% [markdown]
 # One more tool: which parts of two batches differ?
@@ -316,7 +316,7 @@ paid = {
     kind.__name__: (sample(filled(kind, **kw), 1000).rewards == 0).float().mean().item()
     for kind, kw in ((OurDrQ, {"aug_fn": AUG}), (OurHerDrQ, {"aug_fn": AUG}))
 }
-print(f"relabelled: {buffer.her_ratio:.0%} of each batch")
+print(f"relabeled: {buffer.her_ratio:.0%} of each batch")
 print(f"reward 0 in plain replay: {paid['OurDrQ']:.0%}, with hindsight: {paid['OurHerDrQ']:.0%}")
 assert buffer.her_ratio == 0.8 and paid["OurHerDrQ"] > paid["OurDrQ"] + 0.2
 

@@ -346,6 +346,7 @@ env.close()
 #
 # SB3's default trains the critic's encoder by TD error. `True` cuts it. Detaching the actor's
 # features is not enough, and encoding once is both the repair and the saving. Whether the routing
-# *matters* for learning is a question for {term}`matched runs`, not for this page;
-# [the five steps](18_five_steps.ipynb) say what is known of it. Next: the
+# *matters* for learning is a question for {term}`matched runs`, not for this page:
+# [Reach by reward](20_reach_and_pixels.ipynb) has them, and for Push
+# [the five steps](18_five_steps.ipynb) say what is known. Next: the
 # [networks from scratch](15_from_scratch_networks.ipynb).

@@ -36,6 +36,7 @@ from labs.exercises import attempt
 from labs.experiments.perception import PEAK_RATE, Regressor
 from labs.experiments.perception_frames import belongs_to_task, show_goal, wander
 from labs.experiments.position_errors import mean_interval
+from labs.figures.results import probe_table
 from labs.figures.style import OKABE_ITO, use_style
 from labs.visual_encoder import NatureCNN
 from labs.widgets.crop_shift import project
@@ -515,6 +516,41 @@ for camera in envs.CAMERAS:
 # sphere can tell; they are not made yet. Leaving the sphere out costs nothing, where the goal is given as
 # a vector.
 #
+# ## What a reward teaches
+#
+# Every encoder above was told positions. A reward tells far less. So take encoders out of reinforcement
+# learning, freeze them, and let a small head read positions from what they make of a picture: a probe
+# {cite:p}`alain2016`. Two controls stand beside it: the same network before any training, and a guess that
+# never looks. The vectors that some of these policies also get are held still.
+
+# %%
+display(probe_table())
+PROBE = load_artifact("encoder-probe").json("measurement.json")["encoders"]
+PROBE = {found["arm"]: found for found in PROBE}
+
+
+def share_learned(arm, thing):
+    """1: reads it without error; 0: no better than the same network untrained."""
+    found = PROBE[arm]
+    before = np.mean([draw[thing]["mean"] for draw in found["untrained"]])
+    return 1 - found["trained"][thing]["mean"] / before
+
+
+for arm, thing in (("reach-small-drq", "goal"), ("push-small", "block")):
+    print(f"{arm}: {share_learned(arm, thing):.0%} of the untrained error on the {thing} is gone")
+assert share_learned("reach-small-drq", "goal") > 0.4 > 0.1 > share_learned("push-small", "block")
+
+# %% [markdown]
+# A reward teaches sight where sight pays. Where the image is all that the policy gets
+# ([Reach by reward](20_reach_and_pixels.ipynb)), the encoder comes to know the goal and the gripper. It ends
+# far behind a regression, and far ahead of where it began. Where sixteen numbers say already
+# where the block is ([a twin of step 2](19_reading_the_curve.ipynb)), a hundred thousand steps before real
+# pictures taught it nothing about the block. Any network of that shape knows as much on its first day.
+#
+# The two keypoint arms lie in between. They stopped on the floor or just above it, and their encoders had
+# begun to find the goal: faster where a critic that was told the positions judged them. A flat curve can
+# hide an eye that is opening; only a probe tells.
+#
 # ```{exercise-start}
 # :label: ex-paired
 # ```
@@ -591,16 +627,18 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 # - Native and shrunk frames differ in many pixels. NatureCNN does not mind; keypoints can.
 # - LayerNorm and Tanh change what is learned, not only its range.
 # - The sphere can be read. Whoever relabels goals should not draw it, or should know that it stays.
+# - A reward teaches an encoder what pays: where the goal is when nothing else tells it, and nothing about
+#   the block where numbers do.
 #
 # Not settled: what cells with one seed will say with more (the table names the count, and lists no cell
 # that was not run). ManipulationCNN, the source manuscript's remedy, is planned and costs ten times as
-# much; where the table has no row for it, it was not run, and the small {term}`KeypointCNN` stands in. Whether the gradient of a *reward* brings an encoder to where the truth brought it:
-# encoders out of reinforcement learning were not measured. And what any of these millimeters are worth
-# to an agent.
+# much; where the table has no row for it, it was not run, and the small {term}`KeypointCNN` stands in. The probe read one seed of each policy. And what
+# any of these millimeters are worth to an agent.
 #
 # ```bash
 # pixels measure perception                 # goes on where it was stopped
 # pixels measure perception --minutes 60    # stops after an hour and writes what is there
+# pixels measure encoder-probe              # what a reward taught
 # pixels claims                             # the verdicts that follow
 # ```
 #

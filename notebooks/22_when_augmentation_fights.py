@@ -397,3 +397,5 @@ display(Markdown("\n".join(rows)))
 # pixels measure perception          # its last table
 # pixels train push-step4 --seeds 0 1 2   # and push-step2: the missing arms, on a GPU
 # ```
+#
+# Next: [the failure gallery](23_failure_gallery.ipynb).

@@ -60,7 +60,7 @@ assert config.goal_mode == "desired" and config.has_images and not config.full_s
 # several passes of a large network over 256 pictures.
 #
 # But where the block is, the simulator knows. Told so directly, a small network learns it by plain
-# regression, from frames that cost a third of a millisecond each. This is **privileged information,
+# regression, from frames that cost a few milliseconds each. This is **privileged information,
 # used in training only**: the finished policy gets pixels. It is the idea of the asymmetric critic
 # {cite}`pinto2017`, moved to where it is cheapest. On a real robot the positions would come from a
 # motion capture rig, or from a marker that is taken off afterwards.
@@ -364,3 +364,5 @@ check_angle(block_angle)
 # pixels train push-located --seeds 0 1
 # pixels train push-distilled --seeds 0
 # ```
+#
+# Next: [the exercises](26_exercises.ipynb).
