@@ -176,6 +176,14 @@ assert found["actor", "shared", "critic"] == 0, "only sharing cuts it"
 # step 2. Only `True` cuts it. The *actor's* encoder is the one that hears of the TD error through
 # Q alone. So "the gradient never arrived" does not describe steps 0 and 1 as SB3 runs them by default.
 #
+# And where it really does not arrive? On [Reach from the image alone](20_reach_and_pixels.ipynb) there are
+# matched runs, three seeds each, with nothing changed but the routing. After 24,000 steps SB3's default
+# reaches {artifact}`reach-small-separate/seed0:evaluation.deterministic.success_rate|pct0`, {artifact}`reach-small-separate/seed1:evaluation.deterministic.success_rate|pct0` and
+# {artifact}`reach-small-separate/seed2:evaluation.deterministic.success_rate|pct0`; with `True`,
+# {artifact}`reach-small-actor/seed0:evaluation.deterministic.success_rate|pct0`, {artifact}`reach-small-actor/seed1:evaluation.deterministic.success_rate|pct0` and
+# {artifact}`reach-small-actor/seed2:evaluation.deterministic.success_rate|pct0`.
+# So the diagnosis describes a real illness. It is not the one that the default has.
+#
 # Second, the claim "one change". The presets are the reported settings. Ask them:
 
 # %%
@@ -248,8 +256,8 @@ print(f"pixels over state: {2.2 / 1.28:.2f} in steps, {pixels / state:.2f} in tr
 # pixels train push-step2 --gradient-steps 4   # 1 update a step
 # ```
 #
-# If the rise stays at 2.2 million steps, it is patience. If it moves to a quarter, it was training. Both
-# arms are not measured yet. On the state side there is a hint. Our tuned arms rise after far less
+# If the rise stays at 2.2 million steps, it is patience. If it moves to a quarter, it was training. Neither
+# arm is measured yet. On the state side there is a hint. Our tuned arms rise after far less
 # travel, so the ruler is no constant of nature:
 
 # %%

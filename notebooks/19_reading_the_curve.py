@@ -30,13 +30,13 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from labs import envs
-from labs.artifacts import data_root
+from labs.artifacts import data_root, load_artifact
 from labs.exercises import attempt
 from labs.experiments.claims import CLAIMS, judge
 from labs.figures.curves import SOURCE_PHASES, success_curves, three_phases
 from labs.figures.ledger import floor_cell, measured, push_floor, success_cell
 from labs.figures.phases import above_floor, patience_stop, phases_of
-from labs.figures.results import controls_table
+from labs.figures.results import controls_table, probe_table
 from labs.figures.style import OKABE_ITO, use_style
 from labs.statistics import steps_to, time_to_threshold
 from labs.widgets.phase_reader import PhaseReader
@@ -274,9 +274,9 @@ assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
 # counts. The two predict different things. Feed more updates a step: if the rise comes at fewer
 # *steps*, it was updates.
 #
-# ## Four: an encoder that learns to see?
+# ## Five: an encoder that learns to see?
 #
-# For pixels there is a fourth candidate, and it is the source manuscript's own: through the flat phase
+# For pixels there is a fifth candidate, and it is the source manuscript's own: through the flat phase
 # the encoder learns to see. But step 2 is told where everything is
 # ([is it cheating?](17_is_it_cheating.ipynb)), so there is nothing that it must see. Then a picture can
 # only be in the way, and a flat phase may be the time that it takes to learn to *ignore* it.
@@ -339,6 +339,20 @@ for arm, sees in TWINS.items():
     print(f"{sees}: " + "; ".join(f"{t:,.0f} steps, {e:.0%}" for t, e in pairs))
 
 # %% [markdown]
+# What did the encoder learn in all that time? Freeze it, and let a small head read the block's place from
+# what it makes of a picture ([how](21_what_the_camera_can_tell.ipynb)):
+
+# %%
+display(probe_table(("push-small",)))
+encoders = load_artifact("encoder-probe").json("measurement.json")["encoders"]
+small = next(found for found in encoders if found["arm"] == "push-small")
+untrained = [draw["block"]["mean"] for draw in small["untrained"]]
+assert small["trained"]["block"]["mean"] > 0.9 * min(untrained)
+
+# %% [markdown]
+# Nothing. It knows no more about the block than the same network before any training, and the curve rose
+# all the same. (One seed, at the end of its run.)
+#
 # Noise is harder to read. Two of its three runs rise as early as the numbers alone and end as high; the
 # third rises as late as those with the picture, and ends as low. Ignoring it can be quick, and need not
 # be. With noise a run rises in any case, and nothing was seen: the rise does not *wait* for sight.
