@@ -244,8 +244,9 @@ assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder
 # `torch.compile` is the change that one expects most of. On a CPU it is switched off: nearly all the
 # time goes into convolutions and matrix products, which it leaves as they are, and compiling takes a
 # minute or more before the first update. `FastSAC(..., compile=True)` switches it on; on a GPU it is
-# on, with CUDA graphs, unless told otherwise. Either way the update equals SB3's to 1e-5; compiled, until two critics
-# tie so closely that the order of a sum decides which of them is the smaller.
+# on, with CUDA graphs, unless told otherwise. Either way the update equals SB3's to 1e-5, as long as no
+# number lies so close to a kink, of a ReLU or of the smaller of two values, that the order of a sum decides
+# on which side.
 #
 # `FastSAC` keeps SB3's interface as well. SB3's own tests of saving, dict observations and HER, asked of
 # it in our words, pass: `tests/test_sb3_contract.py` lists which, and why the others do not apply.

@@ -145,9 +145,15 @@ CASES = {
 }
 
 
-def assert_ten_updates_equal(case, ent_coef, updates=10, **kwargs):
+# A ReLU whose input lies a rounding error from zero has a gradient that jumps. Of the hundred
+# thousand inputs of ten updates, the rounding of some processor meets one.
+SMOOTH = torch.nn.Tanh
+
+
+def assert_ten_updates_equal(case, ent_coef, updates=10, activation=SMOOTH, **kwargs):
     """Losses, gradients and next weights agree to 1e-5 over ten updates in float32."""
     reference, space, policy, options = CASES[case]
+    options = options | {"activation_fn": activation}
     stock = make(reference, space, policy, ent_coef, options)
     fast = make(FastSAC, space, policy, ent_coef, options, **kwargs)
     fast.policy.load_state_dict(stock.policy.state_dict())
@@ -208,11 +214,11 @@ def test_the_captured_update_equals_the_reference(case, graphs_only):
 
 @needs_compiler
 @pytest.mark.slow
-# Compiled kernels sum in another order, and the smaller of two values has a gradient that jumps:
-# where the two critics tie to the sixth digit, as in the sixth update on pixels, either may be it.
+# Compiled kernels sum in another order, and have a hyperbolic tangent of their own: a ReLU serves
+# here, as long as none meets a rounding error, which is until the sixth update on pixels.
 @pytest.mark.parametrize(("case", "updates"), [("state, separate", 10), ("pixels, critic", 5)])
 def test_the_compiled_update_equals_the_reference(case, updates):
-    fast = assert_ten_updates_equal(case, "auto", updates, compile=True)
+    fast = assert_ten_updates_equal(case, "auto", updates, torch.nn.ReLU, compile=True)
     assert fast._update.compiled
     torch._dynamo.reset()
 

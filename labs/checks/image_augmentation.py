@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,17 @@ def check_shift_equals_pad_and_crop():
         for image, (rows, columns), got in zip(batch, offsets.tolist(), shifted, strict=True):
             expected = pad_and_crop(image, pad, rows, columns, mode)
             assert torch.equal(got, expected), f"pad {pad}, {mode}: offset ({rows}, {columns})"
+
+
+def check_cpu_and_gpu_move_alike():
+    """The blocks that a CPU copies equal the gather that a GPU does, bit for bit"""
+    torch.manual_seed(0)
+    for dtype, padding in product((torch.uint8, torch.float32), ("replicate", "zeros")):
+        aug, batch = RandomShiftAug(4, padding), images(24, 6, 9, 13, dtype=dtype)
+        offsets = aug.draw_offsets(len(batch))
+        blocks, gathered = aug._copy_blocks(batch, offsets), aug._gather(batch, offsets)
+        assert gathered.dtype == blocks.dtype == dtype and gathered.is_contiguous()
+        assert torch.equal(blocks, gathered), f"{padding}, {dtype}"
 
 
 def check_forward_crops_the_padded_image():
