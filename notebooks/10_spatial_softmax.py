@@ -297,9 +297,8 @@ assert errors[0] < guesses[0] / 3, "the block's keypoint follows the block"
 assert errors[1] < guesses[1], "and the gripper's the gripper"
 
 # %% [markdown]
-# The block and the gripper are found whatever the weights were at first. The goal is a speck of a few
-# pixels. Its keypoint jumps onto it or stays at the mean of all goals, by luck: another seed, or the
-# rounding of another processor, decides.
+# The block and the gripper are found. The goal is a speck of a few pixels: its keypoint jumps onto it or
+# stays near the mean of all goals, and another seed, or the rounding of another processor, can decide which.
 #
 # 150 frames and a few seconds. (Reinforcement learning has nobody to teach keypoints; it must find
 # them through the reward. This cell shows only that the *form* can hold the answer.)

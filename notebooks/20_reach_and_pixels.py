@@ -304,9 +304,10 @@ display(Markdown("\n".join(rows)))
 assert max(learned["actor"]) < 0.15 < min(learned["critic"] + learned["separate"])
 
 # %% [markdown]
-# An encoder that only the actor's loss trains stays blind. The actor asks the critic which way is better,
-# and the critic looks through the same closed eyes; nobody in the loop is told what the picture is worth.
-# The critic's loss opens them, whether the encoder is shared or the critic's own. So the source
+# Where only the actor's loss trains the encoder, the policy stays on the floor. One reading: the actor asks
+# the critic which way is better, and the critic looks through the same closed eyes; nobody in the loop is
+# told what the picture is worth. Where the critic's loss trains it, the policy rises, whether the encoder is
+# shared or the critic's own, though with an encoder each less evenly. So the source
 # manuscript's diagnosis is right about what happens when the critic's gradient is cut. It is wrong about
 # where that happens: SB3's default is *separate* ([the five steps](18_five_steps.ipynb)).
 
