@@ -112,6 +112,20 @@ def _reach_by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
     shifted = replace(plain, arm="reach-small-drq", augmentation="drq", pad=2)
     # The other two routings run until the first has risen: long enough to tell them apart.
     rise = {"total_steps": 24_000}
+    # The goal as a vector, the joints too: nothing is left for the camera, as the twin shows.
+    told = replace(
+        shifted,
+        arm="reach-small-told",
+        goal_mode="desired",
+        proprioception=True,
+        standardize=True,
+        total_steps=10_000,
+        eval_every=1000,
+        checkpoint_every=5000,
+    )
+    blind = replace(
+        told, arm="reach-small-blind", observation="blind", augmentation="none", routing="separate"
+    )
     alone = "the image alone, by reward alone"
     return [
         (plain, f"{alone}: NatureCNN, two small views, good settings"),
@@ -124,6 +138,8 @@ def _reach_by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(shifted, arm="reach-small-separate", routing="separate", **rise),
             f"{alone}: with shifts, an encoder each for actor and critic",
         ),
+        (told, "two small views, the joints, and the goal as a vector"),
+        (blind, "the joints and the goal as a vector, without a camera"),
     ]
 
 
@@ -206,5 +222,23 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
         (
             replace(real, arm="push-small-blank", image_content="blank"),
             "step 2's vectors and a black picture",
+        ),
+        (
+            replace(real, arm="push-small-actor", routing="actor"),
+            "step 2's vectors and a picture of 36 x 36: the actor's loss trains the encoder",
+        ),
+        # What else step 2 changed, and what it left: on the vectors alone, which suffice.
+        (
+            replace(blind, arm="push-blind-buffer10k", buffer_size=10_000),
+            "the tuned blind twin with a memory of 10,000 transitions, a tenth of its budget",
+        ),
+        (replace(blind, arm="push-blind-k8", her_k=8), "the tuned blind twin, HER with k = 8"),
+        (
+            replace(blind, arm="push-blind-u012", gradient_steps=1),
+            "the tuned blind twin with half as many updates, 0.125 a step",
+        ),
+        (
+            replace(blind, arm="push-blind-u050", gradient_steps=4),
+            "the tuned blind twin with twice as many updates, 0.5 a step",
         ),
     ]
