@@ -110,6 +110,14 @@ def make_arm(data, name, rates, rises_at=1.0, controls=None, **knobs):
     success(data, name, *rates)
 
 
+def never(text):
+    """The learning curve of a run that stays at zero."""
+    head, *lines = text.splitlines()
+    column = head.split(",").index("success")
+    rows = [line.split(",") for line in lines]
+    return "\n".join([head, *(",".join([*r[:column], "0", *r[column + 1 :]]) for r in rows)])
+
+
 def cells(data, change, **wanted):
     """Applies a change to every cell of the study with these settings."""
 
@@ -329,15 +337,53 @@ def test_claims_14_and_15_ask_for_a_gain(data, key, knob):
     assert verdict(key, data) == FAILS
     success(data, "small", *MIDDLE)
     assert verdict(key, data) == UNDECIDED
+    for value in (4, 8):  # twins that see take precedence
+        make_arm(data, f"blind-{value}", HIGH, observation="blind", **{knob: value})
+    assert verdict(key, data) == UNDECIDED
+    shutil.rmtree(data / "small")
+    found = judge(CLAIM[key], data)
+    assert found.verdict == FAILS and found.effect.startswith("blind twins, ")
+
+
+def same_curve(data, *arms):
+    """Every seed's curve as that of seed 0: ratios of times are then exact."""
+    for arm in arms:
+        curve = (data / arm / "seed0" / "curve.csv").read_text()
+        for seed in (1, 2):
+            alter(data / arm / f"seed{seed}", "curve.csv", lambda _, c=curve: c)
 
 
 def test_claim_6_asks_for_updates(data):
     make_arm(data, "few", HIGH, gradient_steps=2)
     make_arm(data, "many", HIGH, gradient_steps=8)
+    same_curve(data, "few", "many")
     assert verdict("6", data) == HOLDS
     shutil.rmtree(data / "few")
     make_arm(data, "few", HIGH, rises_at=3, gradient_steps=2)
+    same_curve(data, "few")
     assert verdict("6", data) == FAILS
+
+
+def test_claim_6_can_be_refuted_without_a_camera_but_not_confirmed(data):
+    blind = {"observation": "blind", "goal_mode": "both"}
+    make_arm(data, "few", HIGH, gradient_steps=2, **blind)
+    make_arm(data, "many", HIGH, gradient_steps=8, **blind)
+    same_curve(data, "few", "many")
+    assert verdict("6", data) == UNDECIDED, "nothing in it could warm up"
+    shutil.rmtree(data / "few")
+    make_arm(data, "few", HIGH, rises_at=3, gradient_steps=2, **blind)
+    same_curve(data, "few")
+    assert verdict("6", data) == FAILS
+
+
+def test_claim_6_counts_runs_that_never_rose_with_their_budget(data):
+    make_arm(data, "few", LOW, gradient_steps=2)
+    make_arm(data, "many", HIGH, rises_at=0.4, gradient_steps=8)
+    for seed in range(3):
+        alter(data / "few" / f"seed{seed}", "curve.csv", never)
+    same_curve(data, "many")
+    found = judge(CLAIM["6"], data)
+    assert found.verdict == FAILS and "ratio at least 5.00" in found.effect
 
 
 @pytest.mark.parametrize("rises_at, expected", [(1.0, FAILS), (3.0, HOLDS), (20.0, FAILS)])
@@ -345,26 +391,17 @@ def test_claim_7_asks_for_two_to_four_times(data, rises_at, expected):
     for arm, factor in (("pixels", rises_at), ("push-state-tuned", 1.0)):
         if arm == "pixels":
             make_arm(data, arm, HIGH, rises_at=factor)
-    curve = (data / "pixels" / "seed0" / "curve.csv").read_text()
-    state = (data / "push-state-tuned" / "seed0" / "curve.csv").read_text()
-    for seed in (1, 2):  # equal seeds: the ratio is then exact
-        alter(data / "pixels" / f"seed{seed}", "curve.csv", lambda _: curve)
-        alter(data / "push-state-tuned" / f"seed{seed}", "curve.csv", lambda _: state)
+    same_curve(data, "pixels", "push-state-tuned")
     found = judge(CLAIM["7"], data)
     assert found.verdict == expected and f"= {rises_at:.1f} [" in found.effect
 
 
 def test_claim_7_tells_how_far_unfinished_arms_came(data):
-    reach = {"task": "reach"}
+    reach = {"task": "reach", "goal_mode": "none"}
     make_arm(data, "reach-knows", HIGH, observation="state", **reach)
+    make_arm(data, "reach-goal-given", HIGH, task="reach", goal_mode="desired")
     make_arm(data, "reach-told", HIGH, rises_at=2.0, encoder="locator", **reach)
     make_arm(data, "reach-alone", LOW, encoder="keypoint", **reach)
-
-    def never(text):
-        head, *lines = text.splitlines()
-        column = head.split(",").index("success")
-        rows = [line.split(",") for line in lines]
-        return "\n".join([head, *(",".join([*r[:column], "0", *r[column + 1 :]]) for r in rows)])
 
     for seed in range(3):
         alter(data / "reach-alone" / f"seed{seed}", "curve.csv", never)

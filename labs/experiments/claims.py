@@ -83,16 +83,17 @@ CLAIMS: tuple[Claim, ...] = (
         "Two arms that differ in routing alone; half of all episodes must be gained.",
         training.routing_alone,
         "notebooks/18_five_steps",
-        "pixels train push-step2 --routing actor --seeds 0 1 2",
+        "pixels train push-small-actor --seeds 0 1 2",
     ),
     Claim(
         "6",
         "The flat first two million steps are the encoder warming up.",
         "Two arms that differ in updates a step alone. If more updates bring 50 % twice as early, "
-        "it was waiting for updates.",
+        "interval included, it was waiting for updates. Without pixel arms: blind twins, which can "
+        "refute it only.",
         training.warming_up,
         "notebooks/19_reading_the_curve",
-        "pixels train push-step2 --gradient-steps 8 --seeds 0 1 2",
+        "pixels train push-blind-u012 --seeds 0 1 2, then push-blind-u050",
     ),
     Claim(
         "7",
@@ -158,18 +159,20 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "14",
         "A replay memory of 500,000 transitions is essential.",
-        "Two arms that differ in the memory alone; a tenth of all episodes must be gained.",
+        "Two arms that differ in the memory alone, as far apart as there are; a tenth of all "
+        "episodes must be gained. Without pixel arms: blind twins.",
         training.large_memory,
         "notebooks/18_five_steps",
-        "pixels train push-step2 --buffer-size 50000 --seeds 0 1 2",
+        "pixels train push-blind-buffer10k --seeds 0 1 2",
     ),
     Claim(
         "15",
         "Hindsight with k = 8 helps against k = 4.",
-        "Two arms that differ in k alone; a tenth of all episodes must be gained.",
+        "Two arms that differ in k alone; a tenth of all episodes must be gained. Without pixel "
+        "arms: blind twins.",
         training.more_hindsight,
         "notebooks/18_five_steps",
-        "pixels train push-step2 --her-k 4 --seeds 0 1 2",
+        "pixels train push-blind-k8 --seeds 0 1 2",
     ),
     Claim(
         "16",

@@ -144,6 +144,16 @@ class Arm:
         return self.config["total_steps"]
 
     @property
+    def is_blind(self) -> bool:
+        """Whether it gets a pixel arm's vectors and no image."""
+        return self.config["observation"] == "blind"
+
+    @property
+    def twins(self) -> str:
+        """What to say before the numbers of arms that are blind twins; else nothing."""
+        return "blind twins, " if self.is_blind else ""
+
+    @property
     def updates_per_step(self) -> float:
         c = self.config
         return c["gradient_steps"] / (c["n_envs"] * c["train_freq"])
@@ -226,7 +236,8 @@ def matched(
         knob: the setting; or several of which the first one is compared.
         values: of the first and of the second arm; None: the smaller and the larger, as far
             apart as there are.
-        keep: settings that both must have. Both must also receive images.
+        keep: settings that both must have. Both must also receive images, unless it says
+            otherwise.
 
     Raises:
         NotMeasured: there is no such pair with seeds enough.
