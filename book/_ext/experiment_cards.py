@@ -38,13 +38,11 @@ from sphinx.util.docutils import SphinxDirective
 from labs.artifacts import Artifact, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
-from labs.experiments.presets import CRITERIA, NEUTRAL_KEYS, PRESETS, SUMMARY, preset
+from labs.experiments.presets import CRITERIA, NOT_CHANGES, PRESETS, SUMMARY, preset
 
 GIB = 2**30
 TASKS = {"reach": "FetchReachDense-v4", "push": "FetchPush-v4"}
 STATE_WIDTH = {"reach": 10, "push": 25}
-#: Knobs that name a run or measure it, but do not change what is trained.
-NOT_CHANGES = {*NEUTRAL_KEYS, "arm", "seed", "eval_every", "curve_episodes", "eval_episodes"}
 RUN_FILES = ("config.json", "curve.csv", "evaluation.json", "policy.json", "weights.safetensors")
 ENCODERS = {
     "nature": "NatureCNN",

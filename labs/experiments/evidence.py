@@ -18,7 +18,7 @@ import numpy as np
 from labs.artifacts import PROVENANCE, Artifact, load_artifact
 from labs.experiments.config import RunConfig
 from labs.experiments.position_errors import over_seeds
-from labs.experiments.presets import NEUTRAL_KEYS
+from labs.experiments.presets import NOT_CHANGES
 from labs.statistics import Interval, interquartile_mean, iqm, steps_to, time_to_threshold
 
 HOLDS, FAILS, PARTLY = "holds", "does not hold", "partly"
@@ -56,8 +56,6 @@ LIMITS: dict[str, float] = {
     "control_share": 0.5,  # success with spoiled images / with real ones
 }
 
-#: Knobs that name a run or measure it, but do not change what is trained.
-NOT_CHANGES = {*NEUTRAL_KEYS, "arm", "seed", "eval_every", "curve_episodes", "eval_episodes"}
 
 
 class NotMeasured(Exception):

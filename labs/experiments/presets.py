@@ -303,6 +303,9 @@ def preset(arm: str) -> RunConfig:
 #: Settings that change how a run is done but not what is measured.
 NEUTRAL_KEYS = ("device", "torch_threads", "save_replay", "checkpoint_every", "video_episodes")
 
+#: Knobs that name a run or measure it, but do not change what is trained.
+NOT_CHANGES = {*NEUTRAL_KEYS, "arm", "seed", "eval_every", "curve_episodes", "eval_episodes"}
+
 #: The success rate that a finished arm should reach in its final deterministic evaluation.
 CRITERIA = {
     "reach-state": 0.95,
