@@ -57,7 +57,6 @@ LIMITS: dict[str, float] = {
 }
 
 
-
 class NotMeasured(Exception):
     """What is missing before a claim can be decided."""
 
