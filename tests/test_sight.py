@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
 from labs import envs
-from labs.artifacts import load_artifact
+from labs.artifacts import data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments import encoder_probe, perception, shift_keypoints
-from labs.experiments.perception import Cell, Regressor, all_cells, fit, shifted
+from labs.experiments.perception import HELD_OUT, Regressor, fit, shifted
+from labs.experiments.perception_cells import Cell, all_cells
 from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
 from labs.experiments.position_errors import (
     by_name,
@@ -155,6 +159,34 @@ def test_the_artifact_says_what_was_run():
     assert found["summary"] == by_name(found["cells"])
     trained = found["summary"]["default-nature-norm-trained"]["block"]
     assert trained["high"] < found["mean"]["block"]["low"] / 3, "seeing beats never looking"
+
+
+def test_the_study_goes_on_where_the_published_one_stopped(tmp_path, monkeypatch):
+    """Cells of the artifact stand; one that was run here takes the place of its namesake."""
+    before = load_artifact("perception").json("measurement.json")["cells"]
+    (tmp_path / "data").mkdir()
+    shutil.copytree(data_root() / "perception", tmp_path / "data" / "perception")
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(perception, "work_folder", lambda: tmp_path)
+    rows = HELD_OUT + 10
+    few = len(perception.resized_rows(rows, HELD_OUT))
+    data = {"positions": np.linspace(0, 1, 5 * rows).reshape(rows, 5), "goals": np.ones((rows, 2))}
+    for camera in envs.CAMERAS:
+        data |= {camera: np.zeros((rows, 2, 2, 3), np.uint8)}
+        data |= {f"{camera}_resized": np.ones((few, 2, 2, 3), np.uint8)}
+        data |= {f"{camera}_block_pixels": np.ones(rows)}
+    monkeypatch.setattr(perception, "collect_frames", lambda progress: data)
+    again = {k: v for k, v in before[0].items() if k != "name"} | {"machine": "another"}
+    (tmp_path / f"{before[0]['name']}.json").write_text(json.dumps(again))
+    cells = perception.perception(minutes=-1, progress=False).json("measurement.json")["cells"]
+    found, published = ({c["name"]: c for c in group} for group in (cells, before))
+    assert found.keys() == published.keys()
+    assert found.pop(before[0]["name"])["machine"] == "another"
+    for name, cell in found.items():
+        assert cell["machine"] and cell["commit"]
+        assert cell["cpu_seconds"] == published[name]["cpu_seconds"]
+    monkeypatch.setattr(perception, "BATCH", 8)  # other settings: nothing of it can be used
+    assert perception._published({"batch": perception.BATCH}) == {}
 
 
 # -------------------------------------------------------------------------------------- keypoints

@@ -1,20 +1,21 @@
 """What can an encoder see? Block and gripper regressed from one frame, in millimeters.
 
 No reinforcement learning: a frame, the positions that the simulator knows, and a small head on top
-of each encoder. If regression cannot find the block in a picture, no agent will. The cells vary
-one thing at a time: the camera, the encoder and its head, LayerNorm + Tanh, trained or left at its
-random initial weights, the goal sphere in the picture, random shifts in training. All share
-frames, optimizer and schedule, tuned for none of them. ``mean`` is the control: it never looks.
+of each encoder. If regression cannot find the block in a picture, no agent will. What varies is in
+:mod:`labs.experiments.perception_cells`. All cells share frames, optimizer and schedule, tuned for
+none of them. ``mean`` is the control: it never looks.
 
 Artifact ``perception``; ``pixels measure perception`` makes it, cell by cell, and goes on where it
-was stopped. Cells that were not run are not in it.
+was stopped, here or where the artifact in ``data/`` was made: each cell names its machine. Cells
+that were not run are not in it.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,23 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from labs import envs
-from labs.artifacts import Artifact, json_text, write_atomically, write_measurement
+from labs.artifacts import (
+    PROVENANCE,
+    Artifact,
+    data_root,
+    json_text,
+    load_artifact,
+    write_atomically,
+    write_measurement,
+)
+from labs.experiments.perception_cells import (
+    EPOCHS,
+    HEAD_EPOCHS,
+    LONG_EPOCHS,
+    PAD,
+    Cell,
+    all_cells,
+)
 from labs.experiments.perception_frames import (
     AREA,
     FIRST_SEED,
@@ -39,98 +56,12 @@ from labs.experiments.position_errors import by_name, errors_mm, mean_interval, 
 from labs.image_augmentation import RandomShiftAug
 from labs.keypoint_encoder import KeypointCNN
 from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
+from labs.provenance import code_state, hardware
 from labs.visual_encoder import NatureCNN
 
-EPOCHS = 6
-LONG_EPOCHS = 36  # NatureCNN for about as long as ManipulationCNN takes for EPOCHS
-PAD = 4  # pixels: DrQ's random shift
-HEAD_EPOCHS = 24  # a frozen encoder's head costs next to nothing
 BATCH = 64
 PEAK_RATE = 2e-3
-HEADS = (
-    ("nature", True),
-    ("nature", False),
-    ("keypoints", True),
-    ("keypoints", False),
-    ("spatial_softmax", True),
-    ("spatial_softmax", False),
-    ("flat", True),
-)  # encoder, LayerNorm + Tanh
 EXAMPLES = 200  # held-out predictions kept for the scatter plots
-
-
-# -------------------------------------------------------------------------------------- the cells
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One regression.
-
-    Attributes:
-        camera: name in ``labs.envs.CAMERAS``.
-        encoder: ``nature``; ``keypoints`` (the small KeypointCNN); ``spatial_softmax`` or
-            ``flat``, both on ManipulationCNN.
-        normalize: LayerNorm + Tanh between encoder and head.
-        trained: False freezes the encoder at its random weights.
-        seed: of weights and batches.
-        sphere: whether the training frames show the goal sphere.
-        target: ``positions`` (block and gripper) or ``goal`` (the sphere's place).
-        epochs: passes over the training frames.
-        pad: random shifts of the training frames, in pixels; 0 leaves them in place.
-    """
-
-    camera: str
-    encoder: str
-    normalize: bool
-    trained: bool
-    seed: int
-    sphere: bool = False
-    target: str = "positions"
-    epochs: int = EPOCHS
-    pad: int = 0
-
-    @property
-    def name(self) -> str:
-        parts = [self.camera, self.encoder, "norm" if self.normalize else "plain"]
-        parts += ["trained" if self.trained else "random"]
-        parts += [f"pad{self.pad}"] * (self.pad > 0)
-        parts += ["sphere"] * self.sphere + ["goal"] * (self.target == "goal")
-        parts += [f"epochs{self.epochs}"] * (self.trained and self.epochs != EPOCHS)
-        return "-".join([*parts, f"seed{self.seed}"])
-
-
-def _round_of(cell: Cell) -> int:
-    """When a cell's turn comes: where a stop leaves most, cheap seeds between the dear cells."""
-    if cell.encoder in ("spatial_softmax", "flat"):  # ManipulationCNN, ten times as dear
-        first = cell.encoder == "spatial_softmax" and cell.normalize and not cell.pad
-        return 10 * cell.seed + (3 if first and cell.trained else 5)
-    if cell.epochs == LONG_EPOCHS:
-        return 6 + cell.seed
-    if cell.seed == 0:
-        if cell.encoder == "keypoints":
-            return 5 if cell.pad or not cell.trained else 0
-        return 0
-    core = cell.encoder == "nature" and cell.normalize and cell.trained and not cell.pad
-    return 2 * cell.seed + (0 if core and cell.target == "positions" else 1)
-
-
-def all_cells(seeds: int = 3) -> list[Cell]:
-    """Every cell of the study, in the order in which they are run."""
-    cells = []
-    for seed in range(seeds):
-        for trained, epochs in ((True, EPOCHS), (False, HEAD_EPOCHS)):
-            for encoder, normalize in HEADS:
-                for camera in envs.CAMERAS:
-                    cells.append(Cell(camera, encoder, normalize, trained, seed, epochs=epochs))
-        for camera in envs.CAMERAS:
-            plain = Cell(camera, "nature", True, True, seed)
-            cells.append(replace(plain, sphere=True))
-            cells.append(replace(plain, sphere=True, target="goal"))
-            cells.append(replace(plain, epochs=LONG_EPOCHS))
-            cells.append(replace(plain, pad=PAD))
-            cells.append(replace(plain, pad=PAD, encoder="keypoints"))
-            cells.append(replace(plain, pad=PAD, encoder="spatial_softmax"))
-    return sorted(cells, key=_round_of)
 
 
 class Regressor(nn.Module):
@@ -284,7 +215,8 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
         result["native"] = {k: summary(v) for k, v in native.items()}
         result["resized"] = {k: summary(v) for k, v in shrunk.items()}
         result["resized_adds"] = {k: mean_interval(shrunk[k] - native[k]) for k in native}
-    return result | {"cpu_seconds": round(time.process_time() - started, 1)}
+    made = {"machine": hardware()["cpu"], "commit": code_state()[0]}
+    return result | made | {"cpu_seconds": round(time.process_time() - started, 1)}
 
 
 # ---------------------------------------------------------------------------------- the artifact
@@ -306,6 +238,22 @@ def _frame_differences(data: dict[str, np.ndarray]) -> dict[str, dict]:
     return found
 
 
+def _published(parameters: dict[str, Any]) -> dict[str, dict]:
+    """The cells of the artifact in ``data/``, by name, if the same settings made them."""
+    if not (data_root() / "perception" / PROVENANCE).exists():
+        return {}
+    artifact = load_artifact("perception")
+    theirs = artifact.provenance
+    if any(theirs["parameters"].get(k) != v for k, v in parameters.items()):
+        return {}
+    made = {"machine": theirs["hardware"]["cpu"], "commit": theirs["commit"]}
+    cells = {c["name"]: made | c for c in artifact.json("measurement.json")["cells"]}
+    for name, answers in artifact.json("examples.json").items():
+        if name in cells:
+            cells[name]["examples_mm"] = answers
+    return cells
+
+
 def perception(seeds: int = 3, minutes: float | None = None, progress: bool = True) -> Artifact:
     """Runs every cell that is not there yet, then writes the artifact ``perception``.
 
@@ -323,13 +271,30 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
         values = torch.from_numpy(data[name])
         blind = values[:train].mean(0).expand(HELD_OUT, -1)
         controls |= {k: summary(v) for k, v in errors_mm(blind, values[train:]).items()}
+    parameters = {
+        "frames": FRAMES,
+        "held_out": HELD_OUT,
+        "resized_every": RESIZED_EVERY,
+        "epochs": EPOCHS,
+        "long_epochs": LONG_EPOCHS,
+        "head_epochs": HEAD_EPOCHS,
+        "batch": BATCH,
+        "peak_rate": PEAK_RATE,
+        "first_seed": FIRST_SEED,
+        "area": AREA,
+    }
+    published = _published(parameters)
     results = []
     for cell in tqdm(all_cells(seeds), desc="cells", disable=not progress):
         path = work_folder() / f"{cell.name}.json"
-        if not path.exists() and time.monotonic() < stop:
+        here = path.exists()
+        if not here and cell.name not in published and time.monotonic() < stop:
             write_atomically(path, json_text(run_cell(cell, data)))
-        if path.exists():
+            here = True
+        if here:
             results.append({"name": cell.name} | json.loads(path.read_text()))
+        elif cell.name in published:
+            results.append(published[cell.name])
     examples = {c["name"]: c.pop("examples_mm") for c in results if "examples_mm" in c}
     examples["truth"] = (
         np.rint(1000 * data["positions"][train:][:EXAMPLES, :2]).astype(int).tolist()
@@ -345,17 +310,8 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
             "summary": by_name(results),
             "cells": results,
         },
-        parameters={
-            "frames": FRAMES,
-            "held_out": HELD_OUT,
-            "resized_every": RESIZED_EVERY,
-            "epochs": EPOCHS,
-            "long_epochs": LONG_EPOCHS,
-            "head_epochs": HEAD_EPOCHS,
-            "batch": BATCH,
-            "peak_rate": PEAK_RATE,
-            "first_seed": FIRST_SEED,
-            "area": AREA,
+        parameters=parameters
+        | {
             "seeds": seeds,
             "cells_planned": len(all_cells(seeds)),
             "cells_run": len(results),
