@@ -31,13 +31,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
 
-from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.experiments.evaluate import FLOORS, final_seeds, run_episodes
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import preset
 from labs.figures.curves import success_curves
-from labs.figures.results import film, provenance_card, results_table, runs_of
+from labs.figures.results import film, provenance_card, results_table, runs_of, search_table
 from labs.figures.style import use_style
 
 use_style()
@@ -123,19 +122,7 @@ display(
 # a target network that follows slowly, a small step size, and half the updates.
 
 # %%
-searched = load_artifact(f"search-{TUNED}")
-rows = [
-    "| one change | steps to 50 % | steps to 90 % | success at the end | CPU time |",
-    "|---|---|---|---|---|",
-]
-for trial in searched.json("measurement.json")["trials"]:
-    half, most = (trial["steps_to"][level] for level in ("50%", "90%"))
-    rows.append(
-        f"| {trial['trial']} | {'never' if half is None else f'{half:,.0f}'} "
-        f"| {'never' if most is None else f'{most:,.0f}'} "
-        f"| {trial['final']['success_rate']:.0%} | {trial['cpu_s']:.0f} s |"
-    )
-display(Markdown("\n".join(rows)))
+display(search_table(TUNED))
 
 # %% [markdown]
 # ```bash

@@ -59,6 +59,7 @@ FIRST = ["reach-asymmetric", "reach-keypoint"]  # the first attempt without a te
 PLAIN, SHIFTED = "reach-small", "reach-small-drq"  # the second
 ROUTED = {"critic": SHIFTED, "separate": "reach-small-separate", "actor": "reach-small-actor"}
 SOURCE = ["reach-pixels", "reach-pixels-drq"]
+TOLD, BLIND = "reach-small-told", "reach-small-blind"
 BY_REWARD = [PLAIN, *ROUTED.values()]
 measured = [arm for arm in SUMMARY if list((data_root() / arm).glob("seed*"))]
 assert preset(PIXELS).goal_mode == "none" and not preset(PIXELS).proprioception
@@ -367,6 +368,33 @@ quiet = replace(preset(STATE), video_episodes=0)
 idle = run_episodes(NoOp(), quiet, final_seeds(100)).summary()
 print(f"doing nothing: {idle['success_rate']:.0%} of {idle['episodes']} episodes")
 
+# %% [markdown]
+# ## When the goal is told
+#
+# Many papers report Reach with a camera *and* vectors. So add the two that are usual, the joints and the
+# desired goal, to the picture, and leave everything else as it was. The joints hold the gripper's place,
+# the goal is three numbers, and their difference is the action. Is anything left for the camera? The twin
+# gets the same vectors and no picture.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success at Reach against environment steps: the policy with picture, joints and goal, and its twin without a picture, both at the top within a few thousand steps; the policy that has the image alone is still low there."}}
+success_curves([arm for arm in (TOLD, BLIND) if arm in measured])
+plt.show()
+
+# %% tags=["hide-input"]
+display(table_of([TOLD, BLIND]), controls_table(TOLD))
+blind = preset(TOLD).differences(preset(BLIND)).keys() - {"arm", "augmentation", "routing"}
+assert blind == {"observation"}, "the twins differ in more than the picture"
+for run in runs_of(TOLD):
+    spoiled = run.json("evaluation.json")["controls"].values()
+    assert min(score["success_rate"] for score in spoiled) > 0.95, "it looks after all"
+for arm in (TOLD, BLIND):
+    print(f"{arm}: to 50 % after {reached(arm, 0.5)}, to 90 % after {reached(arm, 0.9)}")
+
+# %% [markdown]
+# Both solve it, and the one that has a picture does not look: black pictures, the pictures of another
+# episode, the first picture for ever, and it reaches all the same. Reach in this mode says nothing about
+# sight. Whoever reports it needs the twin beside it, as [Push does](17_is_it_cheating.ipynb).
+
 # %% tags=["hide-input"]
 film(
     runs_of(PIXELS)[0],
@@ -453,6 +481,8 @@ display(provenance_card(PIXELS))
 # pixels train reach-state-tuned --seeds 0 1 2 3 4
 # pixels train reach-located --seeds 0 1 2
 # pixels train reach-small-drq --seeds 0 1 2
+# pixels train reach-small-told --seeds 0 1 2 3 4
+# pixels train reach-small-blind --seeds 0 1 2 3 4
 # pixels search reach-small-drq --steps 6000
 # pixels compare reach-state-tuned reach-small reach-small-drq --state reach-state-tuned --pixels reach-small
 # ```
