@@ -376,7 +376,7 @@ print(f"doing nothing: {idle['success_rate']:.0%} of {idle['episodes']} episodes
 # the goal is three numbers, and their difference is the action. Is anything left for the camera? The twin
 # gets the same vectors and no picture.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success at Reach against environment steps: the policy with picture, joints and goal, and its twin without a picture, both at the top within a few thousand steps; the policy that has the image alone is still low there."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success at Reach against environment steps: the policy with picture, joints and goal, and its twin without a picture, both at the top within a few thousand steps."}}
 success_curves([arm for arm in (TOLD, BLIND) if arm in measured])
 plt.show()
 

@@ -74,7 +74,7 @@ def _turn(cell: Cell) -> int:
         return cell.seed
     if cell.trained and cell.encoder in ("spatial_softmax", "flat"):  # ten times as dear
         first = cell.encoder == "spatial_softmax" and cell.normalize and not cell.pad
-        return 20 + 3 * cell.seed + (0 if first else 1)
+        return (5 if first else 20) + 20 * cell.seed
     return (12 if cell.epochs == LONG_EPOCHS else 6) + cell.seed
 
 
