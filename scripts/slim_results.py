@@ -4,9 +4,8 @@
     python scripts/slim_results.py          every arm in data/
 
 * the video of every seed but the first;
-* the weights of every seed but the first two, of all but the first where they are large, of the
-  first as well where they are very large and no success is expected of the arm, and of every policy
-  whose pictures held nothing.
+* the weights: where success is expected of an arm, those of the first two seeds stay, or of the
+  first where they are large; elsewhere only those that something plays.
 
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
 left out, under ``left_out``.
@@ -29,17 +28,19 @@ from labs.experiments.presets import CRITERIA
 
 VIDEO, WEIGHTS = "video.mp4", "weights.safetensors"
 SEEDS_WITH_WEIGHTS = 2
-LARGE, VERY_LARGE = 250_000, 400_000  # bytes
+LARGE = 250_000  # bytes
+
+#: Arms of which no success is expected, but whose policies are played, by the failure gallery, an
+#: exercise or the probe of encoders: arm → how many of its seeds.
+PLAYED = {"push-blind-tuned": 2, "push-small": 1, "reach-keypoint": 1, "reach-asymmetric": 1}
 
 
 def seeds_with_weights(run: Artifact) -> int:
     """How many seeds of a run's arm keep their weights."""
-    if run.json("config.json").get("image_content", "real") != "real":
-        return 0
-    size = run.file(WEIGHTS).stat().st_size
-    if size > VERY_LARGE and run.path.parent.name not in CRITERIA:
-        return 0
-    return 1 if size > LARGE else SEEDS_WITH_WEIGHTS
+    arm = run.path.parent.name
+    if arm not in CRITERIA:
+        return PLAYED.get(arm, 0)
+    return 1 if run.file(WEIGHTS).stat().st_size > LARGE else SEEDS_WITH_WEIGHTS
 
 
 def superfluous(run: Artifact) -> list[str]:
