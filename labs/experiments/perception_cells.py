@@ -72,9 +72,11 @@ def _turn(cell: Cell) -> int:
     """When a cell's turn comes: what a verdict rests on first, with every seed; the dear last."""
     if cell.is_core:
         return cell.seed
-    if cell.trained and cell.encoder in ("spatial_softmax", "flat"):  # ten times as dear
+    if cell.encoder in ("spatial_softmax", "flat"):
+        if not cell.trained:
+            return 4 + 4 * cell.seed
         first = cell.encoder == "spatial_softmax" and cell.normalize and not cell.pad
-        return (5 if first else 20) + 20 * cell.seed
+        return (5 if first else 20) + 20 * cell.seed  # ten times as dear as the others
     return (12 if cell.epochs == LONG_EPOCHS else 6) + cell.seed
 
 
