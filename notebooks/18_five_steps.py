@@ -108,7 +108,12 @@ tried = load_artifact("search-push-state-tuned").json("measurement.json")["trial
 end = {trial["trial"]: trial["final"] for trial in tried}
 ON_THE_FLOOR = {"networks of 64", "no LayerNorm", "not standardized", "hindsight everywhere"}
 assert {name for name, final in end.items() if final["success_rate"] < 0.1} == ON_THE_FLOOR
-for name in ("twice as many updates", "slow target (0.005)", "no random actions", "twice the batch"):
+for name in (
+    "twice as many updates",
+    "slow target (0.005)",
+    "no random actions",
+    "twice the batch",
+):
     assert end[name]["success_high"] > end["as it is"]["success_low"], "these move little"
 
 # %% [markdown]
@@ -297,8 +302,8 @@ print(f"pixels over state: {2.2 / 1.28:.2f} in steps, {pixels / state:.2f} in tr
 # ```
 #
 # If the rise stays at 2.2 million steps, it is patience. If it moves to a quarter, it was training. Neither
-# arm is measured yet. On the state side there is a hint. Our tuned arms rise after far less
-# travel, so the ruler is no constant of nature:
+# arm is measured yet; blind twins with half of the updates are, [on the next page](19_reading_the_curve.ipynb).
+# And our tuned arms rise after far less travel, so the ruler is no constant of nature:
 
 # %%
 for arm in ("push-state-tuned", "push-blind-tuned"):

@@ -34,7 +34,7 @@ from labs.artifacts import data_root, load_artifact
 from labs.exercises import attempt
 from labs.experiments.claims import CLAIMS, judge
 from labs.figures.curves import SOURCE_PHASES, success_curves, three_phases
-from labs.figures.ledger import floor_cell, measured, push_floor, success_cell
+from labs.figures.ledger import beside_table, floor_cell, measured, push_floor, success_cell
 from labs.figures.phases import above_floor, patience_stop, phases_of
 from labs.figures.results import controls_table, probe_table
 from labs.figures.style import OKABE_ITO, use_style
@@ -272,7 +272,23 @@ assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
 #
 # And a run may simply have had too few updates until then, which [the chapter before](18_five_steps.ipynb)
 # counts. The two predict different things. Feed more updates a step: if the rise comes at fewer
-# *steps*, it was updates.
+# *steps*, it was updates. Blind twins can be asked, and they have no encoder that could warm up. Half of the
+# updates, all else equal:
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps of the blind twin with a quarter of an update a step and with an eighth."}}
+FEW = "push-blind-u012"
+success_curves(["push-blind-tuned", FEW], floor=FLOOR)
+plt.show()
+
+# %% tags=["hide-input"]
+display(beside_table(("push-blind-tuned", FEW)))
+found = judge(next(c for c in CLAIMS if c.key == "6"), data_root())
+display(
+    Markdown(f"The scoreboard's rule says **{found.verdict}**: {found.effect} ({found.seeds}).")
+)
+
+# %% [markdown]
+# TEXT-6
 #
 # ## Five: an encoder that learns to see?
 #
