@@ -291,7 +291,7 @@ def _gain(knob: str, small: Arm, large: Arm) -> Finding:
         f"{small.twins}{large.config[knob]:,}: {percents(large.rates)}; "
         f"{small.config[knob]:,}: {percents(small.rates)}; runs of {small.steps:,} steps"
     )
-    return Finding(verdict, effect, seeds_text(small, large))
+    return Finding(verdict, effect, seeds_text(large, small))
 
 
 def learns_to_see(root: Path) -> Finding:
