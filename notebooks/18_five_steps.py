@@ -302,11 +302,12 @@ print(f"pixels over state: {2.2 / 1.28:.2f} in steps, {pixels / state:.2f} in tr
 # ```
 #
 # If the rise stays at 2.2 million steps, it is patience. If it moves to a quarter, it was training. Neither
-# arm is measured yet; blind twins with half of the updates are, [on the next page](19_reading_the_curve.ipynb).
-# And our tuned arms rise after far less travel, so the ruler is no constant of nature:
+# arm is measured yet. Blind twins with half of the updates are: they rise
+# [at nearly the same step](19_reading_the_curve.ipynb), so travel is not what *they* wait for. And all of our
+# tuned arms rise after far less travel. The ruler is no constant of nature:
 
 # %%
-for arm in ("push-state-tuned", "push-blind-tuned"):
+for arm in ("push-state-tuned", "push-blind-tuned", "push-blind-u012"):
     for run in measured(arm):
         table, c = run.table(), run.json("config.json")
         when = leaves_floor_at(table, c["curve_episodes"], FLOOR)
