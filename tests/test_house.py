@@ -27,7 +27,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 LOCK = {canonicalize_name(name): version for name, version in check_lock.read_lock().items()}
 MAKEFILE = (ROOT / "Makefile").read_text()
-MAX_BYTES = 13_000_000  # a megabyte below what the project allows itself
+MAX_BYTES = 13_500_000  # half a megabyte below what the project allows itself
 
 #: Files of other authors, whose words are not ours to choose.
 
