@@ -306,6 +306,7 @@ def block(name):
 trained, random_ = block("default-nature-norm-trained"), block("default-nature-norm-random")
 assert trained["high"] < 25 and trained["missed"] < 0.03, "the block is lost: read this anew"
 assert random_["mean"] > 3 * trained["mean"] and random_["mean"] < 0.6 * NEVER["block"]["mean"]
+assert block("default-spatial_softmax-plain-random")["mean"] > 0.95 * NEVER["block"]["mean"]
 print(f"NatureCNN, default camera: {trained['mean']:.1f} mm; 1 px of that picture is centimeters")
 
 # %% [markdown]
@@ -319,7 +320,10 @@ print(f"NatureCNN, default camera: {trained['mean']:.1f} mm; 1 px of that pictur
 # The encoder does have to be trained: at random weights the same network is off by
 # {artifact}`perception:summary.default-nature-norm-random.block.mean|f0` mm. That is less than
 # never looking, {artifact}`perception:mean.block.mean|f0` mm, and more than the radius of success. An
-# encoder that no gradient reaches is not blind, but it cannot aim.
+# encoder that no gradient reaches is not blind, but it cannot aim. Untrained keypoints can be blind outright:
+# those of ManipulationCNN, before this camera and without LayerNorm, are off by
+# {artifact}`perception:summary.default-spatial_softmax-plain-random.block.mean|f0` mm. The softmax of a
+# flat map [points to the middle](20_reach_and_pixels.ipynb), whatever the picture shows.
 #
 # ## Is anything wrong with the default camera?
 
@@ -348,8 +352,7 @@ for camera in envs.CAMERAS:
     frames_say = np.mean([c["block"]["high"] - c["block"]["low"] for c in seeds])
     between = np.ptp([c["block"]["mean"] for c in seeds])
     print(
-        f"{camera:>9} camera, seed by seed: {each} mm; seeds lie {between:.1f} mm apart, "
-        f"an interval over frames is {frames_say:.1f} mm wide"
+        f"{camera:>9}: {each} mm, {between:.1f} apart; interval over frames: {frames_say:.1f} wide"
     )
     assert between > frames_say, "seeds agree: read the next paragraph anew"
 

@@ -161,7 +161,7 @@ def beside_table(arms: tuple[str, ...] = BESIDE) -> Markdown:
         "| arm | what it is | measured here | left the floor at | steps, or command |",
         "|---|---|---|---|---|",
     ]
-    for arm in arms:
+    for arm in sorted(arms, key=lambda arm: not measured(arm)):  # what is known comes first
         if arm not in SUMMARY and not measured(arm):
             continue
         cells = (success_cell(arm), floor_cell(arm), budget_cell(arm))
