@@ -4,8 +4,8 @@
     python scripts/slim_results.py          every arm in data/
 
 * the video of every seed but the first;
-* the weights: where success is expected of an arm, those of the first two seeds stay, or of the
-  first where they are large; elsewhere only those that something plays.
+* the weights of every seed but the first, and of the first too where neither success is expected of
+  the arm nor anything plays its policy.
 
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
 left out, under ``left_out``.
@@ -27,27 +27,22 @@ from labs.artifacts import (
 from labs.experiments.presets import CRITERIA
 
 VIDEO, WEIGHTS = "video.mp4", "weights.safetensors"
-SEEDS_WITH_WEIGHTS = 2
-LARGE = 250_000  # bytes
 
 #: Arms of which no success is expected, but whose policies are played, by the failure gallery, an
 #: exercise or the probe of encoders: arm → how many of its seeds.
 PLAYED = {"push-blind-tuned": 2, "push-small": 1, "reach-keypoint": 1, "reach-asymmetric": 1}
 
 
-def seeds_with_weights(run: Artifact) -> int:
-    """How many seeds of a run's arm keep their weights."""
-    arm = run.path.parent.name
-    if arm not in CRITERIA:
-        return PLAYED.get(arm, 0)
-    return 1 if run.file(WEIGHTS).stat().st_size > LARGE else SEEDS_WITH_WEIGHTS
+def seeds_with_weights(arm: str) -> int:
+    """How many seeds of an arm keep their weights."""
+    return PLAYED.get(arm, 1 if arm in CRITERIA else 0)
 
 
 def superfluous(run: Artifact) -> list[str]:
     """The files of a training run that are left out."""
     seed = int(run.path.name.removeprefix("seed"))
     found = [VIDEO] if seed > 0 and VIDEO in run.provenance["files"] else []
-    if WEIGHTS in run.provenance["files"] and seed >= seeds_with_weights(run):
+    if WEIGHTS in run.provenance["files"] and seed >= seeds_with_weights(run.path.parent.name):
         found.append(WEIGHTS)
     return found
 
