@@ -666,8 +666,8 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 # small {term}`KeypointCNN` stands in. The probe read one seed of each policy. And what any of these
 # millimeters are worth to an agent.
 #
-# The study was not made on one machine. A cell that lies in `data/` is not run again, each cell names the
-# processor that it ran on, and one seed gives other millimeters on another processor.
+# The study was not made on one machine. A cell that lies in `data/` is not run again, all but one
+# name the processor that they ran on, and one seed gives other millimeters on another processor.
 #
 # ```bash
 # pixels measure perception                 # goes on where it was stopped
