@@ -58,7 +58,8 @@ REACH_ARMS = {
     "reach-state": "state, trained",
     "reach-located": "pixels, taught to see",
     "reach-asymmetric": "pixels, critic told",
-    "reach-keypoint": "pixels, reward alone",
+    "reach-small-drq": "pixels, reward alone",
+    "reach-keypoint": "pixels, a first attempt",
 }
 
 
