@@ -234,6 +234,10 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
         ),
         (replace(blind, arm="push-blind-k8", her_k=8), "the tuned blind twin, HER with k = 8"),
         (
+            replace(blind, arm="push-blind-long", total_steps=300_000),
+            "the tuned blind twin to three times its budget: has it settled?",
+        ),
+        (
             replace(blind, arm="push-blind-u012", gradient_steps=1),
             "the tuned blind twin with half as many updates, 0.125 a step",
         ),
