@@ -131,6 +131,10 @@ def _reach_by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
         (plain, f"{alone}: NatureCNN, two small views, good settings"),
         (shifted, f"{alone}: the same with random shifts"),
         (
+            replace(shifted, arm="reach-small-narrow", net_arch=(64, 64)),
+            f"{alone}: with shifts, actor and critics of two layers of 64",
+        ),
+        (
             replace(shifted, arm="reach-small-actor", routing="actor", **rise),
             f"{alone}: with shifts, the actor's loss trains the encoder",
         ),
