@@ -1,7 +1,7 @@
 """Results on disk: written whole or not at all, checked on every load, never pickled.
 
 An artifact is a folder. Beside its files stands ``provenance.json``: when and where they were
-made, from which commit and parameters, and the SHA-256 of each file. A training run leaves
+written, from which commit and parameters, and the SHA-256 of each file. A training run leaves
 ``data/<arm>/seed<k>/`` with ``config.json``, ``curve.csv``, ``evaluation.json``,
 ``weights.safetensors``, ``policy.json`` and ``video.mp4``; a measurement leaves
 ``data/<name>/measurement.json`` and what belongs to it.
@@ -10,6 +10,7 @@ made, from which commit and parameters, and the SHA-256 of each file. A training
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import math
 import os
@@ -22,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from labs.errors import UserError
-from labs.provenance import code_state as code_state  # offered here too
+from labs.provenance import Clock as Clock  # offered here too
+from labs.provenance import code_state as code_state
 from labs.provenance import git, provenance, repository_root, sha256, utc_now
 
 PROVENANCE = "provenance.json"
@@ -37,7 +39,7 @@ def data_root() -> Path:
 
 
 def json_text(value: Any) -> str:
-    """JSON with sorted keys of dictionaries left as given, indented, ending in a newline.
+    """JSON with the keys of dictionaries in the order given, indented, ending in a newline.
 
     Raises:
         ValueError: a NaN or an infinity, which JSON cannot carry: use None.
@@ -96,11 +98,14 @@ def write_artifact(
     parameters: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
     gl: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[Path]:
     """Gives a folder to fill; on a clean exit it becomes the artifact, on an error it vanishes.
 
-    The folder is a sibling of ``path``, synced to disk and then renamed, so ``path`` holds the old
-    artifact or the whole new one. Files in subfolders are hashed too.
+    The folder is a sibling of ``path``, synced to disk and then renamed, so what stands at
+    ``path`` is whole: the old artifact or the new one. Between the two renames of a replacement
+    nothing stands there; :func:`recover` mends what was killed in that moment. Files in subfolders
+    are hashed too.
 
     Args:
         path: the artifact's folder; an older artifact there is replaced.
@@ -109,6 +114,8 @@ def write_artifact(
         extra: further entries of ``provenance.json`` (wall time over several sessions, ...);
             read at exit, so it may be filled inside the block.
         gl: ``labs.envs.gl_renderer()``, for content that was rendered.
+        clock: made before the work began; without one, and without such entries of ``extra``,
+            the record says neither ``started`` nor ``wall_time_s``.
 
     Yields:
         The folder to write into.
@@ -118,17 +125,12 @@ def write_artifact(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    recover(path)
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
-    started, clock = utc_now(), time.perf_counter()
     try:
         yield folder
         record = provenance(kind, parameters, gl=gl)
-        record |= {
-            "started": started,
-            "finished": utc_now(),
-            "wall_time_s": round(time.perf_counter() - clock, 2),
-        }
-        record |= dict(extra or {})
+        record |= {"finished": utc_now()} | (clock.record() if clock else {}) | dict(extra or {})
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         record["files"] = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
         write_atomically(folder / PROVENANCE, json_text(record))
@@ -163,6 +165,24 @@ def put_in_place(folder: Path, path: Path) -> None:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
     _flush_to_disk(path.parent)
+
+
+def recover(path: Path, patience: float = 5.0) -> None:
+    """Puts an artifact back whose replacement was killed between its two renames.
+
+    Args:
+        path: the artifact's folder; nothing happens where it is there.
+        patience: seconds after which nobody is replacing it any more.
+    """
+    if path.exists():
+        return
+    for aside in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp")):
+        old = aside / "old"
+        with contextlib.suppress(OSError):  # another process was quicker
+            if (old / PROVENANCE).exists() and time.time() - aside.stat().st_mtime >= patience:
+                os.replace(old, path)
+                aside.rmdir()
+                return
 
 
 @dataclass(frozen=True)
@@ -229,6 +249,7 @@ def load_artifact(path: str | Path) -> Artifact:
     path = Path(path)
     if not path.is_absolute() and not path.exists():
         path = data_root() / path
+    recover(path)
     listing = path / PROVENANCE
     if not listing.exists():
         raise UserError(f"there is no artifact in {path}: {_remedy(path)}")
@@ -249,7 +270,9 @@ def list_artifacts(root: str | Path | None = None) -> list[Path]:
     """The folders of all artifacts below ``root`` (``data/`` when None), sorted."""
     root = Path(root) if root is not None else data_root()
     found = (p.parent for p in root.rglob(PROVENANCE))
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.parts))
+    return sorted(
+        p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)
+    )
 
 
 def seeds_of(arm: str) -> list[Path]:
@@ -271,6 +294,7 @@ def write_measurement(
     parameters: Mapping[str, Any],
     extra_files: Mapping[str, bytes | str | Path] | None = None,
     gl: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
 ) -> Artifact:
     """Writes ``data/<name>/measurement.json`` and what belongs to it as one artifact.
 
@@ -280,9 +304,12 @@ def write_measurement(
         parameters: what they depend on.
         extra_files: name → content, or the path of a file to copy.
         gl: ``labs.envs.gl_renderer()``, if the measurement rendered.
+        clock: made before the measurement; see :func:`write_artifact`.
     """
     path = data_root() / name
-    with write_artifact(path, kind="measurement", parameters=parameters, gl=gl) as folder:
+    with write_artifact(
+        path, kind="measurement", parameters=parameters, gl=gl, clock=clock
+    ) as folder:
         (folder / "measurement.json").write_text(json_text(dict(values)))
         for file_name, content in (extra_files or {}).items():
             target = folder / file_name

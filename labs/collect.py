@@ -47,6 +47,7 @@ class SharedVecEnv(VecEnv):
 
     Raises:
         UserError: a worker died, raised, or hung; the message names it and its environments.
+        RuntimeError: a request between ``step_async`` and ``step_wait``, whose answers would mix.
         ValueError: no environments, a function without a name to import it by, or observations
             that are no dict.
     """
@@ -258,6 +259,10 @@ class SharedVecEnv(VecEnv):
     def _call(
         self, indices: Any, method: str, args: tuple = (), kwargs: dict | None = None
     ) -> list:
+        if self._waiting:
+            raise RuntimeError(
+                f"received the request {method} while a step is under way; expected step_wait first"
+            )
         wanted = list(self._get_indices(indices))
         results: dict[int, Any] = {}
         groups = {n: [i for i in wanted if i in share] for n, share in enumerate(self.shares)}

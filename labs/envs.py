@@ -149,7 +149,9 @@ class SceneRenderer(gym.Wrapper):
     """Draws the environment with a chosen camera and scene, in a GL context of its own.
 
     The context is made current before each frame, so that several environments may live in one
-    process. Drawing never steps, forwards or otherwise touches the physics.
+    process. Drawing never steps the physics and changes none of its states: it moves the goal's
+    site, and where a task with free fingers has left positions of bodies behind, it computes them
+    anew from the same joint positions (``mj_forward``).
 
     Args:
         env: a Fetch environment made with ``width`` and ``height``.

@@ -78,13 +78,16 @@ class ModelFiles:
             device: where the networks go.
             custom_objects: settings that replace those of the file, as in SB3.
             print_system_info: SB3's argument; ignored.
-            force_reset: reset the environment before training goes on.
+            force_reset: True only: the file holds networks, not the middle of an episode.
             **kwargs: likewise replace settings of the file; ``augment`` belongs here, since a
                 function is not written.
 
         Raises:
             UserError: no such file, a foreign or damaged one, or another observation space.
+            ValueError: ``force_reset=False``.
         """
+        if not force_reset:
+            raise ValueError("received force_reset=False; expected True: no episode is in the file")
         settings, tensors = read_model(path)
         counters = settings.pop("counters")
         observation_space = settings.pop("observation_space")
@@ -102,8 +105,6 @@ class ModelFiles:
             model.n_envs, model.env = env.num_envs, env
         model._setup_model()
         restore_networks(model, tensors)
-        if force_reset:
-            model._last_obs = None
         return model
 
     @classmethod
@@ -140,14 +141,24 @@ class ModelFiles:
 
     def save_replay_buffer(self, path: str | Path) -> None:
         """Writes the replay memory: safetensors for ``EpisodeReplay``, else as SB3 does."""
-        if isinstance(self.replay_buffer, EpisodeReplay):
+        if isinstance(getattr(self, "replay_buffer", None), EpisodeReplay):
             self.replay_buffer.save(path)
         else:
             super().save_replay_buffer(path)
 
     def load_replay_buffer(self, path: str | Path, truncate_last_traj: bool = True) -> None:
-        """Restores the replay memory."""
-        if isinstance(self.replay_buffer, EpisodeReplay):
+        """Restores the replay memory, also where it was deleted to make room."""
+        kind = self.replay_buffer_class
+        if isinstance(kind, type) and issubclass(kind, EpisodeReplay):
+            if getattr(self, "replay_buffer", None) is None:
+                self.replay_buffer = kind(
+                    self.buffer_size,
+                    self.observation_space,
+                    self.action_space,
+                    device=self.device,
+                    n_envs=self.n_envs,
+                    **self.replay_buffer_kwargs,
+                )
             self.replay_buffer.load(path)
         else:
             super().load_replay_buffer(path, truncate_last_traj)

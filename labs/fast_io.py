@@ -41,7 +41,8 @@ def optimizers_of(model: Any) -> dict[str, torch.optim.Optimizer]:
 
 def network_tensors(model: Any) -> dict[str, torch.Tensor]:
     """Weights, optimizer moments and the temperature, flat by name, copied to the CPU."""
-    tensors = {f"policy.{k}": v for k, v in model.policy.state_dict().items()}
+    policy = getattr(model.policy, "_orig_mod", model.policy)  # inside a torch.compile by hand
+    tensors = {f"policy.{k}": v for k, v in policy.state_dict().items()}
     for name, optimizer in optimizers_of(model).items():
         for index, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():

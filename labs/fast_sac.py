@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from stable_baselines3 import SAC
+from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import MaybeCallback, TrainFrequencyUnit
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.fast_compile import Compile, resolve
@@ -52,7 +52,9 @@ class FastSAC(ModelFiles, SAC):
             ``policy_kwargs`` says otherwise.
 
     Raises:
-        ValueError: gSDE, or training per episode, which this loop does not do.
+        ValueError: gSDE, or training per episode, which this loop does not do; or SB3's
+            ``HerReplayBuffer`` with an environment in another process: it asks the environment
+            for rewards while a step is under way.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -96,6 +98,15 @@ class FastSAC(ModelFiles, SAC):
         self._fresh_starts = 0
         super().__init__(policy, env, *args, policy_kwargs=policy_kwargs, **kwargs)
 
+    def _check_replay(self) -> None:
+        kind = self.replay_buffer_class
+        asks = isinstance(kind, type) and issubclass(kind, HerReplayBuffer)
+        if asks and self.env is not None and not isinstance(self.env.unwrapped, DummyVecEnv):
+            raise ValueError(
+                f"received {kind.__name__} with a {type(self.env.unwrapped).__name__}; expected a "
+                "DummyVecEnv, or no replay_buffer_class: EpisodeReplay computes its own rewards"
+            )
+
     def _setup_model(self) -> None:
         if self.replay_buffer_class is None and self.env is not None:
             options = episode_options(self.env)
@@ -103,6 +114,7 @@ class FastSAC(ModelFiles, SAC):
                 self.replay_buffer_class = EpisodeReplay
                 chosen = {"seed": self.seed, **options, **self.replay_buffer_kwargs}
                 self.replay_buffer_kwargs = chosen
+        self._check_replay()
         super()._setup_model()
         if self.ent_coef_optimizer is not None:
             # SB3's own is not fused and reads its step count back to the host at every update.
@@ -177,9 +189,10 @@ class FastSAC(ModelFiles, SAC):
             return 0
         if self.updates_per_step is not None:
             self._owed += self.updates_per_step * env.num_envs
+        elif self.gradient_steps < 0:  # SB3: as many as environment steps, whatever train_freq is
+            self._owed += env.num_envs
         else:
-            steps = self.gradient_steps if self.gradient_steps >= 0 else env.num_envs
-            self._owed += steps / self.train_freq.frequency
+            self._owed += self.gradient_steps / self.train_freq.frequency
         due = int(self._owed + 1e-9)
         self._owed -= due
         return due
@@ -188,10 +201,12 @@ class FastSAC(ModelFiles, SAC):
         return not isinstance(self.replay_buffer, EpisodeReplay) or self.replay_buffer.size() > 0
 
     def _seed_exploration(self, fresh: bool) -> None:
-        """Gives this call of ``learn`` random actions of its own, which depend on nothing but the
-        seed, the step it starts from, and how often the steps were counted from 0 again.
+        """Chooses which steps of this call of ``learn`` act at random, from nothing but the seed,
+        the step it starts from, and how often the steps were counted from 0 again.
 
-        A run that goes on from a checkpoint therefore meets the same ones.
+        The actions themselves are samples of ``action_space``, whose generator goes on from call
+        to call. ``load`` seeds it anew, as in SB3; a checkpoint of :mod:`labs.experiments` keeps
+        its state, so a run that goes on from one meets the same actions.
         """
         self._fresh_starts += fresh
         if self.seed is None:
@@ -223,6 +238,7 @@ class FastSAC(ModelFiles, SAC):
         An update therefore never sees the transition that is under way; everything else is the
         order of SB3's loop.
         """
+        self._check_replay()  # the environment may be another one by now
         if isinstance(self.replay_buffer, EpisodeReplay) and (
             reset_num_timesteps or self._last_obs is None
         ):

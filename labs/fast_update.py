@@ -185,19 +185,18 @@ class SACUpdate:
 
     def prepare(self, obs: Observation) -> Observation:
         """Raw batch → float32 on the device: images shifted, divided by 255, channels last."""
+        space = self.policy.observation_space
         if not isinstance(obs, dict):
-            return preprocess_obs(obs, self.policy.observation_space, self.policy.normalize_images)
-        ready = {}
-        for key, value in obs.items():
-            if value.dim() == 4:
-                value = self.augment(value) if self.augment is not None else value
-                if self.channels_last and value.dtype == torch.uint8:
-                    value = value.to(torch.float32, memory_format=torch.channels_last)
-                    ready[key] = value.div_(255.0) if self.policy.normalize_images else value
-                    continue
-            space = self.policy.observation_space[key]
-            ready[key] = preprocess_obs(value, space, self.policy.normalize_images)
-        return ready
+            return self._prepare(obs, space)
+        return {key: self._prepare(value, space[key]) for key, value in obs.items()}
+
+    def _prepare(self, value: torch.Tensor, space: Any) -> torch.Tensor:
+        if value.dim() == 4:
+            value = self.augment(value) if self.augment is not None else value
+            if self.channels_last and value.dtype == torch.uint8:
+                value = value.to(torch.float32, memory_format=torch.channels_last)
+                return value.div_(255.0) if self.policy.normalize_images else value
+        return preprocess_obs(value, space, self.policy.normalize_images)
 
     def _encode(self, network: Any, obs: Observation) -> torch.Tensor:
         with self._mixed():

@@ -28,7 +28,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labs.envs import make_env
 from labs.errors import UserError
 from labs.pixel_wrapper import PixelObservationWrapper, PixelReplayBuffer
 from labs.visual_encoder import (
@@ -232,6 +231,8 @@ def make_reach(settings: Settings) -> gym.Env:
 
     The wrapper runs with both goals; the agent takes the desired one only.
     """
+    from labs.envs import make_env  # here: mujoco complains of OpenGL when it is imported
+
     env = make_env(
         "reach",
         camera="workspace",

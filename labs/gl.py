@@ -2,7 +2,8 @@
 
 A machine without a screen draws through EGL (the graphics card, or software where there is none)
 or through OSMesa (software). :func:`setup_gl` chooses, :func:`gl_renderer` names what really
-draws, :func:`probe_gl` tries a backend in a process that may hang without harm.
+draws, :func:`probe_gl` tries a backend in a process that may hang without harm, and
+:func:`working_gl` takes the first one that draws.
 """
 
 from __future__ import annotations
@@ -11,10 +12,18 @@ import ctypes
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+
+from labs.errors import UserError
 
 _PROBE = "from labs.gl import gl_renderer; print(gl_renderer()['renderer'])"
-GL_LIBRARIES = {"egl": ("libEGL.so.1",), "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6")}
+GL_LIBRARIES = {
+    "egl": ("libEGL.so.1", "libEGL.so"),
+    "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so"),
+}
 GL_PACKAGES = "libegl1 libgl1-mesa-dri libosmesa6"
+_OFF = ("disable", "disabled", "off", "false", "0")  # mujoco's words for drawing nothing
+_SCREEN = ("glfw", "glx", "wgl", "enable", "enabled", "on", "true", "1")  # and for a window
 
 
 def _library_loads(names: tuple[str, ...]) -> bool:
@@ -36,11 +45,17 @@ def setup_gl() -> str:
     Returns:
         The name of the backend: ``"egl"``, ``"osmesa"``, ``"cgl"``, ``"glfw"``, or ``"none"``
         where no library was found: physics then works and the first frame raises.
+
+    Raises:
+        UserError: ``MUJOCO_GL`` names no backend, or one whose library is not there; importing
+            ``mujoco`` would fail.
     """
+    if asked := os.environ.get("MUJOCO_GL", "").lower().strip():
+        _check(asked)
+        return asked
     if sys.platform == "darwin":
-        return os.environ.setdefault("MUJOCO_GL", "cgl")
-    if backend := os.environ.get("MUJOCO_GL"):
-        return backend
+        os.environ["MUJOCO_GL"] = "cgl"
+        return "cgl"
     if sys.platform.startswith("linux"):
         for name, libraries in GL_LIBRARIES.items():
             if _library_loads(libraries):
@@ -50,6 +65,21 @@ def setup_gl() -> str:
     return "glfw"
 
 
+def _check(backend: str) -> None:
+    own = {"linux": ("egl", "osmesa"), "darwin": ("cgl",)}.get(sys.platform, ())
+    if backend not in (*own, *_SCREEN, *_OFF):
+        raise UserError(
+            f"MUJOCO_GL={backend} names no OpenGL backend: unset MUJOCO_GL, or set it to one of "
+            f"{', '.join((*own, 'glfw'))}"
+        )
+    if backend in own and backend in GL_LIBRARIES and not _library_loads(GL_LIBRARIES[backend]):
+        raise UserError(
+            f"MUJOCO_GL={backend}, and its library {GL_LIBRARIES[backend][0]} does not load: unset "
+            f"MUJOCO_GL, or sudo apt-get install -y {GL_PACKAGES}"
+        )
+
+
+ASKED = bool(os.environ.get("MUJOCO_GL", "").strip())  # whether the reader or a parent chose
 GL_BACKEND = setup_gl()
 
 
@@ -96,3 +126,30 @@ def probe_gl(backend: str, timeout: float = 60.0) -> str | None:
     except subprocess.TimeoutExpired:
         return None
     return result.stdout.strip().splitlines()[-1] if result.returncode == 0 else None
+
+
+def working_gl(
+    backends: Iterable[str], *, timeout: float = 60.0, say: Callable[[str], None]
+) -> tuple[str, str]:
+    """Takes the first backend that draws, for this process and for those that it starts.
+
+    Must run before ``mujoco`` is imported here.
+
+    Args:
+        backends: names, the preferred one first; each is tried once.
+        timeout: seconds for each.
+        say: told of each one that does not draw.
+
+    Returns:
+        The backend and its renderer's name.
+
+    Raises:
+        UserError: none draws.
+    """
+    global GL_BACKEND
+    for backend in dict.fromkeys(backends):
+        if renderer := probe_gl(backend, timeout):
+            os.environ["MUJOCO_GL"] = GL_BACKEND = backend
+            return backend, renderer
+        say(f"OpenGL: {backend} draws nothing, or hangs")
+    raise UserError("no OpenGL draws here: pixels doctor says what to install")

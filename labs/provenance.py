@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -108,6 +109,24 @@ def versions() -> dict[str, str]:
 def utc_now() -> str:
     """The time in UTC to the second, ISO 8601."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Clock:
+    """When a measurement started: made before it, given to what writes its artifact.
+
+    It also remembers the code as it was then (:func:`code_state`).
+    """
+
+    def __init__(self):
+        code_state()
+        self.started, self._begin = utc_now(), time.perf_counter()
+
+    def record(self) -> dict[str, Any]:
+        """``started`` (UTC) and ``wall_time_s`` so far, for ``provenance.json``."""
+        return {
+            "started": self.started,
+            "wall_time_s": round(time.perf_counter() - self._begin, 2),
+        }
 
 
 def provenance(

@@ -163,9 +163,10 @@ class TimeToThreshold:
     budget: float | None
 
     def __str__(self) -> str:
-        total = len(self.reached) + self.censored
-        median = "not reached" if self.median is None else f"{self.median:,.0f} steps"
-        return f"{median} ({len(self.reached)} of {total} runs got there)"
+        count = f"{len(self.reached)} of {len(self.reached) + self.censored} runs got there"
+        if self.median is not None:
+            return f"{self.median:,.0f} steps ({count})"
+        return f"no median: {count}" if self.reached else f"not reached ({count})"
 
 
 def time_to_threshold(

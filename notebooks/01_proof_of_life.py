@@ -152,7 +152,7 @@ print(f"{solved.sum()} of {solved.size} resets are solved already: {solved.mean(
 assert 0.03 < solved.mean() < 0.11
 
 # %% [markdown]
-# The long measurement, with whole episodes, says the same: at the reset
+# The long measurement, with whole episodes (`pixels measure push-floor`), says the same: at the reset
 # {artifact}`push-floor:at_reset.rate|pct1` of {artifact}`push-floor:at_reset.n|int` episodes were
 # solved, and a policy that does nothing ends with {artifact}`push-floor:no_op.rate|pct1` (95 %
 # interval {artifact}`push-floor:no_op.low|pct1` to {artifact}`push-floor:no_op.high|pct1`).
@@ -160,8 +160,9 @@ assert 0.03 < solved.mean() < 0.11
 # of the episodes and end with {artifact}`push-floor:random.rate|pct1`. The rules of the reset alone
 # predict {artifact}`push-floor:geometry|pct1`, without any simulator.
 #
-# Remember this number. A curve that lies flat between 5 and 8 % has **learned nothing**: it *is*
-# the {term}`floor <do-nothing floor>`. Every plot of Push in this book draws it.
+# Remember this number. A curve that lies flat between {artifact}`push-floor:no_op.low|pct1` and
+# {artifact}`push-floor:no_op.high|pct1` has **learned nothing**: it *is* the
+# {term}`floor <do-nothing floor>`. Every plot of Push in this book draws it.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Blocks and targets of 300 resets seen from above: both fill the same square, the blocks leave a round hole in the middle; short gray lines join the few pairs that start solved."}}
 env = envs.make_env("push", render_mode=None)

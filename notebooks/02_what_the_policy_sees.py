@@ -14,7 +14,7 @@
 #
 # Before we ask whether a policy can learn from a picture, we look at the picture. At its real
 # size. Then we count the pixels that matter, and list what the policy is told *beside* the
-# picture. Both answers decide more than any network will.
+# picture. These two things, what can be seen and what is told, decide more than the network.
 #
 # You will be able to say of any policy that is called a pixel policy what it can see, and what it is
 # told. The page leans on [the two tasks](01_proof_of_life.ipynb).
@@ -31,6 +31,7 @@ from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.figures.style import OKABE_ITO, use_style
 from labs.pixel_wrapper import PixelObservationWrapper
+from labs.widgets.crop_shift import table_centimeters
 
 use_style()
 
@@ -89,8 +90,9 @@ plt.show()
 # ## Counting pixels
 #
 # `pixels frame` draws both pictures with the sizes of gripper, block and goal written into them, for
-# any start and any size. But one frame proves little. The table below counts over 1000 resets, by asking the renderer which
-# thing each pixel belongs to. The scene is the stock one, so the arm may stand in the way.
+# any start and any size. But one frame proves little. `pixels measure visibility` counts over 1000 resets, by
+# asking the renderer which thing each pixel belongs to. The scene is the stock one, so the arm may stand in
+# the way. This table is its result:
 
 # %%
 visibility = load_artifact("visibility").json("measurement.json")
@@ -276,10 +278,27 @@ for camera, things in visibility["push"].items():
     print(f"{camera}: {cm:.1f} cm a pixel; the success radius of 5 cm is {5 / cm:.0f} pixels")
 
 # %% [markdown]
-# The block is seen at an angle, so this is a rough figure; sideways and in depth it differs.
 # ```{solution-end}
 # ```
 #
+# This rough figure flatters the camera. The default camera sees the cube nearly corner on, and a corner-on
+# cube is wider than its edge. And a width says nothing of depth. The
+# [camera's projection](12_random_shift.ipynb) gives the exact figures for a pixel, in the middle of the square in
+# which blocks start:
+
+# %%
+rows = [
+    "| camera | rough, by the width | exact, across the view | exact, along it |",
+    "|---|---|---|---|",
+]
+for camera, things in visibility["push"].items():
+    rough = 5.0 / things["object"]["median_width"]
+    along, across = table_centimeters(envs.CAMERAS[camera])
+    rows.append(f"| {camera} | {rough:.1f} cm | {across:.1f} cm | {along:.1f} cm |")
+    assert rough < across < along, "the rough figure does not flatter: read this anew"
+display(Markdown("\n".join(rows)))
+
+# %% [markdown]
 # ## Settled
 #
 # With the default camera the policy must find a block of

@@ -31,6 +31,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
 
+from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.experiments.evaluate import FLOORS, final_seeds, run_episodes
 from labs.experiments.policies import load_policy
@@ -103,26 +104,58 @@ film(
 
 # %%
 TUNED = "reach-state-tuned"
-display(results_table(TUNED, threshold=0.95))
+display(results_table(TUNED))
 seconds = []
 for run in runs_of(TUNED):
     curve = run.table()
-    seconds.append(float(curve["wall_time_s"][curve["success"] >= 0.95].iloc[0]))
+    seconds.append(float(curve["wall_time_s"][curve["success"] >= 0.9].iloc[0]))
 display(
     Markdown(
-        f"To 95 % on one core: {min(seconds):.0f} to {max(seconds):.0f} seconds of wall clock, "
+        f"To 90 % on one core: {min(seconds):.0f} to {max(seconds):.0f} seconds of wall clock, "
         f"evaluations included, over {len(seconds)} seeds."
     )
 )
 
 # %% [markdown]
+# Its *sampled* actions succeed far less often than its mean action, and those of the first arm do not. The
+# reason is the {term}`entropy coefficient`, the price that SAC pays for noise. It starts near one and falls with
+# the updates, and this arm stops after few of them: its mean action is good by then, its noise still large.
+
+# %%
+rows = [
+    "| arm | updates | entropy coefficient at the end | sampled actions succeed |",
+    "|---|---|---|---|",
+]
+last = {}
+for arm in (ARM, TUNED):
+    ends = [run.table().iloc[-1] for run in runs_of(arm)]
+    sampled = [run.json("evaluation.json")["stochastic"]["success_rate"] for run in runs_of(arm)]
+    last[arm] = [float(end["ent_coef"]) for end in ends]
+    updates = sorted({int(end["updates"]) for end in ends})
+    rows.append(
+        f"| `{arm}` | {' or '.join(f'{n:,}' for n in updates)} "
+        f"| {min(last[arm]):.4f} to {max(last[arm]):.4f} | {min(sampled):.0%} to {max(sampled):.0%} |"
+    )
+display(Markdown("\n".join(rows)))
+assert min(last[TUNED]) > 50 * max(last[ARM]), "the noise explains nothing: read this anew"
+
+# %% [markdown]
 # Which of these settings matter? A search changes one at a time, on a seed that no table of this book
 # reports. Each trial has {artifact}`search-reach-state-tuned:provenance.parameters.steps|int` steps. One
-# seed is a hint, no proof; a trial that beats the arm as it is stays in the table. What breaks it here is
-# a target network that follows slowly, a small step size, and half the updates.
+# seed is a hint, no proof; a trial that beats the arm as it is stays in the table. One change breaks it here: with a
+# target network that follows slowly, 90 % are never reached. A small step size and half the updates get there and
+# end ten to fifteen points lower.
 
 # %%
 display(search_table(TUNED))
+trials = load_artifact(f"search-{TUNED}").json("measurement.json")["trials"]
+trials = {trial["trial"]: trial for trial in trials}
+final = {name: trial["final"]["success_rate"] for name, trial in trials.items()}
+assert [name for name, t in trials.items() if t["steps_to"]["90%"] is None] == [
+    "slow target (0.005)"
+]
+for name in ("learning rate 3e-4", "half as many updates"):
+    assert 0.095 < final["as it is"] - final[name] < 0.155, name
 
 # %% [markdown]
 # ```bash

@@ -17,7 +17,7 @@
 # {cite}`andrychowicz2017`, finds lessons in failures: *I did not get where I should; but had I been
 # asked for the place where I did get, that would have been the way.*
 #
-# We build it on the same arm as before, with the reward made sparse: `FetchReach-v4` pays $-1$
+# We build it on the same robot as before, with the reward made sparse: `FetchReach-v4` pays $-1$
 # while the gripper is more than 5 cm from the goal, and $0$ within. Sparse Reach is quick enough to
 # train here on the spot, with HER and without. Push takes far longer; one episode of it stands
 # below to be taken apart.
@@ -465,7 +465,7 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# The same network, the same arm, the same number of steps. Without hindsight the critic has hardly
+# The same network, the same robot, the same number of steps. Without hindsight the critic has hardly
 # seen anything but $-1$, and a critic that says the same everywhere gives the actor no direction.
 # With hindsight each of these failures was a success at something.
 #

@@ -174,8 +174,9 @@ FrameStack(np.array(recording).transpose(0, 2, 3, 1), step=12)
 # | `both` | target and **the block's exact position** | rotation and velocity |
 #
 # SB3's HER needs `both`, because it relabels with the `achieved_goal` of the observation. That is a
-# convenience of the software, and it hands the policy the answer. Our own replay memory relabels
-# past the observation, so that `desired` trains with HER as well.
+# convenience of the software, and it hands the policy the answer. Our own replay memory relabels with
+# an achieved goal stored beside the observation, which the policy never sees. So `desired` trains with
+# HER as well.
 #
 # Does the block's position really arrive? Compare with the simulator:
 

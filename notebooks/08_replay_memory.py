@@ -135,9 +135,8 @@ for key, value in theirs.sample(16).items():
 print("equal to PixelReplayBuffer, batch for batch")
 
 # %% [markdown]
-# `dones` deserves a second look. A Fetch episode stops after fifty steps because a clock ran out,
-# not because anything ended. So `terminated` is always false, and the target of the last step
-# bootstraps like any other.
+# All `dones` are 0. A Fetch episode stops because a clock runs out, so `terminated` is always false, and the
+# target of the fiftieth step [bootstraps like any other](04_sac_recap.ipynb).
 
 # %%
 assert not mine.dones.any()

@@ -13,9 +13,9 @@
 # # The features extractor
 #
 # An observation has several keys: pixels, joints, goals. A policy's MLP takes one vector. The piece
-# between them, SB3's {term}`features extractor`, decides how loud each sensor speaks. It is a short class
-# with two common arguments around it. One of them turns over when it is measured, and the other
-# hides a price.
+# between them, SB3's {term}`features extractor`, decides how loud each sensor speaks. Two arguments are often
+# given for a short class that puts the sensors side by side. Measured, the first is reversed; the second hides
+# a price.
 #
 # You will be able to build an extractor for any dictionary of sensors, and to measure what each
 # contributes. The page leans on [the encoders](09_cnn_encoders.ipynb) and on
@@ -327,8 +327,9 @@ print(f"after LayerNorm and Tanh by {norm(quiet).std(dim=0).mean():.4f}, {gain:.
 assert gain > 10
 
 # %% [markdown]
-# A price and a gain. Which is larger is a question for an experiment, whose other arm is
-# `normalize=False` of the `ManipulationExtractor` in `labs`.
+# A price and a gain. Which is larger is a question for an experiment: two arms that differ in `normalize=False`
+# of the `ManipulationExtractor` in `labs`. No arm of this book has run it. By regression, without an agent,
+# [what the camera can tell](21_what_the_camera_can_tell.ipynb) measures both sides.
 #
 # ## In SB3
 #

@@ -268,7 +268,7 @@ offsets = draw_offsets(RESETS, PAD, torch.Generator().manual_seed(1))
 points, visible = {}, {}
 rows = [
     "| camera | moments | gripper moves by | block moves by | block − gripper moves by "
-    "| distance (median) | 4 px of it |",
+    "| distance (median) | 4 px ÷ distance |",
     "|---|---|---|---|---|---|---|",
 ]
 for name in envs.CAMERAS:
@@ -303,8 +303,11 @@ for name in envs.CAMERAS:
 # Both points move by exactly minus the offset. They move **together**, so the vector between them
 # does not change at all. (Moments in which one of them touches the border are left out: there the
 # shift cuts it.) The last column shows where such a percentage can come from: four pixels,
-# *divided by* the distance. But that is the motion of either point. The distance itself has no
-# noise.
+# *divided by* the median distance. But that is the motion of either point. The distance itself has no
+# noise. (The quotient hangs on the moments. Over other ones,
+# [a later page](22_when_augmentation_fights.ipynb) finds a median of
+# {artifact}`shift-keypoints:default.shift_over_distance.median|pct0` for the default camera and of
+# {artifact}`shift-keypoints:workspace.shift_over_distance.median|pct0` for the workspace camera.)
 #
 # SpatialSoftmax says the same in its own coordinates:
 

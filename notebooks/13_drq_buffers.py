@@ -307,8 +307,10 @@ for ours, stock, theirs in (
     print(f"{ours.__name__}: pixels change, all else stays, rewards true; equals {theirs.__name__}")
 
 # %% [markdown]
-# Point 3 is worth a number. With $k = 4$ new goals per transition, Stable-Baselines3 relabels
-# $1 - 1/(k+1)$ of a batch, and the rewards show it:
+# ### How much of a batch does hindsight change?
+#
+# With $k = 4$ new goals per transition, Stable-Baselines3 relabels $1 - 1/(k+1)$ of a batch, and the
+# rewards show it:
 
 # %%
 buffer = filled(OurHerDrQ, aug_fn=AUG)

@@ -39,6 +39,7 @@ from labs.experiments.scratch_demo import FLOOR_SEED
 from labs.figures.style import use_style
 from labs.pixel_wrapper import PixelReplayBuffer
 from labs.visual_encoder import NatureCNN, shape_table
+from labs.visual_encoder import squashed_gaussian_log_prob as squashed_log_prob
 
 use_style()
 torch.set_num_threads(1)
@@ -141,8 +142,12 @@ assert torch.equal(z[:, 50:], goal), "the goal passes as it is"
 # ## The actor: a density on a box
 #
 # The actor turns $z$ into mean $\mu$ and standard deviation $\sigma$, draws $u$ from that Gaussian
-# and squashes it, $a = \tanh u$. For its loss it must say how likely $a$ was. The tempting answer
-# is the Gaussian's density at $u$. Ask it how random a fresh actor is:
+# and squashes it, $a = \tanh u$. For its loss it must say how likely $a$ was, and the Gaussian's density of $u$ is
+# not the answer. [SAC in miniature](04_sac_recap.ipynb) derives the right one, holds it against independent
+# references, and trains an actor that forgets the squash; here it comes from `labs`.
+#
+# What does that mistake look like from outside? Take one action, and integrate its entropy over the whole line of
+# $u$, with and without the squash:
 
 
 # %%
@@ -151,84 +156,25 @@ def mlp(n_in, n_out, width=256):
     return nn.Sequential(*hidden, nn.Linear(width, n_out))
 
 
-def gaussian_log_prob(mean, log_std, u):
-    """Log-density of u, not of tanh(u): (B, A) → (B, 1)."""
-    z = (u - mean) * torch.exp(-log_std)
-    return (-0.5 * z**2 - log_std - 0.5 * math.log(2 * math.pi)).sum(-1, keepdim=True)
+grid = torch.linspace(-40, 40, 80_001, dtype=torch.float64)[:, None]  # of u
 
 
-torch.manual_seed(1)
-head = mlp(53, 8)
-with torch.no_grad():
-    mean, log_std = head(z).chunk(2, dim=-1)
-    u = mean + log_std.exp() * torch.randn_like(mean)
-claimed = -gaussian_log_prob(mean, log_std, u).mean()
-most = 4 * math.log(2)
-print(f"claimed entropy: {claimed:.2f} nats. The uniform density on [-1, 1]^4 has {most:.2f}.")
-assert claimed > most
-
-# %% [markdown]
-# That is impossible. Nothing on a box is more random than the uniform density. The claim belongs to
-# $u$, which lives on the whole line. Where $\tanh$ is flat it presses many $u$ into few $a$, and the
-# density of $a$ has to be divided by the slope:
-#
-# $$
-# \log \pi(a \mid z) = \sum_i \Big[ \log \mathcal{N}(u_i; \mu_i, \sigma_i) -
-# \log\!\big(1 - \tanh^2 u_i\big) \Big]
-# $$ (eq-squashed-density)
-#
-# {cite}`haarnoja2018`. The slope is written so that it never rounds to zero:
-# $\log(1 - \tanh^2 u) = 2\,(\log 2 - u - \mathrm{softplus}(-2u))$.
-
-
-# %%
-def squashed_log_prob(mean, log_std, u):
-    """Log-density of a = tanh(u): (B, A) → (B, 1)."""
-    log_slope = 2 * (math.log(2) - u - F.softplus(-2 * u))
-    return gaussian_log_prob(mean, log_std, u) - log_slope.sum(-1, keepdim=True)
-
-
-honest = -squashed_log_prob(mean, log_std, u).mean()
-print(f"entropy of the same actions, slope paid for: {honest:.2f} nats")
-assert honest < most
-
-# %% [markdown]
-# Three judges that know nothing of this formula: PyTorch's own transformed distribution; the fact
-# that a density has area 1; and the entropy, as an integral over one action.
-
-# %%
-tanh = torch.distributions.TanhTransform(cache_size=1)
-normal = torch.distributions.Normal(mean, log_std.exp())
-reference = torch.distributions.TransformedDistribution(normal, tanh)
-expected = reference.log_prob(tanh(u)).sum(-1, keepdim=True)
-torch.testing.assert_close(squashed_log_prob(mean, log_std, u), expected, rtol=1e-4, atol=1e-4)
-
-# A fine grid over u covers the whole line; a = tanh(u) is then a grid over the whole action.
-grid = torch.linspace(-40, 40, 80_001, dtype=torch.float64)[:, None]
-
-
-def areas(log_prob, mean, std):
-    """Area under the density of one action, and its entropy, by the trapezoid rule."""
-    mean, log_std = torch.full_like(grid, mean), torch.full_like(grid, math.log(std))
-    log_density = log_prob(mean, log_std, grid).squeeze()
-    slope = 4 * torch.sigmoid(2 * grid) * torch.sigmoid(-2 * grid)  # da / du
+def entropy(deviation):
+    """Entropy of tanh(u) in nats, u a Gaussian around 0, by the trapezoid rule."""
+    log_std = torch.full_like(grid, math.log(deviation))
+    log_density = squashed_log_prob(torch.zeros_like(grid), log_std, grid).squeeze()
+    slope = 4 * torch.sigmoid(2 * grid) * torch.sigmoid(-2 * grid)  # da / du, never rounded to 0
     mass = log_density.exp() * slope.squeeze()
-    points = grid.squeeze()
-    return torch.trapezoid(mass, points).item(), torch.trapezoid(-mass * log_density, points).item()
+    return torch.trapezoid(-mass * log_density, grid.squeeze()).item()
 
-
-for mean_1, std_1 in ((0.0, 0.3), (0.5, 1.0), (-1.5, 2.0)):
-    right, wrong = (areas(f, mean_1, std_1)[0] for f in (squashed_log_prob, gaussian_log_prob))
-    print(f"mean {mean_1:4}, std {std_1}: area {right:.6f} with the slope, {wrong:.6f} without")
-    assert abs(right - 1) < 1e-6 and abs(wrong - 1) > 0.05
 
 # %% mystnb={"image": {"alt": "Entropy of one squashed action against the standard deviation of its Gaussian, on a logarithmic axis. The Gaussian's formula rises in a straight line without end. The true entropy rises with it while the deviation is small, peaks just below the dotted line of the uniform density near a deviation of 0.9, and then falls again."}}
 deviations = np.geomspace(0.03, 7, 30)
-true_entropy = np.array([areas(squashed_log_prob, 0.0, s)[1] for s in deviations])
+true_entropy = np.array([entropy(deviation) for deviation in deviations])
 gaussian_entropy = np.log(deviations) + 0.5 * math.log(2 * math.pi * math.e)
 
 fig, ax = plt.subplots(figsize=(5.6, 3))
-ax.semilogx(deviations, gaussian_entropy, "--", label="without the slope")
+ax.semilogx(deviations, gaussian_entropy, "--", label="without the squash")
 ax.semilogx(deviations, true_entropy, label="with it")
 ax.axhline(math.log(2), color="0.4", ls=":", label="uniform")
 ax.set(xlabel="standard deviation before the squash", ylabel="entropy (nats)")
@@ -240,9 +186,7 @@ assert true_entropy.max() < math.log(2) and 0.5 < peak < 1.5
 
 # %% [markdown]
 # Right of the peak the two curves part. An actor that is paid by the dashed one is told to widen
-# without end, while its actions become a coin toss between the two ends.
-# [SAC in miniature](04_sac_recap.ipynb) trained such an actor. Left of it they agree, which is why
-# the mistake can go unseen for a long time.
+# without end. Left of it they agree, which is why the mistake can go unseen for a long time.
 
 
 # %%
@@ -564,7 +508,7 @@ def check_scaled_log_prob(answer):
     }
     for name, wrong in mistakes.items():
         assert not torch.allclose(result, wrong), name
-    # The judge: one action in [0, 4] must have area 1.
+    # A density: one action in [0, 4] must have area 1.
     points = torch.linspace(0, 4, 20_003, dtype=torch.float64)[1:-1, None]
     u = torch.atanh(points / 2 - 1)
     inner = squashed_log_prob(torch.full_like(u, 0.3), torch.full_like(u, -0.5), u)
@@ -698,7 +642,7 @@ assert np.mean(blind_returns) > demo["last"]["return_mean"] and np.mean(blind_su
 #
 # ## Settled
 #
-# A visual SAC is an encoder, a density on a box, two critics, and five short functions. You have
-# built each, and each equals the one in `labs`. The library that runs the long experiments has the
+# A visual SAC is an encoder, an actor with a density on a box, two critics, and five short functions. You have
+# built each, the density one page on SAC earlier, and each equals the one in `labs`. The library that runs the long experiments has the
 # same parts under other names. Which is which, and what it adds, is the
 # [bridge](16_bridge_to_sb3.ipynb).

@@ -25,6 +25,7 @@
 import math
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import Markdown, display
 
 from labs.artifacts import data_root, load_artifact
@@ -36,42 +37,17 @@ from labs.figures.ledger import beside_table, investigation_table, measured, pus
 from labs.figures.phases import leaves_floor_at
 from labs.figures.results import search_table
 from labs.figures.style import use_style
-from labs.statistics import wilson
+from labs.statistics import steps_to, wilson
 
 use_style()
 FLOOR = push_floor()
 
-
-def changed(before, after):
-    """The knobs in which two arms differ; names, budgets and counts of the report left out."""
-    skip = {"arm", "checkpoint_every", "eval_every"}
-    knobs = preset(before).differences(preset(after))
-    return {k: v for k, v in knobs.items() if k not in skip}
-
-
-def knob_table(before, after):
-    rows = [f"| knob | `{before}` | `{after}` |", "|---|---|---|"]
-    rows += [f"| `{k}` | {a} | {b} |" for k, (a, b) in changed(before, after).items()]
-    return Markdown("\n".join(rows))
-
-
 # %% [markdown]
-# ## The ledger
+# ## The story, as reported
 #
-# The story in one table. The fourth column is ours. A cell that nobody has measured here says so, and
-# names the command that would change it. The same table, built tomorrow, fills itself from what then
-# lies in `data/`.
-
-# %%
-display(investigation_table())
-
-# %% [markdown]
-# No step has been run here at the source manuscript's settings unless the table shows a number: each
-# takes a GPU for days, and 40 hours a seed were reported. What two CPU cores *can* decide are the
-# arguments that hold the steps together. Those stand in a second table, and in the sections below.
-
-# %%
-display(beside_table())
+# The state works. Pixels do not. A better encoder does not help. The critic's gradient does. Random
+# shifts break it again. Five panels, one for each configuration; step 3 has none, since it only reads
+# the long flat part of step 2.
 
 # %% mystnb={"image": {"alt": "Five panels, success against environment steps: control, step 0, step 1, step 2 and step 4. Gray crosses are the source manuscript's reported points: the control reaches 90 percent at 1.84 million steps, step 2 climbs from 6 percent at 2 million to 95 percent at 4.4 million; steps 0 and 1 are a flat band at the do-nothing floor, step 4 a single point at 3 percent. Our tuned state arm stands in the control's panel, rising within the first hundred thousand steps."}}
 # pixels plot steps --out steps.png
@@ -79,6 +55,29 @@ five_steps(floor=FLOOR)
 plt.show()
 
 # %% [markdown]
+# *Gray: reported by the source manuscript, one seed each. Green: our `push-state-tuned`, at other
+# settings, {artifact}`push-state-tuned/seed0:config.curve_episodes|int` episodes a point; a thin line is a
+# run, the thick one their interquartile mean, the band its 95 % bootstrap interval. Look where the flat
+# panels end, and where step 2 begins to rise.*
+#
+# A story has two parts: what was seen, and what was concluded. Under each step stands a verdict on the
+# second: its conclusion **follows** from what was run, **does not follow**, or is **not tested**.
+#
+# ## The ledger
+#
+# The same story as a table. The last three columns are ours. A cell that nobody has measured here says
+# so, and names the command that would change it. The same table, built tomorrow, fills itself from what
+# then lies in `data/`.
+
+# %%
+display(investigation_table())
+
+# %% [markdown]
+# No step has been run here at the source manuscript's settings unless the table shows a number: each
+# takes a GPU for days, and 40 hours a seed were reported. What two CPU cores *can* decide are the
+# arguments that hold the steps together. Smaller runs do that, and each section shows the ones that it
+# uses. All of them stand in one table near the end.
+#
 # ## The control: can it be solved at all?
 #
 # Before blaming the camera, take it away. With the full state, the same algorithm on the same task
@@ -86,9 +85,11 @@ plt.show()
 # any such search: find *one* configuration that works, and walk from there to the one that does not.
 #
 # The reported control leaves the floor at 1.28 million steps. A control that is slow is a poor ruler.
-# Ours, with other settings, gets there much earlier:
+# Ours, with other settings, gets there much earlier. So does its {term}`blind twin`, which sees what
+# step 2 sees, without the picture:
 
 # %%
+display(beside_table(("push-state-tuned", "push-blind-tuned")))
 SOURCE_RISE = {"push-state": 1.28e6, "push-step2": 2.2e6}  # reported, one seed each
 for arm in ("push-state-tuned", "push-blind-tuned"):
     times = [
@@ -108,20 +109,49 @@ tried = load_artifact("search-push-state-tuned").json("measurement.json")["trial
 end = {trial["trial"]: trial["final"] for trial in tried}
 ON_THE_FLOOR = {"networks of 64", "no LayerNorm", "not standardized", "hindsight everywhere"}
 assert {name for name, final in end.items() if final["success_rate"] < 0.1} == ON_THE_FLOOR
-for name in (
-    "twice as many updates",
-    "slow target (0.005)",
-    "no random actions",
-    "twice the batch",
-):
-    assert end[name]["success_high"] > end["as it is"]["success_low"], "these move little"
+
+# The others move. More than the same arm moves from seed to seed? Ask its reported runs, at that step.
+usual, budget = end["as it is"], tried[0]["steps"][-1]
+assert usual["success_low"] == wilson(round(50 * usual["success_rate"]), 50).low, "50 episodes"
+seeds = [run.table().set_index("step")["success"][budget] for run in measured("push-state-tuned")]
+apart = {
+    name: final["success_rate"] - usual["success_rate"]
+    for name, final in end.items()
+    if name != "as it is" and name not in ON_THE_FLOOR
+}
+LESS_TRAINING = {"half as many updates", "learning rate 3e-4", "half the batch"}
+assert {name for name, gap in apart.items() if gap < -0.1} == LESS_TRAINING
+for name, gap in apart.items():
+    assert abs(gap) < max(seeds) - min(seeds), f"{name}: more than the seeds differ"
+    assert end[name]["success_high"] > usual["success_low"], f"{name}: intervals apart"
+    assert end[name]["success_low"] < usual["success_high"], f"{name}: intervals apart"
+assert sum(gap > 0.01 for gap in apart.values()) == 2, "two rows end above the arm as it is"
+display(
+    Markdown(
+        f"Off the floor, the rows end between {-100 * min(apart.values()):.0f} points below the arm as it "
+        f"is and {100 * max(apart.values()):.0f} above. The arm's "
+        f"{len(seeds)} reported runs, which share all settings, lie between {min(seeds):.0%} and "
+        f"{max(seeds):.0%} at {budget:,} steps, by 20 episodes each."
+    )
+)
+assert {run.json("config.json")["curve_episodes"] for run in measured("push-state-tuned")} == {20}
 
 # %% [markdown]
+# Two kinds of success stand in a row. The steps to 50 % and to 90 % are read off the curve, which plays
+# 20 episodes a point. The success at the end is an evaluation of its own, with 50 others. So *never*,
+# *never* and then 50 % is no contradiction: no point of the curve happened to get there.
+#
 # Four changes leave it on the floor: narrow networks, critics without LayerNorm, inputs that are not
 # standardized, and hindsight in every episode instead of those in which the block moved. None of them is
 # about eyes. A control that lacks one of them learns late, and then every comparison with it is a
-# comparison with a slow ruler. Twice as many updates, a slower target or no random actions change little
-# by then. One seed is a hint, no proof, and two rows end above the arm as it is.
+# comparison with a slow ruler.
+#
+# The other rows lie inside what one seed may differ from the next. That holds for the three that end
+# lowest, half as many updates, a smaller learning rate and half the batch, as for the two that end above
+# the arm as it is. That the three lowest all train *less* is a hint; one seed is no proof.
+#
+# **Follows**: task, reward, hindsight and learner work, since a policy without a camera succeeds. **Not
+# tested**: the reported settings of the control.
 
 # %% [markdown]
 # ## Step 0: the obvious thing, and its failure
@@ -153,27 +183,50 @@ display(Markdown("\n".join(rows)))
 # {artifact}`push-floor:no_op.rate|pct1` of the episodes the block lies within 5 cm of its target before
 # anyone has moved. Step 0 did not learn a little. It learned nothing that this number can show.
 #
+# **Does not follow**, that a little was learned: what was reported cannot be told from doing nothing.
+# **Not tested**: the run itself, at its settings.
+#
 # ## Step 1: the diagnosis "it cannot see"
 #
 # The block is a few pixels wide and NatureCNN's first layer strides over four. So the encoder is
 # replaced by 3 × 3 convolutions and keypoints ({term}`ManipulationCNN`, {term}`SpatialSoftmax`), and the
-# joints are handed over as numbers ({term}`sensor separation`):
+# joints are handed over as numbers ({term}`sensor separation`). Do not trust a list of changes: compare
+# the two configurations.
+
 
 # %%
+def changed(before, after):
+    """The knobs in which two arms differ; names, budgets and counts of the report left out."""
+    skip = {"arm", "checkpoint_every", "eval_every"}
+    knobs = preset(before).differences(preset(after))
+    return {k: v for k, v in knobs.items() if k not in skip}
+
+
+def knob_table(before, after):
+    rows = [f"| knob | `{before}` | `{after}` |", "|---|---|---|"]
+    rows += [f"| `{k}` | {a} | {b} |" for k, (a, b) in changed(before, after).items()]
+    return Markdown("\n".join(rows))
+
+
 display(knob_table("push-step0", "push-step1"))
 assert len(changed("push-step0", "push-step1")) == 3
 
 # %% [markdown]
 # Reported: 5 to 8 %, flat. The floor again. Three changes in one step, no effect in any of them, and yet
-# the source manuscript keeps the diagnosis: what a network *can* represent. Whether NatureCNN can is a
+# the source manuscript keeps blaming what the network can represent. Whether NatureCNN can is a
 # question that needs no reinforcement learning at all, only a regression from frames to centimeters:
 # [what the camera can tell](21_what_the_camera_can_tell.ipynb).
 #
 # Proprioception is the change to remember. From here on the policy gets the gripper's place, the
 # block's (`achieved_goal`) and the target's, exact, as vectors. [The blind twin](17_is_it_cheating.ipynb)
-# has these and no camera:
-# {artifact}`push-blind-tuned/seed0:evaluation.deterministic.success_rate|pct0` for its first seed. So
-# after step 1 there is nothing left that the camera *must* tell.
+# has these and no camera. Its first seed reaches
+# {artifact}`push-blind-tuned/seed0:evaluation.deterministic.success_rate|pct0`, where the first seed of the
+# full state has {artifact}`push-state-tuned/seed0:evaluation.deterministic.success_rate|pct0`. So from
+# step 1 on, the vectors alone carry most of what the full state reaches, and the camera is left with
+# the rest.
+#
+# **Does not follow**, that the network could not represent the block: three changes without effect
+# accuse none of them. **Not tested**: each change alone.
 #
 # ## Step 2: the diagnosis "the gradient does not arrive"
 #
@@ -256,6 +309,9 @@ print(", ".join(f"{rate:.0%}" for rate in small), "with a tenth of the memory")
 # interval. Pixel arms may need more of either; they are not measured. But *essential* was said of a run in
 # which four things had moved.
 #
+# **Follows**: the four changes together can get there, on one seed as reported. **Does not follow**, that
+# the routing did it. **Not tested**: the routing alone, on Push.
+#
 # ## Step 3: the patience tax, or too few updates?
 #
 # Step 2 was flat for 2.2 million steps and then rose. The source manuscript reads the flat part as the
@@ -299,15 +355,25 @@ for name, (arm, steps) in at.items():
 display(Markdown("\n".join(rows)))
 
 state, pixels = (travel(*at[k]) for k in ("control, leaves the floor", "step 2, leaves the floor"))
+flat, shifts = (travel(*at[k]) for k in ("steps 0 and 1, end of the preset", "step 4, stopped"))
+assert travel("push-step0", 2e6) == flat, "steps 0 and 1 share the ruler"
 assert 0.8 < pixels / state < 1.25
-assert travel("push-step4", 1.54e6) < state
-print(f"pixels over state: {2.2 / 1.28:.2f} in steps, {pixels / state:.2f} in travel")
+assert shifts < state < flat < pixels
+slower = SOURCE_RISE["push-step2"] / SOURCE_RISE["push-state"]
+display(
+    Markdown(
+        f"In steps, pixels look {slower:.1f} times as slow as the state. In travel it is a factor of "
+        f"{pixels / state:.2f}. Step 4 ended at {shifts:.0f}, before either had risen. Steps 0 and 1 "
+        f"ended at {flat:.0f}, between the two: after the control's {state:.0f}, before step 2's "
+        f"{pixels:.0f}."
+    )
+)
 
 # %% [markdown]
-# In steps, pixels look 1.7 times as slow as the state. In travel the two leave the floor at nearly the
-# same place. And steps 0, 1 and 4 ended *before* it. This does not show that warm-up is a myth: two
-# runs, one seed each, can agree by accident. It shows that the reported numbers cannot tell patience
-# from too few updates. The run that can is cheap to write down: the same arm with more updates a step.
+# So by this ruler the two leave the floor at nearly the same place. This does not show that warm-up is
+# a myth: two runs, one seed each, can agree by accident. It shows that the reported numbers cannot tell
+# patience from too few updates. The run that can is cheap to write down: the same arm with more updates
+# a step.
 #
 # ```bash
 # pixels train push-step2 --gradient-steps 1   # 0.25 updates a step, the reported setting
@@ -315,12 +381,40 @@ print(f"pixels over state: {2.2 / 1.28:.2f} in steps, {pixels / state:.2f} in tr
 # ```
 #
 # If the rise stays at 2.2 million steps, it is patience. If it moves to a quarter, it was training. Neither
-# arm is measured yet. Blind twins with half of the updates are: they rise
-# [at nearly the same step](19_reading_the_curve.ipynb), so travel is not what *they* wait for. And all of our
-# tuned arms rise after far less travel. The ruler is no constant of nature:
+# arm is measured yet. Blind twins with half of the updates are:
+
+# %% tags=["hide-input"]
+FEW = ("push-blind-tuned", "push-blind-u012")
+assert changed(*FEW).keys() == {"gradient_steps"}
+display(beside_table(FEW))
+floors, halves = [], []
+for arm in FEW:
+    tables = [run.table() for run in measured(arm)]
+    episodes = preset(arm).curve_episodes
+    floors.append(np.median([leaves_floor_at(t, episodes, FLOOR) for t in tables]))
+    halves.append(np.median([steps_to(t["step"], t["success"], 0.5) for t in tables]))
+later = floors[1] / floors[0], halves[1] / halves[0]
+assert all(1 < factor < 1.5 for factor in later), "a delay, and far less than twice"
+scores = [
+    [r.json("evaluation.json")["deterministic"]["success_rate"] for r in measured(arm)]
+    for arm in FEW
+]
+assert max(scores[1]) < min(scores[0]), "half of the updates end lower at this budget"
+display(
+    Markdown(
+        f"Half of the updates leave the floor after {later[0]:.2f} times the steps and reach 50 % after "
+        f"{later[1]:.2f} times: a delay, far less than twice. And every one of them ends lower at this "
+        f"budget, at most {max(scores[1]):.0%} where the others have at least {min(scores[0]):.0%}."
+    )
+)
+
+# %% [markdown]
+# Had the twins waited for travel alone, it would be twice
+# ([the next page](19_reading_the_curve.ipynb) draws the curves). And all of our tuned arms rise after far
+# less travel than the reported ones. The ruler is no constant of nature:
 
 # %%
-for arm in ("push-state-tuned", "push-blind-tuned", "push-blind-u012"):
+for arm in ("push-state-tuned", *FEW):
     for run in measured(arm):
         table, c = run.table(), run.json("config.json")
         when = leaves_floor_at(table, c["curve_episodes"], FLOOR)
@@ -331,6 +425,9 @@ for arm in ("push-state-tuned", "push-blind-tuned", "push-blind-u012"):
         assert c["learning_rate"] * updates < state
 
 # %% [markdown]
+# **Does not follow**, that patience is the price of pixels: the reported runs differ in updates as
+# well. **Not tested**: step 2 with more updates a step.
+#
 # ## Step 4: one thing too many
 #
 # Random shifts {cite}`kostrikov2020` on top of step 2, reported at 3 %, flat, stopped at 1.54 million. The
@@ -344,6 +441,10 @@ assert set(changed("push-step2", "push-step4")) == {"augmentation"}
 # But the run ended before step 2 itself had moved. Flat at 1.54 million is what success looks like at 1.54 million. Whether
 # a shift really harms keypoints is again a question for a ruler instead of a training run:
 # [when augmentation fights representation](22_when_augmentation_fights.ipynb).
+#
+# **Does not follow**, that shifts and keypoints do not go together: step 2, without shifts, was flat
+# there as well. **Not tested**: the same run to the end, and the one with shifts and no keypoints,
+# `push-flat-drq`.
 #
 # ```{exercise-start}
 # :label: ex-below
@@ -404,14 +505,22 @@ assert 1 / 15 < at_most(3, 100, FLOOR) < 1 / 10 and at_most(0, 100, FLOOR) < 0.0
 # ```{solution-end}
 # ```
 #
+# ## The arms beside the story
+#
+# Other settings, twins without a camera, other routes: what was measured comes first, then what was not.
+
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show all arms", "code_prompt_hide": "Hide all arms"}
+display(beside_table())
+
+# %% [markdown]
 # ## Settled
 #
 # | | |
 # |---|---|
-# | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone suffice. Step 2 changed more than the routing, and steps 0, 1 and 4 ended before step 2 itself had risen. |
-# | settled for blind twins | $k = 8$ does not help. Half of the updates hardly delay the rise. |
-# | not settled | Which of step 2's changes did it. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the first table that says so. |
-# | command | `pixels search push-state-tuned --steps 50000` and `pixels train push-blind-k8 --seeds 0 1 2` for the second table; `pixels run push --seeds 0 1 2` for the first, and `pixels plan push-step2` says what that costs |
+# | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone carry most of what the full state reaches. Step 2 changed more than the routing. Steps 0, 1 and 4 all ended before step 2 had risen: by travel, step 4 even before the control, steps 0 and 1 between the two. |
+# | settled for blind twins | $k = 8$ does not help. Half of the updates delay the rise, by far less than a factor of two, and end lower at this budget. |
+# | not settled | Which of step 2's changes did it. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
+# | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-blind-k8 --seeds 0 1 2` and the like for the arms beside the story; `pixels plan push-step2` says what that costs |
 #
 # The story may still be right. What is missing is not another argument but matched runs. Next: how to
 # [read a curve](19_reading_the_curve.ipynb) while it is being drawn, and when not to stop it.

@@ -34,6 +34,7 @@ from labs.exercises import attempt
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, RandomActions
+from labs.experiments.gallery import PUSH_ARMS, REACH_ARMS
 from labs.experiments.occlusion import occlusion_map
 from labs.experiments.policies import load_policy
 from labs.experiments.rollouts import record
@@ -65,11 +66,16 @@ start = next(
 RolloutGallery.from_artifact(chosen=start, step=20)
 
 # %%
+arm_of = {
+    (task, label): f" (`{arm}`)"
+    for task, arms in (("push", PUSH_ARMS), ("reach", REACH_ARMS))
+    for arm, label in arms.items()
+}
 rows = ["| group | policy | start | end | outcome | what to notice |", "|---|---|---|---|---|---|"]
 for r in gallery["rollouts"]:
     first, last = 100 * r["start"], 100 * r["end"]
     rows.append(
-        f"| {r['group']} | {r['label']} | {first:.1f} cm | {last:.1f} cm "
+        f"| {r['group']} | {r['label']}{arm_of.get((r['task'], r['label']), '')} | {first:.1f} cm | {last:.1f} cm "
         f"| {'success' if r['success'] else 'failure'} | {r['notice']} |"
     )
 display(Markdown("\n".join(rows)))
@@ -98,7 +104,8 @@ assert outcomes["Push, a hard start", "state, after 60,000 steps"]
 #
 # ## Distances at a glance
 #
-# The same episodes as curves: flat means untouched, a dip that comes back means overshoot.
+# The same episodes as curves, one panel a group of the gallery: flat means untouched, a dip that comes
+# back means overshoot, and the shaded band is the radius of success.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line an episode, the success radius of 5 cm shaded. Doing nothing is a flat line; the full state falls below 5 cm and stays; the blind twin's failing episode does not."}}
 groups = list(dict.fromkeys(r["group"] for r in gallery["rollouts"]))
@@ -279,6 +286,7 @@ if not seeing:
     )
 
 # %% [markdown]
+# The unit is the distance between two actions of four numbers in [−1, 1]: 4 is the largest possible.
 # Tick the shade in the widget above and watch them. A policy that shades the
 # block only after the gripper has covered it looks at the gripper. And a map that stays empty is
 # [the blind twin](17_is_it_cheating.ipynb) again: a camera that nobody uses.

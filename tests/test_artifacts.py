@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from labs import artifacts
-from labs.artifacts import load_artifact, write_artifact, write_atomically, write_measurement
+from labs.artifacts import Clock, load_artifact, write_artifact, write_atomically, write_measurement
 from labs.errors import UserError
 from scripts import slim_results
 
@@ -39,7 +39,8 @@ def test_round_trip_with_provenance(own_data):
     assert record["kind"] == "measurement" and record["parameters"] == {"n": 1}
     assert record["versions"]["python"] == sys.version.split()[0]
     assert record["hardware"]["cores"] >= 1 and record["hardware"]["memory_gib"] > 0
-    assert record["started"] <= record["finished"] and record["wall_time_s"] >= 0
+    assert record["finished"].endswith("Z")
+    assert "started" not in record and "wall_time_s" not in record  # nobody said when it began
     assert artifact.json("a.json") == 1
 
 
@@ -165,6 +166,14 @@ def test_measurement_with_files_and_numpy(own_data, tmp_path):
         artifact.file("q.png")
 
 
+def test_the_clock_of_a_measurement_starts_before_it(own_data):
+    clock = Clock()
+    time.sleep(1.1)
+    record = write_measurement("m", {"n": 1}, parameters={}, clock=clock).provenance
+    assert record["started"] < record["finished"]
+    assert 1.1 <= record["wall_time_s"] < 600
+
+
 def test_write_atomically_keeps_the_old_file_on_failure(tmp_path, monkeypatch):
     path = tmp_path / "f"
     write_atomically(path, "old")
@@ -215,3 +224,20 @@ def test_listing_ignores_unfinished_folders(own_data):
     half.mkdir()
     (half / "provenance.json").write_text(json.dumps({"files": {}}))
     assert [p.name for p in artifacts.list_artifacts()] == ["x"]
+
+
+def test_listing_finds_what_lies_below_a_dot_folder(tmp_path):
+    make(tmp_path / ".cache" / "data" / "x")
+    assert [p.name for p in artifacts.list_artifacts(tmp_path / ".cache" / "data")] == ["x"]
+
+
+def test_a_replacement_that_was_killed_halfway_is_taken_back(own_data):
+    path = make(own_data / "x", "old")
+    aside = own_data / ".x.abc.tmp"
+    aside.mkdir()
+    path.rename(aside / "old")  # and here the writer dies
+    with pytest.raises(UserError, match="there is no artifact"):
+        load_artifact(path)  # it may still be alive
+    os.utime(aside, (0, 0))
+    assert load_artifact(path).file("a.json").read_text() == "old"
+    assert [p.name for p in own_data.iterdir()] == ["x"]

@@ -106,6 +106,25 @@ def test_workers_are_scanned_in_processes_of_their_own():
 
 def test_worker_counts_reach_the_cores():
     assert [workers.counts(n) for n in (1, 2, 4, 6)] == [[1], [1, 2], [1, 2, 4], [1, 2, 4, 6]]
+    assert workers.counts(15)[-1] == 15
+    assert workers.counts(16) == workers.counts(64) == [1, 4, 8, 15], "one core is the learner's"
+    for cores in range(1, 65):
+        assert workers.environments(cores) >= max(8, *workers.counts(cores))
+
+
+def test_updates_are_measured_at_further_batch_sizes(monkeypatch):
+    def measured(repeats, seconds, transitions, device, batch=256):
+        rates = {"stock": 1.0, "fast": 2.0, "ratio": 2.0, "ratio_low": 2.0, "ratio_high": 2.0}
+        return rates | {"unit": f"updates/s, batch {batch}"}
+
+    monkeypatch.setattr(parts, "bench_update", measured)
+    options = BenchOptions(("update",), device="cpu", more_batches=(512, 1024))
+    found = run_bench(options)["parts"]["update"]
+    assert found["unit"].endswith("batch 256") and len(found["more_batches"]) == 2
+    printed = program.lines("update", found)
+    assert [line.split()[-1] for line in printed] == ["256", "512", "1024"]
+    with pytest.raises(UserError, match="--more-batches 0 is out of range"):
+        run_bench(BenchOptions(("update",), more_batches=(0,)))
 
 
 def test_cuda_without_a_gpu_is_one_clear_line(monkeypatch):

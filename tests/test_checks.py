@@ -7,6 +7,7 @@ import pkgutil
 import pytest
 
 import labs.checks
+from labs.errors import UserError
 
 MODULES = sorted(m.name for m in pkgutil.iter_modules(labs.checks.__path__))
 CASES = [
@@ -30,3 +31,13 @@ def test_a_failing_check_is_named_and_exits_1(monkeypatch, capsys):
     assert labs.checks.run("anything", "Anything") == 1
     out = capsys.readouterr().out
     assert "FAIL  Two is three: AssertionError: 2 != 3" in out and "[FAILED] Anything" in out
+
+
+def test_what_the_reader_can_mend_is_one_line_and_exits_2(capsys):
+    def mode():
+        raise UserError("take more steps")
+
+    modes = {"demo": ("ten minutes", mode)}
+    found = labs.checks.module_main("replay", title="Replay", modes=modes, argv=["--demo"])
+    assert found == 2
+    assert capsys.readouterr().err == "python -m labs.replay: take more steps\n"

@@ -173,7 +173,10 @@ def test_seeds_without_runs_are_passed_over(data):
 
     with write_artifact(data / "eyes" / "seed0", kind="measurement", parameters={}) as folder:
         (folder / "measurement.json").write_text("{}")
-    assert "eyes" not in {arm.name for arm in all_arms(data)}
+    shutil.copytree(data / "push-blind-tuned", data / "push-blind-tuned-smoke-1a2b3c")
+    names = {arm.name for arm in all_arms(data)}
+    assert "eyes" not in names and "push-blind-tuned" in names
+    assert "push-blind-tuned-smoke-1a2b3c" not in names  # it only proves the pipeline
     assert all(judge(claim, data).verdict in VERDICTS for claim in CLAIMS)
 
 
@@ -390,8 +393,9 @@ def test_claim_6_counts_runs_that_never_rose_with_their_budget(data):
 def test_claim_7_asks_for_two_to_four_times(data, rises_at, expected):
     for arm, factor in (("pixels", rises_at), ("push-state-tuned", 1.0)):
         if arm == "pixels":
-            make_arm(data, arm, HIGH, rises_at=factor)
+            make_arm(data, arm, HIGH, rises_at=factor, goal_mode="desired")
     same_curve(data, "pixels", "push-state-tuned")
+    make_arm(data, "block-given", HIGH, rises_at=0.5, goal_mode="both")  # it need not look
     found = judge(CLAIM["7"], data)
     assert found.verdict == expected and f"= {rises_at:.1f} [" in found.effect
 

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import psutil
 import pytest
+from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -96,6 +97,21 @@ def test_attributes_and_methods_reach_the_right_environment(three_envs):
     rewards = three_envs.env_method("compute_reward", goals, goals + 1, {}, indices=[2])
     assert np.array_equal(rewards[0], [-1, -1])
     assert three_envs.env_is_wrapped(PixelObservationWrapper) == [True] * 3
+
+
+def test_a_request_during_a_step_is_refused_and_the_step_survives(three_envs):
+    three_envs.reset()
+    three_envs.step_async(np.zeros((3, 4), np.float32))
+    with pytest.raises(RuntimeError, match="get_attr while a step is under way"):
+        three_envs.get_attr("distance_threshold")
+    obs, rewards, _, _ = three_envs.step_wait()
+    assert len(obs["pixels"]) == len(rewards) == 3
+    assert three_envs.get_attr("distance_threshold") == [0.05] * 3
+
+
+def test_a_memory_that_asks_the_environment_needs_one_in_this_process(three_envs):
+    with pytest.raises(ValueError, match="received HerReplayBuffer with a SharedVecEnv"):
+        FastSAC("MultiInputPolicy", three_envs, replay_buffer_class=HerReplayBuffer)
 
 
 def alive(processes) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from labs import envs
+from labs import envs, gl
 from labs.errors import UserError
+from labs.experiments import backend
 
 
 def roll(env, seed, steps=5):
@@ -141,6 +143,90 @@ def test_a_broken_backend_is_found_out_and_not_waited_for():
     assert envs.probe_gl(envs.GL_BACKEND) is not None
     assert envs.probe_gl("no-such-backend") is None
     assert envs.probe_gl(envs.GL_BACKEND, timeout=0.01) is None
+
+
+def test_a_name_that_is_no_backend_is_one_line(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "foo")
+    with pytest.raises(UserError, match=r"MUJOCO_GL=foo names no OpenGL backend"):
+        gl.setup_gl()
+
+
+def test_a_backend_without_its_library_is_one_line(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "OSMesa ")  # mujoco reads it without case and spaces
+    monkeypatch.setattr(gl, "_library_loads", lambda names: False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(UserError, match=r"MUJOCO_GL=osmesa, and its library libOSMesa"):
+        gl.setup_gl()
+    monkeypatch.setattr(gl, "_library_loads", lambda names: True)
+    assert gl.setup_gl() == "osmesa"
+    monkeypatch.setenv("MUJOCO_GL", "off")
+    assert gl.setup_gl() == "off"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "labs.cli", "frame", "--out", "never.png"],
+        ["-m", "labs.cli", "train", "reach-state", "--smoke", "--quiet"],
+        ["-m", "labs.pixel_wrapper", "--verify"],
+    ],
+)
+def test_every_command_meets_a_wrong_backend_with_one_line(command, tmp_path):
+    folders = {"PIXELS_DATA": str(tmp_path / "data"), "PIXELS_RUNS": str(tmp_path / "runs")}
+    environment = {**os.environ, **folders, "MUJOCO_GL": "foo"}
+    result = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 2, result.stderr
+    assert "MUJOCO_GL=foo" in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """A process that has not imported mujoco yet; returns the backends that were tried."""
+    tried = []
+
+    def probe(name, timeout=60.0):
+        tried.append(name)
+        return {"egl": "a card", "osmesa": "llvmpipe"}.get(name)
+
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path))
+    monkeypatch.setenv("MUJOCO_GL", "egl")  # put back afterwards
+    monkeypatch.delitem(sys.modules, "mujoco")
+    monkeypatch.setattr(gl, "GL_BACKEND", "egl")
+    monkeypatch.setattr(gl, "ASKED", False)
+    monkeypatch.setattr(gl, "probe_gl", probe)
+    return tried
+
+
+def test_a_run_tries_egl_once_a_boot(fresh, capsys, tmp_path):
+    assert backend.ensure_gl() == "egl" and fresh == ["egl"]
+    assert backend.ensure_gl() == "egl" and fresh == ["egl"]
+    assert capsys.readouterr().err == "OpenGL: egl, a card\n" * 2
+    found = json.loads((tmp_path / "gl.json").read_text())
+    (tmp_path / "gl.json").write_text(json.dumps(found | {"machine": ["another boot"]}))
+    backend.ensure_gl()
+    assert fresh == ["egl", "egl"]
+
+
+def test_a_backend_that_hangs_gives_way_to_the_next(fresh, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(gl, "probe_gl", lambda name, timeout: "llvmpipe" * (name == "osmesa"))
+    assert backend.ensure_gl() == gl.GL_BACKEND == os.environ["MUJOCO_GL"] == "osmesa"
+    err = capsys.readouterr().err
+    assert err == "OpenGL: egl draws nothing, or hangs\nOpenGL: osmesa, llvmpipe\n"
+    assert not (tmp_path / "gl.json").exists()
+    monkeypatch.setattr(gl, "probe_gl", lambda name, timeout: None)
+    monkeypatch.setattr(gl, "GL_BACKEND", "egl")
+    with pytest.raises(UserError, match="pixels doctor"):
+        backend.ensure_gl()
+
+
+def test_what_the_reader_chose_and_arms_without_images_are_not_tried(fresh, monkeypatch, capsys):
+    backend.ensure_gl(images=False)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(gl, "ASKED", True)
+    assert backend.ensure_gl() == "egl"
+    assert capsys.readouterr().err == "OpenGL: egl\n" and fresh == []
 
 
 def test_exit_is_quiet():

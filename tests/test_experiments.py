@@ -94,6 +94,10 @@ BAD = [
     ({"tau": 0.0}, "tau = 0.0 is out of range"),
     ({"ent_coef": "warm"}, "neither a number nor auto"),
     ({"ent_coef": -0.1}, "ent_coef = -0.1 is out of range"),
+    ({"ent_coef": "auto_x"}, "'auto_x' is neither a number nor auto"),
+    ({"ent_coef": "auto_0"}, "'auto_0' starts at no temperature"),
+    ({"ent_coef": "auto_-1"}, "'auto_-1' starts at no temperature"),
+    ({"ent_coef": "auto_nan"}, "'auto_nan' starts at no temperature"),
     ({"net_arch": []}, "net_arch"),
     ({"net_arch": [0]}, "net_arch"),
     ({"arm": "../../etc"}, "cannot be a folder"),
@@ -290,6 +294,14 @@ def test_memory_and_disk_are_refused_with_figures(tmp_path, monkeypatch):
         guards.check_resources(TINY, tmp_path)
 
 
+def test_the_frames_of_a_locator_are_counted():
+    located = presets.preset("reach-located")
+    frames = located.locator_frames * 3 * np.prod(located.frame_size)
+    assert frames > 10**9 and guards.needs(located)["memory"] > frames
+    fewer = guards.needs(replace(located, locator_frames=1000))
+    assert fewer["memory"] < guards.needs(located)["memory"]
+
+
 def test_the_memory_wall_is_where_the_arithmetic_says():
     step_2 = guards.transition_bytes(presets.STEP_2)
     assert 169_344 < step_2 < 170_500  # two stacks of 84,672 bytes and the vectors
@@ -319,6 +331,19 @@ def test_measuring_does_not_touch_the_random_state():
     policy = evaluate.RandomActions()
     evaluate.run_episodes(policy, TINY, [1], deterministic=False)
     assert torch.equal(torch.rand(3), wanted)
+
+
+def test_measuring_puts_back_the_generator_of_every_gpu(monkeypatch):
+    import torch
+
+    states, put_back = {0: "first", 1: "second"}, {}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(states))
+    monkeypatch.setattr(torch.cuda, "get_rng_state", states.__getitem__)
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, device: put_back.__setitem__(device, state)
+    )
+    evaluate.run_episodes(evaluate.RandomActions(), TINY, [1], deterministic=False)
+    assert put_back == states
 
 
 class Recorder:

@@ -185,6 +185,14 @@ def test_ten_updates_equal_the_reference(case, ent_coef, channels_last):
     assert_ten_updates_equal(case, ent_coef, channels_last=channels_last)
 
 
+@pytest.mark.parametrize("augment", [None, lambda images: images.flip(-1)])
+def test_images_alone_are_prepared_and_augmented_as_those_in_a_dict(augment):
+    fast = make(FastSAC, PIXELS["pixels"], "CnnPolicy", augment=augment)
+    images = torch.randint(0, 256, (3, *PIXELS["pixels"].shape), dtype=torch.uint8)
+    wanted = (images if augment is None else augment(images)) / 255
+    assert torch.equal(fast._update.prepare(images), wanted)
+
+
 needs_compiler = pytest.mark.skipif(
     missing_compiler(torch.device("cpu")) is not None, reason="no C++ compiler"
 )
@@ -326,6 +334,21 @@ def test_learning_calls_back_logs_and_stops_when_told(tmp_path):
     assert isinstance(model.replay_buffer, EpisodeReplay) and model.replay_buffer.size() == 300
 
 
+def test_a_memory_deleted_to_make_room_is_loaded_again(tmp_path):
+    model = small(reach(), updates_per_step=0).learn(200)
+    kept = {name: part.clone() for name, part in model.replay_buffer.memory.items()}
+    path = tmp_path / "memory.safetensors"
+    model.save_replay_buffer(path)
+    del model.replay_buffer
+    model.load_replay_buffer(path)
+    memory = model.replay_buffer
+    assert isinstance(memory, EpisodeReplay) and memory.size() == 200
+    stored = memory.stored_episodes
+    assert all(torch.equal(kept[k][:stored], part[:stored]) for k, part in memory.memory.items())
+    model.learn(100, reset_num_timesteps=False)
+    assert memory.size() == 300
+
+
 def test_every_call_of_learn_draws_random_actions_of_its_own():
     """A second call must not repeat the first one's; a run that goes on must meet the same."""
 
@@ -343,7 +366,13 @@ def test_every_call_of_learn_draws_random_actions_of_its_own():
 
 
 def test_gradient_steps_mean_what_they_mean_in_sb3():
-    for gradient_steps, train_freq, expected in ((1, 1, 1), (-1, 1, 2), (3, 2, 1.5), (0, 1, 0)):
+    for gradient_steps, train_freq, expected in (
+        (1, 1, 1),
+        (-1, 1, 2),
+        (-1, 2, 2),
+        (3, 2, 1.5),
+        (0, 1, 0),
+    ):
         model = small(reach(), gradient_steps=gradient_steps, train_freq=train_freq)
         model.learn(310)
         assert model._n_updates == int(99 * expected), (gradient_steps, train_freq)

@@ -12,10 +12,12 @@ import pytest
 from labs.artifacts import load_artifact, repository_root
 from labs.errors import UserError
 from labs.experiments import distill, locating, presets
-from labs.experiments.config import override
+from labs.experiments.config import override, updates, updates_per_step
 from labs.experiments.environments import make_one
+from labs.experiments.plan import plan
 from labs.experiments.policies import load_policy
-from labs.experiments.train import train
+from labs.experiments.stopping import FINISH, SAVE
+from labs.experiments.train import Stopped, is_done, train
 from labs.experiments.validation import validate
 
 LOCATED = replace(
@@ -144,6 +146,7 @@ def test_a_locator_of_another_view_is_refused():
         ({"encoder": "locator", "augmentation": "drq"}, "does not fit encoder = locator"),
         ({"encoder": "locator", "image_content": "blank"}, "does not fit encoder = locator"),
         ({"encoder": "keypoint", "locator_frames": 300}, "locator_frames is for encoder"),
+        ({"native_render": False}, "leave native_render alone"),
         ({"encoder": "keypoint", "critic_sees": "state", "routing": "critic"}, "of their own"),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),
     ],
@@ -177,7 +180,7 @@ def short_rounds(own_folders, monkeypatch):
     return own_folders
 
 
-def _rounds(monkeypatch, config, stop_after=None):
+def _rounds(monkeypatch, config, stop_after=None, signal=SAVE):
     run = distill.Distillation(config)
     run.rounds = 2
     if stop_after is not None:
@@ -185,7 +188,7 @@ def _rounds(monkeypatch, config, stop_after=None):
 
         def once(number):
             whole(number)
-            run._asked_to_stop = number + 1 == stop_after
+            run._stop_signal = signal if number + 1 == stop_after else None
 
         monkeypatch.setattr(run, "_round", once)
     return run
@@ -195,7 +198,7 @@ def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(short_rounds,
     whole = _rounds(monkeypatch, DISTILLED).run()
     wanted = (whole / "weights.safetensors").read_bytes()
     shutil.rmtree(whole)
-    with pytest.raises(UserError, match="stopped after round 1 of 2"):
+    with pytest.raises(Stopped, match="stopped after round 1 of 2"):
         _rounds(monkeypatch, DISTILLED, stop_after=1).run()
     state = json.loads((short_rounds / "runs/distilled/seed0/lessons/state.json").read_text())
     assert state["round"] == 1
@@ -204,6 +207,42 @@ def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(short_rounds,
     record = load_artifact(path).provenance
     assert record["teacher"]["artifact"] == "push-state-tuned/seed0"
     assert not (short_rounds / "runs/distilled/seed0/lessons").exists()
+
+
+def test_a_distillation_told_to_finish_is_evaluated_as_it_is_and_can_go_on(
+    short_rounds, monkeypatch
+):
+    if FINISH == SAVE:
+        pytest.skip("this system has one signal for both")
+    path = _rounds(monkeypatch, DISTILLED, stop_after=1, signal=FINISH).run()
+    record = load_artifact(path)
+    assert record.provenance["ended_early"] == "at step 100 of 200"
+    assert record.json("evaluation.json")["updates"] == 8 and not is_done(DISTILLED)
+    path = _rounds(monkeypatch, DISTILLED).run()
+    record = load_artifact(path)
+    assert "ended_early" not in record.provenance and is_done(DISTILLED)
+    assert record.json("evaluation.json")["updates"] == 16
+
+
+@pytest.mark.parametrize("name", ["round-0000.safetensors", "student-0000.safetensors"])
+def test_a_damaged_lesson_is_one_line(short_rounds, monkeypatch, name):
+    with pytest.raises(Stopped):
+        _rounds(monkeypatch, DISTILLED, stop_after=1).run()
+    path = short_rounds / "runs/distilled/seed0/lessons" / name
+    content = path.read_bytes()
+    for damaged in (content[:-1] + bytes([content[-1] ^ 1]), content[:100], None):
+        path.unlink() if damaged is None else path.write_bytes(damaged)
+        run = _rounds(monkeypatch, DISTILLED)
+        with pytest.raises(UserError, match=r"missing or damaged.*--restart"):
+            run.run()
+
+
+def test_the_updates_of_a_distillation_are_counted_by_rounds():
+    told, located = presets.preset("push-told"), presets.preset("push-located")
+    assert updates(told) == 20 * 1000 and plan(told)["updates"] == "20,000"
+    assert updates_per_step(told) == 1000 / (40 * 50)
+    steps = located.total_steps - located.learning_starts
+    assert updates(located) == pytest.approx(steps * updates_per_step(located), rel=0.01)
 
 
 def test_a_distillation_learns_what_the_teacher_does(short_rounds, monkeypatch):

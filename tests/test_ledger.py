@@ -54,6 +54,26 @@ def test_a_cell_fills_itself_when_its_artifact_appears(data):
     assert row(ledger.investigation_table().data, "0")[3].endswith("2 seeds")
 
 
+@pytest.mark.parametrize(
+    ("rise", "says"),
+    [
+        ((4000.0, 8000.0, None), "8,000 (2 of 3 left it)"),
+        ((4000.0, None, None), "no median: 1 of 3 left it"),
+        ((None, None, None), "never (0 of 3 left it)"),
+    ],
+)
+def test_runs_that_stay_on_the_floor_count_late_and_a_few_are_not_never(
+    data, monkeypatch, rise, says
+):
+    here, real = data
+    for seed in range(3):
+        source = real / "push-state-tuned" / f"seed{seed}"
+        shutil.copytree(source, here / "push-step0" / f"seed{seed}")
+    times = iter(rise)
+    monkeypatch.setattr(ledger, "leaves_floor_at", lambda *_: next(times))
+    assert ledger.floor_cell("push-step0") == says
+
+
 def test_a_damaged_result_is_an_error_and_no_empty_cell(data):
     here, real = data
     shutil.copytree(real / "push-state-tuned" / "seed0", here / "push-step0" / "seed0")

@@ -3,6 +3,9 @@
 SB3 2.9 tests saving, dict observations and HER in ``tests/test_save_load.py``, ``test_dict_env.py``
 and ``test_her.py``. Below, in our own words, is what of them applies.
 
+Those tests themselves are run, unchanged, by ``scripts/sb3_own_tests.py`` from a clone of SB3; the
+result is ``data/sb3-tests``. Here is what can be asked at every change, without the clone.
+
 =============================  ==================================================================
 SB3's test                     here
 =============================  ==================================================================
@@ -171,10 +174,21 @@ def test_environments_are_exchanged(tmp_path):
     model.learn(32, reset_num_timesteps=False)
     assert model.num_timesteps == 64
     path = model.save(tmp_path / "model")
+    with pytest.raises(ValueError, match="no episode is in the file"):
+        FastSAC.load(path, env=pendulum(), force_reset=False, device="cpu")
     again = FastSAC.load(path, env=pendulum(), force_reset=True, device="cpu")
     assert again._last_obs is None
     assert again.learn(32, reset_num_timesteps=False).num_timesteps == 96
     assert FastSAC.load(path, env=pendulum(2), device="cpu").learn(32).num_timesteps == 32
+
+
+def test_a_policy_inside_torch_compile_is_saved_as_it_is(tmp_path):
+    model = learner(pendulum())
+    plain = {key: value.clone() for key, value in model.policy.state_dict().items()}
+    model.policy = torch.compile(model.policy, backend="eager")
+    again = FastSAC.load(model.save(tmp_path / "model"), device="cpu")
+    assert plain.keys() == again.policy.state_dict().keys()
+    assert all(torch.equal(plain[k], v) for k, v in again.policy.state_dict().items())
 
 
 def test_keywords_and_custom_objects_replace_settings(tmp_path):

@@ -119,7 +119,10 @@ def test_censored_runs_count_as_late_not_as_missing():
 def test_half_censored_has_no_median():
     found = time_to_threshold([([0, 1], [0, 1]), ([0, 1], [0, 0])], 0.9)
     assert found.median is None and found.censored == 1
-    assert "not reached" in str(found)
+    assert str(found) == "no median: 1 of 2 runs got there"
+    none = time_to_threshold([([0, 1], [0, 0]), ([0, 1], [0, 0])], 0.9)
+    assert str(none) == "not reached (0 of 2 runs got there)"
+    assert str(time_to_threshold([([0, 1], [0, 1])], 0.9)) == "1 steps (1 of 1 runs got there)"
 
 
 def test_rho_by_hand():

@@ -119,7 +119,7 @@ def bench_replay(repeats: int, seconds: float, transitions: int, device: str) ->
 
 
 def shared_options(device: str, buffer_size: int) -> dict[str, Any]:
-    """What every learner of the bench is told: ManipulationCNN and SpatialSoftmax, batch 256."""
+    """What every learner of the bench is told; its batch is 256."""
     return dict(
         batch_size=BATCH, buffer_size=buffer_size, learning_starts=0, ent_coef=0.05, device=device
     )
@@ -146,26 +146,29 @@ def fast_model(env: Any, device: str, buffer_size: int, **options: Any) -> FastS
     return model
 
 
-def updater(model: SAC, device: str) -> Work:
-    """Takes gradient updates; one unit = one update, its batch included."""
+def updater(model: SAC, device: str, batch: int | None = None) -> Work:
+    """Takes gradient updates; one unit = one update, its batch (None: of 256) included."""
 
     def work() -> int:
-        model.train(1, BATCH)
+        model.train(1, batch or BATCH)
         wait(device)
         return 1
 
     return work
 
 
-def bench_update(repeats: int, seconds: float, transitions: int, device: str) -> dict[str, Any]:
-    """Gradient updates per second at batch 256, replay included."""
+def bench_update(
+    repeats: int, seconds: float, transitions: int, device: str, batch: int | None = None
+) -> dict[str, Any]:
+    """Gradient updates per second, replay included; ``batch`` None: 256."""
+    batch = batch or BATCH
     env = DummyVecEnv([fast_env])
     try:
         stock, fast = stock_model(env, device, transitions), fast_model(env, device, transitions)
         stock.replay_buffer, fast.replay_buffer = filled(env, transitions, device)
-        work = [updater(model, device) for model in (stock, fast)]
-        unit = f"updates/s, ManipulationCNN, batch {BATCH}"
-        return compare(*work, repeats, seconds, unit)
+        work = [updater(model, device, batch) for model in (stock, fast)]
+        unit = f"updates/s, ManipulationCNN, batch {batch}"
+        return compare(*work, repeats, seconds, unit) | {"batch": batch}
     finally:
         env.close()
 

@@ -36,6 +36,8 @@ class BenchOptions:
     """gradient updates per environment step of whole training"""
     n_envs: int = 4
     """environments of whole training"""
+    more_batches: tuple[int, ...] = ()
+    """also measure the part update at these batch sizes, besides 256; 512, say, on a GPU"""
     whole_steps: int = 100
     """environment steps of one turn of whole training"""
     compiled: bool = True
@@ -60,6 +62,9 @@ def check(options: BenchOptions) -> None:
         raise UserError(
             f"--updates-per-step {options.updates_per_step:g} is out of range: give 0.01 to 10"
         )
+    for batch in options.more_batches:
+        if not 1 <= batch <= 4096:
+            raise UserError(f"--more-batches {batch} is out of range: give 1 to 4096")
     if options.name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", options.name):
         raise UserError(f"--name {options.name!r} is no name of an artifact: give bench, say")
 
@@ -93,7 +98,7 @@ def run_bench(options: BenchOptions, report: Callable[[str], None] | None = None
     measure: dict[str, Callable[[], dict[str, Any]]] = {
         "env": lambda: workers.child("drawing", repeats=n, seconds=s),
         "replay": lambda: parts.bench_replay(n, s, options.transitions, device),
-        "update": lambda: parts.bench_update(n, s, few, device),
+        "update": lambda: _updates(n, s, few, device, options.more_batches),
         "whole": lambda: parts.bench_whole(n, options.whole_steps, device, ups, options.n_envs),
         "memory": parts.bench_memory,
         "savings": lambda: savings.bench_savings(n, min(s, 0.5), few, device, options.compiled),
@@ -115,6 +120,15 @@ def run_bench(options: BenchOptions, report: Callable[[str], None] | None = None
     return results
 
 
+def _updates(*settings: Any) -> dict[str, Any]:
+    """The update at batch 256; under ``more_batches`` at the others, which are the last setting."""
+    from labs.bench.parts import bench_update
+
+    *shared, batches = settings
+    found = bench_update(*shared)
+    return found | {"more_batches": [bench_update(*shared, batch) for batch in batches]}
+
+
 # ----------------------------------------------------------------------------------- as text
 
 HEADER = f"{'':<8}{'stock':>12}{'fast':>12}   ratio (smallest to largest turn)"
@@ -125,9 +139,13 @@ def lines(name: str, part: dict[str, Any]) -> list[str]:
     if name in COMPARISONS:
         spread = f"{part['ratio_low']:.1f} to {part['ratio_high']:.1f}"
         cpu = f", {part['cpu']['ratio']:.1f} × by CPU time" if "cpu" in part else ""
-        return [
+        first = (
             f"{name:<8}{part['stock']:>12,.1f}{part['fast']:>12,.1f}   "
             f"{part['ratio']:>5.1f} × ({spread}){cpu}   {part['unit']}"
+        )
+        return [
+            first,
+            *(line for more in part.get("more_batches", ()) for line in lines(name, more)),
         ]
     if name == "savings":
         return _savings_lines(part)
@@ -175,13 +193,17 @@ def _worker_lines(part: dict[str, Any]) -> list[str]:
 
 def bench(options: BenchOptions) -> int:
     """The command: measures, prints as it goes, writes the artifact where one is named."""
+    from labs.artifacts import Clock, write_measurement
+
     check(options)
+    clock = Clock()
     if not options.parts or set(options.parts) & set(COMPARISONS):
         print(HEADER)
     results = run_bench(options, report=lambda text: print(text, flush=True))
     if options.name:
-        from labs.artifacts import write_measurement
-
         gl = results["machine"]["gl"]
-        print(write_measurement(options.name, results, parameters=asdict(options), gl=gl).path)
+        parameters = asdict(options)
+        print(
+            write_measurement(options.name, results, parameters=parameters, gl=gl, clock=clock).path
+        )
     return 0

@@ -18,12 +18,21 @@ from labs.errors import UserError
 from labs.gl import probe_gl
 
 BACKENDS = ("egl", "osmesa")
-N_ENVS = 8
 
 
 def counts(cores: int) -> list[int]:
-    """1, 2, 4, ... workers and the number of cores."""
+    """1, 2, 4, ... workers and the number of cores; from 16 cores on 1, 4, 8 and 15.
+
+    15 leave the learner a core of its own.
+    """
+    if cores >= 16:
+        return [1, 4, 8, 15]
     return sorted({2**k for k in range(cores.bit_length()) if 2**k <= cores} | {cores})
+
+
+def environments(cores: int) -> int:
+    """How many environments are stepped: 8, and more where each worker needs one."""
+    return max(8, counts(cores)[-1])
 
 
 def _rates(jobs: dict[str, Any], repeats: int, seconds: float) -> dict[str, dict[str, float]]:
@@ -52,17 +61,18 @@ def scan(repeats: int, seconds: float, what: str) -> dict[str, Any]:
     from labs.envs import gl_renderer, make_env, worker_count
 
     make = fast_env if what == "pixels" else partial(make_env, "push", render_mode=None)
-    envs: dict[str, Any] = {"in the learner's process": DummyVecEnv([make] * N_ENVS)}
+    n_envs = environments(worker_count())
+    envs: dict[str, Any] = {"in the learner's process": DummyVecEnv([make] * n_envs)}
     try:
         for count in counts(worker_count()):
             name = f"{count} worker{'s' * (count > 1)}"
-            envs[name] = SharedVecEnv([make] * N_ENVS, workers=count)
+            envs[name] = SharedVecEnv([make] * n_envs, workers=count)
         rates = _rates({name: stepper(env) for name, env in envs.items()}, repeats, seconds)
     finally:
         for env in envs.values():
             env.close()
     rows = [{"name": name, **rate} for name, rate in rates.items()]
-    return {"rows": rows, "n_envs": N_ENVS, "gl": gl_renderer() if what == "pixels" else None}
+    return {"rows": rows, "n_envs": n_envs, "gl": gl_renderer() if what == "pixels" else None}
 
 
 def drawing(repeats: int, seconds: float) -> dict[str, Any]:
@@ -93,19 +103,20 @@ def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[st
     from labs.fast_sac import FastSAC
 
     make = partial(make_env, "push", render_mode=None)
-    envs: dict[str, Any] = {"in the learner's process": DummyVecEnv([make] * N_ENVS)}
+    n_envs = environments(worker_count())
+    envs: dict[str, Any] = {"in the learner's process": DummyVecEnv([make] * n_envs)}
     jobs = {}
     try:
         for count in counts(worker_count()):
             name = f"{count} worker{'s' * (count > 1)}"
-            envs[name] = SharedVecEnv([make] * N_ENVS, workers=count)
+            envs[name] = SharedVecEnv([make] * n_envs, workers=count)
         for name, env in envs.items():
             model = FastSAC(
                 "LayerNormPolicy",
                 env,
                 batch_size=BATCH,
                 buffer_size=20_000,
-                learning_starts=EPISODE * N_ENVS,
+                learning_starts=EPISODE * n_envs,
                 updates_per_step=updates_per_step,
                 device="cpu",
                 policy_kwargs={
@@ -114,14 +125,14 @@ def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[st
                 },
             )
             model.set_logger(Logger(None, []))
-            model.learn(EPISODE * N_ENVS, log_interval=None)
+            model.learn(EPISODE * n_envs, log_interval=None)
             jobs[name] = learner(model, steps, "cpu")
         rates = _rates(jobs, repeats, 0.0)
     finally:
         for env in envs.values():
             env.close()
     rows = [{"name": name, **rate} for name, rate in rates.items()]
-    return {"rows": rows, "n_envs": N_ENVS, "updates_per_step": updates_per_step}
+    return {"rows": rows, "n_envs": n_envs, "updates_per_step": updates_per_step}
 
 
 JOBS = {

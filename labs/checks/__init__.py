@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 import time
 from collections.abc import Callable, Mapping
+
+from labs.errors import UserError
 
 
 def collect(module: str) -> list[Callable[[], object]]:
@@ -63,7 +66,7 @@ def module_main(
         argv: arguments; ``sys.argv`` when None.
 
     Returns:
-        The exit code.
+        The exit code: 2 after one line on standard error where the reader can mend something.
     """
     modes = dict(modes or {})
     parser = argparse.ArgumentParser(prog=f"python -m labs.{module}", description=title)
@@ -72,10 +75,14 @@ def module_main(
     for name, (help_line, _) in modes.items():
         choice.add_argument(f"--{name}", action="store_true", help=help_line)
     args = vars(parser.parse_args(argv))
-    if args["verify"]:
-        return run(module, title)
-    for name, (_, function) in modes.items():
-        if args[name.replace("-", "_")]:
-            result = function()
-            return result if isinstance(result, int) else 0
+    try:
+        if args["verify"]:
+            return run(module, title)
+        for name, (_, function) in modes.items():
+            if args[name.replace("-", "_")]:
+                result = function()
+                return result if isinstance(result, int) else 0
+    except UserError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
     return 0

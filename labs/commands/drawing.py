@@ -75,6 +75,10 @@ class FrameOptions:
 
 def frame(argv: list[str]) -> int:
     options = parse(FrameOptions, argv, "pixels frame")
+    if options.seed < 0:
+        raise UserError(f"--seed {options.seed} is out of range: give 0 or more")
+    if not options.cameras:
+        raise UserError("--cameras names no camera: give default, workspace or both")
     import matplotlib
 
     matplotlib.use("Agg")

@@ -30,11 +30,16 @@ class EvalOptions:
 def eval_(argv: list[str]) -> int:
     options = parse(EvalOptions, argv, "pixels eval")
     from labs.artifacts import data_root, load_artifact, seeds_of
-    from labs.experiments import evaluate
-    from labs.experiments.policies import WEIGHTS, load_policy
+    from labs.experiments.backend import ensure_gl
 
     if options.episodes < 1:
         raise UserError(f"--episodes {options.episodes} measures nothing: give 1 or more")
+    first = load_artifact(seeds_of(options.arm)[0])
+    ensure_gl(first.provenance["parameters"].get("observation") == "pixels")
+    # From here on mujoco is imported.
+    from labs.experiments import evaluate
+    from labs.experiments.policies import WEIGHTS, load_policy
+
     folders = [p for p in seeds_of(options.arm) if not load_artifact(p).left_out(WEIGHTS)]
     if options.seeds or not folders:
         folders = [data_root() / options.arm / f"seed{k}" for k in options.seeds or (0,)]

@@ -1,4 +1,4 @@
-"""Commands that measure without training a policy: tasks, encoders, gradients, this machine."""
+"""Commands that report no trained policy: tasks, encoders, gradients, this machine."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ def probe(argv: list[str]) -> int:
 
 @dataclass(frozen=True)
 class MeasureOptions:
-    """Measure the tasks or an encoder, without reinforcement learning; leaves data/NAME."""
+    """Measure the tasks, an encoder or gradients, in at most short trainings; leaves data/NAME."""
 
     name: Positional[
         Literal[
             "push-floor",
             "visibility",
             "gradient-routing",
+            "gradients-along-run",
             "shift-keypoints",
             "perception",
             "encoder-probe",
@@ -34,10 +35,10 @@ class MeasureOptions:
         ]
     ]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
-    reaches which encoder; shift-keypoints: what a random shift does to keypoints; perception: what
-    an encoder can see, in millimeters (an hour and more); encoder-probe: what encoders saw that a
-    reward trained (three minutes); gallery: episodes of good and bad policies, frame by frame (ten
-    minutes)"""
+    reaches which encoder; gradients-along-run: the same along short runs (twenty minutes);
+    shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
+    millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
+    minutes); gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
     seeds: int = 3
     """perception: seeds of each cell"""
     minutes: float | None = None
@@ -54,6 +55,10 @@ def measure(argv: list[str]) -> int:
         from labs.experiments.shift_keypoints import shift_keypoints
 
         artifact = shift_keypoints()
+    elif options.name == "gradients-along-run":
+        from labs.experiments.gradients_along import gradients_along
+
+        artifact = gradients_along()
     elif options.name == "encoder-probe":
         from labs.experiments.encoder_probe import encoder_probe
 

@@ -23,7 +23,7 @@ class TrainOptions:
     smoke: bool = False
     """a run of seconds that proves the pipeline and nothing else"""
     fast: bool = False
-    """12 worker processes, native rendering, 3 updates a step"""
+    """12 worker processes, native rendering, 3 updates per step of all 12 environments"""
     again: bool = False
     """train although the result is there"""
     restart: bool = False
@@ -116,7 +116,7 @@ class RunOptions:
     smoke: bool = False
     """runs of seconds that prove the pipeline and nothing else"""
     fast: bool = False
-    """12 worker processes, native rendering, 3 updates a step, for the pixel arms"""
+    """pixel arms: 12 worker processes, native rendering, 3 updates per step of all 12"""
     again: bool = False
     """train although the results are there"""
     quiet: bool = False

@@ -26,6 +26,7 @@ from labs.errors import UserError
 from labs.experiments import campaign_report, guards
 from labs.experiments.campaign_runs import SAVED, RunProcess, measure
 from labs.experiments.cells import Cell, cells_of, chosen
+from labs.experiments.config import updates
 from labs.experiments.plan import duration
 from labs.experiments.stopping import FINISH, SAVE
 from labs.experiments.sweep import parse_seeds
@@ -125,17 +126,12 @@ class Campaign:
             self.notes[cell.name] = note
 
     def _prepare(self) -> None:
-        from labs.gl import GL_BACKEND, probe_gl
+        from labs.gl import GL_BACKEND, working_gl
 
         left = self.kill_at - time.time()
-        for backend in dict.fromkeys((GL_BACKEND, "egl", "osmesa")):
-            renderer = probe_gl(backend, timeout=min(60.0, left))
-            if renderer:
-                os.environ["MUJOCO_GL"] = backend
-                break
-            self.say(f"OpenGL: {backend} draws nothing, or hangs")
-        else:
-            raise UserError("no OpenGL draws here: pixels doctor says what to install")
+        backend, renderer = working_gl(
+            (GL_BACKEND, "egl", "osmesa"), timeout=min(60.0, left), say=self.say
+        )
         self.say(f"OpenGL: {backend}, {renderer}")
         self.facts["gl"] = {"backend": backend, "renderer": renderer}
         todo = self._todo()
@@ -150,16 +146,14 @@ class Campaign:
 
     def _cost(self, cell: Cell) -> str:
         """What a run needs, from the speed that was measured."""
-        config = cell.config
-        updates = (config.total_steps - config.learning_starts) // config.n_envs
-        updates = updates // config.train_freq * config.gradient_steps
+        config, total = cell.config, updates(cell.config)
         found = self.facts.get("speed_alone", {})
         if "updates_per_s" not in found:
-            return f"{updates:,} updates"
+            return f"{total:,} updates"
         share = cell.slots / self.options.parallel
-        work = updates * config.batch_size / found["batch_size"] / found["updates_per_s"]
+        work = total * config.batch_size / found["batch_size"] / found["updates_per_s"]
         world = config.total_steps / found["env_steps_per_s"]
-        return f"{updates:,} updates: about {duration(max(work, world) / share)}, then evaluation"
+        return f"{total:,} updates: about {duration(max(work, world) / share)}, then evaluation"
 
     def _todo(self) -> list[Cell]:
         """What is not done: first what was never evaluated, then what was ended early."""

@@ -74,9 +74,12 @@ def little_learned(root: Path) -> Finding:
         verdict = HOLDS
     else:  # the floor reaches into the reported range: only a part above it could be learning
         verdict = FAILS if floor["high"] >= LIMITS["reported_high"] else PARTLY
+    reach = found["reach_block"]
     effect = (
         f"doing nothing: {percent(floor['rate'])} [{percent(floor['low'])}, "
-        f"{percent(floor['high'])}]; random actions: {percent(found['random']['rate'])}"
+        f"{percent(floor['high'])}]; random actions: {percent(found['random']['rate'])}; "
+        f"reaching for the block: {percent(reach['rate'])} [{percent(reach['low'])}, "
+        f"{percent(reach['high'])}]"
     )
     return Finding(verdict, effect, f"{floor['n']:,} episodes")
 
@@ -233,6 +236,10 @@ def _taught(config: dict) -> bool:
     )
 
 
+#: Told this much, a task can be done without looking: such arms say nothing of the price of pixels.
+NOT_LOOKING = {"reach": ("desired", "both"), "push": ("both",)}
+
+
 def _arms(root: Path, task: str, observation: str, taught: bool = False) -> list[Arm]:
     kind = (task, observation)
     return [
@@ -240,8 +247,7 @@ def _arms(root: Path, task: str, observation: str, taught: bool = False) -> list
         for arm in all_arms(root)
         if (arm.config["task"], arm.config["observation"]) == kind
         and _taught(arm.config) == taught
-        # Reach with the goal as a vector can be done without looking: no price of pixels.
-        and (kind != ("reach", "pixels") or arm.config["goal_mode"] == "none")
+        and not (observation == "pixels" and arm.config["goal_mode"] in NOT_LOOKING[task])
     ]
 
 
@@ -251,7 +257,7 @@ def _fastest(root: Path, task: str, observation: str, taught: bool = False) -> A
     for arm in _arms(root, task, observation, taught):
         times = arm.times(0.9) if arm.enough() else None
         if times is not None:
-            found.append((sorted(times)[len(times) // 2], arm))
+            found.append((np.median(times), arm))
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 

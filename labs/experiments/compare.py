@@ -115,10 +115,13 @@ def compare(
         ``rows`` (one for each arm) and, where both are named, ``costs``.
 
     Raises:
-        UserError: an arm without results.
+        UserError: an arm without results, or ``state`` or ``pixels`` that is none of the arms.
     """
     if not arms:
         raise UserError("nothing to compare: name arms, for example  pixels compare reach-state")
+    for flag, named in (("state", state), ("pixels", pixels)):
+        if named is not None and named not in arms:
+            raise UserError(f"--{flag} {named} is none of the arms {', '.join(arms)}: add it there")
     result: dict[str, Any] = {"rows": [summarize(arm) for arm in arms]}
     if state in arms and pixels in arms:
         others = [arm for arm in arms if arm not in (state, pixels)]

@@ -16,6 +16,7 @@ from tyro.conf import Suppress
 from labs.errors import UserError
 
 EPISODE_STEPS = 50  # Fetch episodes have this length exactly and never end early
+EPISODES_OF_A_ROUND = 40  # engine distill: played between two lots of updates
 
 Task = Literal["reach", "push"]
 Observation = Literal["state", "pixels", "blind"]
@@ -201,6 +202,26 @@ class RunConfig:
         """Knobs in which two configurations differ: name → (this, other)."""
         mine, theirs = self.as_dict(), other.as_dict()
         return {k: (mine[k], theirs[k]) for k in mine if mine[k] != theirs[k]}
+
+
+def rounds(config: RunConfig, episodes: int = EPISODES_OF_A_ROUND) -> int:
+    """Rounds of so many episodes in a run of engine distill."""
+    return max(1, config.total_steps // (episodes * EPISODE_STEPS))
+
+
+def updates(config: RunConfig) -> int:
+    """Updates of a whole run."""
+    if config.engine == "distill":
+        return rounds(config) * config.gradient_steps
+    vector_steps = (config.total_steps - config.learning_starts) // config.n_envs
+    return vector_steps // config.train_freq * config.gradient_steps
+
+
+def updates_per_step(config: RunConfig) -> float:
+    """Updates for each environment step, once there are any."""
+    if config.engine == "distill":
+        return config.gradient_steps / (EPISODES_OF_A_ROUND * EPISODE_STEPS)
+    return config.gradient_steps / (config.n_envs * config.train_freq)
 
 
 FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}

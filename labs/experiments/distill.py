@@ -6,7 +6,7 @@ and Bagnell 2011, arXiv 1011.0686). The student learns by plain regression of ac
 no critic. In the first round the teacher acts.
 
 A round is 40 episodes and ``gradient_steps`` updates. Each round is saved, frames included; a
-killed run goes on from its last round.
+killed run goes on from its last round, after checking every file's SHA-256.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from labs.artifacts import data_root, load_artifact, utc_now, write_atomically
+from labs.artifacts import code_state, data_root, load_artifact, sha256, utc_now, write_atomically
 from labs.errors import UserError
 from labs.experiments import guards
-from labs.experiments.config import EPISODE_STEPS, RunConfig
+from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 from labs.experiments.finish import finish
+from labs.experiments.lessons import Lessons
 from labs.experiments.locating import ensure_locator
-from labs.experiments.stopping import launcher_is_gone, stop_on_signal
+from labs.experiments.stopping import FINISH, SAVE, launcher_is_gone, stop_on_signal
+from labs.experiments.train import Stopped, runs_root
 from labs.fast_networks import StandardizedExtractor
 
-EPISODES_OF_A_ROUND = 40
 NOISE = 0.2  # standard deviation of what is added to the acted, not to the taught, action
 
 
@@ -45,60 +47,6 @@ class Student:
     policy: Any
     observation_space: Any
     action_space: Any
-
-
-class Lessons:
-    """What the student has seen: each frame once, the vectors, and the teacher's answer.
-
-    Args:
-        space: of the student's observations.
-        episodes: how many will come.
-    """
-
-    def __init__(self, space: Any, episodes: int):
-        shape = (episodes, EPISODE_STEPS)
-        self.tensors: dict[str, torch.Tensor] = {}
-        for key, part in space.spaces.items():
-            if key == "pixels":
-                channels, height, width = part.shape
-                self.stack = channels // 3
-                self.tensors[key] = torch.empty((*shape, 3, height, width), dtype=torch.uint8)
-            else:
-                self.tensors[key] = torch.empty((*shape, *part.shape))
-        self.tensors["teacher"] = torch.empty((*shape, 4))
-        self.episodes = 0
-
-    def put(self, step: int, obs: dict[str, np.ndarray], answer: np.ndarray) -> None:
-        """Stores one step of the current episode."""
-        for key, tensor in self.tensors.items():
-            value = answer if key == "teacher" else obs[key][-3:] if key == "pixels" else obs[key]
-            tensor[self.episodes, step] = torch.as_tensor(value)
-
-    def sample(self, n: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """A batch: uint8 stacks of frames, vectors, answers."""
-        episode = torch.randint(self.episodes, (n,), generator=generator)
-        step = torch.randint(EPISODE_STEPS, (n,), generator=generator)
-        batch = {k: v[episode, step] for k, v in self.tensors.items() if k != "pixels"}
-        if "pixels" in self.tensors:
-            times = (step[:, None] - torch.arange(self.stack - 1, -1, -1)).clamp_min(0)
-            frames = self.tensors["pixels"][episode[:, None], times]
-            batch["pixels"] = frames.flatten(1, 2)
-        return batch
-
-    def save(self, path: Path, first: int) -> None:
-        """Writes the episodes from ``first`` on."""
-        new = {k: v[first : self.episodes].contiguous() for k, v in self.tensors.items()}
-        temporary = path.with_suffix(".tmp")
-        save_file(new, temporary)
-        temporary.replace(path)
-
-    def load(self, path: Path) -> None:
-        """Adds the episodes of a file."""
-        found = load_file(path)
-        last = self.episodes + len(found["teacher"])
-        for key, value in found.items():
-            self.tensors[key][self.episodes : last] = value
-        self.episodes = last
 
 
 class Distillation:
@@ -116,16 +64,16 @@ class Distillation:
         report: Callable[[dict[str, Any]], None] | None = None,
         restart: bool = False,
     ):
-        from labs.experiments.train import runs_root
-
         self.config = config
         self.folder = runs_root() / config.run_name
         self.output = data_root() / config.run_name
-        self.rounds = max(1, config.total_steps // (EPISODES_OF_A_ROUND * EPISODE_STEPS))
+        self.rounds = rounds(config, EPISODES_OF_A_ROUND)
         self.state: dict[str, Any] = {"round": 0, "updates": 0, "curve": [], "wall_time_s": 0.0}
         self._report = report or (lambda progress: None)
         self._restart = restart
-        self._asked_to_stop = False
+        self._stop_signal: int | None = None
+        self._files: dict[str, str] = {}  # what was saved: name → SHA-256
+        self.env: Any = None
         self.locator_s: float | None = None
 
     @property
@@ -137,40 +85,65 @@ class Distillation:
         """Teaches, evaluates, writes the artifact. Returns its folder.
 
         Raises:
-            UserError: no teacher; or the run was stopped after saving itself.
+            UserError: no teacher; Stopped after a signal, when the run has saved itself.
         """
         with guards.RunLock(self.folder):
             if self._restart:
                 shutil.rmtree(self.folder / "lessons", ignore_errors=True)
+            code_state()
             self._clock = time.perf_counter()
-            self._set_up()
-            with stop_on_signal(lambda number: setattr(self, "_asked_to_stop", True)):
-                for number in range(self.state["round"], self.rounds):
-                    self._round(number)
-                    if self._asked_to_stop or launcher_is_gone():
-                        raise UserError(
-                            f"{self.config.run_name} stopped after round {number + 1} of "
-                            f"{self.rounds} and saved itself: the same command goes on"
-                        )
-            self.env.close()
-            path = finish(
-                self.output,
-                self.config,
-                Student(self.student.sb3, self.space, self.env.action_space),
-                self.state["curve"],
-                steps=self.steps,
-                updates=self.state["updates"],
-                wall_time=self.wall_time,
-                extra={
-                    "started": self.state["started"],
-                    "teacher": self.teacher_record,
-                    "locator_time_s": self.locator_s,
-                    "episodes_of_a_round": EPISODES_OF_A_ROUND,
-                },
-                tell=self._tell,
-            )
-            shutil.rmtree(self.folder / "lessons", ignore_errors=True)
-            return path
+            with stop_on_signal(lambda number: setattr(self, "_stop_signal", number)):
+                try:
+                    self._set_up()
+                    self._teach()
+                finally:
+                    if self.env is not None:
+                        self.env.close()
+                self._finish()
+            if not self._ended_early:  # else a later command may go on
+                shutil.rmtree(self.folder / "lessons", ignore_errors=True)
+            return self.output
+
+    def _finish(self) -> None:
+        extra = {
+            "started": self.state["started"],
+            "teacher": self.teacher_record,
+            "locator_time_s": self.locator_s,
+            "episodes_of_a_round": EPISODES_OF_A_ROUND,
+        }
+        if self._ended_early:
+            extra["ended_early"] = f"at step {self.steps:,} of {self.config.total_steps:,}"
+        finish(
+            self.output,
+            self.config,
+            Student(self.student.sb3, self.space, self.env.action_space),
+            self.state["curve"],
+            steps=self.steps,
+            updates=self.state["updates"],
+            wall_time=self.wall_time,
+            extra=extra,
+            tell=self._tell,
+        )
+
+    @property
+    def _ended_early(self) -> bool:
+        return self.lessons.episodes < self.rounds * EPISODES_OF_A_ROUND
+
+    @property
+    def _told_to_finish(self) -> bool:
+        return self._stop_signal == FINISH != SAVE
+
+    def _teach(self) -> None:
+        """The rounds that are left, until somebody says stop (Stopped) or finish now."""
+        for number in range(self.state["round"], self.rounds):
+            self._round(number)
+            if self._told_to_finish or number + 1 == self.rounds:
+                return
+            if self._stop_signal is not None or launcher_is_gone():
+                raise Stopped(
+                    f"{self.config.run_name} stopped after round {number + 1} of "
+                    f"{self.rounds} and saved itself: the same command goes on"
+                )
 
     def wall_time(self) -> float:
         """Seconds, over all parts of a run that was interrupted."""
@@ -229,7 +202,7 @@ class Distillation:
             self.state["updates"] += 1
         self.actor.eval()
         due = (number + 1) % max(1, self.config.eval_every // 2000) == 0
-        if due or number + 1 == self.rounds:
+        if due or self._told_to_finish or number + 1 == self.rounds:
             self._measure(float(loss.detach()))
         self._save(number, first)
 
@@ -274,35 +247,45 @@ class Distillation:
     def _save(self, number: int, first: int) -> None:
         folder = self.folder / "lessons"
         folder.mkdir(parents=True, exist_ok=True)
-        self.lessons.save(folder / f"round-{number:04d}.safetensors", first)
+        lessons = folder / f"round-{number:04d}.safetensors"
+        self.lessons.save(lessons, first)
         tensors = {f"actor.{k}": v.contiguous() for k, v in self.actor.state_dict().items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{k}": v.contiguous() for k, v in state.items()}
         name = f"student-{number:04d}.safetensors"
         save_file(tensors, folder / f".{name}.tmp")
         (folder / f".{name}.tmp").replace(folder / name)
+        before = f"student-{number - 1:04d}.safetensors"
+        self._files |= {path.name: sha256(path) for path in (lessons, folder / name)}
+        self._files.pop(before, None)
         saved = self.state | {
             "round": number + 1,
             "wall_time_s": self.wall_time(),
             "config": self.config.digest(),
+            "files": self._files,
         }
         write_atomically(folder / "state.json", json.dumps(saved))
-        (folder / f"student-{number - 1:04d}.safetensors").unlink(missing_ok=True)
+        (folder / before).unlink(missing_ok=True)
 
     def _resume(self) -> None:
         folder = self.folder / "lessons"
         if not (folder / "state.json").exists():
             return
-        state = json.loads((folder / "state.json").read_text())
-        if state.pop("config") != self.config.digest():
+        try:
+            state = json.loads((folder / "state.json").read_text())
+            self._files = state.pop("files", {})  # empty: saved before there were hashes
+            digest = state.pop("config")
+        except (ValueError, KeyError, AttributeError):
+            raise self._damaged(folder / "state.json") from None
+        if digest != self.config.digest():
             raise UserError(
                 f"{self.folder} holds a run with other settings: give its settings to go on with "
                 "it, or --restart to drop it"
             )
         self.state = state
         for number in range(state["round"]):
-            self.lessons.load(folder / f"round-{number:04d}.safetensors")
-        tensors = load_file(folder / f"student-{state['round'] - 1:04d}.safetensors")
+            self.lessons.add(self._checked(folder / f"round-{number:04d}.safetensors"))
+        tensors = self._checked(folder / f"student-{state['round'] - 1:04d}.safetensors")
         self.actor.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("actor.")})
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
@@ -310,6 +293,21 @@ class Distillation:
                 _, index, name = key.split(".")
                 moments.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+
+    def _checked(self, path: Path) -> dict[str, torch.Tensor]:
+        """The tensors of a saved file, whose SHA-256 must be the one that was noted."""
+        try:
+            if self._files.get(path.name) not in (None, sha256(path)):
+                raise self._damaged(path)
+            return load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise self._damaged(path) from error
+
+    def _damaged(self, path: Path) -> UserError:
+        return UserError(
+            f"{path} is missing or damaged, and {self.config.run_name} cannot go on from it: give "
+            "--restart to begin again"
+        )
 
     def _tell(self, phase: str) -> None:
         curve = self.state["curve"]

@@ -54,8 +54,11 @@ def _packages() -> Iterator[Finding]:
 
 
 def _gl() -> Finding:
-    from labs.envs import GL_BACKEND, GL_PACKAGES, probe_gl
-
+    try:
+        from labs.gl import GL_BACKEND, GL_PACKAGES, probe_gl
+    except UserError as error:  # of MUJOCO_GL
+        what, _, remedy = str(error).partition(": ")
+        return Finding("OpenGL", what, remedy, True)
     renderer = probe_gl(GL_BACKEND) if GL_BACKEND != "none" else None
     if renderer is None:
         return Finding(
@@ -125,10 +128,10 @@ def findings() -> Iterator[Finding]:
 
 
 def report() -> int:
-    """Prints the findings. Returns 0 if everything can run, 2 if something blocks.
+    """Prints the findings. Returns 0 if everything can run.
 
     Raises:
-        UserError: never; a broken installation shows as a finding.
+        UserError: something blocks; the findings above say what to do.
     """
     blocked = 0
     for found in findings():

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from labs.artifacts import Artifact, data_root, write_measurement
+from labs.artifacts import Artifact, Clock, data_root, write_measurement
 from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.locating import View, collect_moments, errors
@@ -127,8 +127,9 @@ def encoder_probe(arms: tuple[str, ...] = ARMS, progress: bool = True) -> Artifa
     there = [arm for arm in arms if (data_root() / arm / "seed0" / WEIGHTS).exists()]
     if not there:
         raise UserError(f"no encoder to probe: pixels train {arms[0]} --seeds 0")
+    clock = Clock()
     rows = [probe_arm(arm) for arm in tqdm(there, desc="encoders", disable=not progress)]
     parameters = {"frames": FRAMES, "held_out": HELD_OUT, "seed": SEED, "epochs": EPOCHS}
     return write_measurement(
-        "encoder-probe", {"encoders": rows}, parameters=parameters, gl=gl_renderer()
+        "encoder-probe", {"encoders": rows}, parameters=parameters, gl=gl_renderer(), clock=clock
     )

@@ -135,7 +135,8 @@ def run_episodes(
     own = env is None
     env = make_one(config) if own else env
     rows, steps, clock = [], 0, 0.0
-    with torch.random.fork_rng(devices=[]):
+    # manual_seed reaches every GPU, so every GPU's generator is put back as well.
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(int(seeds[0]))
         for number, seed in enumerate(seeds):
             images = None

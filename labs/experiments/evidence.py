@@ -7,6 +7,7 @@ the reader's to mend and stays a ``UserError``.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from labs.artifacts import PROVENANCE, Artifact, load_artifact
-from labs.experiments.config import RunConfig
+from labs.experiments.config import RunConfig, from_dict, updates_per_step
 from labs.experiments.position_errors import over_seeds
 from labs.experiments.presets import NOT_CHANGES
 from labs.statistics import Interval, interquartile_mean, iqm, steps_to, time_to_threshold
@@ -25,6 +26,7 @@ HOLDS, FAILS, PARTLY = "holds", "does not hold", "partly"
 UNDECIDED, OPEN = "undecided", "not yet measured"
 VERDICTS = (HOLDS, FAILS, PARTLY, UNDECIDED, OPEN)
 RUN_FILES = {"config.json", "evaluation.json", "curve.csv"}  # what makes an artifact a run
+PIPELINE = re.compile(r"-(smoke|toy|demo)(-|$)")  # names of runs that only prove the pipeline
 MIN_SEEDS = 3  # of an arm, before a rule about training reads it
 
 #: Every threshold of every verdict. Rates and shares between 0 and 1, lengths in millimeters.
@@ -152,8 +154,7 @@ class Arm:
 
     @property
     def updates_per_step(self) -> float:
-        c = self.config
-        return c["gradient_steps"] / (c["n_envs"] * c["train_freq"])
+        return updates_per_step(from_dict(self.config))
 
     def enough(self) -> bool:
         """Whether there are seeds enough to judge by."""
@@ -220,7 +221,7 @@ def named_arm(root: Path, name: str) -> Arm:
 def all_arms(root: Path) -> list[Arm]:
     """Every arm with results; runs that only prove the pipeline are left out."""
     arms = [_arm(p) for p in sorted(root.iterdir()) if p.is_dir()] if root.exists() else []
-    return [a for a in arms if a is not None and not a.name.endswith(("-smoke", "-toy", "-demo"))]
+    return [a for a in arms if a is not None and not PIPELINE.search(a.name)]
 
 
 def matched(

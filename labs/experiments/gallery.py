@@ -21,7 +21,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from labs import envs
-from labs.artifacts import Artifact, data_root, write_measurement
+from labs.artifacts import Artifact, Clock, data_root, write_measurement
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
@@ -203,6 +203,7 @@ def gallery(
     Raises:
         UserError: an arm that every gallery needs has no result.
     """
+    clock = Clock()
     push, reach = trained(push_arms), trained(reach_arms)
     if missing := {"push-state-tuned", "push-blind-tuned"} - push.keys():
         raise UserError(
@@ -240,4 +241,5 @@ def gallery(
         },
         extra_files=files,
         gl=envs.gl_renderer(),
+        clock=clock,
     )

@@ -90,18 +90,27 @@ def transition_bytes(config: RunConfig) -> int:
     return round(pixels) + small
 
 
+def _memory(config: RunConfig, stored: int) -> int:
+    """Bytes of memory beside what lies on a GPU; ``stored``: of the replay memory."""
+    processes = config.n_envs * (350 * 2**20 if config.subproc else 30 * 2**20)
+    height, width = config.frame_size
+    frames = config.locator_frames * 3 * height * width if config.has_locator else 0
+    # A locator's frames are gone before the environments start and the memory fills.
+    return max(stored + processes, frames) + 800 * 2**20
+
+
 def needs(config: RunConfig) -> dict[str, int]:
     """Bytes of memory and disk that a run needs, from above.
 
-    Memory: the replay memory (on a GPU with the fast engine it lies there), a process for each
-    environment, the program itself. Disk: two checkpoints, the saved replay memory, the result.
+    Memory: the replay memory (on a GPU with the fast engine it lies there) and a process for each
+    environment, or before them the frames of a locator, and the program itself. Disk: two
+    checkpoints, the saved replay memory, the result.
     """
     from labs.experiments.models import capacity
 
     stored = min(capacity(config), config.total_steps) * transition_bytes(config)
-    processes = config.n_envs * (350 * 2**20 if config.subproc else 30 * 2**20)
     return {
-        "memory": stored + processes + 800 * 2**20,
+        "memory": _memory(config, stored),
         "disk": 200 * 2**20 + (stored if config.save_replay else 0),
     }
 
@@ -116,8 +125,7 @@ def _move_to_gpu(config: RunConfig, wanted: dict[str, int]) -> int | None:
 
     if resolve_device(config.device) != "cuda":
         return None
-    stored = min(capacity(config), config.total_steps) * transition_bytes(config)
-    wanted["memory"] += GIB - stored  # CUDA's own share of the host's memory
+    wanted["memory"] = _memory(config, 0) + GIB  # CUDA's own share of the host's memory
     wanted["gpu"] = capacity(config) * transition_bytes(config) + 2 * GIB
     return torch.cuda.mem_get_info()[0]
 

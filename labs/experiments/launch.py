@@ -19,6 +19,7 @@ from typing import Any
 from labs.artifacts import repository_root, write_atomically
 from labs.errors import UserError
 from labs.experiments import guards
+from labs.experiments.backend import ensure_gl
 from labs.experiments.config import RunConfig
 from labs.experiments.train import is_done, runs_root
 
@@ -123,6 +124,7 @@ def launch(
             f"another process ({owner}) trains in {folder}: wait for it or stop it (kill {owner})"
         )
     (folder / "progress.json").unlink(missing_ok=True)
+    ensure_gl(config.has_images)
     started = time.time()
     with _Watcher(config, folder, quiet), _ForwardSignals(folder):
         run_notebook(parameters | {"requested": config.as_dict()}, folder / "executed.ipynb")

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from labs.artifacts import data_root, json_text, load_artifact, write_artifact
+from labs.artifacts import Clock, data_root, json_text, load_artifact, write_artifact
 from labs.envs import gl_renderer, make_env
 from labs.errors import UserError
 from labs.experiments.config import FIELDS, RunConfig
@@ -241,14 +241,14 @@ def train_locator(
 ) -> Path:
     """Collects, trains, measures, and writes the artifact of a run's locator."""
     view, seed, frames = View.of(config), config.seed, config.locator_frames
-    clock = time.perf_counter()
+    clock, begin = Clock(), time.perf_counter()
     pictures, truth = collect_moments(view, frames, seed, progress)
-    collected_s = time.perf_counter() - clock
+    collected_s = time.perf_counter() - begin
     train = frames - frames // 11
     locator = fit(
         view, pictures[:train], truth[:train], epochs=epochs, seed=seed, progress=progress
     )
-    trained_s = time.perf_counter() - clock - collected_s
+    trained_s = time.perf_counter() - begin - collected_s
     guess = np.broadcast_to(truth[:train].mean(0), truth[train:].shape)
     black = np.zeros_like(pictures[train:])
     values = {
@@ -269,7 +269,9 @@ def train_locator(
         "batch": BATCH,
     }
     path = folder(config)
-    with write_artifact(path, kind="locator", parameters=parameters, gl=gl_renderer()) as new:
+    with write_artifact(
+        path, kind="locator", parameters=parameters, gl=gl_renderer(), clock=clock
+    ) as new:
         _save(locator, new / WEIGHTS)
         (new / "measurement.json").write_text(json_text(values))
     return path

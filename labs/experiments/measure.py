@@ -14,7 +14,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from labs import envs
-from labs.artifacts import Artifact, write_measurement
+from labs.artifacts import Artifact, Clock, write_measurement
 from labs.statistics import wilson
 
 FLOOR_SEED = 10_000  # apart from the seeds of training and of evaluation
@@ -54,6 +54,7 @@ def push_floor(episodes: int = 1000, progress: bool = True) -> Artifact:
     zero actions, of random actions, of reaching for the block, of reaching for the target.
     Whoever reaches and no more takes the straight way and never goes behind the block.
     """
+    clock = Clock()
     env = envs.make_env("push", render_mode=None)
     policies: dict[str, Callable[[dict, np.random.Generator], np.ndarray]] = {
         "no_op": lambda obs, rng: np.zeros(4, np.float32),
@@ -83,7 +84,10 @@ def push_floor(episodes: int = 1000, progress: bool = True) -> Artifact:
         "geometry": floor_by_geometry(),
     }
     return write_measurement(
-        "push-floor", values, parameters={"episodes": episodes, "first_seed": FLOOR_SEED}
+        "push-floor",
+        values,
+        parameters={"episodes": episodes, "first_seed": FLOOR_SEED},
+        clock=clock,
     )
 
 
@@ -100,6 +104,7 @@ def visibility(resets: int = 1000, image_size: int = 84, progress: bool = True) 
 
     Stock scene (the arm may hide the block), both tasks, every named camera, fresh resets.
     """
+    clock = Clock()
     values: dict[str, dict] = {}
     for task in envs.ENV_IDS:
         for camera in envs.CAMERAS:
@@ -132,6 +137,7 @@ def visibility(resets: int = 1000, image_size: int = 84, progress: bool = True) 
         values,
         parameters={"resets": resets, "image_size": image_size, "first_seed": VISIBILITY_SEED},
         gl=envs.gl_renderer(),
+        clock=clock,
     )
 
 
@@ -143,6 +149,7 @@ def gradient_routing(seeds: int = 5, batch_size: int = 64, progress: bool = True
     """
     from labs.routing_probe import probe_routing  # imports SB3, which the others do not need
 
+    clock = Clock()
     runs = [
         probe_routing(seed=seed, batch_size=batch_size)
         for seed in tqdm(range(seeds), desc="seeds", disable=not progress)
@@ -170,6 +177,7 @@ def gradient_routing(seeds: int = 5, batch_size: int = 64, progress: bool = True
         {"edges": edges},
         parameters={"seeds": seeds, "batch_size": batch_size, "task": "push"},
         gl=envs.gl_renderer(),
+        clock=clock,
     )
 
 

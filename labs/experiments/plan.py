@@ -8,7 +8,7 @@ from typing import Any
 from labs.artifacts import Artifact, load_artifact, seeds_of
 from labs.errors import UserError
 from labs.experiments import guards
-from labs.experiments.config import RunConfig
+from labs.experiments.config import RunConfig, updates
 from labs.experiments.presets import CRITERIA
 
 
@@ -32,10 +32,9 @@ def plan(config: RunConfig) -> dict[str, Any]:
     """Memory, disk, updates and, where an earlier run tells, time."""
     wanted = guards.needs(config)
     speed = earlier_speed(config.arm)
-    vector_steps = (config.total_steps - config.learning_starts) // config.n_envs
     return {
         "environment steps": f"{config.total_steps:,}",
-        "updates": f"{vector_steps // config.train_freq * config.gradient_steps:,}",
+        "updates": f"{updates(config):,}",
         "memory": f"{wanted['memory'] / guards.GIB:.1f} GiB",
         "disk": f"{wanted['disk'] / guards.GIB:.1f} GiB",
         "time": duration(config.total_steps / speed) + " (from an earlier run)"

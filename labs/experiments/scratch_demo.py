@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from labs import envs
-from labs.artifacts import Artifact, code_state, write_measurement
+from labs.artifacts import Artifact, Clock, write_measurement
 from labs.from_scratch_sac import Settings, demo
 from labs.statistics import wilson
 
@@ -76,7 +76,7 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
         seed: of everything in the run.
         episodes: of each negative control.
     """
-    code_state()  # what was there when the run began
+    clock = Clock()
     settings = replace(Settings(), seed=seed)
     settings = settings if steps is None else replace(settings, steps=steps)
     before = time.process_time()
@@ -101,7 +101,7 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
         "first_seed_of_the_floors": FLOOR_SEED,
     }
     return write_measurement(
-        "from-scratch-demo", values, parameters=parameters, gl=envs.gl_renderer()
+        "from-scratch-demo", values, parameters=parameters, gl=envs.gl_renderer(), clock=clock
     )
 
 

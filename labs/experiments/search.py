@@ -18,7 +18,7 @@ from typing import Any
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 
-from labs.artifacts import Artifact, load_artifact, write_measurement
+from labs.artifacts import Artifact, Clock, load_artifact, write_measurement
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
 from labs.experiments.presets import preset
@@ -135,7 +135,7 @@ def search(
         progress: show a bar.
     """
     wanted = trials(arm, steps)
-    folder = runs_root() / "search"
+    folder, clock = runs_root() / "search", Clock()
     base = wanted["as it is"]
     rows = []
     for name, config in tqdm(wanted.items(), desc=f"trials of {arm}", disable=not progress):
@@ -161,5 +161,6 @@ def search(
                 **{"arm": arm, "seed": SEED, "steps": base.total_steps},
                 **{"trials_planned": len(wanted), "trials_run": len(rows)},
             },
+            clock=clock,
         )
     return artifact

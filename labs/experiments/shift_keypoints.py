@@ -20,7 +20,7 @@ import torch
 from tqdm.auto import tqdm
 
 from labs import envs
-from labs.artifacts import Artifact, write_measurement
+from labs.artifacts import Artifact, Clock, write_measurement
 from labs.experiments.perception_frames import belongs_to_task, wander
 from labs.image_augmentation import RandomShiftAug
 from labs.manipulation_encoder import SpatialSoftmax
@@ -189,6 +189,7 @@ def measure_camera(name: str, labels: list, positions: np.ndarray) -> dict:
 
 def shift_keypoints(moments: int = 300, progress: bool = True) -> Artifact:
     """Measures both cameras and writes the artifact ``shift-keypoints``."""
+    clock = Clock()
     found = _moments(moments, progress)
     positions = np.array(found["positions"])
     values = {name: measure_camera(name, found[name], positions) for name in envs.CAMERAS}
@@ -197,4 +198,5 @@ def shift_keypoints(moments: int = 300, progress: bool = True) -> Artifact:
         values,
         parameters={"moments": moments, "pad": PAD, "first_seed": FIRST_SEED, "pairs": PAIRS},
         gl=envs.gl_renderer(),
+        clock=clock,
     )

@@ -16,6 +16,7 @@ from labs.artifacts import (
     data_root,
     json_text,
     load_artifact,
+    recover,
     repository_root,
     utc_now,
     write_atomically,
@@ -353,6 +354,7 @@ def train(config: RunConfig, **options: Any) -> Path:
 def is_done(config: RunConfig) -> bool:
     """Whether a whole artifact of exactly this configuration, trained to its end, is there."""
     path = data_root() / config.run_name
+    recover(path)
     if not (path / "provenance.json").exists():
         return False
     artifact = load_artifact(path)

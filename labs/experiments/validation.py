@@ -95,14 +95,16 @@ def _problems(c: RunConfig):
 
 
 def _entropy_problems(c: RunConfig):
-    if c.ent_coef == "auto" or c.ent_coef.startswith("auto_"):
+    if c.ent_coef == "auto":
         return
     try:
-        value = float(c.ent_coef)
+        value = float(c.ent_coef.removeprefix("auto_"))
     except ValueError:
         yield f"ent_coef = {c.ent_coef!r} is neither a number nor auto: give 0.05, say, or auto"
         return
-    if not 0 <= value < 1e6:
+    if c.ent_coef.startswith("auto_") and not 0 < value < 1e6:
+        yield f"ent_coef = {c.ent_coef!r} starts at no temperature: give auto_0.1, say, or auto"
+    elif not 0 <= value < 1e6:
         yield f"ent_coef = {value} is out of range: give a number of at least 0, or auto"
 
 
@@ -158,6 +160,8 @@ def _locator_problems(c: RunConfig):
                 f"{name} = {getattr(c, name)} does not fit encoder = locator, which is frozen and "
                 f"reads real images: leave {name} alone or set another encoder"
             )
+    if not c.native_render:
+        yield "encoder = locator learns from frames of image_size: leave native_render alone"
     if c.task == "reach" and c.goal_sphere is False:
         yield "encoder = locator reads Reach's goal from its sphere: leave goal_sphere alone"
 

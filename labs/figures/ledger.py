@@ -84,6 +84,7 @@ BESIDE = (
     "push-blind-k8",
     "push-blind-u012",
     "push-blind-u050",
+    "push-blind-long",
     "push-honest",
     "push-asymmetric",
     "push-told",
@@ -125,8 +126,10 @@ def floor_cell(arm: str) -> str:
     times = [leaves_floor_at(r.table(), n, floor) for r, n in zip(runs, episodes, strict=True)]
     middle = median(float("inf") if t is None else t for t in times)
     left = sum(t is not None for t in times)
-    when = "never" if middle == float("inf") else f"{middle:,.0f}"
-    return f"{when} ({left} of {len(runs)} left it)"
+    count = f"{left} of {len(runs)} left it"
+    if middle < float("inf"):
+        return f"{middle:,.0f} ({count})"
+    return f"no median: {count}" if left else f"never ({count})"
 
 
 def budget_cell(arm: str) -> str:
@@ -141,8 +144,8 @@ def budget_cell(arm: str) -> str:
 def investigation_table() -> Markdown:
     """The steps: what was reported, and what was measured at the same settings."""
     rows = [
-        "| step | what changes | reported, one seed | measured here | left the floor at | steps, "
-        "or command |",
+        "| step | what changes | reported, one seed | measured here | left the floor at "
+        "| budget (steps), or command |",
         "|---|---|---|---|---|---|",
     ]
     for step in STEPS:
@@ -158,7 +161,7 @@ def investigation_table() -> Markdown:
 def beside_table(arms: tuple[str, ...] = BESIDE) -> Markdown:
     """Arms that are no step of the story; those without preset and result are left out."""
     rows = [
-        "| arm | what it is | measured here | left the floor at | steps, or command |",
+        "| arm | what it is | measured here | left the floor at | budget (steps), or command |",
         "|---|---|---|---|---|",
     ]
     for arm in sorted(arms, key=lambda arm: not measured(arm)):  # what is known comes first

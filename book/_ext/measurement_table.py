@@ -1,0 +1,166 @@
+"""Every artifact that is not a training run, as a table that is made when the book is built.
+
+    ```{measurement-table}
+    ```
+
+Rows come from ``list_artifacts``. An artifact without an entry in :data:`MEASURED` has a row too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiment_cards import _Generated, _number, _train_command
+from run_table import artifacts, card_link, made, table
+from sphinx.application import Sphinx
+
+from labs.artifacts import Artifact
+from labs.experiments.presets import PRESETS, preset
+
+#: Measurement → what it holds, the page that shows it, the command that makes it again.
+MEASURED: dict[str, tuple[str, str | None, str | None]] = {
+    "bench": (
+        "the fast path beside the stock route, part by part",
+        "24_making_it_fast",
+        "pixels bench --name bench",
+    ),
+    "camera-views": (
+        "one scene of Push from many cameras",
+        "02_what_the_policy_sees",
+        "python -m labs.widgets.camera_explorer",
+    ),
+    "encoder-probe": (
+        "positions read from the encoders of trained policies",
+        "21_what_the_camera_can_tell",
+        "pixels measure encoder-probe",
+    ),
+    "from-scratch-demo": (
+        "one training run of the from-scratch SAC, and what no policy achieves",
+        "15_from_scratch_networks",
+        "python -m labs.experiments.scratch_demo",
+    ),
+    "gallery": (
+        "episodes of good and bad policies, frame by frame",
+        "23_failure_gallery",
+        "pixels measure gallery",
+    ),
+    "gradient-routing": (
+        "which loss reaches which encoder",
+        "14_gradient_routing",
+        "pixels measure gradient-routing",
+    ),
+    "gradients-along-run": (
+        "which loss reaches which encoder, along short runs",
+        "14_gradient_routing",
+        "pixels measure gradients-along-run",
+    ),
+    "locator-first-attempt": (
+        "two stopped runs on a locator that had not met a high gripper",
+        "25_paying_less",
+        None,
+    ),
+    "perception": (
+        "what an encoder can see, by regression",
+        "21_what_the_camera_can_tell",
+        "pixels measure perception",
+    ),
+    "push-floor": (
+        "Push without a policy: doing nothing, and random actions",
+        "01_proof_of_life",
+        "pixels measure push-floor",
+    ),
+    "sb3-tests": (
+        "Stable-Baselines3's own tests, with the fast SAC in SAC's place",
+        "24_making_it_fast",
+        "python scripts/sb3_own_tests.py CLONE",
+    ),
+    "shift-keypoints": (
+        "what a random shift does to keypoints",
+        "22_when_augmentation_fights",
+        "pixels measure shift-keypoints",
+    ),
+    "told-first-attempt": (
+        "imitation with few updates, and with more on the same frames",
+        "25_paying_less",
+        None,
+    ),
+    "tuning": ("trial runs with settings of their own", None, None),
+    "visibility": (
+        "how many pixels each thing has, and how often it is hidden",
+        "02_what_the_policy_sees",
+        "pixels measure visibility",
+    ),
+}
+SEARCHED = {
+    "reach-state-tuned": "03_reach_from_state",
+    "push-state-tuned": "18_five_steps",
+    "reach-small-drq": "20_reach_and_pixels",
+}
+LOCATED = {"reach": "20_reach_and_pixels", "push": "25_paying_less"}
+
+
+def described(found: Artifact, root: Path) -> tuple[str, str | None, str | None]:
+    """What an artifact holds as Markdown, the page that shows it, and its command."""
+    name = found.path.relative_to(root).as_posix()
+    parameters = found.provenance["parameters"]
+    if name in MEASURED:
+        what, page, command = MEASURED[name]
+        if "cells_planned" in parameters:
+            run, planned = (
+                _number(found, root, f"provenance.parameters.cells_{k}", "int")
+                for k in ("run", "planned")
+            )
+            what += f": {run} of {planned} planned cells"
+        return what, page, command
+    if name.startswith("search-"):
+        arm, count = parameters["arm"], len(found.json("measurement.json")["trials"])
+        steps = _number(found, root, "provenance.parameters.steps", "int")
+        what = (
+            f"{count} trials around {card_link(arm)}, seed {parameters['seed']}, {steps} steps each"
+        )
+        command = f"pixels search {arm} --steps {parameters['steps']}"
+        return what, SEARCHED.get(arm), command
+    if found.provenance["kind"] == "locator":
+        view, seed = parameters["view"], parameters["seed"]
+        frames = _number(found, root, "provenance.parameters.frames", "int")
+        what = f"locator: {view['task']}, camera {view['camera']}, {frames} frames"
+        arm = locator_arm(found)
+        command = f"{_train_command(arm, str(seed))} --again" if arm else None
+        return what, LOCATED[view["task"]], command
+    return f"a {found.provenance['kind']}", None, None
+
+
+def locator_arm(found: Artifact) -> str | None:
+    """The first arm whose runs look through the locator, and train it where it is not there."""
+    from labs.experiments.locating import folder
+
+    arms = (name for name in PRESETS if preset(name).has_locator)
+    return next((a for a in arms if folder(preset(a)).parent.name == found.path.parent.name), None)
+
+
+def measurement_table(root: Path) -> str:
+    """Every artifact that is not a training run, as Markdown."""
+    rows = []
+    for found in artifacts(root):
+        if found.provenance["kind"] == "training":
+            continue
+        what, page, command = described(found, root)
+        name = found.path.relative_to(root).as_posix()
+        what += f" ({{doc}}`/notebooks/{page}`)" if page else ""
+        command = f"`{command}`" if command else "none"
+        rows.append([f"`{name}`", what, command, *made(found.provenance)])
+    heads = ["artifact", "what, and the page that shows it", "command", "machine", "made"]
+    return "\n".join(table(heads, rows))
+
+
+class MeasurementTable(_Generated):
+    """The directive ``measurement-table``."""
+
+    def markdown(self, root: Path) -> str:
+        return measurement_table(root)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("experiment_cards")
+    app.add_directive("measurement-table", MeasurementTable)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

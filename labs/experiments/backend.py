@@ -1,0 +1,70 @@
+"""The OpenGL backend of a run that draws: tried once a boot, before anything waits for it.
+
+A library that loads may still hang at its first frame. A frame drawn by a process of its own
+tells, in a few seconds; that EGL drew is remembered until the machine starts again.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+from labs.artifacts import write_atomically
+from labs.experiments.train import runs_root
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def _machine() -> list[str]:
+    """This boot of this machine and this Python; empty where the system does not tell boots."""
+    try:
+        return [BOOT.read_text().strip(), socket.gethostname(), sys.executable]
+    except OSError:
+        return []
+
+
+def _remembered(path: Path) -> str | None:
+    """The renderer that EGL drew with earlier in this boot."""
+    try:
+        found = json.loads(path.read_text())
+        return str(found["renderer"]) if found["machine"] == _machine() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def ensure_gl(images: bool = True, timeout: float = 60.0) -> str:
+    """Before ``mujoco`` is imported: EGL if it draws, else OSMesa, and says which.
+
+    What the reader chose by ``MUJOCO_GL`` is left alone, and so is a process that draws already.
+    A failure is not remembered: somebody may have mended it.
+
+    Args:
+        images: whether the policy sees images; else nothing is tried and nothing said.
+        timeout: seconds for each backend.
+
+    Returns:
+        The backend.
+
+    Raises:
+        UserError: ``MUJOCO_GL`` names a backend that is not there, or none draws.
+    """
+    from labs import gl
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    if not images or "mujoco" in sys.modules:
+        return gl.GL_BACKEND
+    if gl.ASKED or gl.GL_BACKEND != "egl":
+        say(f"OpenGL: {gl.GL_BACKEND}")
+        return gl.GL_BACKEND
+    path = runs_root() / "gl.json"
+    renderer = _remembered(path)
+    if renderer is None:
+        backend, renderer = gl.working_gl(("egl", "osmesa"), timeout=timeout, say=say)
+        if backend == "egl" and (machine := _machine()):
+            write_atomically(path, json.dumps({"machine": machine, "renderer": renderer}))
+    say(f"OpenGL: {gl.GL_BACKEND}, {renderer}")
+    return gl.GL_BACKEND
