@@ -143,20 +143,20 @@ plt.show()
 # %% tags=["hide-input"]
 display(results_table(LONG))
 rates[LONG] = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(LONG)]
-thirds = [
-    float(np.mean([np.mean(np.array_split(t["success"].to_numpy(), 6)[k]) for t in tables]))
-    for tables in [[r.table() for r in runs_of(LONG)]]
-    for k in range(6)
-]
-print("mean of the curves in each sixth of the budget:", ", ".join(f"{x:.0%}" for x in thirds))
-print(
-    f"median over seeds: {np.median(rates[BLIND]):.0%}, and {np.median(rates[LONG]):.0%} in the long runs"
+sixths = np.mean(
+    [[part.mean() for part in np.array_split(r.table()["success"], 6)] for r in runs_of(LONG)],
+    axis=0,
 )
-assert np.median(rates[LONG]) > np.median(rates[BLIND]), "more steps did not help: say so"
+print("the curves' mean in each sixth of the budget:", ", ".join(f"{x:.0%}" for x in sixths))
+middle = {arm: np.mean(found) for arm, found in rates.items()}
+share = (middle[LONG] - middle[BLIND]) / (middle[STATE] - middle[BLIND])
+print(f"of the gap to the full state the longer runs win back {share:.0%}")
+assert 0.1 < share < 0.8, "say something else about the gap"
+assert sixths[1] > 0.7 and sixths[-1] - sixths[2] < 0.1, "it still rose: say so"
 
 # %% [markdown]
-# More steps win back most of the gap. So at the shorter budget the twin had not settled, and what its sixteen
-# numbers hide costs time rather than the task.
+# Three times the steps win back a part of the gap. The curve hardly moves any more. So the twin had nearly
+# settled, and what its numbers hide may well be the rest. That reading fits; these runs do not prove it.
 
 # %% tags=["hide-input"]
 film(
@@ -168,9 +168,9 @@ film(
 # ## Three claims, decided
 #
 # **"Push is solved from pixels."** In `goal_mode="both"` it can be solved *without* them: sixteen numbers
-# reach most of what the full state reaches, and with more steps nearly all of it. So a success rate in
-# that mode says nothing about the camera, whatever it is. It would take the trained pixel policy and its
-# pictures blanked, shuffled or frozen to say more, or a mode in which the block's position is withheld.
+# reach most of what the full state reaches. So a success rate in that mode says nothing about the
+# camera, whatever it is. It would take the trained pixel policy and its pictures blanked, shuffled or
+# frozen to say more, or a mode in which the block's position is withheld.
 #
 # **"The sixteen numbers fail because they hide velocity and rotation."** The manuscript reports 0 % for
 # them, with a learning rate of 0.0001 and an update every fourth step, and explains it by

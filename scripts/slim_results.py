@@ -5,7 +5,8 @@
 
 * the video of every seed but the first;
 * the weights of every seed but the first, and of the first too where neither success is expected of
-  the arm nor anything plays its policy.
+  the arm nor anything plays its policy;
+* the weights of every locator through which no policy with weights looks.
 
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
 left out, under ``left_out``.
@@ -24,7 +25,9 @@ from labs.artifacts import (
     load_artifact,
     write_atomically,
 )
-from labs.experiments.presets import CRITERIA
+from labs.experiments.locating import WEIGHTS as LOCATOR
+from labs.experiments.locating import folder
+from labs.experiments.presets import CRITERIA, PRESETS, effective
 
 VIDEO, WEIGHTS = "video.mp4", "weights.safetensors"
 
@@ -38,8 +41,16 @@ def seeds_with_weights(arm: str) -> int:
     return PLAYED.get(arm, 1 if arm in CRITERIA else 0)
 
 
+def locators_in_use() -> set[Path]:
+    """Where the locators lie through which policies look whose weights are kept."""
+    arms = (arm for arm in PRESETS if effective(arm).has_locator)
+    return {folder(effective(arm, k)) for arm in arms for k in range(seeds_with_weights(arm))}
+
+
 def superfluous(run: Artifact) -> list[str]:
-    """The files of a training run that are left out."""
+    """The files of a training run, or of a locator, that are left out."""
+    if LOCATOR in run.provenance["files"]:
+        return [] if run.path in locators_in_use() else [LOCATOR]
     seed = int(run.path.name.removeprefix("seed"))
     found = [VIDEO] if seed > 0 and VIDEO in run.provenance["files"] else []
     if WEIGHTS in run.provenance["files"] and seed >= seeds_with_weights(run.path.parent.name):

@@ -81,6 +81,16 @@ def test_what_there_is_no_room_for_says_how_to_get_it(own_data, monkeypatch, see
     assert load_artifact(path).provenance == artifact.provenance
 
 
+def test_a_locator_stays_where_a_policy_looks_through_it(own_data):
+    kept, left = (own_data / "locator-reach-pair" / f"seed{seed}" for seed in (0, 1))
+    for path in (kept, left):
+        with write_artifact(path, kind="locator", parameters={}) as folder:
+            (folder / "locator.safetensors").write_bytes(b"w" * 1000)
+    slim_results.main()
+    assert not load_artifact(kept).left_out("locator.safetensors")
+    assert load_artifact(left).left_out("locator.safetensors")
+
+
 def test_nothing_appears_when_the_block_fails(own_data):
     with pytest.raises(RuntimeError, match="on the way"):
         with write_artifact(own_data / "x", kind="m", parameters={}) as folder:

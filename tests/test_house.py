@@ -28,7 +28,8 @@ PROJECT = PYPROJECT["project"]
 LOCK = {canonicalize_name(name): version for name, version in check_lock.read_lock().items()}
 MAKEFILE = (ROOT / "Makefile").read_text()
 BLOCK = 4096  # files lie on a disk in whole blocks
-MAX_BYTES = 14_000_000  # of blocks: half a megabyte below what the project allows itself
+MAX_BYTES = 14_000_000  # of what the files hold
+MAX_ON_DISK = 14_400_000  # of whole blocks: a quarter of a megabyte below 14 MiB
 
 #: Files of other authors, whose words are not ours to choose.
 
@@ -70,7 +71,7 @@ def test_the_repository_is_small():
     sizes = {path.relative_to(ROOT): path.stat().st_size for path in tracked()}
     largest = sorted(sizes, key=sizes.get)[-3:]
     on_disk = sum(-(-size // BLOCK) * BLOCK for size in sizes.values())
-    assert on_disk < MAX_BYTES, largest
+    assert sum(sizes.values()) < MAX_BYTES and on_disk < MAX_ON_DISK, largest
     assert [n for n, s in sizes.items() if n.suffix == ".ipynb" and s > 1_000_000] == []
 
 

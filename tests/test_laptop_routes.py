@@ -140,6 +140,18 @@ def test_a_locator_of_another_view_is_refused():
         locating.load_locator(LOCATED)
 
 
+def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
+    monkeypatch.delenv("PIXELS_DATA")  # the book's own results; nothing is written there
+    config = presets.effective("reach-located", seed=1)  # its locator is there without weights
+    with pytest.raises(UserError, match="pixels train reach-located --seeds 1 --again"):
+        locating.load_locator(config)
+    trained = []
+    monkeypatch.setattr(locating, "train_locator", lambda c, progress: trained.append(c.seed))
+    with pytest.raises(UserError):  # nothing was really trained
+        locating.ensure_locator(config)
+    assert trained == [1]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -316,15 +316,20 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
             f"the locator in {artifact.path} was trained on another view ({changed}): give the "
             f"run that view, or move the folder away and the run will train its own"
         )
+    if artifact.left_out(WEIGHTS):
+        raise UserError(
+            f"the weights of the locator in {artifact.path} are too large for the repository: "
+            f"pixels train {config.arm} --seeds {config.seed} --again"
+        )
     locator = View.of(config).new_locator()
     locator.load_state_dict(load_file(artifact.file(WEIGHTS)))
     return locator.eval(), artifact.provenance["files"][WEIGHTS]
 
 
 def ensure_locator(config: RunConfig, progress: Progress | None = None) -> float:
-    """Trains the run's locator where there is none. Returns the seconds that its training took."""
+    """Trains the run's locator where none is, or its weights are left out. Returns its seconds."""
     path = folder(config)
-    if not (path / "provenance.json").exists():
+    if not (path / "provenance.json").exists() or load_artifact(path).left_out(WEIGHTS):
         train_locator(config, progress=progress)
     record = load_artifact(path)
     load_locator(config)
