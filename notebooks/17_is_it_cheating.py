@@ -151,12 +151,13 @@ print("the curves' mean in each sixth of the budget:", ", ".join(f"{x:.0%}" for 
 middle = {arm: np.mean(found) for arm, found in rates.items()}
 share = (middle[LONG] - middle[BLIND]) / (middle[STATE] - middle[BLIND])
 print(f"of the gap to the full state the longer runs win back {share:.0%}")
-assert 0.1 < share < 0.8, "say something else about the gap"
-assert sixths[1] > 0.7 and sixths[-1] - sixths[2] < 0.1, "it still rose: say so"
+assert 0.3 < share < 0.7, "say something else about the gap"
+assert sixths[1] > 0.7 and list(sixths) == sorted(sixths), "it no longer rises: say so"
 
 # %% [markdown]
-# Three times the steps win back a part of the gap. The curve hardly moves any more. So the twin had nearly
-# settled, and what its numbers hide may well be the rest. That reading fits; these runs do not prove it.
+# Three times the steps win back about half of the gap, and the curve rises slowly to the end. So the twin had
+# not settled when its first budget ended. Whether the rest of the gap would go too, or is the rotation and
+# the speed that its numbers hide, these runs do not say.
 
 # %% tags=["hide-input"]
 film(
