@@ -176,8 +176,8 @@ film(
 # **"The sixteen numbers fail because they hide velocity and rotation."** The manuscript reports 0 % for
 # them, with a learning rate of 0.0001 and an update every fourth step, and explains it by
 # partial observability ({term}`POMDP`). Here the same sixteen numbers leave the floor in minutes. And 0 % is *below* what
-# doing nothing scores. No missing velocity does that. A habit does: a policy that only *reaches for the
-# block*, in a straight line, touches it in {artifact}`push-floor:moved_the_block.reach_block.rate|pct0` of
+# doing nothing scores, which no hidden number explains by itself. A habit can: a policy that only *reaches
+# for the block*, in a straight line, touches it in {artifact}`push-floor:moved_the_block.reach_block.rate|pct0` of
 # the episodes, shoves blocks off targets on which they lay, and ends with
 # {artifact}`push-floor:reach_block.rate|pct1`.
 #
