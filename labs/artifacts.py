@@ -28,6 +28,7 @@ from labs.provenance import code_state as code_state
 from labs.provenance import git, provenance, repository_root, sha256, utc_now
 
 PROVENANCE = "provenance.json"
+JSON_COLUMNS = 160
 
 
 def data_root() -> Path:
@@ -41,10 +42,29 @@ def data_root() -> Path:
 def json_text(value: Any) -> str:
     """JSON with the keys of dictionaries in the order given, indented, ending in a newline.
 
+    What fits into ``JSON_COLUMNS`` stands on one line, and so does a list of numbers: results with
+    many cells stay small.
+
     Raises:
         ValueError: a NaN or an infinity, which JSON cannot carry: use None.
     """
-    return json.dumps(value, indent=2, allow_nan=False, default=_plain) + "\n"
+    plain = json.loads(json.dumps(value, allow_nan=False, default=_plain))
+    return _laid_out(plain, "") + "\n"
+
+
+def _laid_out(value: Any, indent: str) -> str:
+    line = json.dumps(value)
+    numbers = isinstance(value, list) and not any(isinstance(v, dict | list) for v in value)
+    if numbers or not isinstance(value, dict | list) or len(indent + line) <= JSON_COLUMNS:
+        return line
+    inner = indent + "  "
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(k)}: {_laid_out(v, inner)}" for k, v in value.items()]
+        opening, closing = "{}"
+    else:
+        parts = [_laid_out(v, inner) for v in value]
+        opening, closing = "[]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closing}"
 
 
 def _plain(value: Any) -> Any:

@@ -52,7 +52,7 @@ from labs.experiments.perception_frames import (
     resized_rows,
     work_folder,
 )
-from labs.experiments.position_errors import by_name, errors_mm, mean_interval, summary
+from labs.experiments.position_errors import by_name, errors_mm, mean_interval, rounded, summary
 from labs.image_augmentation import RandomShiftAug
 from labs.keypoint_encoder import KeypointCNN
 from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
@@ -61,7 +61,8 @@ from labs.visual_encoder import NatureCNN
 
 BATCH = 64
 PEAK_RATE = 2e-3
-EXAMPLES = 200  # held-out predictions kept for the scatter plots
+EXAMPLES = 200  # held-out predictions kept for the scatter plots, of these cells
+SCATTERED = tuple(f"default-nature-norm-{weights}-seed0" for weights in ("random", "trained"))
 
 
 class Regressor(nn.Module):
@@ -191,7 +192,7 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
     predicted = answers(model, shown[train:])
     found = errors_mm(predicted, truth)
     result = asdict(cell) | result | {k: summary(v) for k, v in found.items()}
-    if cell.seed == 0:
+    if cell.name in SCATTERED:
         result["examples_mm"] = (1000 * predicted[:EXAMPLES, :2]).round().int().tolist()
     if cell.target == "positions":
         seen = data[f"{cell.camera}_block_pixels"] > 0
@@ -295,7 +296,8 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
             results.append({"name": cell.name} | json.loads(path.read_text()))
         elif cell.name in published:
             results.append(published[cell.name])
-    examples = {c["name"]: c.pop("examples_mm") for c in results if "examples_mm" in c}
+    results = rounded(results)
+    examples = {c["name"]: c.pop("examples_mm") for c in results if c["name"] in SCATTERED}
     examples["truth"] = (
         np.rint(1000 * data["positions"][train:][:EXAMPLES, :2]).astype(int).tolist()
     )
@@ -304,10 +306,10 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
     return write_measurement(
         "perception",
         {
-            "mean": controls,
+            "mean": rounded(controls),
             "native_against_resized": _frame_differences(data),
             "block_hidden": hidden,
-            "summary": by_name(results),
+            "summary": rounded(by_name(results)),
             "cells": results,
         },
         parameters=parameters

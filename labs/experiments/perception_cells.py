@@ -69,14 +69,12 @@ class Cell:
 
 
 def _turn(cell: Cell) -> int:
-    """When a cell's turn comes: what a verdict rests on first, with every seed; ManipulationCNN
-    once, at ten times the cost; the cheap ones; last the dear ones again."""
+    """When a cell's turn comes: what a verdict rests on first, with every seed; the source's
+    ManipulationCNN, at several times the cost; the cheap ones; last the dear ones again."""
     if cell.is_core:
         return cell.seed
-    if cell.encoder in ("spatial_softmax", "flat"):
-        if not cell.trained:
-            return 4 + 4 * cell.seed
-        return 3 if cell.seed == 0 and not cell.pad else 20 + 20 * cell.seed
+    if cell.encoder in ("spatial_softmax", "flat") and cell.trained:
+        return 20 + cell.seed if cell.pad else 3 + cell.seed
     return (12 if cell.epochs == LONG_EPOCHS else 6) + cell.seed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -44,6 +45,15 @@ def summary(errors: np.ndarray) -> dict:
         "missed": {"rate": missed.value, "low": missed.low, "high": missed.high},
         "n": len(errors),
     }
+
+
+def rounded(value: Any, digits: int = 4) -> Any:
+    """The same results, their floats rounded to so many significant digits."""
+    if isinstance(value, dict):
+        return {k: rounded(v, digits) for k, v in value.items()}
+    if isinstance(value, list):
+        return [rounded(v, digits) for v in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 def over_seeds(summaries: Sequence[dict]) -> Interval:
