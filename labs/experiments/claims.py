@@ -204,7 +204,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "19",
         "The flat phase is the time in which the encoder learns to see.",
-        "A twin whose images are noise. If it is flat as long, nothing was being seen.",
+        "A twin whose images are noise. If it is flat as long, nothing was being seen. If it is "
+        "flat half as long, the claim holds where the encoder then finds the block, partly where "
+        "it does not.",
         training.learns_to_see,
         "notebooks/19_reading_the_curve",
         "pixels train push-small-noise --seeds 0 1 2",

@@ -303,20 +303,43 @@ def _gain(knob: str, small: Arm, large: Arm) -> Finding:
 def learns_to_see(root: Path) -> Finding:
     """Claim 19: does an image that holds nothing rise as late as a real one?
 
-    A run that never rose counts with its whole budget, which is earlier than the truth.
+    A run that never rose counts with its whole budget, which is earlier than the truth. A real
+    image that takes twice as long may be learned, or merely be in the way: the claim then holds
+    only if the encoder reads the block better at the end than it did untrained.
     """
     twin, real = matched(root, "image_content", ("noise", "real"), task="push")
     twin.half_time(), real.half_time()  # at least half of the seeds of each got there
     ratio = sample_efficiency_ratio(twin.times_or_budget(0.5), real.times_or_budget(0.5))
+    before, after = _block_read_to(root, real)
     if ratio.low >= 1 / LIMITS["as_much_work"]:
         verdict = FAILS
+    elif ratio.high > 1 / LIMITS["twice"] or after is None:
+        verdict = UNDECIDED
     else:
-        verdict = HOLDS if ratio.high <= 1 / LIMITS["twice"] else UNDECIDED
+        verdict = HOLDS if after < LIMITS["blind_share"] * before else PARTLY
+    arms, black = [twin, real], ""
+    try:
+        arms.append(matched(root, "image_content", ("blank", "real"), task="push")[0])
+        black = f"; black images {arms[-1].to_half()}"
+    except NotMeasured:
+        pass
     effect = (
         f"steps to 50 %: noise {twin.to_half()}, real images {real.to_half()}; ratio "
-        f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
+        f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]{black}"
     )
-    return Finding(verdict, effect, seeds_text(twin, real))
+    if after is not None:
+        effect += f"; the encoder then reads the block to {after:.0f} mm, untrained {before:.0f}"
+    return Finding(verdict, effect, seeds_text(*arms))
+
+
+def _block_read_to(root: Path, arm: Arm) -> tuple[float | None, float | None]:
+    """Errors of the block in millimeters that a probe reads from an arm's encoder: untrained (its
+    best draw) and at the end. None where no probe was taken."""
+    for probe in measurement(root, "encoder-probe", optional=True).get("encoders", []):
+        if probe["arm"] == arm.name:
+            untrained = min(draw["block"]["mean"] for draw in probe["untrained"])
+            return untrained, probe["trained"]["block"]["mean"]
+    return None, None
 
 
 # ---------------------------------------------------------------------------------- the honest task

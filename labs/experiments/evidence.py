@@ -297,7 +297,7 @@ def mm(interval: Interval) -> str:
 
 
 def seeds_text(*groups: Arm | Sequence[dict]) -> str:
-    """``3 seeds``, or ``3 and 5 seeds`` where groups differ."""
+    """``3 seeds``, or ``3 and 5 seeds`` where groups differ, in their order."""
     counts = [len(g.runs) if isinstance(g, Arm) else len(g) for g in groups]
     if len(set(counts)) > 1:
         return " and ".join(map(str, counts)) + " seeds"

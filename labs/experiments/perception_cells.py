@@ -70,8 +70,8 @@ class Cell:
 
 def _turn(cell: Cell) -> int:
     """When a cell's turn comes: what a verdict rests on first, with every seed; the source's
-    ManipulationCNN, at several times the cost, beside a NatureCNN that gets as long; the cheap ones;
-    last the dear ones again."""
+    ManipulationCNN, at several times the cost, beside a NatureCNN that gets as long; then the
+    cheap ones; last ManipulationCNN under shifts."""
     if cell.is_core:
         return cell.seed
     if cell.epochs == LONG_EPOCHS:
