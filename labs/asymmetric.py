@@ -66,7 +66,8 @@ class PrivilegedObservation(gym.ObservationWrapper):
         return {**observation, PRIVILEGED: np.concatenate([raw[key] for key in self._keys])}
 
 
-def _without(space: spaces.Dict, keys: tuple[str, ...]) -> spaces.Dict:
+def without(space: spaces.Dict, keys: tuple[str, ...]) -> spaces.Dict:
+    """The same space without some of its keys."""
     return spaces.Dict({name: part for name, part in space.spaces.items() if name not in keys})
 
 
@@ -78,14 +79,14 @@ class AsymmetricPolicy(LayerNormPolicy):
     """
 
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> Any:
-        seen = _without(self.observation_space, (PRIVILEGED,))
+        seen = without(self.observation_space, (PRIVILEGED,))
         extractor = self.features_extractor_class(seen, **self.features_extractor_kwargs)
         return super().make_actor(extractor)
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> Any:
         if PRIVILEGED not in self.observation_space.spaces:
             return super().make_critic(features_extractor)
-        told = _without(self.observation_space, CAMERA_KEYS)
+        told = without(self.observation_space, CAMERA_KEYS)
         return super().make_critic(StandardizedExtractor(told))
 
 

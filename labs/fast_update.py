@@ -152,6 +152,8 @@ class SACUpdate:
         self.augment, self.channels_last, self.autocast = augment, channels_last, autocast
         self.clip_target = clip_target
         self.actor, self.critic, self.target = policy.actor, policy.critic, policy.critic_target
+        # A second loss of the encoder, see labs.auxiliary; None without one.
+        self.told = policy.auxiliary_loss if getattr(policy, "position_head", None) else None
         self.actor_parameters = self._parameters_of(self.actor.optimizer)
         self.critic_parameters = self._parameters_of(self.critic.optimizer)
         self.online = [p.data for p in self.critic.parameters()]
@@ -307,7 +309,8 @@ class SACUpdate:
         elif self.routing == "actor":
             critic_features = seen.detach()
         critic_loss = self._critic_loss(critic_features, batch.actions, goal)
-        gradients = torch.autograd.grad(critic_loss, self.critic_parameters)
+        told = 0.0 if self.told is None else self.told(critic_features, obs)
+        gradients = torch.autograd.grad(critic_loss + told, self.critic_parameters)
         step_with(self.critic.optimizer, self.critic_parameters, gradients, self.compiled)
 
         # 3. Actor, judged by the critic that has just moved.

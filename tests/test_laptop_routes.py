@@ -130,6 +130,20 @@ def test_a_critic_that_was_told_the_state_leaves_a_policy_that_sees(own_folders)
     assert not np.array_equal(policy.predict(obs), policy.predict(black))
 
 
+def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folders):
+    """Head and truth are in no artifact."""
+    helped = presets.effective("push-small-helped", small=True, overrides={"auxiliary": 2.0})
+    policy = load_policy(train(helped))
+    assert "privileged" not in policy.sb3.observation_space.spaces
+    assert policy.sb3.position_head is None
+    env = make_one(helped)
+    obs, _ = env.reset(seed=0)
+    env.close()
+    assert set(obs) == {"pixels", "proprioception", "desired_goal"}
+    black = obs | {"pixels": np.zeros_like(obs["pixels"])}
+    assert not np.array_equal(policy.predict(obs), policy.predict(black))
+
+
 def test_a_locator_of_another_view_is_refused():
     locating.train_locator(LOCATED, epochs=1)
     with pytest.raises(UserError, match="another view .goal_sphere False -> True"):
@@ -161,6 +175,8 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"native_render": False}, "leave native_render alone"),
         ({"encoder": "keypoint", "critic_sees": "state", "routing": "critic"}, "of their own"),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),
+        ({"auxiliary": 1.0}, "trains an encoder beside the critic"),
+        ({"auxiliary": 1.0, "encoder": "keypoint"}, "trains an encoder beside the critic"),
     ],
 )
 def test_contradictions_are_named(changes, words):

@@ -82,6 +82,8 @@ def _algorithm(config: RunConfig) -> str:
     parts = ["SAC"]
     if config.critic_sees == "state":
         parts.append("a critic that is told the state, in training only")
+    if config.auxiliary:
+        parts.append("a second loss that tells the encoder positions, in training only")
     if config.her:
         parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
     if config.augmentation == "drq":

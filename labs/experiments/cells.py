@@ -61,7 +61,7 @@ GROUPS = (
     Group(
         "helpers",
         "What helps sight: a critic that is told the state, keypoints that start sharp?",
-        ("push-gpu-told", "push-gpu-sharp", "push-gpu-flat-start"),
+        ("push-gpu-told", "push-gpu-helped", "push-gpu-sharp", "push-gpu-flat-start"),
     ),
     Group(
         "routing",

@@ -233,6 +233,7 @@ def _taught(config: dict) -> bool:
         config["encoder"] == "locator"
         or config["engine"] == "distill"
         or config.get("critic_sees", "same") != "same"
+        or config.get("auxiliary", 0) > 0
     )
 
 

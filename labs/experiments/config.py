@@ -87,6 +87,10 @@ class RunConfig:
     """engine fast: what the critic is told in training; state: the simulator's state vector in
     place of the camera (asymmetric actor-critic)"""
 
+    auxiliary: float = 0.0
+    """engine fast, routing critic: weight of a second loss of the encoder, which is told in
+    training where gripper and block are; 0: none"""
+
     # ----- augmentation and relabeling
     augmentation: Literal["none", "drq"] = "none"
     """drq: random shifts at sample time"""
@@ -183,6 +187,11 @@ class RunConfig:
     def has_locator(self) -> bool:
         """Whether a frozen locator stands between camera and policy."""
         return self.has_images and self.encoder == "locator"
+
+    @property
+    def is_told(self) -> bool:
+        """Whether training adds the simulator's state, for the critic or beside the encoder."""
+        return self.critic_sees == "state" or self.auxiliary > 0
 
     @property
     def run_name(self) -> str:

@@ -127,7 +127,7 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
     Args:
         config: of the run.
         locate: as training wants it. Where the run has a locator, give what it reads in place of
-            the image, so that each frame is read once; where the critic is told the state, add it.
+            the image, so that each frame is read once; where training is told the state, add it.
             An evaluation does neither: it hands the policy the image.
     """
     env = make_env(
@@ -158,7 +158,7 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
             from labs.locator import LocatedObservation
 
             env = LocatedObservation(env, load_locator(config)[0])
-        if locate and config.critic_sees == "state":
+        if locate and config.is_told:
             from labs.asymmetric import PrivilegedObservation
 
             env = PrivilegedObservation(env)

@@ -79,6 +79,10 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]
         (replace(told, arm="push-gpu-told"), "one GPU: as honest, the critic is told the state"),
         (replace(short, arm="push-gpu-sharp"), "one GPU: as honest, half the budget"),
         (
+            replace(short, arm="push-gpu-helped", auxiliary=1.0),
+            "one GPU: the same, and a second loss tells the encoder where gripper and block are",
+        ),
+        (
             replace(short, arm="push-gpu-flat-start", temperature=1.0),
             "one GPU: the same, and its keypoints start in the middle of the picture",
         ),

@@ -217,6 +217,7 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
         features_dim=50,
         routing="critic",
     )
+    honest = replace(real, arm="push-small-honest", goal_mode="desired")
     return [
         (real, "step 2's vectors and a picture of 36 x 36, with good settings"),
         (
@@ -226,6 +227,11 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
         (
             replace(real, arm="push-small-blank", image_content="blank"),
             "step 2's vectors and a black picture",
+        ),
+        (honest, "pixels of 36 x 36, joints and the goal, by reward alone"),
+        (
+            replace(honest, arm="push-small-helped", auxiliary=1.0),
+            "the same, and a second loss tells the encoder where gripper and block are",
         ),
         (
             replace(real, arm="push-small-actor", routing="actor"),

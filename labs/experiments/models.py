@@ -67,6 +67,10 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
         inner = {"inner_class": kwargs["features_extractor_class"]}
         kwargs["features_extractor_kwargs"] = inner | kwargs["features_extractor_kwargs"]
         kwargs["features_extractor_class"] = StandardizedImageExtractor
+    if config.auxiliary:
+        from labs.auxiliary import AuxiliaryPolicy
+
+        return AuxiliaryPolicy, kwargs | {"auxiliary_weight": config.auxiliary}
     if config.routing == "critic":
         return (LayerNormDrQv2Policy if config.critic_layer_norm else DrQv2SACPolicy), kwargs
     kwargs["share_features_extractor"] = config.routing == "actor"

@@ -16,6 +16,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "features_dim": (1, 8192),
     "num_filters": (1, 512),
     "temperature": (0, 1000),
+    "auxiliary": (0, 1000),
     "locator_frames": (256, 10**6),
     "pad": (0, 40),
     "her_k": (1, 64),
@@ -39,7 +40,7 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
-    *("encoder_learning_rate", "critic_sees", "temperature"),
+    *("encoder_learning_rate", "critic_sees", "temperature", "auxiliary"),
 )
 
 
@@ -183,6 +184,12 @@ def _engine_problems(c: RunConfig):
         yield (
             "critic_sees = state gives actor and critic networks of their own: set engine = fast "
             "and routing = separate"
+        )
+    told = c.engine == "fast" and c.routing == "critic" and c.critic_layer_norm
+    if c.auxiliary and (not told or c.has_locator):
+        yield (
+            f"auxiliary = {c.auxiliary} trains an encoder beside the critic: set engine = fast, "
+            "routing = critic, critic_layer_norm = True and an encoder other than locator"
         )
     image_alone = c.goal_mode == "none" and not _has_vector(c) and not c.has_locator
     if c.standardize and c.has_images and image_alone:
