@@ -29,6 +29,12 @@ TINY_PUSH = replace(
     presets.smoke(presets.PUSH_STATE), arm="tiny-push", net_arch=(16, 16), video_episodes=0
 )
 TINY_FAST = replace(TINY_PUSH, arm="tiny-fast", engine="fast", random_actions=0.3)
+TINY_TOLD = replace(
+    presets.smoke(presets.preset("push-small-helped")),
+    batch_size=4,
+    eval_episodes=1,
+    video_episodes=0,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +199,7 @@ def _weights(path):
     return (path / "weights.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("config", [TINY, TINY_PUSH, TINY_FAST], ids=lambda c: c.arm)
+@pytest.mark.parametrize("config", [TINY, TINY_PUSH, TINY_FAST, TINY_TOLD], ids=lambda c: c.arm)
 def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config):
     whole = train(config)
     stopped = replace(config, arm=f"{config.arm}-stopped")
