@@ -1,5 +1,6 @@
-"""An encoder that is told, in training, where things are (auxiliary task; Jaderberg et al. 2016,
-arXiv 1611.05397).
+"""An encoder that is told, in training, where things are.
+
+An auxiliary task, as in Jaderberg et al. 2017 (arXiv 1611.05397), supervised by the simulator.
 
 A reward says little about a picture: a block that never moved earns the same wherever it lies. So
 beside the critic's loss the encoder gets a second one. A linear head reads positions from its

@@ -52,6 +52,7 @@ from labs.statistics import iqm
 use_style()
 TOLD, LOCATED, DISTILLED = "push-told", "push-located", "push-distilled"
 ASYMMETRIC = "push-asymmetric"
+HELPED, HONEST = "push-small-helped", "push-small-honest"
 STATE, BLIND = "push-state-tuned", "push-blind-tuned"
 config = preset(LOCATED)
 assert config.goal_mode == "desired" and config.has_images and not config.full_state
@@ -367,6 +368,20 @@ display(
 )
 
 # %% [markdown]
+# ## Sight and control at once
+#
+# Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. A reward alone does not
+# teach it to see the block ([the probe](21_what_the_camera_can_tell.ipynb)), so its encoder $f_\psi$ gets an
+# {term}`auxiliary loss` beside the critic's: a linear head $W$ reads from the features where gripper and
+# block are, and the simulator says whether that is right {cite:p}`jaderberg2017`,
+#
+# $$ L(\psi, \theta, W) = L_Q(\psi, \theta) + \lambda\, \mathbb{E} \big\| W f_\psi(o) - \tilde p \big\|^2 $$ (eq-auxiliary)
+#
+# with $\tilde p$ the positions in standard deviations, so that 1 is the loss of who never looks. Head and truth
+# exist in training only. `push-small-helped` does this with $\lambda = 1$ and one picture of 36 × 36, which a core can
+# afford; `push-small-honest` is the same without the second loss.
+
+# %% [markdown]
 # ## What came out
 
 
@@ -411,6 +426,8 @@ ROUTES = {
     TOLD: "locator, then imitation of the state policy",
     LOCATED: "locator, then SAC + HER on what it reads",
     DISTILLED: "imitation of the state policy from pixels, one network",
+    HELPED: "SAC + HER on 36 × 36 pixels; the encoder is told positions",
+    HONEST: "SAC + HER on 36 × 36 pixels, by reward alone",
 }
 measured = [arm for arm in ROUTES if list((data_root() / arm).glob("seed*"))]
 given = {
