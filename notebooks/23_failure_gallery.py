@@ -230,7 +230,7 @@ policies = {
     "random actions": (RandomActions(), RunConfig(task="push")),
 }
 for name, run in (
-    ("blind twin", "push-blind-tuned/seed1"),
+    ("blind twin", "push-blind-tuned/seed0"),
     ("full state", "push-state-tuned/seed0"),
 ):
     policy = load_policy(run)

@@ -79,9 +79,9 @@ def verify(policy, env, seeds):
 # %% tags=["exercise-test"]
 def check_verify(answer):
     """Names the likely mistake."""
-    policy = load_policy("push-blind-tuned/seed1")  # it fails now and then, which is what is needed
+    policy = load_policy("push-blind-tuned/seed0")  # it fails now and then, which is what is needed
     env = make_one(policy.config)
-    seeds = [5004, 5006, 5008, 5026]
+    seeds = [5029, 5030, 5017, 5039]
     at_last, at_any = [], []
     for seed in seeds:
         observation, _ = env.reset(seed=seed)
