@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from labs import envs
 
 EPOCHS = 6
-LONG_EPOCHS = 36  # NatureCNN for about as long as ManipulationCNN takes for EPOCHS
+LONG_EPOCHS = 36  # gives NatureCNN about the multiplications of ManipulationCNN in EPOCHS
 PAD = 4  # pixels: DrQ's random shift
 HEAD_EPOCHS = 24  # a frozen encoder's head costs next to nothing
 HEADS = (
@@ -70,7 +70,7 @@ class Cell:
 
 def _turn(cell: Cell) -> int:
     """When a cell's turn comes: what a verdict rests on first, with every seed; the source's
-    ManipulationCNN, at several times the cost, beside a NatureCNN that gets as long; then the
+    ManipulationCNN, at several times the cost, beside a NatureCNN that gets as much; then the
     cheap ones; last ManipulationCNN under shifts."""
     if cell.is_core:
         return cell.seed
