@@ -4,7 +4,7 @@ Rooms, in the order in which data flows (a room imports only rooms above it):
 
 ==========================================  =======================================================
 labs.errors, labs.flags                     what a reader can mend, in one line
-labs.gl, labs.envs                          Fetch tasks, cameras, lean scene, GL backend
+labs.gl, labs.envs, labs.projection         Fetch tasks, cameras and their geometry, lean scene, GL
 labs.pixel_replay, labs.pixel_wrapper       frames become observations, and a memory to learn from
 labs.goal_tasks                             reward and episodes of a goal task, its bytes
 labs.episode_store, labs.replay             frames stored once, HER relabeling
