@@ -1,10 +1,13 @@
 """Pixels, No Cheating: the package that the book's notebooks import.
 
-Rooms, in the order in which data flows (a room imports only rooms above it):
+Rooms, in the order in which data flows (a room imports only rooms above it, and from its own row;
+``tests/test_rooms.py`` holds it to that, and names the four exceptions):
 
 ==========================================  =======================================================
 labs.errors, labs.flags                     what a reader can mend, in one line
-labs.gl, labs.envs                          Fetch tasks, cameras, lean scene, GL backend
+labs.provenance, labs.artifacts             results with provenance
+labs.statistics                             intervals
+labs.gl, labs.envs, labs.projection         Fetch tasks, cameras and their geometry, lean scene, GL
 labs.pixel_replay, labs.pixel_wrapper       frames become observations, and a memory to learn from
 labs.goal_tasks                             reward and episodes of a goal task, its bytes
 labs.episode_store, labs.replay             frames stored once, HER relabeling
@@ -26,8 +29,6 @@ labs.fast_io, labs.fast_files               models as safetensors and JSON
 labs.fast_sac                               SAC with all of this behind SB3's API
 labs.bench                                  the fast path measured beside the stock route
 labs.experiments                            arms as dataclasses, train, evaluate, sweep
-labs.provenance, labs.artifacts             results with provenance
-labs.statistics                             intervals
 labs.figures                                every figure of the book, from artifacts
 labs.widgets                                the interactive figures
 labs.exercises                              how an exercise answers
@@ -35,7 +36,8 @@ labs.commands                               what the commands of the program do
 labs.cli                                    the program ``pixels``
 ==========================================  =======================================================
 
-``labs.checks`` holds the checks behind every ``--verify`` and behind the tests.
+``labs.checks`` holds the checks behind every ``--verify`` and behind the tests. It stands outside
+the order: it imports what it checks, and a module calls it only when it is run itself.
 """
 
 __version__ = "0.1.0"

@@ -295,16 +295,31 @@ def list_artifacts(root: str | Path | None = None) -> list[Path]:
     )
 
 
+def seed_folders(folder: Path) -> list[Path]:
+    """The folders ``seed<k>`` in an arm's folder, in the order of k; empty without any."""
+    seeds = [p for p in folder.glob("seed*") if p.name[4:].isdigit()]
+    return sorted(seeds, key=lambda p: int(p.name[4:]))
+
+
 def seeds_of(arm: str) -> list[Path]:
     """The artifacts of an arm's seeds, in the order of the seeds.
 
     Raises:
         UserError: the arm has none.
     """
-    folders = [p for p in (data_root() / arm).glob("seed*") if p.name[4:].isdigit()]
+    folders = seed_folders(data_root() / arm)
     if not folders:
         raise UserError(f"no result of {arm!r} in {data_root()}: run  pixels train {arm}")
-    return sorted(folders, key=lambda p: int(p.name[4:]))
+    return folders
+
+
+def runs_of(arm: str) -> list[Artifact]:
+    """The checked artifacts of an arm's seeds, in the order of the seeds.
+
+    Raises:
+        UserError: the arm has none, or one of them is damaged.
+    """
+    return [load_artifact(path) for path in seeds_of(arm)]
 
 
 def write_measurement(

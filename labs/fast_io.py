@@ -141,7 +141,10 @@ def encode_space(space: spaces.Space) -> dict[str, Any]:
 
 
 def decode_space(data: dict[str, Any]) -> spaces.Space:
-    """The inverse of :func:`encode_space`."""
+    """The inverse of :func:`encode_space`.
+
+    Older policies say one ``low`` and one ``high`` for a whole ``Box``, null where it is unbounded.
+    """
     if "parts" in data:
         return spaces.Dict({key: decode_space(part) for key, part in data["parts"]})
     if "bits" in data:
@@ -149,6 +152,10 @@ def decode_space(data: dict[str, Any]) -> spaces.Space:
     if "choices" in data:
         return spaces.Discrete(data["choices"], start=data["first"])
     shape, dtype = tuple(data["shape"]), np.dtype(data["dtype"])
+    if "low" in data:
+        low = -np.inf if data["low"] is None else data["low"]
+        high = np.inf if data["high"] is None else data["high"]
+        return spaces.Box(low, high, shape, dtype)
     low, high = (
         np.broadcast_to(np.array(b, dtype=np.float64), shape)
         if len(b) == 1

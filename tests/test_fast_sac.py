@@ -489,6 +489,15 @@ def test_spaces_survive_json(space):
     assert decode_space(json.loads(json.dumps(encode_space(space)))) == space
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "dtype"), [(None, None, "float64"), (0.0, 255.0, "uint8"), (-1, 1, "float32")]
+)
+def test_the_short_form_of_older_policies_is_read(low, high, dtype):
+    bounds = (-np.inf, np.inf) if low is None else (low, high)
+    found = decode_space({"shape": [3], "dtype": dtype, "low": low, "high": high})
+    assert found == spaces.Box(*bounds, (3,), np.dtype(dtype))
+
+
 def test_what_it_cannot_do_is_said():
     with pytest.raises(ValueError, match="no gSDE"):
         small(reach(), use_sde=True)

@@ -25,7 +25,7 @@ from labs.experiments.position_errors import (
     summary,
 )
 from labs.image_augmentation import RandomShiftAug
-from labs.widgets.crop_shift import project
+from labs.projection import project, to_table
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_the_artifact_says_what_was_run():
     assert len(found["cells"]) == parameters["cells_run"] <= parameters["cells_planned"]
     planned = {c.name for c in all_cells(parameters["seeds"])}
     assert {c["name"] for c in found["cells"]} <= planned
-    assert found["summary"] == by_name(found["cells"])
+    assert found["summary"] == rounded(by_name(found["cells"]))
     trained = found["summary"]["default-nature-norm-trained"]["block"]
     assert trained["high"] < found["mean"]["block"]["low"] / 3, "seeing beats never looking"
 
@@ -198,7 +198,7 @@ def test_the_ray_undoes_the_projection(name):
     points = rng.uniform((1.15, 0.55, 0.42), (1.5, 0.95, 0.6), (50, 3))
     rows, columns = project(envs.CAMERAS[name], points).T
     places = np.column_stack([columns, rows])
-    found = shift_keypoints.to_table(envs.CAMERAS[name], places, points[:, 2])
+    found = to_table(envs.CAMERAS[name], places, points[:, 2])
     np.testing.assert_allclose(found, points[:, :2], atol=1e-9)
 
 

@@ -11,14 +11,8 @@ import torch
 
 from labs.envs import CAMERAS, SEGMENTS, Camera, make_env
 from labs.image_augmentation import RandomShiftAug
-from labs.widgets.crop_shift import (
-    FOVY,
-    TABLE_POINT,
-    CropShift,
-    centroid,
-    project,
-    table_centimeters,
-)
+from labs.projection import FOVY, TABLE_POINT, project, table_centimeters
+from labs.widgets.crop_shift import CropShift, centroid
 from tests.browser import PHONE, overflow, visit
 
 

@@ -11,7 +11,7 @@ from stable_baselines3.common.torch_layers import CombinedExtractor
 
 from labs.asymmetric import PRIVILEGED, without
 from labs.auxiliary import AuxiliaryPolicy, PositionHead
-from labs.checks.visual_encoder import raises
+from labs.checks.asserting import raises
 from labs.fast_update import SACUpdate
 
 BOUNDLESS = spaces.Box(-np.inf, np.inf, (25,), np.float64)

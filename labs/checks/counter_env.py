@@ -1,8 +1,6 @@
-"""An environment that writes the frame's number into the frame, and an assertion about errors."""
+"""An environment that writes the frame's number into the frame."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import gymnasium as gym
 import numpy as np
@@ -63,17 +61,6 @@ def values(obs: dict[str, np.ndarray]) -> list[int]:
     frames = pixels.reshape(-1, 3, *pixels.shape[1:])
     assert all((frame == frame[0, 0, 0]).all() for frame in frames), "a frame is torn"
     return [int(frame[0, 0, 0]) for frame in frames]
-
-
-def must_raise(kind: type[Exception], parts: list[str], call: Callable[[], object]) -> None:
-    """Asserts that a call raises, and that the message holds each part."""
-    try:
-        call()
-    except kind as error:
-        lost = [part for part in parts if part not in str(error)]
-        assert not lost, f"the error {str(error)!r} does not say {lost}"
-    else:
-        raise AssertionError(f"no {kind.__name__} was raised; expected one that says {parts}")
 
 
 def action_of(env: gym.Env) -> np.ndarray:

@@ -9,7 +9,8 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.sac.policies import MultiInputPolicy
 
-from labs.checks.drqv2_sac_policy import assert_raises, reach_env, train, trainable_model
+from labs.checks.asserting import raises
+from labs.checks.drqv2_sac_policy import reach_env, train, trainable_model
 from labs.drqv2_sac import DrQv2SAC
 from labs.routing_probe import count_encoder_passes
 
@@ -92,8 +93,9 @@ def check_first_update_equal_to_stock_sac():
 
 def check_foreign_policy():
     """A policy whose encoder the critic does not train is refused by name"""
-    assert_raises(
+    raises(
         TypeError,
-        ("MultiInputPolicy", "DrQv2SACPolicy"),
         lambda: DrQv2SAC(MultiInputPolicy, reach_env(), buffer_size=10),
+        "MultiInputPolicy",
+        "DrQv2SACPolicy",
     )

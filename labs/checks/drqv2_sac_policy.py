@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
+from labs.checks.asserting import raises
 from labs.drqv2_sac import DrQv2SAC
 from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.envs import make_env
@@ -317,26 +317,11 @@ def check_routings_of_sb3():
     assert np.allclose(norms, reference, rtol=1e-5), f"{norms}, expected {reference}"
 
 
-def assert_raises(
-    error: type[Exception], words: tuple[str, ...], call: Callable[[], object]
-) -> None:
-    """Fails unless the call raises this error with all of these words in its message."""
-    try:
-        call()
-    except error as caught:
-        missing = [word for word in words if word not in str(caught)]
-        assert not missing, f"the message {str(caught)!r} does not say {missing}"
-    else:
-        raise AssertionError(f"no {error.__name__} was raised")
-
-
 def check_bad_input():
     """Separate encoders and an unknown routing are refused by name"""
     separate = {"policy_kwargs": {"share_features_extractor": False}}
-    assert_raises(ValueError, ("received", "False", "True"), lambda: new_model(SAC, **separate))
-    assert_raises(
-        ValueError, ("sideways", "separate"), lambda: probe_routing(routings=("sideways",))
-    )
+    raises(ValueError, lambda: new_model(SAC, **separate), "received", "False", "True")
+    raises(ValueError, lambda: probe_routing(routings=("sideways",)), "sideways", "separate")
 
 
 def check_bridge():

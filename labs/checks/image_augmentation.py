@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.her import HerReplayBuffer
 from torch import nn
 
-from labs.checks.counter_env import must_raise
+from labs.checks.asserting import raises
 from labs.envs import PROPRIO_INDICES, make_env
 from labs.image_augmentation import DrQDictReplayBuffer, HerDrQDictReplayBuffer, RandomShiftAug
 from labs.pixel_wrapper import PixelObservationWrapper
@@ -165,22 +165,22 @@ def check_shift_names_bad_input():
     """pad as large as the image, channels last, wrong rank or dtype: the error names both sides"""
     aug = RandomShiftAug(4)
     small = images(2, 3, 4, 30)
-    must_raise(ValueError, ["(2, 3, 4, 30)", "pad=4"], lambda: aug(small))
+    raises(ValueError, lambda: aug(small), "(2, 3, 4, 30)", "pad=4")
     last = images(2, 84, 84, 3)
-    must_raise(ValueError, ["(2, 84, 84, 3)", "(B, C, H, W)", "last"], lambda: aug(last))
+    raises(ValueError, lambda: aug(last), "(2, 84, 84, 3)", "(B, C, H, W)", "last")
     stack_last = images(2, 84, 84, 12)
-    must_raise(ValueError, ["(2, 84, 84, 12)", "last"], lambda: aug(stack_last))
-    must_raise(ValueError, ["(3, 20, 20)", "(B, C, H, W)"], lambda: aug(images(3, 20, 20)))
-    must_raise(TypeError, ["int64", "uint8"], lambda: aug(images(1, 3, 20, 20).long()))
-    must_raise(TypeError, ["ndarray", "tensor"], lambda: aug(np.zeros((1, 3, 20, 20))))
-    must_raise(ValueError, ["pad", "-1"], lambda: RandomShiftAug(-1))
-    must_raise(TypeError, ["pad", "4.0"], lambda: RandomShiftAug(4.0))
-    must_raise(ValueError, ["padding", "'reflect'"], lambda: RandomShiftAug(4, "reflect"))
+    raises(ValueError, lambda: aug(stack_last), "(2, 84, 84, 12)", "last")
+    raises(ValueError, lambda: aug(images(3, 20, 20)), "(3, 20, 20)", "(B, C, H, W)")
+    raises(TypeError, lambda: aug(images(1, 3, 20, 20).long()), "int64", "uint8")
+    raises(TypeError, lambda: aug(np.zeros((1, 3, 20, 20))), "ndarray", "tensor")
+    raises(ValueError, lambda: RandomShiftAug(-1), "pad", "-1")
+    raises(TypeError, lambda: RandomShiftAug(4.0), "pad", "4.0")
+    raises(ValueError, lambda: RandomShiftAug(4, "reflect"), "padding", "'reflect'")
     good = images(2, 3, 20, 20)
     far = torch.tensor([[0, 5], [0, 0]])
-    must_raise(ValueError, ["5", "pad=4"], lambda: aug.shift(good, far))
-    must_raise(ValueError, ["(1, 2)", "(2, 2)"], lambda: aug.shift(good, far[:1]))
-    must_raise(TypeError, ["integers"], lambda: aug.shift(good, far / 2))
+    raises(ValueError, lambda: aug.shift(good, far), "5", "pad=4")
+    raises(ValueError, lambda: aug.shift(good, far[:1]), "(1, 2)", "(2, 2)")
+    raises(TypeError, lambda: aug.shift(good, far / 2), "integers")
 
 
 # ------------------------------------------------------------------------------------- the buffers
@@ -326,31 +326,29 @@ def check_buffers_name_bad_input():
     vec, _ = recorded()
     space, actions = vec.observation_space, vec.action_space
     for key in ("image", "achieved_goal"):
-        must_raise(
+        raises(
             ValueError,
-            [repr(key), "pixels"],
             lambda key=key: DrQDictReplayBuffer(10, space, actions, image_key=key),
+            repr(key),
+            "pixels",
         )
-    must_raise(
-        TypeError, ["aug_fn", "int"], lambda: DrQDictReplayBuffer(10, space, actions, aug_fn=4)
-    )
+    raises(TypeError, lambda: DrQDictReplayBuffer(10, space, actions, aug_fn=4), "aug_fn", "int")
     last = spaces.Dict(pixels=spaces.Box(0, 255, (84, 84, 12), np.uint8))
-    must_raise(
-        ValueError, ["(84, 84, 12)", "first"], lambda: DrQDictReplayBuffer(10, last, actions)
-    )
+    raises(ValueError, lambda: DrQDictReplayBuffer(10, last, actions), "(84, 84, 12)", "first")
     alone = spaces.Dict(pixels=space["pixels"])
-    must_raise(
+    raises(
         ValueError,
-        ["achieved_goal", "goal_mode='both'"],
         lambda: HerDrQDictReplayBuffer(10, alone, actions, env=vec),
+        "achieved_goal",
+        "goal_mode='both'",
     )
-    must_raise(ValueError, ["empty"], lambda: DrQDictReplayBuffer(10, space, actions).sample(4))
+    raises(ValueError, lambda: DrQDictReplayBuffer(10, space, actions).sample(4), "empty")
     empty = HerDrQDictReplayBuffer(10, space, actions, env=vec)
-    must_raise(ValueError, ["empty"], lambda: empty.sample(4))
+    raises(ValueError, lambda: empty.sample(4), "empty")
     as_float = filled(DrQDictReplayBuffer, aug_fn=lambda image: image.float())
-    must_raise(ValueError, ["float32", "uint8"], lambda: as_float.sample(4))
+    raises(ValueError, lambda: as_float.sample(4), "float32", "uint8")
     cropped = filled(DrQDictReplayBuffer, aug_fn=lambda image: image[..., 1:])
-    must_raise(ValueError, ["(4, 6, 36, 39)", "(4, 6, 36, 40)"], lambda: cropped.sample(4))
+    raises(ValueError, lambda: cropped.sample(4), "(4, 6, 36, 39)", "(4, 6, 36, 40)")
 
 
 def check_sac_trains_with_both_buffers():

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
+from labs.checks.asserting import raises
 from labs.keypoint_encoder import KeypointCNN, KeypointExtractor
 
 
@@ -94,9 +95,4 @@ def check_bad_input_is_named():
             "3 for each RGB frame",
         ),
     ]:
-        try:
-            make()
-        except ValueError as error:
-            assert words in str(error), error
-        else:
-            raise AssertionError(f"nothing was raised; expected {words!r}")
+        raises(ValueError, make, words)

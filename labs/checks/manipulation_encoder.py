@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from labs.checks.visual_encoder import goal_space, image_space, raises, random_batch
+from labs.checks.asserting import raises
+from labs.checks.visual_encoder import goal_space, image_space, random_batch
 from labs.figures.encoders import compare_nature, footprint_maps, layer_geometry
 from labs.manipulation_encoder import (
     ManipulationCNN,

@@ -16,7 +16,8 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from labs.checks.counter_env import EPISODE, CounterEnv, action_of, must_raise, values
+from labs.checks.asserting import raises
+from labs.checks.counter_env import EPISODE, CounterEnv, action_of, values
 from labs.envs import PROPRIO_INDICES, make_env
 from labs.errors import UserError
 from labs.pixel_wrapper import (
@@ -71,7 +72,7 @@ def check_render_mode_is_asked_for():
     env = make_env("reach", render_mode=None)
     env.reset(seed=0)
     for call in (lambda: render_and_resize(env), lambda: PixelObservationWrapper(env)):
-        must_raise(ValueError, ["rgb_array", "None"], call)
+        raises(ValueError, call, "rgb_array", "None")
 
 
 # ----------------------------------------------------------------------------------- the wrapper
@@ -247,19 +248,19 @@ def check_wrapper_names_bad_arguments():
     def wrap(**kwargs):
         return lambda: PixelObservationWrapper(CounterEnv(), **kwargs)
 
-    must_raise(ValueError, ["goal_mode", "'all'", "'desired'"], wrap(goal_mode="all"))
-    must_raise(ValueError, ["frame_stack", "0"], wrap(frame_stack=0))
-    must_raise(ValueError, ["frame_stack", "1.5"], wrap(frame_stack=1.5))
-    must_raise(ValueError, ["[5]", "5 entries"], wrap(proprio_indices=[0, 5]))
-    must_raise(ValueError, ["[-1]", "out of range"], wrap(proprio_indices=[-1]))
-    must_raise(ValueError, ["[2]", "more than once"], wrap(proprio_indices=[2, 0, 2]))
-    must_raise(ValueError, ["proprio_indices"], wrap(proprio_indices=[]))
-    must_raise(ValueError, ["proprio_indices"], wrap(proprio_indices=[0.5]))
+    raises(ValueError, wrap(goal_mode="all"), "goal_mode", "'all'", "'desired'")
+    raises(ValueError, wrap(frame_stack=0), "frame_stack", "0")
+    raises(ValueError, wrap(frame_stack=1.5), "frame_stack", "1.5")
+    raises(ValueError, wrap(proprio_indices=[0, 5]), "[5]", "5 entries")
+    raises(ValueError, wrap(proprio_indices=[-1]), "[-1]", "out of range")
+    raises(ValueError, wrap(proprio_indices=[2, 0, 2]), "[2]", "more than once")
+    raises(ValueError, wrap(proprio_indices=[]), "proprio_indices")
+    raises(ValueError, wrap(proprio_indices=[0.5]), "proprio_indices")
     for size in ((84,), (0, 84), (84.0, 84), 84, "84"):
-        must_raise(ValueError, ["image_size", "(height, width)"], wrap(image_size=size))
+        raises(ValueError, wrap(image_size=size), "image_size", "(height, width)")
     plain = gym.make("CartPole-v1", render_mode="rgb_array")
-    must_raise(ValueError, ["observation", "Box"], lambda: PixelObservationWrapper(plain))
-    must_raise(gym.error.ResetNeeded, ["reset"], lambda: wrap()().step(np.zeros(2)))
+    raises(ValueError, lambda: PixelObservationWrapper(plain), "observation", "Box")
+    raises(gym.error.ResetNeeded, lambda: wrap()().step(np.zeros(2)), "reset")
 
 
 # ----------------------------------------------------------------------------- the replay memory
@@ -273,8 +274,8 @@ def check_memory_figures():
     assert int(transition_bytes(storage="frames_once")) == 21_591
     assert round(memory_needed(500_000, storage="frames_once") / 1e9, 1) == 10.8
     assert transition_bytes((60, 80), 2) == 2 * 2 * 60 * 80 * 3
-    must_raise(ValueError, ["storage", "'ram'"], lambda: transition_bytes(storage="ram"))
-    must_raise(ValueError, ["capacity", "0"], lambda: memory_needed(0))
+    raises(ValueError, lambda: transition_bytes(storage="ram"), "storage", "'ram'")
+    raises(ValueError, lambda: memory_needed(0), "capacity", "0")
 
 
 def check_buffer_stores_bytes():
@@ -344,25 +345,25 @@ def check_buffer_names_bad_input():
     def add(**changes):
         return lambda: buffer().add(**{**_numbered(1), **changes})
 
-    must_raise(ValueError, ["empty"], lambda: buffer().sample(2))
+    raises(ValueError, lambda: buffer().sample(2), "empty")
     full = buffer()
     full.add(**_numbered(1))
-    must_raise(ValueError, ["batch_size", "0"], lambda: full.sample(0))
+    raises(ValueError, lambda: full.sample(0), "batch_size", "0")
     floats = np.zeros((3, 6, 5), np.float32)
-    must_raise(TypeError, ["obs_pixels", "float32", "uint8"], add(obs_pixels=floats))
-    must_raise(TypeError, ["next_pixels", "float32", "uint8"], add(next_pixels=floats))
+    raises(TypeError, add(obs_pixels=floats), "obs_pixels", "float32", "uint8")
+    raises(TypeError, add(next_pixels=floats), "next_pixels", "float32", "uint8")
     last = np.zeros((6, 5, 3), np.uint8)
     parts = ["(6, 5, 3)", "(3, 6, 5)", "transpose"]
-    must_raise(ValueError, ["obs_pixels", *parts], add(obs_pixels=last))
-    must_raise(ValueError, ["goal", "(2,)", "(3,)"], add(goal=np.zeros(2)))
-    must_raise(ValueError, ["achieved", "(1, 3)", "(3,)"], add(achieved=np.zeros((1, 3))))
-    must_raise(ValueError, ["action", "(4,)", "(2,)"], add(action=np.zeros(4)))
-    must_raise(ValueError, ["reward", "(1,)", "number"], add(reward=np.zeros(1)))
-    must_raise(ValueError, ["img_shape", "(84, 84)"], lambda: PixelReplayBuffer((84, 84), 3, 4, 9))
-    must_raise(ValueError, ["capacity", "0"], lambda: PixelReplayBuffer((3, 84, 84), 3, 4, 0))
+    raises(ValueError, add(obs_pixels=last), "obs_pixels", *parts)
+    raises(ValueError, add(goal=np.zeros(2)), "goal", "(2,)", "(3,)")
+    raises(ValueError, add(achieved=np.zeros((1, 3))), "achieved", "(1, 3)", "(3,)")
+    raises(ValueError, add(action=np.zeros(4)), "action", "(4,)", "(2,)")
+    raises(ValueError, add(reward=np.zeros(1)), "reward", "(1,)", "number")
+    raises(ValueError, lambda: PixelReplayBuffer((84, 84), 3, 4, 9), "img_shape", "(84, 84)")
+    raises(ValueError, lambda: PixelReplayBuffer((3, 84, 84), 3, 4, 0), "capacity", "0")
 
 
 def check_buffer_refuses_what_does_not_fit():
     """A buffer larger than the memory is refused with both figures and a way out"""
     parts = ["1693.9", "GB", "available", "frame"]
-    must_raise(UserError, parts, lambda: PixelReplayBuffer((12, 84, 84), 3, 4, 10_000_000))
+    raises(UserError, lambda: PixelReplayBuffer((12, 84, 84), 3, 4, 10_000_000), *parts)

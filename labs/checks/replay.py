@@ -9,7 +9,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from labs.checks.counter_env import must_raise
+from labs.checks.asserting import raises
 from labs.envs import make_env
 from labs.pixel_wrapper import PixelObservationWrapper
 from labs.replay import EpisodeReplay, episode_options
@@ -112,10 +112,10 @@ def check_refusals():
         (3, True, {"TimeLimit.truncated": False}, "the task terminated"),
     ):
         replay = EpisodeReplay(9, space, spaces.Box(-1, 1, (4,)), "cpu", **options)
-        must_raise(RuntimeError, ["no finished episode"], lambda replay=replay: replay.sample(1))
+        raises(RuntimeError, lambda replay=replay: replay.sample(1), "no finished episode")
 
         def play(replay=replay, steps=steps, done=done, info=info):
             for t in range(steps):
                 replay.add(*row, np.array([done and t + 1 == steps]), [info])
 
-        must_raise(ValueError, [words], play)
+        raises(ValueError, play, words)

@@ -9,6 +9,7 @@ import torch
 from gymnasium import spaces
 from scipy.integrate import quad
 
+from labs.checks.asserting import raises
 from labs.visual_encoder import (
     NatureCNN,
     NormalizedCombinedExtractor,
@@ -38,17 +39,6 @@ def goal_space(*, proprioception: bool = False, **images: spaces.Box) -> spaces.
 def random_batch(space: spaces.Dict, batch: int = 2) -> dict[str, torch.Tensor]:
     """What SB3's ``preprocess_obs`` would hand over: floats, images in [0, 1]."""
     return {key: torch.rand(batch, *box.shape) for key, box in space.spaces.items()}
-
-
-def raises(kind: type[Exception], function, *fragments: str) -> None:
-    """Asserts that ``function()`` raises ``kind`` with every fragment in its message."""
-    try:
-        function()
-    except kind as error:
-        absent = [f for f in fragments if f not in str(error)]
-        assert not absent, f"the message {str(error)!r} does not say {absent}"
-    else:
-        raise AssertionError(f"no {kind.__name__} was raised")
 
 
 # ------------------------------------------------------------------------------------ NatureCNN

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from labs.artifacts import Artifact, finite_or_none, load_artifact, seeds_of, write_measurement
+from labs.artifacts import Artifact, finite_or_none, runs_of, write_measurement
 from labs.errors import UserError
 from labs.statistics import (
     Interval,
@@ -21,11 +21,6 @@ from labs.statistics import (
 THRESHOLDS = (0.5, 0.9)
 
 
-def load_arm(arm: str) -> list[Artifact]:
-    """The checked artifacts of all seeds of an arm."""
-    return [load_artifact(path) for path in seeds_of(arm)]
-
-
 def _interval(interval: Interval) -> dict[str, float | None]:
     return {k: finite_or_none(v) for k, v in asdict(interval).items()}
 
@@ -37,7 +32,7 @@ def _curves(runs: Sequence[Artifact]) -> list[tuple[list[float], list[float]]]:
 
 def summarize(arm: str) -> dict[str, Any]:
     """One row of the table: scores across seeds with intervals, costs, times to 50 % and 90 %."""
-    runs = load_arm(arm)
+    runs = runs_of(arm)
     scores = [run.json("evaluation.json") for run in runs]
     found = [s["deterministic"] for s in scores]
     row: dict[str, Any] = {
@@ -67,7 +62,7 @@ def summarize(arm: str) -> dict[str, Any]:
 
 def _times(arm: str, threshold: float) -> list[float] | None:
     """Steps to the threshold of every seed; None if any never got there."""
-    times = [steps_to(steps, success, threshold) for steps, success in _curves(load_arm(arm))]
+    times = [steps_to(steps, success, threshold) for steps, success in _curves(runs_of(arm))]
     return None if None in times else [float(t) for t in times]
 
 
@@ -130,7 +125,7 @@ def compare(
         sources = {
             f"{run.path.parent.name}/{run.path.name}": run.provenance["files"]["evaluation.json"]
             for arm in arms
-            for run in load_arm(arm)
+            for run in runs_of(arm)
         }
         parameters = {"arms": list(arms), "state": state, "pixels": pixels, "sources": sources}
         write_measurement(name, result, parameters=parameters)

@@ -21,6 +21,7 @@ from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.locating import View, collect_moments, errors
 from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
+from labs.experiments.regression import minimize
 
 #: Arms whose encoder a reward trained, in the order of the table; without weights: left out.
 ARMS = ("push-small", "reach-keypoint", "reach-asymmetric", "reach-small-drq")
@@ -57,15 +58,14 @@ def read_out(inputs: Tensor, targets: Tensor, seed: int) -> nn.Module:
     head = nn.Sequential(
         nn.Linear(inputs.shape[1], WIDTH), nn.ReLU(), nn.Linear(WIDTH, targets.shape[1])
     )
-    steps = len(inputs) // BATCH
-    optimizer = torch.optim.Adam(head.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=EPOCHS * steps)
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(len(inputs))[: steps * BATCH].split(BATCH):
-            optimizer.zero_grad(set_to_none=True)
-            F.mse_loss(head(inputs[rows]), targets[rows]).backward()
-            optimizer.step()
-            schedule.step()
+    minimize(
+        head,
+        lambda rows: F.mse_loss(head(inputs[rows]), targets[rows]),
+        len(inputs),
+        epochs=EPOCHS,
+        batch=BATCH,
+        peak_rate=3e-3,
+    )
     return head.eval()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from labs.artifacts import PROVENANCE, Artifact, load_artifact
+from labs.artifacts import PROVENANCE, Artifact, load_artifact, seed_folders
 from labs.experiments.config import RunConfig, from_dict, updates_per_step
 from labs.experiments.position_errors import over_seeds
 from labs.experiments.presets import NOT_CHANGES
@@ -200,8 +200,7 @@ def _load(path: str, stamp: int) -> Artifact:
 
 
 def _arm(folder: Path) -> Arm | None:
-    seeds = [p for p in folder.glob("seed*") if p.name[4:].isdigit()]
-    paths = sorted((p for p in seeds if (p / PROVENANCE).exists()), key=lambda p: int(p.name[4:]))
+    paths = [p for p in seed_folders(folder) if (p / PROVENANCE).exists()]
     if not paths:
         return None
     runs = [_load(str(p.resolve()), (p / PROVENANCE).stat().st_mtime_ns) for p in paths]

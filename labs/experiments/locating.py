@@ -27,6 +27,7 @@ from labs.artifacts import Clock, data_root, json_text, load_artifact, write_art
 from labs.envs import gl_renderer, make_env
 from labs.errors import UserError
 from labs.experiments.config import FIELDS, RunConfig
+from labs.experiments.regression import minimize
 from labs.locator import TARGETS, Locator
 
 WEIGHTS = "locator.safetensors"
@@ -183,22 +184,23 @@ def fit(
     locator.scale.copy_(wanted.std(0))
     wanted = (wanted - locator.mean) / locator.scale
     importance = torch.tensor(IMPORTANCE[view.task])
-    steps = len(frames) // BATCH
-    optimizer = torch.optim.Adam(locator.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=epochs * steps)
-    generator = torch.Generator().manual_seed(seed)
     pictures = torch.from_numpy(frames)
-    for epoch in range(epochs):
-        order = torch.randperm(len(frames), generator=generator)
-        for rows in order[: steps * BATCH].split(BATCH):
-            images = pictures[rows].to(torch.float32, memory_format=torch.channels_last).div_(255)
-            errors = F.mse_loss(locator(images), wanted[rows], reduction="none")
-            optimizer.zero_grad(set_to_none=True)
-            (errors * importance).mean().backward()
-            optimizer.step()
-            schedule.step()
-        if progress is not None:
-            progress("epochs", epoch + 1, epochs)
+
+    def loss_of(rows: Tensor) -> Tensor:
+        images = pictures[rows].to(torch.float32, memory_format=torch.channels_last).div_(255)
+        errors = F.mse_loss(locator(images), wanted[rows], reduction="none")
+        return (errors * importance).mean()
+
+    minimize(
+        locator,
+        loss_of,
+        len(frames),
+        epochs=epochs,
+        batch=BATCH,
+        peak_rate=3e-3,
+        generator=torch.Generator().manual_seed(seed),
+        after_epoch=progress and (lambda done: progress("epochs", done, epochs)),
+    )
     return locator.eval()
 
 

@@ -8,6 +8,7 @@ Each leaves an artifact in ``data/`` that the book reads. ``pixels measure NAME`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,7 @@ from tqdm.auto import tqdm
 
 from labs import envs
 from labs.artifacts import Artifact, Clock, write_measurement
+from labs.experiments.evaluate import NoOp, RandomActions
 from labs.statistics import wilson
 
 FLOOR_SEED = 10_000  # apart from the seeds of training and of evaluation
@@ -47,6 +49,16 @@ def reach_for(target: np.ndarray, gripper: np.ndarray) -> np.ndarray:
     return np.append(step, 0).astype(np.float32)
 
 
+def _without_pushing(episode: int) -> dict[str, Callable[[dict], np.ndarray]]:
+    """What the floor is measured with, by name: an observation → an action (4,)."""
+    return {
+        "no_op": NoOp().predict,
+        "random": RandomActions(episode).predict,
+        "reach_block": lambda obs: reach_for(obs["achieved_goal"], obs["observation"][:3]),
+        "reach_target": lambda obs: reach_for(obs["desired_goal"], obs["observation"][:3]),
+    }
+
+
 def push_floor(episodes: int = 1000, progress: bool = True) -> Artifact:
     """Measures the floor of FetchPush, what scores without pushing: artifact ``push-floor``.
 
@@ -56,21 +68,13 @@ def push_floor(episodes: int = 1000, progress: bool = True) -> Artifact:
     """
     clock = Clock()
     env = envs.make_env("push", render_mode=None)
-    policies: dict[str, Callable[[dict, np.random.Generator], np.ndarray]] = {
-        "no_op": lambda obs, rng: np.zeros(4, np.float32),
-        "random": lambda obs, rng: rng.uniform(-1, 1, 4).astype(np.float32),
-        "reach_block": lambda obs, rng: reach_for(obs["achieved_goal"], obs["observation"][:3]),
-        "reach_target": lambda obs, rng: reach_for(obs["desired_goal"], obs["observation"][:3]),
-    }
-    at_reset, moved = 0, {name: 0 for name in policies}
-    at_end = {name: 0 for name in policies}
+    at_reset, at_end, moved = 0, Counter(), Counter()
     for episode in tqdm(range(episodes), desc="episodes", disable=not progress):
-        for name, policy in policies.items():
-            rng = np.random.default_rng(episode)
+        for name, policy in _without_pushing(episode).items():
             start, _ = env.reset(seed=FLOOR_SEED + episode)
             observation = start
             for _ in range(envs.EPISODE_STEPS):
-                observation, _, _, _, info = env.step(policy(observation, rng))
+                observation, _, _, _, info = env.step(policy(observation))
             at_end[name] += int(info["is_success"])
             shift = np.linalg.norm(observation["achieved_goal"] - start["achieved_goal"])
             moved[name] += int(shift > 0.01)

@@ -53,6 +53,7 @@ from labs.experiments.perception_frames import (
     work_folder,
 )
 from labs.experiments.position_errors import by_name, errors_mm, mean_interval, rounded, summary
+from labs.experiments.regression import minimize
 from labs.image_augmentation import RandomShiftAug
 from labs.keypoint_encoder import KeypointCNN
 from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
@@ -138,26 +139,19 @@ def fit(cell: Cell, frames: Tensor, targets: Tensor, check) -> tuple[Regressor, 
         module, inputs = model, frames
     else:  # the encoder never changes: encode once, train the head alone
         module, inputs = model.head, _in_batches(model.features, frames)
-    steps = len(inputs) // BATCH
-    optimizer = torch.optim.Adam(module.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=cell.epochs * steps
+    generator = torch.Generator().manual_seed(cell.seed)  # of the shifts, too
+    by_epoch: list = []
+    loss = minimize(
+        module,
+        lambda rows: F.mse_loss(module(shifted(inputs[rows], cell.pad, generator)), targets[rows]),
+        len(inputs),
+        epochs=cell.epochs,
+        batch=BATCH,
+        peak_rate=PEAK_RATE,
+        generator=generator,
+        after_epoch=(lambda _: by_epoch.append(check(model))) if cell.trained else None,
     )
-    generator = torch.Generator().manual_seed(cell.seed)
-    by_epoch = []
-    for _ in range(cell.epochs):
-        losses = []
-        order = torch.randperm(len(inputs), generator=generator)
-        for rows in order[: steps * BATCH].split(BATCH):
-            loss = F.mse_loss(module(shifted(inputs[rows], cell.pad, generator)), targets[rows])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        if cell.trained:
-            by_epoch.append(check(model))
-    return model, {"train_loss": float(np.mean(losses)), "by_epoch": by_epoch}
+    return model, {"train_loss": loss, "by_epoch": by_epoch}
 
 
 def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
@@ -297,7 +291,8 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
         elif cell.name in published:
             results.append(published[cell.name])
     results = rounded(results)
-    examples = {c["name"]: c.pop("examples_mm") for c in results if c["name"] in SCATTERED}
+    answers = {c["name"]: c.pop("examples_mm", None) for c in results}
+    examples = {name: answers[name] for name in SCATTERED if answers.get(name)}
     examples["truth"] = (
         np.rint(1000 * data["positions"][train:][:EXAMPLES, :2]).astype(int).tolist()
     )

@@ -12,26 +12,11 @@ from labs.artifacts import json_text, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
 from labs.experiments.locating import load_locator
+from labs.fast_io import decode_space, encode_space
 from labs.locator import located
 
 WEIGHTS = "weights.safetensors"
 SPEC = "policy.json"
-
-
-def _space_to_json(space: gym.spaces.Box) -> dict:
-    bounded = bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
-    return {
-        "shape": list(space.shape),
-        "dtype": str(space.dtype),
-        "low": float(space.low.min()) if bounded else None,
-        "high": float(space.high.max()) if bounded else None,
-    }
-
-
-def _space_from_json(spec: dict) -> gym.spaces.Box:
-    low = -np.inf if spec["low"] is None else spec["low"]
-    high = np.inf if spec["high"] is None else spec["high"]
-    return gym.spaces.Box(low, high, tuple(spec["shape"]), np.dtype(spec["dtype"]))
 
 
 def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = True) -> None:
@@ -62,9 +47,9 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
     spec = {
         "config": config.as_dict(),
         "observation_space": {
-            k: _space_to_json(s) for k, s in model.observation_space.items() if k != PRIVILEGED
+            k: encode_space(s) for k, s in model.observation_space.items() if k != PRIVILEGED
         },
-        "action_space": _space_to_json(model.action_space),
+        "action_space": encode_space(model.action_space),
         "dtype": "float16" if half else "float32",
     }
     if config.has_locator:
@@ -112,9 +97,9 @@ def read_policy(folder: str | Path) -> TrainedPolicy:
     folder = Path(folder)
     spec = json.loads((folder / SPEC).read_text())
     config = from_dict(spec["config"])
-    spaces = gym.spaces.Dict({k: _space_from_json(s) for k, s in spec["observation_space"].items()})
+    spaces = gym.spaces.Dict({k: decode_space(s) for k, s in spec["observation_space"].items()})
     with torch.random.fork_rng(devices=[]):
-        policy = build_policy(config, spaces, _space_from_json(spec["action_space"]))
+        policy = build_policy(config, spaces, decode_space(spec["action_space"]))
     weights = {
         k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / WEIGHTS).items()
     }

@@ -16,6 +16,7 @@ import torch
 
 from labs import envs
 from labs.artifacts import Artifact, Clock, write_measurement
+from labs.experiments.evaluate import NoOp, Policy, RandomActions
 from labs.from_scratch_sac import Settings, demo
 from labs.statistics import wilson
 
@@ -23,9 +24,10 @@ FLOOR_SEED = 30_000  # apart from the seeds of training and of evaluation
 LAST = 40  # episodes that count as the end of the run
 BLOCK = 100  # updates averaged into one point of the curve
 
-FLOORS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
-    "no_op": lambda rng: np.zeros(4, np.float32),
-    "random": lambda rng: rng.uniform(-1, 1, 4).astype(np.float32),
+#: By name: from the number of an episode to a policy that has learned nothing.
+FLOORS: dict[str, Callable[[int], Policy]] = {
+    "no_op": lambda episode: NoOp(),
+    "random": RandomActions,
 }
 
 
@@ -46,14 +48,14 @@ def floors(episodes: int = 200) -> dict[str, dict[str, float | int]]:
     """Returns and successes on dense Reach without any learning, on the same resets for both."""
     env = envs.make_env("reach", render_mode=None)
     measured = {}
-    for name, policy in FLOORS.items():
+    for name, make_policy in FLOORS.items():
         returns, successes = [], []
         for episode in range(episodes):
-            rng = np.random.default_rng(episode)
-            env.reset(seed=FLOOR_SEED + episode)
+            policy = make_policy(episode)
+            observation, _ = env.reset(seed=FLOOR_SEED + episode)
             rewards = []
             for _ in range(envs.EPISODE_STEPS):
-                _, reward, _, _, info = env.step(policy(rng))
+                observation, reward, _, _, info = env.step(policy.predict(observation))
                 rewards.append(reward)
             returns.append(float(np.sum(rewards)))
             successes.append(bool(info["is_success"]))

@@ -24,37 +24,14 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.experiments.perception_frames import belongs_to_task, wander
 from labs.image_augmentation import RandomShiftAug
 from labs.manipulation_encoder import SpatialSoftmax
+from labs.projection import to_table
 
 PAD = 4
 SIDE = 84
 FIRST_SEED = 60_000
-FOVY = 45.0  # degrees: vertical field of view of MuJoCo's free camera in the Fetch scenes
 UNITS = (SIDE - 1) / 2  # pixels in one unit of SpatialSoftmax
 PAIRS = 40  # random pairs of shifts for each transition
 THINGS = ("gripper", "block")
-
-
-def to_table(camera: envs.Camera, places: np.ndarray, height: np.ndarray | float) -> np.ndarray:
-    """Follows the rays of picture points to a height above the ground.
-
-    Args:
-        camera: a free camera with a square picture of ``SIDE`` pixels.
-        places: float (..., 2), (x, y) in pixels: column and row; whole numbers are centers.
-        height: meters, world frame, broadcast against ``places[..., 0]``.
-
-    Returns:
-        float (..., 2): world (x, y) in meters.
-    """
-    azimuth, elevation = np.deg2rad([camera.azimuth, camera.elevation])
-    level = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
-    forward = np.cos(elevation) * level + np.sin(elevation) * np.array([0.0, 0.0, 1.0])
-    right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
-    down = np.cross(forward, right)
-    eye = np.array(camera.lookat) - camera.distance * forward
-    focal = SIDE / 2 / np.tan(np.deg2rad(FOVY) / 2)
-    x, y = np.moveaxis((np.asarray(places, float) - (SIDE - 1) / 2) / focal, -1, 0)
-    ray = forward + x[..., None] * right + y[..., None] * down
-    return (eye + ray * ((height - eye[2]) / ray[..., 2])[..., None])[..., :2]
 
 
 def every_shift(pad: int = PAD) -> torch.Tensor:

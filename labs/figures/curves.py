@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labs.artifacts import Artifact, load_artifact, seeds_of
+from labs.artifacts import Artifact, load_artifact, runs_of
 from labs.errors import UserError
 from labs.figures.style import OKABE_ITO, use_style
 from labs.statistics import curve_band
@@ -53,7 +53,7 @@ def load_curves(arm: str, column: str = "success") -> tuple[np.ndarray, np.ndarr
     Raises:
         UserError: no result, or a column that the curves do not have.
     """
-    tables = [load_artifact(path).table() for path in seeds_of(arm)]
+    tables = [run.table() for run in runs_of(arm)]
     if column not in tables[0].columns:
         raise UserError(f"unknown column {column!r}: choose one of {', '.join(tables[0].columns)}")
     steps = sorted(set.intersection(*(set(t["step"]) for t in tables)))

@@ -11,11 +11,10 @@ from statistics import median
 
 from IPython.display import Markdown
 
-from labs.artifacts import Artifact, data_root, load_artifact
+from labs.artifacts import Artifact, data_root, load_artifact, runs_of
 from labs.errors import UserError
 from labs.experiments.presets import SUMMARY
 from labs.figures.phases import leaves_floor_at
-from labs.figures.results import runs_of
 from labs.statistics import iqm, wilson
 
 

@@ -9,13 +9,8 @@ import base64
 
 from IPython.display import HTML, Markdown
 
-from labs.artifacts import Artifact, load_artifact, seeds_of
+from labs.artifacts import Artifact, load_artifact, runs_of
 from labs.statistics import iqm, steps_to
-
-
-def runs_of(arm: str) -> list[Artifact]:
-    """The checked artifacts of an arm's seeds, in the order of the seeds."""
-    return [load_artifact(path) for path in seeds_of(arm)]
 
 
 def minutes(seconds: float) -> str:

@@ -9,7 +9,7 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labs.artifacts import load_artifact, seeds_of
+from labs.artifacts import load_artifact, runs_of
 from labs.figures.results import minutes
 from labs.figures.style import OKABE_ITO, use_style
 from labs.statistics import time_to_threshold
@@ -98,7 +98,7 @@ def _ratio_row(title: str, found: dict[str, Any] | None, least: float | None) ->
 
 def _time_row(arm: str, title: str, success: float, seconds: float) -> str:
     """One arm: the median wall time, over its seeds, to the first point of the curve at success."""
-    curves = [load_artifact(path).table() for path in seeds_of(arm)]
+    curves = [run.table() for run in runs_of(arm)]
     times = time_to_threshold([(c["wall_time_s"], c["success"]) for c in curves], success)
     median = "not reached" if times.median is None else minutes(times.median)
     spread = f"{len(times.reached)} of {len(curves)} seeds"

@@ -13,57 +13,11 @@ import traitlets
 
 from labs.envs import CAMERAS, SEGMENTS, Camera, make_env
 from labs.image_augmentation import RandomShiftAug
+from labs.projection import project as project  # offered here too
+from labs.projection import table_centimeters
 from labs.widgets.base import BookWidget, image_uri
 
 LABEL_STEP = 80  # label n is stored as the gray value 80 n
-TABLE_POINT = (1.34, 0.75, 0.425)  # meters: the middle of the block's square, at its height
-FOVY = 45.0  # degrees: vertical field of view of MuJoCo's free camera in the Fetch scenes
-
-
-def project(camera: Camera, points: np.ndarray, side: int = 84) -> np.ndarray:
-    """Where points of the world appear in a square picture of a free camera.
-
-    Args:
-        camera: the camera.
-        points: float (..., 3), meters, world frame.
-        side: height and width of the picture in pixels.
-
-    Returns:
-        float (..., 2): (row, column) in pixels; whole numbers are the centers of pixels.
-    """
-    azimuth, elevation = np.deg2rad([camera.azimuth, camera.elevation])
-    forward = np.array(
-        [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-    )
-    right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
-    down = np.cross(forward, right)
-    seen = np.asarray(points) - (np.array(camera.lookat) - camera.distance * forward)
-    focal = side / 2 / np.tan(np.deg2rad(FOVY) / 2)
-    image = focal * np.stack([seen @ down, seen @ right], axis=-1) / (seen @ forward)[..., None]
-    return image + (side - 1) / 2
-
-
-def table_centimeters(camera: Camera, side: int = 84) -> tuple[float, float]:
-    """How far apart on the table two things lie whose pictures are one pixel apart.
-
-    Args:
-        camera: the camera.
-        side: height and width of its picture in pixels.
-
-    Returns:
-        Centimeters of one row (along the view) and of one column (across it), in the middle of
-        the square in which Push places the block.
-    """
-    step = 1e-3
-    near = [project(camera, np.add(TABLE_POINT, e), side) for e in step * np.eye(3)[:2]]
-    far = [project(camera, np.subtract(TABLE_POINT, e), side) for e in step * np.eye(3)[:2]]
-    pixels_per_metre = np.subtract(near, far).T / (2 * step)  # (row, column) by (x, y)
-    row, column = 100 * np.linalg.norm(np.linalg.inv(pixels_per_metre), axis=0)
-    return float(row), float(column)
 
 
 class CropShift(BookWidget):
