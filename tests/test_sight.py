@@ -22,6 +22,7 @@ from labs.experiments.position_errors import (
     errors_mm,
     mean_interval,
     over_seeds,
+    rounded,
     summary,
 )
 from labs.image_augmentation import RandomShiftAug
