@@ -293,7 +293,7 @@ plt.show()
 # *Mean error of each cell on {artifact}`perception:provenance.parameters.held_out|int` held-out frames, black lines
 # its interval. Compare the blue bars, trained encoders, with the dotted line, the radius of success; and the orange
 # ones, encoders at random weights, with the dashed line, never looking. The two blue bars beyond the dotted line hold a
-# network that died or never started; [below](#is-the-remedy-one) is more of them.*
+# network that died or never started; the section on the remedy, below, has more of them.*
 
 # %% mystnb={"image": {"alt": "Predicted against true place of the block along x for held-out frames before the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
 examples = STUDY.json("examples.json")
