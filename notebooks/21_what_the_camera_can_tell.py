@@ -354,7 +354,7 @@ print(f"NatureCNN, default camera: {trained['mean']:.1f} mm; 1 px of that pictur
 # apart: the same convolutions behind a flat head. And since they cost more, a NatureCNN that passes over the frames
 # six times as often. Errors of the block, seed by seed:
 
-# %%
+# %% tags=["hide-input"]
 REMEDY = (
     "nature-norm-trained",
     "nature-norm-trained-epochs36",

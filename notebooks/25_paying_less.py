@@ -370,8 +370,9 @@ display(
 # %% [markdown]
 # ## Sight and control at once
 #
-# Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. A reward alone does not
-# teach it to see the block ([the probe](21_what_the_camera_can_tell.ipynb)), so its encoder $f_\psi$ gets an
+# Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. What a reward
+# teaches about the block is little, at least where numbers say it already ([the
+# probe](21_what_the_camera_can_tell.ipynb)). So the encoder $f_\psi$ gets an
 # {term}`auxiliary loss` beside the critic's: a linear head $W$ reads from the features where gripper and
 # block are, and the simulator says whether that is right {cite:p}`jaderberg2017`,
 #
@@ -627,9 +628,10 @@ check_angle(block_angle)
 # | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Sight came from positions, by regression, on frames like those that pushing makes. Control came from a critic that is told the state, or from a teacher that is. All of it is information of training only. The told critic needs no teacher, and its policies end above those of the blind twin. |
 # | not settled | Why they end above it. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
-# | not settled | Whether imitation needs the locator. `push-distilled` does without; one seed of it says little. |
+# | not settled | Whether imitation needs the locator. `push-distilled` does without, and is not measured yet. |
+# | not settled | Whether one network can learn sight and control at once at this price: `push-small-helped` and `push-small-honest` stand ready, and are not measured yet. |
 # | not settled | What lets frozen images succeed at times. And what the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
-# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0` |
+# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0`, `pixels train push-small-helped --seeds 0 1 2` |
 #
 # Next: [the exercises](26_exercises.ipynb).
