@@ -401,8 +401,8 @@ assert 20 < min(far[bare]) < 30 and max(far[bare]) > 0.95 * NEVER["block"]["mean
 # Before the camera for which it was meant, the remedy makes things worse. The fine convolutions are not to blame: behind
 # a flat head they read the block better than NatureCNN does, before either camera, in the same number of passes. **It
 # is the head that loses it**: the same maps, read out as keypoints, are off by three to four times as much. Without
-# LayerNorm one seed comes closer, and the other never finds anything: its keypoints stay in the middle of the
-# picture, where untrained ones begin. Before the near camera the order turns. There, without LayerNorm, keypoints of
+# LayerNorm one seed comes closer, and the other never starts: to the end it names one place for every picture, as
+# untrained keypoints do. Before the near camera the order turns. There, without LayerNorm, keypoints of
 # ManipulationCNN find the block more closely than anything else here.
 #
 # More training is no answer by itself. Look at NatureCNN's error along its 36 passes:

@@ -133,7 +133,7 @@ def routing_alone(root: Path) -> Finding:
         verdict = FAILS if gain.high < LIMITS["routing_gain"] else UNDECIDED
     effect = f"critic {percents(high.rates)}, actor {percents(low.rates)}"
     return Finding(verdict, f"{effect}; to 50 %: {high.to_half()} against {low.to_half()}",
-                   seeds_text(low, high))  # fmt: skip
+                   seeds_text(high, low))  # fmt: skip
 
 
 # ------------------------------------------------------------------------ budget, memory, hindsight
