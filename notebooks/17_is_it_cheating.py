@@ -280,7 +280,7 @@ display(provenance_card(BLIND))
 # | | |
 # |---|---|
 # | settled | Whoever hands the policy `achieved_goal` hands it most of the task: without any picture it pushes, at one budget and at three times that budget. 5 to 8 % is the floor. 0 % is below it, and a policy that reaches for the block and no more gets there. |
-# | not settled | What a trained pixel policy in this mode does with its pictures: [reading the curve](19_reading_the_curve.ipynb) has small ones. Whether the last points between the twin and the full state are rotation and speed. |
+# | not settled | What a trained pixel policy in this mode does with its pictures: [reading the curve](19_reading_the_curve.ipynb) has small ones that look, [the five steps](18_five_steps.ipynb) some that do not. Whether the last points between the twin and the full state are rotation and speed. |
 # | command | `pixels train push-state-tuned --seeds 0 1 2 3 4`, `pixels train push-blind-tuned --seeds 0 1 2 3 4`, `pixels train push-blind-long --seeds 0 1 2`, `pixels measure push-floor` |
 #
 # How far one gets where the block's place is in the picture and nowhere else is the matter of

@@ -506,9 +506,18 @@ assert small["trained"]["block"]["mean"] > 0.9 * min(untrained)
 # Noise has that price too, less often. Ignoring it can be quick, and need not be. But with noise every run rises,
 # and nothing was seen: the rise does not *wait* for sight.
 #
-# One explanation of the picture's price, which these twins do not test: the encoder moves with every
+# One explanation of the picture's price: the encoder moves with every
 # update of the critic, and whoever builds on what it says builds on moving ground, for as long as the
-# camera's share is learned at all. And these are small pictures and a small budget. Step 2 itself, at
+# camera's share is learned at all. These twins do not test it. It fits that where the *actor's* loss trains the encoder no
+# run is late, and that those policies [do not look](18_five_steps.ipynb).
+
+# %% tags=["hide-input"]
+routed = times_to_half("push-small-actor")
+assert max(routed) < 1.25 * LATEST, "a late run with the actor's routing: say so"
+print("the actor's loss trains the encoder: " + "; ".join(f"{t:,.0f} steps" for t in routed))
+
+# %% [markdown]
+# And these are small pictures and a small budget. Step 2 itself, at
 # 84 × 84 and five million steps, is not settled by them.
 #
 # ## The account
