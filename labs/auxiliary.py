@@ -38,9 +38,14 @@ from torch import Tensor, nn
 from labs.asymmetric import PRIVILEGED, without
 from labs.fast_networks import LayerNormDrQv2Policy, StandardizedExtractor
 
-#: Entries of ``privileged`` that a picture can show, by its width: Push with the goal given
-#: (gripper, block), Reach from the image alone (gripper, goal).
-POSITIONS = {25: (0, 1, 2, 3, 4, 5), 13: (0, 1, 2, 10, 11, 12)}
+#: Entries of ``privileged`` that a picture can show, by its width: gripper, block (Push), and the
+#: goal where only the picture shows it.
+POSITIONS = {
+    10: (0, 1, 2),  # Reach with the goal given
+    13: (0, 1, 2, 10, 11, 12),  # Reach from the image alone
+    25: (0, 1, 2, 3, 4, 5),  # Push with the goal given
+    28: (0, 1, 2, 3, 4, 5, 25, 26, 27),  # Push from the image alone
+}
 
 
 class PositionHead(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,10 +10,12 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import CombinedExtractor
 
-from labs.asymmetric import PRIVILEGED, without
-from labs.auxiliary import AuxiliaryPolicy, PositionHead
+from labs.asymmetric import PRIVILEGED, PrivilegedObservation, without
+from labs.auxiliary import POSITIONS, AuxiliaryPolicy, PositionHead
 from labs.checks.asserting import raises
+from labs.envs import make_env
 from labs.fast_update import SACUpdate
+from labs.pixel_wrapper import PixelObservationWrapper
 
 BOUNDLESS = spaces.Box(-np.inf, np.inf, (25,), np.float64)
 SPACE = spaces.Dict(
@@ -77,6 +80,20 @@ def check_widths_of_the_table():
     assert policy.critic.features_extractor.features_dim == 63 == head.read.in_features
     assert head.read.out_features == 6 == len(head.entries)
     raises(ValueError, lambda: PositionHead(4, spaces.Box(-1, 1, (7,))), "7", "13", "25")
+
+
+def check_the_entries_are_positions_of_both_tasks():
+    """Gripper, block and goal stand where the table of entries says, in every mode"""
+    for task, mode in product(("reach", "push"), ("none", "desired")):
+        env = make_env(task, scene="lean", image_size=36)
+        env = PrivilegedObservation(PixelObservationWrapper(env, (36, 36), goal_mode=mode))
+        obs, _ = env.reset(seed=0)
+        raw = env.unwrapped._get_obs()
+        env.close()
+        places = [raw["observation"][:3], *([raw["achieved_goal"]] if task == "push" else [])]
+        places += [raw["desired_goal"]] if mode == "none" else []
+        told = obs[PRIVILEGED]
+        assert np.allclose(told[list(POSITIONS[len(told)])], np.concatenate(places)), (task, mode)
 
 
 def check_neither_actor_nor_critic_reads_the_state():
