@@ -629,7 +629,7 @@ check_angle(block_angle)
 # | not settled | Why they end above it. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
 # | not settled | Whether imitation needs the locator. `push-distilled` does without, and is not measured yet. |
-# | not settled | Whether one network can learn sight and control at once at this price: `push-small-helped` and `push-small-honest` stand ready, and are not measured yet. |
+# | not settled | Whether one network can learn sight and control at once at this price: `push-small-helped` and `push-small-honest` stand ready. A first pilot of each, one seed, stayed on the floor; that is no result yet, and no more than a warning. |
 # | not settled | What lets frozen images succeed at times. And what the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
 # | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0`, `pixels train push-small-helped --seeds 0 1 2` |
