@@ -141,7 +141,7 @@ class RunConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks live"""
     precision: Literal["auto", "fastest", "float32", "bfloat16"] = "auto"
-    """engine fast: products of the update; auto: bfloat16 on a GPU, float32 on a CPU; fastest:
+    """engines fast and distill: products of the update; auto: bfloat16 on a GPU, float32 on a CPU; fastest:
     bfloat16 on every processor that multiplies it"""
     torch_threads: int = 1
     """CPU threads of torch"""

@@ -33,9 +33,11 @@ from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfi
 from labs.experiments.finish import finish
 from labs.experiments.lessons import Lessons
 from labs.experiments.locating import ensure_locator
+from labs.experiments.models import autocast
 from labs.experiments.stopping import FINISH, SAVE, launcher_is_gone, stop_on_signal
 from labs.experiments.train import Stopped, runs_root
 from labs.fast_networks import StandardizedExtractor
+from labs.image_augmentation import RandomShiftAug
 
 NOISE = 0.2  # standard deviation of what is added to the acted, not to the taught, action
 
@@ -170,7 +172,9 @@ class Distillation:
         self.space = self.env.observation_space
         policy = build_policy(config, self.space, self.env.action_space)
         self.student = TrainedPolicy(config, policy)
-        self.actor = policy.actor
+        self.actor = policy.actor.to(memory_format=torch.channels_last)  # faster convolutions
+        self.autocast = autocast(config.precision, "cpu")
+        self.augment = RandomShiftAug(config.pad) if config.augmentation == "drq" else None
         self.optimizer = torch.optim.Adam(self.actor.parameters(), lr=config.learning_rate)
         self.standardizers = [
             m for m in self.actor.modules() if isinstance(m, StandardizedExtractor)
@@ -193,9 +197,7 @@ class Distillation:
             share = 1 - self.state["updates"] / total  # linear decay
             self.optimizer.param_groups[0]["lr"] = self.config.learning_rate * max(share, 0.02)
             batch = self.lessons.sample(self.config.batch_size, generator)
-            answer = batch.pop("teacher")
-            mean, _, _ = self.actor.get_action_dist_params(batch)
-            loss = F.mse_loss(torch.tanh(mean), answer)
+            loss = self._loss(batch, generator)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -205,6 +207,15 @@ class Distillation:
         if due or self._told_to_finish or number + 1 == self.rounds:
             self._measure(float(loss.detach()))
         self._save(number, first)
+
+    def _loss(self, batch: dict[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """How far the student's mean actions are from the teacher's answers."""
+        answer = batch.pop("teacher")
+        if self.augment is not None:  # the picture moves; joints, goal and answer stay
+            batch["pixels"] = self.augment(batch["pixels"], generator)
+        with torch.autocast("cpu", self.autocast, enabled=self.autocast is not None):
+            mean, _, _ = self.actor.get_action_dist_params(batch)
+        return F.mse_loss(torch.tanh(mean.float()), answer)
 
     def _episode(self, episode: int, teacher_acts: bool) -> None:
         """Plays one episode; the teacher answers at every step."""

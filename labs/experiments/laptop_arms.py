@@ -175,8 +175,9 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         moved_only=False,
         random_actions=0.0,
         frame_stack=2,
+        precision="fastest",
         batch_size=128,
-        gradient_steps=300,
+        gradient_steps=500,
         total_steps=40_000,
         buffer_size=40_000,
         eval_every=4000,
@@ -186,6 +187,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         distilled,
         arm="push-told",
         encoder="locator",
+        precision="auto",
         frame_stack=3,
         learning_rate=1e-3,
         batch_size=256,
@@ -199,6 +201,10 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             "the honest task, a locator sees: the critic is told the state while it trains",
         ),
         (distilled, "the same task: imitate the state policy, image by image (DAgger)"),
+        (
+            replace(distilled, arm="push-distilled-drq", augmentation="drq"),
+            "the same imitation with random shifts: keypoints that move under the vectors",
+        ),
     ]
 
 

@@ -175,7 +175,7 @@ def _engine_problems(c: RunConfig):
     if not 0 <= c.random_actions <= 1:
         yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
     yield from _distill_problems(c)
-    if c.precision != "auto" and c.engine != "fast":
+    if c.precision != "auto" and c.engine == "sb3":
         yield f"precision = {c.precision} exists in engine fast only: set engine = fast"
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
@@ -207,10 +207,10 @@ def _distill_problems(c: RunConfig):
         yield (
             "engine = distill makes a policy that sees of one that knows: set observation = pixels"
         )
-    if c.her or c.augmentation != "none" or c.routing != "separate" or c.image_content != "real":
+    if c.her or c.routing != "separate" or c.image_content != "real":
         yield (
-            "engine = distill has no critic and no rewards: leave her, augmentation, routing and "
-            "image_content alone"
+            "engine = distill has no critic and no rewards: leave her, routing and image_content "
+            "alone"
         )
 
 
