@@ -109,7 +109,7 @@ class RunConfig:
     engine: Literal["sb3", "fast", "distill"] = "sb3"
     """sb3: the reference; fast: frames stored once, a leaner update; distill: imitate a teacher"""
     teacher: str = ""
-    """engine distill: the arm whose policy, of the same seed, teaches"""
+    """engine distill: the arm whose policy of the same seed teaches; ARM/seed0: that run, always"""
     learning_rate: float = 3e-4
     """Adam's step size, for all networks"""
     encoder_learning_rate: float = 0.0
@@ -141,8 +141,8 @@ class RunConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks live"""
     precision: Literal["auto", "fastest", "float32", "bfloat16"] = "auto"
-    """engines fast and distill: products of the update; auto: bfloat16 on a GPU, float32 on a CPU; fastest:
-    bfloat16 on every processor that multiplies it"""
+    """engines fast, distill: products of the update; auto: bfloat16 on a GPU, float32 on a CPU;
+    fastest: bfloat16 on every processor that multiplies it"""
     torch_threads: int = 1
     """CPU threads of torch"""
 

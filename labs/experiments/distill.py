@@ -158,7 +158,8 @@ class Distillation:
         config = self.config
         torch.set_num_threads(config.torch_threads)
         torch.manual_seed(config.seed)
-        name = f"{config.teacher}/seed{config.seed}"
+        alone = "/" in config.teacher  # one run that teaches every student
+        name = config.teacher if alone else f"{config.teacher}/seed{config.seed}"
         self.teacher = load_policy(name)
         self.teacher_record = {
             "artifact": name,

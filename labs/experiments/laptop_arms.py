@@ -169,7 +169,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         located,
         arm="push-distilled",
         engine="distill",
-        teacher="push-state-tuned",
+        teacher="push-state-tuned/seed0",
         encoder="keypoint",
         her=False,
         moved_only=False,
@@ -186,6 +186,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
     told = replace(
         distilled,
         arm="push-told",
+        teacher="push-state-tuned",
         encoder="locator",
         precision="auto",
         frame_stack=3,
