@@ -178,8 +178,8 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         precision="fastest",
         batch_size=128,
         gradient_steps=500,
-        total_steps=40_000,
-        buffer_size=40_000,
+        total_steps=30_000,
+        buffer_size=30_000,
         eval_every=4000,
         curve_episodes=10,
     )
@@ -193,6 +193,8 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         learning_rate=1e-3,
         batch_size=256,
         gradient_steps=1000,
+        total_steps=40_000,
+        buffer_size=40_000,
     )
     return [
         (told, "the same task: a locator sees, and the state policy tells what to do (DAgger)"),
