@@ -5,7 +5,7 @@
 
 * the video of every seed but the first;
 * the weights of every seed but the first, and of the first too where neither success is expected of
-  the arm nor anything plays its policy;
+  the arm nor anything plays its policy; with them, what says how to build their network;
 * the weights of every locator through which no policy with weights looks.
 
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
@@ -27,9 +27,11 @@ from labs.artifacts import (
 )
 from labs.experiments.locating import WEIGHTS as LOCATOR
 from labs.experiments.locating import folder
+from labs.experiments.policies import SPEC
+from labs.experiments.policies import WEIGHTS as POLICY
 from labs.experiments.presets import CRITERIA, PRESETS, effective
 
-VIDEO, WEIGHTS = "video.mp4", "weights.safetensors"
+VIDEO = "video.mp4"
 
 #: Arms of which no success is expected, but whose policies are played, by the failure gallery, an
 #: exercise or the probe of encoders: arm → how many of its seeds.
@@ -52,10 +54,10 @@ def superfluous(run: Artifact) -> list[str]:
     if LOCATOR in run.provenance["files"]:
         return [] if run.path in locators_in_use() else [LOCATOR]
     seed = int(run.path.name.removeprefix("seed"))
-    found = [VIDEO] if seed > 0 and VIDEO in run.provenance["files"] else []
-    if WEIGHTS in run.provenance["files"] and seed >= seeds_with_weights(run.path.parent.name):
-        found.append(WEIGHTS)
-    return found
+    unwanted = [VIDEO] if seed > 0 else []
+    if seed >= seeds_with_weights(run.path.parent.name):
+        unwanted += [POLICY, SPEC]
+    return [name for name in unwanted if name in run.provenance["files"]]
 
 
 def slim(path: Path) -> int:

@@ -48,6 +48,7 @@ def training_run(path):
     with write_artifact(path, kind="training", parameters={}) as folder:
         (folder / "config.json").write_text("{}")
         (folder / "weights.safetensors").write_bytes(b"w" * 1000)
+        (folder / "policy.json").write_text("{}")
         (folder / "video.mp4").write_bytes(b"v" * 500)
     return path
 
@@ -55,10 +56,10 @@ def training_run(path):
 @pytest.mark.parametrize(
     ("seed", "arm", "kept"),
     [
-        (0, "hopeful", {"weights.safetensors", "video.mp4"}),
+        (0, "hopeful", {"weights.safetensors", "policy.json", "video.mp4"}),
         (1, "hopeful", set()),
-        (0, "played", {"weights.safetensors", "video.mp4"}),
-        (1, "played", {"weights.safetensors"}),
+        (0, "played", {"weights.safetensors", "policy.json", "video.mp4"}),
+        (1, "played", {"weights.safetensors", "policy.json"}),
         (2, "played", set()),
         (0, "other", {"video.mp4"}),
     ],

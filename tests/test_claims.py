@@ -416,8 +416,13 @@ def test_claim_7_tells_how_far_unfinished_arms_came(data):
     assert "`reach-told`, taught by privileged signals, needs 2.0" in found.effect
 
 
-def test_claim_12_waits_for_its_control(data):
-    knobs = {"head": "spatial_softmax"}
+KEYPOINTS = [{"encoder": "manipulation", "head": "spatial_softmax"}, {"encoder": "keypoint"}]
+
+
+@pytest.mark.parametrize("knobs", KEYPOINTS)
+def test_claim_12_waits_for_its_control(data, knobs):
+    make_arm(data, "flat", HIGH, augmentation="none", encoder="manipulation")
+    make_arm(data, "flat-drq", LOW, augmentation="drq", pad=4, encoder="manipulation")
     make_arm(data, "plain", LOW, augmentation="none", **knobs)
     make_arm(data, "drq", LOW, augmentation="drq", pad=4, **knobs)
     found = judge(CLAIM["12"], data)
@@ -428,6 +433,19 @@ def test_claim_12_waits_for_its_control(data):
     assert verdict("12", data) == FAILS
     success(data, "drq", 0.3, 0.4, 0.3)
     assert verdict("12", data) == PARTLY
+
+
+def test_claim_12_can_be_refuted_by_imitation_and_not_confirmed(data):
+    student = {"encoder": "keypoint", "engine": "distill", "her": False}
+    make_arm(data, "student", HIGH, augmentation="none", **student)
+    make_arm(data, "student-drq", HIGH, augmentation="drq", pad=4, **student)
+    assert verdict("12", data) == FAILS and "imitate" in judge(CLAIM["12"], data).effect
+    success(data, "student-drq", *LOW)
+    assert verdict("12", data) == UNDECIDED
+    # Agents that a reward trained come first, as soon as there are any.
+    make_arm(data, "plain", HIGH, augmentation="none", encoder="keypoint")
+    make_arm(data, "drq", LOW, augmentation="drq", pad=4, encoder="keypoint")
+    assert verdict("12", data) == HOLDS
 
 
 def probed(data, arm, error):

@@ -78,8 +78,11 @@ def observation_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
 
 def _algorithm(config: RunConfig) -> str:
     if config.engine == "distill":
-        return f"imitation of `{config.teacher}` (DAgger): no reward, no critic"
-    parts = ["SAC"]
+        parts = [f"imitation of `{config.teacher}` (DAgger)"]
+        engine = "no reward, no critic"
+    else:
+        parts = ["SAC"]
+        engine = "on " + ("Stable-Baselines3" if config.engine == "sb3" else "the fast engine")
     if config.critic_sees == "state":
         parts.append("a critic that is told the state, in training only")
     if config.auxiliary:
@@ -88,8 +91,7 @@ def _algorithm(config: RunConfig) -> str:
         parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
     if config.augmentation == "drq":
         parts.append(f"random shifts of ±{config.pad} pixels")
-    engine = "Stable-Baselines3" if config.engine == "sb3" else "the fast engine"
-    return " + ".join(parts) + f", on {engine}"
+    return " + ".join(parts) + f", {engine}"
 
 
 def _encoder(config: RunConfig) -> str:

@@ -1,9 +1,9 @@
 """The scoreboard: what was claimed, what came out, and how sure that is.
 
 :data:`CLAIMS` lists the claims of the source manuscript that can be tested, in our words, and one
-of our own. Each has a rule (:mod:`claims_training`, :mod:`claims_sight`) that reads the artifacts
-and gives a verdict; nothing here is typed that an artifact could say. ``pixels claims`` prints
-the table, the page *Scoreboard* shows it.
+of our own. Each has a rule (:mod:`claims_task`, :mod:`claims_training`, :mod:`claims_sight`) that
+reads the artifacts and gives a verdict; nothing here is typed that an artifact could say. ``pixels
+claims`` prints the table, the page *Scoreboard* shows it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from labs.artifacts import data_root
 from labs.experiments import claims_sight as sight
+from labs.experiments import claims_task as task
 from labs.experiments import claims_training as training
 from labs.experiments.evidence import OPEN, Finding, NotMeasured
 
@@ -49,7 +50,7 @@ CLAIMS: tuple[Claim, ...] = (
         "With both goals as vectors, Push is solved from pixels.",
         "The same vectors without an image. At the floor: holds. At 80 % of the full state or "
         "more: the success says nothing about the camera, the claim does not hold.",
-        training.pixels_needed,
+        task.pixels_needed,
         "notebooks/17_is_it_cheating",
         TUNED,
     ),
@@ -57,7 +58,7 @@ CLAIMS: tuple[Claim, ...] = (
         "2",
         "Sixteen numbers score 0 % because they hide the block's velocity and rotation.",
         "The same sixteen numbers, well trained. At 50 % or more what they hide cannot be why.",
-        training.hidden_state,
+        task.hidden_state,
         "notebooks/17_is_it_cheating",
         TUNED,
     ),
@@ -65,7 +66,7 @@ CLAIMS: tuple[Claim, ...] = (
         "3",
         "5 to 8 % success means that a little was learned.",
         "A policy that does nothing. If its interval reaches 8 %, nothing was shown.",
-        training.little_learned,
+        task.little_learned,
         "notebooks/01_proof_of_life",
         "pixels measure push-floor",
     ),
@@ -73,7 +74,7 @@ CLAIMS: tuple[Claim, ...] = (
         "4",
         "Stable-Baselines3's default keeps the critic's gradient from the encoder.",
         "The gradient's norm in the critic's encoder, and whether the encoder moves.",
-        training.default_cuts,
+        task.default_cuts,
         "notebooks/14_gradient_routing",
         "pixels measure gradient-routing",
     ),
@@ -143,16 +144,17 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "12",
         "Random shifts and SpatialSoftmax do not work together.",
-        "Two arms that differ in shifts alone; the one without must first have passed 50 %.",
+        "Two arms that differ in shifts alone; the one without must first have passed 50 %. "
+        "Policies that imitate can refute it, not confirm it.",
         training.shifts_fail,
         "notebooks/22_when_augmentation_fights",
-        "pixels train push-step4 --seeds 0 1 2",
+        "pixels train push-distilled-drq --seeds 0 1 2",
     ),
     Claim(
         "13",
         "With detached actor features, the actor's loss leaves the encoder without a gradient.",
         "The gradient's norm in the shared encoder after the actor's backward pass.",
-        training.detached_is_safe,
+        task.detached_is_safe,
         "notebooks/14_gradient_routing",
         "pixels measure gradient-routing",
     ),
@@ -216,7 +218,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Push can be done from pixels when nothing tells the policy where the block is.",
         "Pixels, joints and the desired goal; the block's position may teach, but never play. 90 % "
         "success, and at most half of it with blank, shuffled or frozen images.",
-        training.honest_push,
+        task.honest_push,
         "notebooks/25_paying_less",
         "pixels train push-asymmetric --seeds 0 1 2",
     ),

@@ -1,13 +1,13 @@
-"""How the claims about the task, gradients and training are decided: one rule each.
+"""How the claims about training are decided: routing, budget, memory, hindsight, the flat phase.
 
-A rule reads checked artifacts below ``root`` and compares what it finds with
-``labs.experiments.evidence.LIMITS``. It raises ``NotMeasured`` where an artifact is missing or an
-arm has too few seeds: nobody guesses. Rules about training look for *matched* arms, whose settings
-differ in nothing but what the claim is about, whatever the arms are called.
+These rules look for *matched* arms, whose settings differ in nothing but what the claim is about,
+whatever the arms are called. Elsewhere: :mod:`labs.experiments.claims_task`,
+:mod:`labs.experiments.claims_sight`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,102 +25,12 @@ from labs.experiments.evidence import (
     difference,
     matched,
     measurement,
-    named_arm,
-    percent,
     percents,
     seeds_text,
 )
 from labs.statistics import iqm, sample_efficiency_ratio
 
-# ----------------------------------------------------------------------------- the task, the floor
-
-
-def pixels_needed(root: Path) -> Finding:
-    """Claim 1: does the blind twin fail?"""
-    blind, state = named_arm(root, "push-blind-tuned"), named_arm(root, "push-state-tuned")
-    floor = measurement(root, "push-floor")["no_op"]
-    share = iqm(blind.rates).value / iqm(state.rates).value
-    if iqm(blind.rates).low <= floor["high"]:
-        verdict = HOLDS
-    else:
-        verdict = FAILS if share >= LIMITS["same_as_state"] else PARTLY
-    effect = (
-        f"without any image: {percents(blind.rates)}; full state: {percents(state.rates)}; "
-        f"doing nothing: {percent(floor['rate'])}"
-    )
-    return Finding(verdict, effect, seeds_text(blind, state))
-
-
-def hidden_state(root: Path) -> Finding:
-    """Claim 2: can the sixteen numbers not be learned from?"""
-    blind, floor = named_arm(root, "push-blind-tuned"), measurement(root, "push-floor")["no_op"]
-    score = iqm(blind.rates)
-    if score.low <= floor["high"]:
-        verdict = HOLDS
-    else:
-        verdict = FAILS if score.low >= LIMITS["learned"] else PARTLY
-    effect = (
-        f"the same 16 numbers: {percents(blind.rates)} after {blind.steps:,} steps; "
-        f"the reported 0 % lies below doing nothing, {percent(floor['rate'])}"
-    )
-    return Finding(verdict, effect, seeds_text(blind))
-
-
-def little_learned(root: Path) -> Finding:
-    """Claim 3: is 5 to 8 % more than the floor?"""
-    found = measurement(root, "push-floor")
-    floor = found["no_op"]
-    if floor["high"] < LIMITS["reported_low"]:
-        verdict = HOLDS
-    else:  # the floor reaches into the reported range: only a part above it could be learning
-        verdict = FAILS if floor["high"] >= LIMITS["reported_high"] else PARTLY
-    reach = found["reach_block"]
-    effect = (
-        f"doing nothing: {percent(floor['rate'])} [{percent(floor['low'])}, "
-        f"{percent(floor['high'])}]; random actions: {percent(found['random']['rate'])}; "
-        f"reaching for the block: {percent(reach['rate'])} [{percent(reach['low'])}, "
-        f"{percent(reach['high'])}]"
-    )
-    return Finding(verdict, effect, f"{floor['n']:,} episodes")
-
-
 # ----------------------------------------------------------------------------- gradient routing
-
-
-def _edge(root: Path, routing: str, encoder: str, loss: str) -> tuple[dict, int]:
-    path = measurement(root, "gradient-routing")
-    for edge in path["edges"]:
-        if (edge["routing"], edge["encoder"], edge["loss"]) == (routing, encoder, loss):
-            return edge, path["parameters"]["seeds"]
-    raise NotMeasured(f"gradient-routing has no {routing}, {encoder}, {loss}")
-
-
-def _norm(edge: dict) -> str:
-    return f"{edge['grad_norm']:.3g} [{edge['grad_norm_low']:.3g}, {edge['grad_norm_high']:.3g}]"
-
-
-def default_cuts(root: Path) -> Finding:
-    """Claim 4: does SB3's default keep the critic's gradient from its encoder?"""
-    default, seeds = _edge(root, "separate", "critic's", "critic")
-    shared, _ = _edge(root, "actor", "shared", "critic")
-    reaches = default["grad_norm_low"] > 0 and default["moved"] > 0
-    effect = (
-        f"norm of the critic's gradient in its encoder: default {_norm(default)}, "
-        f"`share_features_extractor=True` {_norm(shared)}"
-    )
-    return Finding(FAILS if reaches else HOLDS, effect, f"{seeds} seeds")
-
-
-def detached_is_safe(root: Path) -> Finding:
-    """Claim 13: does ``actor.backward()`` leave the encoder without a gradient?"""
-    edge, seeds = _edge(root, "critic_open", "shared", "actor")
-    ours, _ = _edge(root, "critic_once", "shared", "actor")
-    arrives = edge["grad_norm_low"] > 0
-    effect = (
-        f"norm of the actor's gradient in the shared encoder: {_norm(edge)}, never stepped; "
-        f"encoded once: {_norm(ours)}"
-    )
-    return Finding(FAILS if arrives else HOLDS, effect, f"{seeds} seeds")
 
 
 def routing_alone(root: Path) -> Finding:
@@ -227,16 +137,6 @@ def _times_as_many(arm: Arm, state: Arm, level: float) -> str:
     return f"{ratio.value:.1f} [{ratio.low:.1f}, {ratio.high:.1f}] times the state's steps"
 
 
-def _taught(config: dict) -> bool:
-    """Whether something other than the reward taught the arm to see or to act."""
-    return (
-        config["encoder"] == "locator"
-        or config["engine"] == "distill"
-        or config.get("critic_sees", "same") != "same"
-        or config.get("auxiliary", 0) > 0
-    )
-
-
 #: Told this much, a task can be done without looking: such arms say nothing of the price of pixels.
 NOT_LOOKING = {"reach": ("desired", "both"), "push": ("both",)}
 
@@ -247,7 +147,7 @@ def _arms(root: Path, task: str, observation: str, taught: bool = False) -> list
         arm
         for arm in all_arms(root)
         if (arm.config["task"], arm.config["observation"]) == kind
-        and _taught(arm.config) == taught
+        and arm.is_taught == taught
         and not (observation == "pixels" and arm.config["goal_mode"] in NOT_LOOKING[task])
     ]
 
@@ -263,19 +163,37 @@ def _fastest(root: Path, task: str, observation: str, taught: bool = False) -> A
 
 
 def shifts_fail(root: Path) -> Finding:
-    """Claim 12: does DrQ with SpatialSoftmax stay at the floor while its control rises?"""
-    plain, drq = matched(
-        root, ("augmentation", "pad"), ("none", "drq"), task="push", head="spatial_softmax"
-    )
+    """Claim 12: does DrQ with SpatialSoftmax stay at the floor while its control rises?
+
+    Agents that a reward trains come first. Where there are none yet, students that imitate can
+    refute (the two can work together), and cannot confirm: a student has no critic to confuse.
+    """
+    try:
+        plain, drq = _with_keypoints(root, lambda arm: not arm.imitates)
+    except NotMeasured:
+        plain, drq = _with_keypoints(root, lambda arm: arm.imitates)
     control, score = iqm(plain.rates), iqm(drq.rates)
     if control.low < LIMITS["learned"]:
         raise NotMeasured(f"the control without shifts has not risen: {percents(plain.rates)}")
     if score.high <= LIMITS["failed"]:
-        verdict = HOLDS
+        verdict = UNDECIDED if plain.imitates else HOLDS
     else:
         verdict = FAILS if score.low >= LIMITS["learned"] else PARTLY
     effect = f"with shifts {percents(drq.rates)}, without {percents(plain.rates)}"
+    if plain.imitates:
+        effect += "; policies that imitate one that knows the state"
     return Finding(verdict, effect, seeds_text(plain, drq))
+
+
+def _with_keypoints(root: Path, wanted: Callable[[Arm], bool]) -> tuple[Arm, Arm]:
+    """Matched arms of Push whose encoder ends in SpatialSoftmax, without and with shifts."""
+
+    def belongs(arm: Arm) -> bool:
+        config = arm.config
+        keypoints = config["encoder"] == "keypoint" or config["head"] == "spatial_softmax"
+        return keypoints and wanted(arm)
+
+    return matched(root, ("augmentation", "pad"), ("none", "drq"), only=belongs, task="push")
 
 
 def large_memory(root: Path) -> Finding:
@@ -341,36 +259,3 @@ def _block_read_to(root: Path, arm: Arm) -> tuple[float | None, float | None]:
             untrained = min(draw["block"]["mean"] for draw in probe["untrained"])
             return untrained, probe["trained"]["block"]["mean"]
     return None, None
-
-
-# ---------------------------------------------------------------------------------- the honest task
-
-
-def honest_push(root: Path) -> Finding:
-    """Beyond the source: pixels, joints and the desired goal; nothing tells where the block is."""
-    arms = [
-        arm
-        for arm in all_arms(root)
-        if arm.config["task"] == "push"
-        and arm.config["observation"] == "pixels"
-        and arm.config["goal_mode"] in ("none", "desired")
-        and not arm.config["full_state"]
-        and arm.enough()
-    ]
-    if not arms:
-        raise NotMeasured("no arm of Push with pixels, joints and the desired goal, with 3 seeds")
-    best = max(arms, key=lambda arm: iqm(arm.rates).value)
-    score, floor = iqm(best.rates), measurement(root, "push-floor")["no_op"]
-    controls = best.controls()
-    blind = bool(controls) and all(
-        rate <= LIMITS["control_share"] * score.value for rate in controls.values()
-    )
-    if score.value >= LIMITS["solved"] and blind:
-        verdict = HOLDS
-    else:
-        verdict = PARTLY if score.low > floor["high"] and blind else FAILS
-    spoiled = ", ".join(f"{name} {percent(rate)}" for name, rate in controls.items())
-    effect = f"`{best.name}`: {percents(best.rates)}; images spoiled: {spoiled or 'not played'}"
-    if _taught(best.config):
-        effect += "; taught with privileged signals, played without"
-    return Finding(verdict, effect, seeds_text(best))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -148,6 +148,22 @@ class Arm:
         return self.config["observation"] == "blind"
 
     @property
+    def imitates(self) -> bool:
+        """Whether a teacher's answers trained it, and no reward."""
+        return self.config["engine"] == "distill"
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether something other than the reward taught the arm to see or to act."""
+        config = self.config
+        return (
+            self.imitates
+            or config["encoder"] == "locator"
+            or config["critic_sees"] != "same"
+            or config["auxiliary"] > 0
+        )
+
+    @property
     def twins(self) -> str:
         """What to say before the numbers of arms that are blind twins; else nothing."""
         return "blind twins, " if self.is_blind else ""
@@ -224,7 +240,11 @@ def all_arms(root: Path) -> list[Arm]:
 
 
 def matched(
-    root: Path, knob: str | tuple[str, ...], values: tuple[Any, Any] | None, **keep: Any
+    root: Path,
+    knob: str | tuple[str, ...],
+    values: tuple[Any, Any] | None,
+    only: Callable[[Arm], bool] = lambda arm: True,
+    **keep: Any,
 ) -> tuple[Arm, Arm]:
     """Two arms whose settings differ in ``knob`` and in nothing else.
 
@@ -233,6 +253,7 @@ def matched(
         knob: the setting; or several of which the first one is compared.
         values: of the first and of the second arm; None: the smaller and the larger, as far
             apart as there are.
+        only: what both must be, beyond ``keep``.
         keep: settings that both must have. Both must also receive images, unless it says
             otherwise.
 
@@ -242,6 +263,7 @@ def matched(
     knobs = (knob,) if isinstance(knob, str) else knob
     wanted = {"observation": "pixels"} | keep
     arms = [a for a in all_arms(root) if all(a.config[k] == v for k, v in wanted.items())]
+    arms = [a for a in arms if only(a)]
     pairs = []
     for first in arms:
         for second in arms:

@@ -1,0 +1,149 @@
+"""How the claims about the task and about gradients are decided: one rule each.
+
+A rule reads checked artifacts below ``root`` and compares what it finds with
+``labs.experiments.evidence.LIMITS``. It raises ``NotMeasured`` where an artifact is missing or an
+arm has too few seeds: nobody guesses.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labs.experiments.evidence import (
+    FAILS,
+    HOLDS,
+    LIMITS,
+    PARTLY,
+    Finding,
+    NotMeasured,
+    all_arms,
+    measurement,
+    named_arm,
+    percent,
+    percents,
+    seeds_text,
+)
+from labs.statistics import iqm
+
+# ----------------------------------------------------------------------------- the task, the floor
+
+
+def pixels_needed(root: Path) -> Finding:
+    """Claim 1: does the blind twin fail?"""
+    blind, state = named_arm(root, "push-blind-tuned"), named_arm(root, "push-state-tuned")
+    floor = measurement(root, "push-floor")["no_op"]
+    share = iqm(blind.rates).value / iqm(state.rates).value
+    if iqm(blind.rates).low <= floor["high"]:
+        verdict = HOLDS
+    else:
+        verdict = FAILS if share >= LIMITS["same_as_state"] else PARTLY
+    effect = (
+        f"without any image: {percents(blind.rates)}; full state: {percents(state.rates)}; "
+        f"doing nothing: {percent(floor['rate'])}"
+    )
+    return Finding(verdict, effect, seeds_text(blind, state))
+
+
+def hidden_state(root: Path) -> Finding:
+    """Claim 2: can the sixteen numbers not be learned from?"""
+    blind, floor = named_arm(root, "push-blind-tuned"), measurement(root, "push-floor")["no_op"]
+    score = iqm(blind.rates)
+    if score.low <= floor["high"]:
+        verdict = HOLDS
+    else:
+        verdict = FAILS if score.low >= LIMITS["learned"] else PARTLY
+    effect = (
+        f"the same 16 numbers: {percents(blind.rates)} after {blind.steps:,} steps; "
+        f"the reported 0 % lies below doing nothing, {percent(floor['rate'])}"
+    )
+    return Finding(verdict, effect, seeds_text(blind))
+
+
+def little_learned(root: Path) -> Finding:
+    """Claim 3: is 5 to 8 % more than the floor?"""
+    found = measurement(root, "push-floor")
+    floor = found["no_op"]
+    if floor["high"] < LIMITS["reported_low"]:
+        verdict = HOLDS
+    else:  # the floor reaches into the reported range: only a part above it could be learning
+        verdict = FAILS if floor["high"] >= LIMITS["reported_high"] else PARTLY
+    reach = found["reach_block"]
+    effect = (
+        f"doing nothing: {percent(floor['rate'])} [{percent(floor['low'])}, "
+        f"{percent(floor['high'])}]; random actions: {percent(found['random']['rate'])}; "
+        f"reaching for the block: {percent(reach['rate'])} [{percent(reach['low'])}, "
+        f"{percent(reach['high'])}]"
+    )
+    return Finding(verdict, effect, f"{floor['n']:,} episodes")
+
+
+# ----------------------------------------------------------------------------- gradient routing
+
+
+def _edge(root: Path, routing: str, encoder: str, loss: str) -> tuple[dict, int]:
+    path = measurement(root, "gradient-routing")
+    for edge in path["edges"]:
+        if (edge["routing"], edge["encoder"], edge["loss"]) == (routing, encoder, loss):
+            return edge, path["parameters"]["seeds"]
+    raise NotMeasured(f"gradient-routing has no {routing}, {encoder}, {loss}")
+
+
+def _norm(edge: dict) -> str:
+    return f"{edge['grad_norm']:.3g} [{edge['grad_norm_low']:.3g}, {edge['grad_norm_high']:.3g}]"
+
+
+def default_cuts(root: Path) -> Finding:
+    """Claim 4: does SB3's default keep the critic's gradient from its encoder?"""
+    default, seeds = _edge(root, "separate", "critic's", "critic")
+    shared, _ = _edge(root, "actor", "shared", "critic")
+    reaches = default["grad_norm_low"] > 0 and default["moved"] > 0
+    effect = (
+        f"norm of the critic's gradient in its encoder: default {_norm(default)}, "
+        f"`share_features_extractor=True` {_norm(shared)}"
+    )
+    return Finding(FAILS if reaches else HOLDS, effect, f"{seeds} seeds")
+
+
+def detached_is_safe(root: Path) -> Finding:
+    """Claim 13: does ``actor.backward()`` leave the encoder without a gradient?"""
+    edge, seeds = _edge(root, "critic_open", "shared", "actor")
+    ours, _ = _edge(root, "critic_once", "shared", "actor")
+    arrives = edge["grad_norm_low"] > 0
+    effect = (
+        f"norm of the actor's gradient in the shared encoder: {_norm(edge)}, never stepped; "
+        f"encoded once: {_norm(ours)}"
+    )
+    return Finding(FAILS if arrives else HOLDS, effect, f"{seeds} seeds")
+
+
+# ---------------------------------------------------------------------------------- the honest task
+
+
+def honest_push(root: Path) -> Finding:
+    """Beyond the source: pixels, joints and the desired goal; nothing tells where the block is."""
+    arms = [
+        arm
+        for arm in all_arms(root)
+        if arm.config["task"] == "push"
+        and arm.config["observation"] == "pixels"
+        and arm.config["goal_mode"] in ("none", "desired")
+        and not arm.config["full_state"]
+        and arm.enough()
+    ]
+    if not arms:
+        raise NotMeasured("no arm of Push with pixels, joints and the desired goal, with 3 seeds")
+    best = max(arms, key=lambda arm: iqm(arm.rates).value)
+    score, floor = iqm(best.rates), measurement(root, "push-floor")["no_op"]
+    controls = best.controls()
+    blind = bool(controls) and all(
+        rate <= LIMITS["control_share"] * score.value for rate in controls.values()
+    )
+    if score.value >= LIMITS["solved"] and blind:
+        verdict = HOLDS
+    else:
+        verdict = PARTLY if score.low > floor["high"] and blind else FAILS
+    spoiled = ", ".join(f"{name} {percent(rate)}" for name, rate in controls.items())
+    effect = f"`{best.name}`: {percents(best.rates)}; images spoiled: {spoiled or 'not played'}"
+    if best.is_taught:
+        effect += "; taught with privileged signals, played without"
+    return Finding(verdict, effect, seeds_text(best))
