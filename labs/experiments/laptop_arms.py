@@ -175,6 +175,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         moved_only=False,
         random_actions=0.0,
         frame_stack=2,
+        image_size=64,
         precision="fastest",
         batch_size=128,
         gradient_steps=500,
@@ -188,6 +189,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         arm="push-told",
         teacher="push-state-tuned",
         encoder="locator",
+        image_size=84,
         precision="auto",
         frame_stack=3,
         learning_rate=1e-3,
@@ -205,7 +207,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         ),
         (distilled, "the same task: imitate the state policy, image by image (DAgger)"),
         (
-            replace(distilled, arm="push-distilled-drq", augmentation="drq"),
+            replace(distilled, arm="push-distilled-drq", augmentation="drq", pad=3),
             "the same imitation with random shifts: keypoints that move under the vectors",
         ),
     ]
