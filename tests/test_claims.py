@@ -448,6 +448,15 @@ def test_claim_12_can_be_refuted_by_imitation_and_not_confirmed(data):
     assert verdict("12", data) == HOLDS
 
 
+def test_a_row_of_many_cells_says_from_how_many_seeds(data):
+    def one_seed_of(kind, cells):
+        return [c for c in cells if c["encoder"] != kind or c["seed"] == 0]
+
+    keep = lambda m: m.update(cells=one_seed_of("keypoints", m["cells"]))  # noqa: E731
+    measured(data, "perception", keep)
+    assert judge(CLAIM["16"], data).seeds == "1 to 3 seeds"
+
+
 def probed(data, arm, error):
     """A probe of an arm's encoder, which reads the block to so many millimeters."""
     found = {"arm": arm, "trained": {"block": {"mean": error}}}

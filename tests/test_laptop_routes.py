@@ -222,19 +222,48 @@ def _rounds(monkeypatch, config, stop_after=None, signal=SAVE):
     return run
 
 
-def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(short_rounds, monkeypatch):
-    whole = _rounds(monkeypatch, DISTILLED).run()
+@pytest.mark.parametrize("augmentation", ["none", "drq"])
+def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(
+    short_rounds, monkeypatch, augmentation
+):
+    config = replace(DISTILLED, augmentation=augmentation, seed=1)
+    whole = _rounds(monkeypatch, config).run()
     wanted = (whole / "weights.safetensors").read_bytes()
     shutil.rmtree(whole)
     with pytest.raises(Stopped, match="stopped after round 1 of 2"):
-        _rounds(monkeypatch, DISTILLED, stop_after=1).run()
-    state = json.loads((short_rounds / "runs/distilled/seed0/lessons/state.json").read_text())
+        _rounds(monkeypatch, config, stop_after=1).run()
+    state = json.loads((short_rounds / "runs/distilled/seed1/lessons/state.json").read_text())
     assert state["round"] == 1
-    path = _rounds(monkeypatch, DISTILLED).run()
+    path = _rounds(monkeypatch, config).run()
     assert (path / "weights.safetensors").read_bytes() == wanted
     record = load_artifact(path).provenance
-    assert record["teacher"]["artifact"] == "push-state-tuned/seed0"
-    assert not (short_rounds / "runs/distilled/seed0/lessons").exists()
+    assert record["teacher"]["artifact"] == "push-state-tuned/seed0", "one teacher for all seeds"
+    assert not (short_rounds / "runs/distilled/seed1/lessons").exists()
+
+
+@pytest.mark.parametrize(("augmentation", "moves"), [("none", False), ("drq", True)])
+def test_a_student_learns_from_moved_pictures_and_unmoved_vectors(
+    short_rounds, monkeypatch, augmentation, moves
+):
+    """The network reads what the loss hands it: compare that with the batch."""
+    import torch
+
+    run = _rounds(monkeypatch, replace(DISTILLED, augmentation=augmentation, pad=3))
+    run._set_up()
+    run._episode(0, teacher_acts=True)
+    run.env.close()
+    batch = run.lessons.sample(8, torch.Generator().manual_seed(0))
+    seen, read = {}, run.actor.get_action_dist_params
+
+    def reads(obs):
+        seen.update(obs)
+        return read(obs)
+
+    monkeypatch.setattr(run.actor, "get_action_dist_params", reads)
+    run._loss(dict(batch), torch.Generator().manual_seed(1))
+    assert seen.keys() == batch.keys() - {"teacher"}, "the answer is not an input"
+    changed = {key for key, value in seen.items() if not torch.equal(value, batch[key])}
+    assert changed == ({"pixels"} if moves else set())
 
 
 def test_a_distillation_told_to_finish_is_evaluated_as_it_is_and_can_go_on(

@@ -22,7 +22,7 @@ from labs.experiments.evidence import (
     mm,
     percent,
     perception_cells,
-    seeds_text,
+    seeds_span,
 )
 
 #: The study's encoders with SpatialSoftmax, by what they are called in a sentence.
@@ -42,7 +42,7 @@ def _nature(camera: str, **more: Any) -> dict[str, Any]:
 def stride_destroys(root: Path) -> Finding:
     """Claim 8: does NatureCNN lose the block before the default camera?"""
     cells = perception_cells(root, **_nature("default"))
-    nature, seeds = error_of(cells, "block")
+    nature, counts = error_of(cells, "block"), [cells]
     blind = measurement(root, "perception")["mean"]["block"]["mean"]
     if nature.value >= LIMITS["blind_share"] * blind:
         verdict = HOLDS
@@ -52,8 +52,9 @@ def stride_destroys(root: Path) -> Finding:
     for encoder, words in KEYPOINTS.items():
         others = perception_cells(root, minimum=0, **_nature("default", encoder=encoder))
         if others:
-            effect += f"; {words} {mm(error_of(others, 'block')[0])}"
-    return Finding(verdict, effect, seeds)
+            effect += f"; {words} {mm(error_of(others, 'block'))}"
+            counts.append(others)
+    return Finding(verdict, effect, seeds_span(*counts))
 
 
 def five_pixels(root: Path) -> Finding:
@@ -72,8 +73,8 @@ def five_pixels(root: Path) -> Finding:
 
 def default_camera(root: Path) -> Finding:
     """Claim 10: does a camera that is aimed at the table see better, and bear shifts better?"""
-    default, seeds = error_of(perception_cells(root, **_nature("default")), "block")
-    aimed, _ = error_of(perception_cells(root, **_nature("workspace")), "block")
+    counts = [perception_cells(root, **_nature(camera)) for camera in ("default", "workspace")]
+    default, aimed = (error_of(cells, "block") for cells in counts)
     ratio = default.value / aimed.value
     if ratio >= LIMITS["camera_factor"]:
         verdict = FAILS
@@ -86,7 +87,8 @@ def default_camera(root: Path) -> Finding:
         for c in ("default", "workspace")
     ]
     if all(pair):
-        far, near = (error_of(cells, "block")[0] for cells in pair)
+        counts += pair
+        far, near = (error_of(cells, "block") for cells in pair)
         effect += f"; {mm(far)} and {mm(near)} (KeypointCNN, no LayerNorm)"
         if verdict == HOLDS and far.value / near.value >= LIMITS["camera_factor"]:
             verdict = PARTLY  # it depends on who looks
@@ -95,7 +97,7 @@ def default_camera(root: Path) -> Finding:
         effect += f"; a shift of up to 4 pixels moves it by {far:.0f} cm against {near:.1f} cm"
         if verdict == HOLDS and far / near >= LIMITS["camera_factor"]:
             verdict = PARTLY  # as good to look through, but not to shift
-    return Finding(verdict, effect, seeds)
+    return Finding(verdict, effect, seeds_span(*counts))
 
 
 def shift_noise(root: Path) -> Finding:
@@ -141,7 +143,7 @@ def shrinking(root: Path) -> Finding:
         raise NotMeasured("perception has no trained encoder with LayerNorm + Tanh")
     equal = all(found["changed_share"] == 0 for found in pixels.values())
     verdict = HOLDS if equal else (FAILS if max(harms) >= LIMITS["shrink_harm"] else PARTLY)
-    return Finding(verdict, "; ".join(effects), seeds_text(min(counts, key=len)))
+    return Finding(verdict, "; ".join(effects), seeds_span(*counts))
 
 
 def only_bounds(root: Path) -> Finding:
@@ -153,7 +155,7 @@ def only_bounds(root: Path) -> Finding:
         plain = perception_cells(root, minimum=0, **(setting | {"normalize": False}))
         if not cells or not plain:
             continue
-        with_, without = error_of(cells, "block")[0], error_of(plain, "block")[0]
+        with_, without = error_of(cells, "block"), error_of(plain, "block")
         apart = with_.low > without.high or without.low > with_.high
         changes.append((with_.value / without.value - 1) if apart else 0.0)
         counts += [cells, plain]
@@ -167,23 +169,25 @@ def only_bounds(root: Path) -> Finding:
         verdict = HOLDS
     else:
         verdict = FAILS if len({c > 0 for c in clear}) == 1 else PARTLY
-    return Finding(verdict, "; ".join(effects), seeds_text(min(counts, key=len)))
+    return Finding(verdict, "; ".join(effects), seeds_span(*counts))
 
 
 def harmless_sphere(root: Path) -> Finding:
     """Claim 18: does the sphere leave sight alone, and does it say nothing about the goal?"""
-    harms, readable, effects = [], [], []
+    harms, readable, effects, counts = [], [], [], []
     for camera in ("default", "workspace"):
-        without, seeds = error_of(perception_cells(root, **_nature(camera)), "block")
-        used, _ = error_of(perception_cells(root, **_nature(camera, sphere=True)), "block")
-        goal, _ = error_of(
-            perception_cells(root, **_nature(camera, sphere=True, target="goal")), "goal"
+        plain = perception_cells(root, **_nature(camera))
+        drawn = perception_cells(root, **_nature(camera, sphere=True))
+        asked = perception_cells(root, **_nature(camera, sphere=True, target="goal"))
+        counts += [plain, drawn, asked]
+        without, used, goal = (
+            error_of(cells, thing)
+            for cells, thing in ((plain, "block"), (drawn, "block"), (asked, "goal"))
         )
         worse = used.value / without.value - 1 >= LIMITS["sphere_harm"]
         harms.append(worse and used.low > without.high)
         readable.append(goal.value <= LIMITS["success_radius"])
-        sudden = perception_cells(root, **_nature(camera))
-        added = sum(c["other_sphere"]["added_error"]["mean"] for c in sudden) / len(sudden)
+        added = sum(c["other_sphere"]["added_error"]["mean"] for c in plain) / len(plain)
         effects.append(
             f"{camera} camera: block {mm(without)} without it, {mm(used)} with it, "
             f"{added:+.1f} mm if it appears after training; the original goal can be read to "
@@ -193,4 +197,4 @@ def harmless_sphere(root: Path) -> Finding:
         verdict = FAILS
     else:
         verdict = PARTLY if any(readable) else HOLDS
-    return Finding(verdict, "; ".join(effects), seeds)
+    return Finding(verdict, "; ".join(effects), seeds_span(*counts))

@@ -110,12 +110,12 @@ def perception_cells(root: Path, minimum: int = 1, **wanted: Any) -> list[dict]:
     return sorted(cells, key=lambda c: c["seed"])
 
 
-def error_of(cells: Sequence[dict], thing: str) -> tuple[Interval, str]:
-    """The mean error over seeds in millimeters, and the seeds in words.
+def error_of(cells: Sequence[dict], thing: str) -> Interval:
+    """The mean error over seeds in millimeters.
 
     The interval is over seeds from two seeds on, else over the held-out frames.
     """
-    return over_seeds([c[thing] for c in cells]), seeds_text(cells)
+    return over_seeds([c[thing] for c in cells])
 
 
 # --------------------------------------------------------------------------------------- the arms
@@ -317,9 +317,16 @@ def mm(interval: Interval) -> str:
     return f"{interval.value:.1f} mm [{interval.low:.1f}, {interval.high:.1f}]"
 
 
-def seeds_text(*groups: Arm | Sequence[dict]) -> str:
-    """``3 seeds``, or ``3 and 5 seeds`` where groups differ, in their order."""
-    counts = [len(g.runs) if isinstance(g, Arm) else len(g) for g in groups]
+def seeds_text(*arms: Arm) -> str:
+    """``3 seeds``, or ``3 and 5 seeds`` where arms differ, in their order."""
+    counts = [len(arm.runs) for arm in arms]
     if len(set(counts)) > 1:
         return " and ".join(map(str, counts)) + " seeds"
     return f"{counts[0]} seed" + "s" * (counts[0] > 1)
+
+
+def seeds_span(*groups: Sequence[dict]) -> str:
+    """``3 seeds``, or ``2 to 3 seeds`` where groups differ: for effects that name many of them."""
+    counts = sorted(len(group) for group in groups)
+    span = f"{counts[0]} to " * (counts[0] < counts[-1])
+    return f"{span}{counts[-1]} seed" + "s" * (counts[-1] > 1)
