@@ -440,6 +440,12 @@ def test_claim_12_can_be_refuted_by_imitation_and_not_confirmed(data):
     make_arm(data, "student", HIGH, augmentation="none", **student)
     make_arm(data, "student-drq", HIGH, augmentation="drq", pad=4, **student)
     assert verdict("12", data) == FAILS and "imitate" in judge(CLAIM["12"], data).effect
+    make_arm(data, "far", HIGH, augmentation="none", camera="workspace", **student)
+    make_arm(data, "far-drq", LOW, augmentation="drq", pad=4, camera="workspace", **student)
+    assert verdict("12", data) == PARTLY, "one camera says so, the other does not"
+    success(data, "far", *LOW)
+    assert verdict("12", data) == FAILS, "a control that did not rise decides nothing"
+    shutil.rmtree(data / "far")
     success(data, "student-drq", *LOW)
     assert verdict("12", data) == UNDECIDED
     # Agents that a reward trained come first, as soon as there are any.

@@ -22,6 +22,7 @@ from labs.experiments.evidence import (
     Finding,
     NotMeasured,
     all_arms,
+    all_matched,
     difference,
     matched,
     measurement,
@@ -167,25 +168,33 @@ def shifts_fail(root: Path) -> Finding:
 
     Agents that a reward trains come first. Where there are none yet, students that imitate can
     refute (the two can work together), and cannot confirm: a student has no critic to confuse.
+    Pairs whose control did not rise decide nothing.
     """
     try:
-        plain, drq = _with_keypoints(root, lambda arm: not arm.imitates)
+        pairs = _with_keypoints(root, lambda arm: not arm.imitates)
     except NotMeasured:
-        plain, drq = _with_keypoints(root, lambda arm: arm.imitates)
-    control, score = iqm(plain.rates), iqm(drq.rates)
-    if control.low < LIMITS["learned"]:
-        raise NotMeasured(f"the control without shifts has not risen: {percents(plain.rates)}")
-    if score.high <= LIMITS["failed"]:
-        verdict = UNDECIDED if plain.imitates else HOLDS
+        pairs = _with_keypoints(root, lambda arm: arm.imitates)
+    risen = [(a, b) for a, b in pairs if iqm(a.rates).low >= LIMITS["learned"]]
+    if not risen:
+        rates = ", ".join(percents(plain.rates) for plain, _ in pairs)
+        raise NotMeasured(f"the control without shifts has not risen: {rates}")
+    scores = [iqm(drq.rates) for _, drq in risen]
+    imitates = risen[0][0].imitates
+    if all(score.high <= LIMITS["failed"] for score in scores):
+        verdict = UNDECIDED if imitates else HOLDS
     else:
-        verdict = FAILS if score.low >= LIMITS["learned"] else PARTLY
-    effect = f"with shifts {percents(drq.rates)}, without {percents(plain.rates)}"
-    if plain.imitates:
+        verdict = FAILS if all(score.low >= LIMITS["learned"] for score in scores) else PARTLY
+    effect = "; ".join(
+        f"{plain.config['camera']} camera: with shifts {percents(drq.rates)}, without "
+        f"{percents(plain.rates)}"
+        for plain, drq in risen
+    )
+    if imitates:
         effect += "; policies that imitate one that knows the state"
-    return Finding(verdict, effect, seeds_text(plain, drq))
+    return Finding(verdict, effect, seeds_text(*(arm for pair in risen for arm in pair)))
 
 
-def _with_keypoints(root: Path, wanted: Callable[[Arm], bool]) -> tuple[Arm, Arm]:
+def _with_keypoints(root: Path, wanted: Callable[[Arm], bool]) -> list[tuple[Arm, Arm]]:
     """Matched arms of Push whose encoder ends in SpatialSoftmax, without and with shifts."""
 
     def belongs(arm: Arm) -> bool:
@@ -193,7 +202,7 @@ def _with_keypoints(root: Path, wanted: Callable[[Arm], bool]) -> tuple[Arm, Arm
         keypoints = config["encoder"] == "keypoint" or config["head"] == "spatial_softmax"
         return keypoints and wanted(arm)
 
-    return matched(root, ("augmentation", "pad"), ("none", "drq"), only=belongs, task="push")
+    return all_matched(root, ("augmentation", "pad"), ("none", "drq"), only=belongs, task="push")
 
 
 def large_memory(root: Path) -> Finding:

@@ -23,8 +23,11 @@ from labs.experiments.locating import View, collect_moments, errors
 from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
 from labs.experiments.regression import minimize
 
-#: Arms whose encoder a reward trained, in the order of the table; without weights: left out.
-ARMS = ("push-small", "reach-keypoint", "reach-asymmetric", "reach-small-drq")
+#: Arms whose encoder learned beside a policy, in the order of the table; without weights: left out.
+ARMS = (
+    *("push-small", "push-small-honest", "push-small-helped", "push-distilled"),
+    *("reach-keypoint", "reach-asymmetric", "reach-small-drq"),
+)
 FRAMES, HELD_OUT = 6000, 1500
 SEED = 5_000_000  # of the moments, apart from all others
 UNTRAINED = 3  # draws of the untrained network

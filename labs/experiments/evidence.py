@@ -239,20 +239,19 @@ def all_arms(root: Path) -> list[Arm]:
     return [a for a in arms if a is not None and not PIPELINE.search(a.name)]
 
 
-def matched(
+def all_matched(
     root: Path,
     knob: str | tuple[str, ...],
     values: tuple[Any, Any] | None,
     only: Callable[[Arm], bool] = lambda arm: True,
     **keep: Any,
-) -> tuple[Arm, Arm]:
-    """Two arms whose settings differ in ``knob`` and in nothing else.
+) -> list[tuple[Arm, Arm]]:
+    """Every two arms whose settings differ in ``knob`` and in nothing else.
 
     Args:
         root: the folder of all artifacts.
         knob: the setting; or several of which the first one is compared.
-        values: of the first and of the second arm; None: the smaller and the larger, as far
-            apart as there are.
+        values: of the first and of the second arm; None: the smaller one first.
         only: what both must be, beyond ``keep``.
         keep: settings that both must have. Both must also receive images, unless it says
             otherwise.
@@ -278,8 +277,15 @@ def matched(
     if not pairs:
         between = "" if values is None else f" {values[0]} and {values[1]}"
         raise NotMeasured(f"no two arms that differ in `{knobs[0]}`{between} alone, 3 seeds each")
+    return pairs
+
+
+def matched(root: Path, knob: str, values: tuple[Any, Any] | None, **keep: Any) -> tuple[Arm, Arm]:
+    """The pair of :func:`all_matched` with the longest runs; without values, the one that is
+    furthest apart."""
+    pairs = all_matched(root, knob, values, **keep)
     if values is None:
-        return max(pairs, key=lambda p: p[1].config[knobs[0]] / p[0].config[knobs[0]])
+        return max(pairs, key=lambda p: p[1].config[knob] / p[0].config[knob])
     return max(pairs, key=lambda p: p[1].steps)
 
 

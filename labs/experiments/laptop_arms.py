@@ -205,12 +205,28 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             asymmetric,
             "the honest task, a locator sees: the critic is told the state while it trains",
         ),
-        (distilled, "the same task: imitate the state policy, image by image (DAgger)"),
-        (
-            replace(distilled, arm="push-distilled-drq", augmentation="drq", pad=3),
-            "the same imitation with random shifts: keypoints that move under the vectors",
-        ),
+        *_distilled(distilled),
     ]
+
+
+def _distilled(plain: RunConfig) -> list[tuple[RunConfig, str]]:
+    # Two by two by two as far as the time went: camera, head, and shifts of 4 pixels in 84.
+    cells = {
+        "": ({}, "imitate the state policy, image by image (DAgger)"),
+        "-far": ({"camera": "default"}, "the same imitation before the stock camera"),
+        "-flat": ({"encoder": "nature"}, "the same imitation with NatureCNN, without keypoints"),
+    }
+    arms = []
+    for suffix, (changes, words) in cells.items():
+        still = replace(plain, arm=plain.arm + suffix, **changes)
+        arms += [
+            (still, words),
+            (
+                replace(still, arm=still.arm + "-drq", augmentation="drq", pad=3),
+                f"{words}; random shifts",
+            ),
+        ]
+    return arms
 
 
 def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
