@@ -32,12 +32,14 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from labs import envs
-from labs.artifacts import load_artifact
+from labs.artifacts import data_root, load_artifact, runs_of
 from labs.exercises import attempt
 from labs.experiments import shift_keypoints as study
 from labs.experiments.claims import CLAIMS, judge
 from labs.experiments.perception_frames import belongs_to_task, wander
+from labs.figures.curves import success_curves
 from labs.figures.style import OKABE_ITO, use_style
+from labs.statistics import iqm
 from labs.widgets.crop_shift import project
 
 use_style()
@@ -273,9 +275,62 @@ assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still[
 # says that the absolute reader loses its aim. NatureCNN, told the truth, does not stay an absolute
 # reader: it learns to see the shift and to take it back.
 #
-# Told the truth. An agent is told a reward. Whether *it* finds that way, and how much later, is what
-# regression cannot say.
+# Told the truth about places. A policy is told about actions. Does it find that way too?
 #
+# ## A policy that must see
+#
+# Take the strictest setting of this book: the policy gets the picture, the joints and the goal, and where
+# the block is only the picture tells. Gripper and goal are numbers in meters, which nobody shifts; the
+# block comes as keypoints, which move. If the two ideas exclude each other, they do so here.
+#
+# The students of [Paying less](25_paying_less.ipynb) learn this task by imitating a policy that knows
+# the state. Each is trained twice: without shifts, and with shifts of up to
+# {artifact}`push-distilled-drq/seed0:config.pad|int` of its
+# {artifact}`push-distilled-drq/seed0:config.image_size|int` pixels, which is four of 84. Teacher, seeds,
+# episodes and updates are the same. Before the far camera too, and with NatureCNN in place of the keypoints:
+
+# %%
+KEYPOINTS, FLAT = "KeypointCNN (SpatialSoftmax)", "NatureCNN (flat)"
+PAIRS = {  # the arm without shifts → its encoder and its camera
+    "push-distilled": (KEYPOINTS, "workspace"),
+    "push-distilled-far": (KEYPOINTS, "default"),
+    "push-distilled-flat": (FLAT, "workspace"),
+}
+PAIRS = {arm: words for arm, words in PAIRS.items() if (data_root() / f"{arm}-drq").exists()}
+
+
+def success_of(arm, control=None):
+    """Interquartile mean over the seeds; with images of a control where one is named."""
+    found = [run.json("evaluation.json") for run in runs_of(arm)]
+    chosen = [f["controls"][control] if control else f["deterministic"] for f in found]
+    return iqm([score["success_rate"] for score in chosen])
+
+
+def in_words(score):
+    return f"{score.value:.0%} ({score.low:.0%} – {score.high:.0%})"
+
+
+rows = [
+    "| encoder | camera | shifts | success | black pictures | another episode's | seeds |",
+    "|---|---|---|---|---|---|---|",
+]
+for arm, (encoder, camera) in PAIRS.items():
+    for name, shifts in ((arm, "none"), (f"{arm}-drq", "up to 3 pixels")):
+        texts = [in_words(success_of(name, control)) for control in (None, "blank", "shuffled")]
+        texts.append(str(len(runs_of(name))))
+        rows.append(f"| {encoder} | {camera} | {shifts} | " + " | ".join(texts) + " |")
+display(Markdown("\n".join(rows)))
+
+# %% mystnb={"image": {"alt": "Success at Push against environment steps of students that imitate, with random shifts and without, before two cameras, with the do-nothing floor as a dotted line."}}
+floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+success_curves([name for arm in PAIRS for name in (arm, f"{arm}-drq")], floor=floor)
+plt.show()
+
+# %% [markdown]
+# *A point is {artifact}`push-distilled/seed0:config.curve_episodes|int` episodes a seed, so read the shape and not the steps of it. Thin lines:
+# seeds; thick: their interquartile mean; band: its 95 % bootstrap interval.*
+
+# %% [markdown]
 # ```{exercise-start}
 # :label: ex-apparent-motion
 # ```

@@ -50,7 +50,8 @@ from labs.manipulation_encoder import SpatialSoftmax
 from labs.statistics import iqm
 
 use_style()
-TOLD, LOCATED, DISTILLED = "push-told", "push-located", "push-distilled"
+TOLD, LOCATED = "push-told", "push-located"
+DISTILLED, SHIFTED = "push-distilled", "push-distilled-drq"
 ASYMMETRIC = "push-asymmetric"
 HELPED, HONEST = "push-small-helped", "push-small-honest"
 STATE, BLIND = "push-state-tuned", "push-blind-tuned"
@@ -343,11 +344,19 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # information once more, and in training only.
 #
 # Two arms do it. `push-told` regresses from the locator's readings. `push-distilled` goes without a
-# locator: $\hat o$ is then the frames themselves and the joints, and one network learns to see from the
-# teacher's answers alone.
+# locator: $\hat o$ is then the last two frames themselves,
+# {artifact}`push-distilled/seed0:config.image_size|int` pixels wide, and the joints. One network learns to
+# see from the teacher's answers alone; nobody ever tells it a position. Its encoder is the locator's: three
+# convolutions, then keypoints. `push-distilled-drq` [shifts](12_random_shift.ipynb) each pair of frames by a few pixels
+# before it learns from them; why that could hurt, and whether it does, is
+# [another page's question](22_when_augmentation_fights.ipynb).
 #
 # A round of `push-told` is {artifact}`push-told/seed0:provenance.episodes_of_a_round|int` episodes and
-# {artifact}`push-told/seed0:config.gradient_steps|int` updates.
+# {artifact}`push-told/seed0:config.gradient_steps|int` updates of
+# {artifact}`push-told/seed0:config.batch_size|int` moments; one of `push-distilled` as many episodes and
+# {artifact}`push-distilled/seed0:config.gradient_steps|int` updates of
+# {artifact}`push-distilled/seed0:config.batch_size|int`. The first has a teacher of its own seed, the second
+# for every seed that of `push-state-tuned`, seed 0, whose weights lie in `data/`.
 
 # %% tags=["hide-input"]
 early = load_artifact("told-first-attempt").json("measurement.json")
@@ -392,12 +401,11 @@ def one_by_one(runs):
     return len({run.json("evaluation.json")["steps"] for run in runs}) > 1 or len(runs) == 1
 
 
-def seconds_of(arm, run):
+def seconds_of(run):
     """Everything that the run needed: its locator and its teacher too."""
     seconds = run.provenance["wall_time_s"] + (run.provenance.get("locator_time_s") or 0)
-    if arm in (TOLD, DISTILLED):
-        teacher = load_artifact(f"{STATE}/{run.path.name}")
-        seconds += teacher.provenance["wall_time_s"]
+    if teacher := run.provenance.get("teacher"):
+        seconds += load_artifact(teacher["artifact"]).provenance["wall_time_s"]
     return seconds
 
 
@@ -405,7 +413,7 @@ def routes_rows(arm):
     """(name, success, environment steps, wall time): of the arm, or of each of its runs."""
     runs = runs_of(arm)
     found = [run.json("evaluation.json") for run in runs]
-    seconds = [seconds_of(arm, run) for run in runs]
+    seconds = [seconds_of(run) for run in runs]
     if not one_by_one(runs):
         score = iqm([f["deterministic"]["success_rate"] for f in found])
         success = f"{score.value:.1%} ({score.low:.1%} – {score.high:.1%})"
@@ -427,6 +435,7 @@ ROUTES = {
     TOLD: "locator, then imitation of the state policy",
     LOCATED: "locator, then SAC + HER on what it reads",
     DISTILLED: "imitation of the state policy from pixels, one network",
+    SHIFTED: "the same, with random shifts",
     HELPED: "SAC + HER on 36 × 36 pixels; the encoder is told positions",
     HONEST: "SAC + HER on 36 × 36 pixels, by reward alone",
 }
@@ -481,7 +490,7 @@ def episodes_a_point(arms):
     return " or ".join(str(n) for n in sorted(counts))
 
 
-imitated = [arm for arm in curves if arm in (TOLD, DISTILLED)]
+imitated = [arm for arm in curves if arm in (TOLD, DISTILLED, SHIFTED)]
 by_reward = [arm for arm in curves if arm not in imitated]
 display(
     Markdown(

@@ -59,6 +59,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "25_paying_less",
         None,
     ),
+    "moved-pictures": (
+        "policies before a picture that somebody moved",
+        "22_when_augmentation_fights",
+        "pixels measure moved-pictures",
+    ),
     "perception": (
         "what an encoder can see, by regression",
         "21_what_the_camera_can_tell",

@@ -31,6 +31,7 @@ class MeasureOptions:
             "shift-keypoints",
             "perception",
             "encoder-probe",
+            "moved-pictures",
             "gallery",
         ]
     ]
@@ -38,7 +39,8 @@ class MeasureOptions:
     reaches which encoder; gradients-along-run: the same along short runs (twenty minutes);
     shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
     millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
-    minutes); gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
+    minutes); moved-pictures: policies before a knocked camera (half a minute for each policy and
+    distance); gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
     seeds: int = 3
     """perception: seeds of each cell"""
     minutes: float | None = None
@@ -63,6 +65,10 @@ def measure(argv: list[str]) -> int:
         from labs.experiments.encoder_probe import encoder_probe
 
         artifact = encoder_probe()
+    elif options.name == "moved-pictures":
+        from labs.experiments.moved_pictures import moved_pictures
+
+        artifact = moved_pictures()
     elif options.name == "gallery":
         from labs.experiments.gallery import gallery
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -109,6 +109,7 @@ def run_episodes(
     *,
     deterministic: bool = True,
     control: str | None = None,
+    images: Callable[[int], Callable[[int, np.ndarray], np.ndarray]] | None = None,
     env=None,
 ) -> Episodes:
     """Plays one episode for each seed.
@@ -122,6 +123,8 @@ def run_episodes(
         deterministic: the mean action, or a sample.
         control: a negative control for image policies: ``"blank"`` (black), ``"shuffled"``
             (the images of another episode of the same policy), ``"frozen"`` (the first image).
+        images: in its place, number of the episode → what :func:`play` puts between camera and
+            policy.
         env: an environment to use instead of a new one; stays open.
     """
     import torch
@@ -139,12 +142,12 @@ def run_episodes(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(int(seeds[0]))
         for number, seed in enumerate(seeds):
-            images = None
+            between = None if images is None else images(number)
             if control is not None:
                 donor = seeds[(number + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
-                images = _image_control(control, env, policy, donor, deterministic)
+                between = _image_control(control, env, policy, donor, deterministic)
             start = time.perf_counter()
-            success, total, distance, _ = play(env, policy, int(seed), deterministic, images)
+            success, total, distance, _ = play(env, policy, int(seed), deterministic, between)
             clock += time.perf_counter() - start
             steps += 50
             rows.append((success, total, distance))

@@ -89,6 +89,11 @@ BESIDE = (
     "push-told",
     "push-located",
     "push-distilled",
+    "push-distilled-drq",
+    "push-distilled-far",
+    "push-distilled-far-drq",
+    "push-distilled-flat",
+    "push-distilled-flat-drq",
 )
 
 

@@ -1,0 +1,122 @@
+"""How well policies act before a picture that somebody moved: artifact ``moved-pictures``.
+
+The camera is knocked once: every picture of an episode is moved by the same whole pixels, another
+episode by others. Joints and goal stay as they are, so picture and vectors disagree about where
+things are, which is what random shifts (DrQ, Kostrikov et al. 2020, arXiv 2004.13649) do to a
+training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from labs.artifacts import Artifact, Clock, data_root, seed_folders, write_measurement
+from labs.envs import gl_renderer
+from labs.errors import UserError
+from labs.experiments.environments import make_one
+from labs.experiments.evaluate import final_seeds, run_episodes
+from labs.experiments.policies import WEIGHTS, load_policy
+from labs.image_augmentation import RandomShiftAug
+
+#: Matched arms without and with random shifts, in the order of the table.
+ARMS = (
+    "push-distilled",
+    "push-distilled-drq",
+    "push-distilled-far",
+    "push-distilled-far-drq",
+)
+DISTANCES = (1, 3, 6)  # pixels; training shifts by up to 3
+EPISODES = 100
+
+
+def offsets(distance: int, episodes: int, seed: int = 0) -> np.ndarray:
+    """One (rows, columns) an episode, uniform over those whose larger part is ``distance``.
+
+    Args:
+        distance: in pixels, 1 or more.
+        episodes: how many.
+        seed: of the draw.
+
+    Returns:
+        int64 (episodes, 2).
+    """
+    span = np.arange(-distance, distance + 1)
+    every = np.stack(np.meshgrid(span, span, indexing="ij"), axis=-1).reshape(-1, 2)
+    ring = every[np.abs(every).max(axis=1) == distance]
+    return ring[np.random.default_rng(seed).integers(len(ring), size=episodes)]
+
+
+def mover(offset: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+    """What stands between camera and policy: (step, uint8 (C, H, W)) → the same, moved."""
+    shift = RandomShiftAug(pad=int(np.abs(offset).max()))
+    chosen = torch.from_numpy(offset)[None]
+
+    def moved(step: int, pixels: np.ndarray) -> np.ndarray:
+        return shift.shift(torch.from_numpy(pixels)[None], chosen)[0].numpy()
+
+    return moved
+
+
+def play_moved(policy, distance: int, episodes: int = EPISODES, env=None) -> dict[str, Any]:
+    """A policy's success before pictures that are moved by so many pixels.
+
+    Args:
+        policy: of :func:`labs.experiments.policies.load_policy`, one that gets images.
+        distance: in pixels.
+        episodes: those of the final evaluation, from the first.
+        env: an environment to use instead of a new one; stays open.
+
+    Returns:
+        The summary of :class:`labs.experiments.evaluate.Episodes`.
+    """
+    drawn = offsets(distance, episodes)
+    return run_episodes(
+        policy,
+        policy.config,
+        final_seeds(episodes),
+        images=lambda number: mover(drawn[number]),
+        env=env,
+    ).summary()
+
+
+def moved_pictures(
+    arms: tuple[str, ...] = ARMS, episodes: int = EPISODES, progress: bool = True
+) -> Artifact:
+    """Plays every policy of the arms that has weights: artifact ``moved-pictures``.
+
+    Raises:
+        UserError: none of the arms has a policy here.
+    """
+    there = [
+        folder
+        for arm in arms
+        for folder in seed_folders(data_root() / arm)
+        if (folder / WEIGHTS).exists()
+    ]
+    if not there:
+        raise UserError(f"no policy to play: pixels train {arms[0]} --seeds 0")
+    clock, rows = Clock(), []
+    bar = tqdm(total=len(there) * len(DISTANCES), desc="moved", disable=not progress)
+    for folder in there:
+        policy = load_policy(folder)
+        env = make_one(policy.config)
+        found = {}
+        for distance in DISTANCES:
+            found[str(distance)] = play_moved(policy, distance, episodes, env)
+            bar.update()
+        env.close()
+        seed = int(folder.name.removeprefix("seed"))
+        rows.append({"arm": folder.parent.name, "seed": seed, "moved": found})
+    bar.close()
+    return write_measurement(
+        "moved-pictures",
+        {"policies": rows},
+        parameters={"distances": list(DISTANCES), "episodes": episodes},
+        gl=gl_renderer(),
+        clock=clock,
+    )

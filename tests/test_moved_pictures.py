@@ -1,0 +1,68 @@
+"""Policies before a picture that somebody moved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from labs.errors import UserError
+from labs.experiments import moved_pictures as study
+from labs.experiments.config import RunConfig
+from labs.experiments.environments import make_one
+
+
+def test_every_direction_and_one_distance():
+    drawn = study.offsets(2, 2000)
+    assert drawn.shape == (2000, 2) and (np.abs(drawn).max(axis=1) == 2).all()
+    assert len(np.unique(drawn, axis=0)) == 16, "the edge of a square of 5 × 5"
+    assert np.array_equal(drawn, study.offsets(2, 2000)), "the same for every policy"
+    assert not np.array_equal(drawn, study.offsets(2, 2000, seed=1))
+
+
+def test_a_stack_of_frames_moves_as_one_and_repeats_its_border():
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 36, 36), np.uint8)
+    moved = study.mover(np.array([2, -1]))(0, pixels)
+    assert moved.dtype == np.uint8
+    np.testing.assert_array_equal(moved[:, :-2, 1:], pixels[:, 2:, :-1])
+    np.testing.assert_array_equal(moved[:, -1, 1:], pixels[:, -1, :-1])
+
+
+class Recorder:
+    """Does nothing, and keeps what it was shown."""
+
+    def __init__(self, config):
+        self.config, self.seen = config, []
+
+    def predict(self, obs, deterministic=True):
+        self.seen.append({key: value.copy() for key, value in obs.items()})
+        return np.zeros(4, np.float32)
+
+
+def test_a_policy_gets_moved_pictures_and_unmoved_vectors():
+    config = RunConfig(
+        task="push", observation="pixels", goal_mode="desired", proprioception=True, image_size=36
+    )
+    shown = {}
+    for distance in (1, 3):
+        policy = Recorder(replace(config))
+        found = study.play_moved(policy, distance, episodes=2)
+        assert found["episodes"] == 2 and len(policy.seen) == 100
+        shown[distance] = policy.seen
+    env = make_one(config)
+    still, _ = env.reset(seed=int(study.final_seeds(2)[0]))
+    env.close()
+    for distance, seen in shown.items():
+        first = seen[0]
+        wanted = study.mover(study.offsets(distance, 2)[0])(0, still["pixels"])
+        np.testing.assert_array_equal(first["pixels"], wanted)
+        assert (first["pixels"] != still["pixels"]).any()
+        for key in ("proprioception", "desired_goal"):
+            np.testing.assert_array_equal(first[key], still[key])
+
+
+def test_without_a_policy_it_says_what_to_train(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    with pytest.raises(UserError, match="pixels train push-distilled --seeds 0"):
+        study.moved_pictures()
