@@ -479,7 +479,8 @@ assert told_critic.low > blind_twin.high, "this page says that it ends above its
 
 # %% mystnb={"image": {"alt": "Success at Push against environment steps: the state policy, its blind twin, and the policies that act on pixels; with the do-nothing floor as a dotted line."}}
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
-curves = [STATE, BLIND, *(arm for arm in measured if arm != LOCATED)]
+ON_THE_FLOOR = (HELPED, HONEST)
+curves = [STATE, BLIND, *(arm for arm in measured if arm not in (LOCATED, *ON_THE_FLOOR))]
 success_curves(curves, floor=floor)
 plt.show()
 
@@ -494,13 +495,17 @@ imitated = [arm for arm in curves if arm in (TOLD, DISTILLED, SHIFTED)]
 by_reward = [arm for arm in curves if arm not in imitated]
 display(
     Markdown(
-        f"*Every arm above but `{LOCATED}`. A point is {episodes_a_point(by_reward)} episodes a seed where the "
+        f"*Every arm above but `{LOCATED}`, which comes next, and the two on 36 × 36 pixels, which stay on the floor. A point is {episodes_a_point(by_reward)} episodes a seed where the "
         f"reward teaches, {episodes_a_point(imitated)} where a teacher does. Thin lines: seeds; thick: their interquartile mean; band: its 95 % "
         f"bootstrap interval over seeds (none with one seed). See that `{ASYMMETRIC}` rises about when the "
-        f"state policy does and ends above the blind twin, and that `{TOLD}` needs the fewest steps of its own; "
-        f"those of its teacher are not counted here.*"
+        f"state policy does and ends above the blind twin, and that those who imitate need the fewest steps of their own; "
+        f"those of their teacher are not counted here.*"
     )
 )
+for arm in ON_THE_FLOOR:
+    for run in runs_of(arm):
+        end = run.json("evaluation.json")["deterministic"]
+        assert end["success_low"] < floor < end["success_high"], "the caption says: on the floor"
 
 # %% mystnb={"image": {"alt": "Success of the two seeds of push-located against environment steps. Both lie on the do-nothing floor for the first 80 thousand steps; seed 0 ends there, seed 1 then rises, unevenly."}}
 fig, axes = plt.subplots(figsize=(7, 2.8))
@@ -547,15 +552,15 @@ for arm in measured:
 # %%
 for arm in measured:
     display(Markdown(f"**{arm}**"), controls_table(arm))
-for run in (*runs_of(ASYMMETRIC), *runs_of(TOLD)):
-    found = run.json("evaluation.json")
-    for name, score in found["controls"].items():
-        assert score["success_high"] < found["deterministic"]["success_low"], (
-            f"{run.path.name}: {name} images do as well as real ones"
-        )
-    assert found["controls"]["frozen"]["success_low"] > floor, (
-        "the text below says: above the floor"
-    )
+for arm in (ASYMMETRIC, TOLD, DISTILLED, SHIFTED):
+    for run in runs_of(arm):
+        found = run.json("evaluation.json")
+        for name, score in found["controls"].items():
+            assert score["success_high"] < found["deterministic"]["success_low"], (
+                f"{run.path.name}: {name} images do as well as real ones"
+            )
+        still_pushes = found["controls"]["frozen"]["success_low"] > floor
+        assert still_pushes == (arm in (ASYMMETRIC, TOLD)), "the text below says who"
 
 # %% [markdown]
 # Black images and those of another episode lead back to about the floor, which is
@@ -564,20 +569,21 @@ for run in (*runs_of(ASYMMETRIC), *runs_of(TOLD)):
 # needs none. The first image still shows where the block *began*, and the joints and the goal stay live. So the
 # gripper can go behind the block and start to push, and is right until the block has moved. Short pushes
 # may succeed that way. It fits that another episode's images, which show a wrong beginning, do not help. It
-# is an explanation that fits, not one that was tested.
+# is an explanation that fits, not one that was tested. And it leaves something open: the students that learned from
+# frames, with shifts or without, fall to the floor with a frozen image too.
 
 # %% tags=["hide-input"]
 film(
-    runs_of(ASYMMETRIC)[0],
-    "Four episodes of the policy that sees through the locator: the gripper goes behind the block and pushes it to the target.",
+    runs_of(DISTILLED)[0],
+    "Four episodes of the policy that learned to see and to push from a teacher's answers: the gripper goes behind the block and pushes it to the target.",
 )
 
 # %% [markdown]
-# *Seed 0 of `push-asymmetric`, after training, acting without exploration; what the camera shows is all
+# *Seed 0 of `push-distilled`, after training, acting without exploration; what the camera shows is all
 # that it knows of the block. See the gripper go around the block before it pushes.*
 
 # %%
-display(provenance_card(ASYMMETRIC), provenance_card(TOLD))
+display(provenance_card(DISTILLED), provenance_card(ASYMMETRIC), provenance_card(TOLD))
 
 # %% [markdown]
 # ```{exercise-start}
@@ -634,13 +640,13 @@ check_angle(block_angle)
 #
 # | | |
 # |---|---|
-# | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Sight came from positions, by regression, on frames like those that pushing makes. Control came from a critic that is told the state, or from a teacher that is. All of it is information of training only. The told critic needs no teacher, and its policies end above those of the blind twin. |
+# | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state, or from a teacher that is. All of it is information of training only. The told critic needs no teacher, and its policies end above those of the blind twin. |
+# | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. |
 # | not settled | Why they end above it. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
-# | not settled | Whether imitation needs the locator. `push-distilled` does without, and is not measured yet. |
-# | not settled | Whether one network can learn sight and control at once at this price: `push-small-helped` and `push-small-honest` stand ready. A first pilot of each, one seed, stayed on the floor; that is no result yet, and no more than a warning. |
+# | not settled | Whether one network can learn sight and control at once *by reward* at this price. `push-small-helped` and `push-small-honest`, one seed each, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). |
 # | not settled | What lets frozen images succeed at times. And what the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
-# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0`, `pixels train push-small-helped --seeds 0 1 2` |
+# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0 1 2`, `pixels train push-distilled-drq --seeds 0 1 2`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0` |
 #
 # Next: [the exercises](26_exercises.ipynb).

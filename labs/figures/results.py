@@ -83,7 +83,7 @@ def probe_table(arms: tuple[str, ...] = ()) -> Markdown:
         arms: these only; all that were probed when left out.
     """
     rows = [
-        "| encoder of | read | trained by the reward (95 %) | the same network, untrained "
+        "| encoder of | read | trained (95 %) | the same network, untrained "
         "| guess without looking |",
         "|---|---|---|---|---|",
     ]
