@@ -33,9 +33,10 @@ from labs.experiments.presets import CRITERIA, PRESETS, effective
 
 VIDEO = "video.mp4"
 
-#: Arms of which no success is expected, but whose policies are played, by the failure gallery, an
-#: exercise or the probe of encoders: arm → how many of its seeds.
-PLAYED = {"push-blind-tuned": 1, "push-small": 1, "reach-keypoint": 1, "reach-asymmetric": 1}
+#: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
+#: a page, an exercise or the probe of encoders plays its policy; or the expected success did not
+#: come.
+PLAYED = {"push-blind-tuned": 1, "push-small": 1, "push-located": 0}
 
 
 def seeds_with_weights(arm: str) -> int:

@@ -17,7 +17,8 @@ from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp
 from labs.experiments.keypoints import STRIDE, has_keypoints, keypoints_of, places_of
 from labs.experiments.occlusion import occlusion_map
-from labs.experiments.policies import load_policy
+from labs.experiments.policies import TrainedPolicy, build_policy, load_policy
+from labs.experiments.presets import preset
 from labs.widgets.rollout_gallery import RolloutGallery
 from tests.browser import PHONE, overflow, visit
 
@@ -100,7 +101,11 @@ def test_keypoints_are_those_of_the_newest_frame():
 
 
 def test_keypoints_of_two_views_lie_in_neither():
-    assert not has_keypoints(load_policy("reach-keypoint/seed0"))
+    config = preset("reach-keypoint")
+    env = make_one(config)
+    untrained = build_policy(config, env.observation_space, env.action_space)
+    env.close()
+    assert not has_keypoints(TrainedPolicy(config, untrained))
 
 
 def test_a_policy_without_keypoints_says_so():

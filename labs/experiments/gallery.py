@@ -4,8 +4,8 @@ The same starts for every policy: one that the blind twin fails and the full sta
 both solve, one that needs no policy at all. How an episode is recorded and what is said of it:
 :mod:`labs.experiments.rollouts`.
 
-``pixels measure gallery`` makes it from the results that lie in ``data/``; arms without a result
-are left out.
+``pixels measure gallery`` makes it from the results that lie in ``data/``; arms without a policy
+there are left out, so train those first whose weights the repository has no room for.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def gallery(
     """Records the gallery: artifact ``gallery``.
 
     Args:
-        push_arms, reach_arms: arm → label; arms without a result are left out.
+        push_arms, reach_arms: arm → label; arms without a policy are left out.
         progress: show a bar.
 
     Raises:
