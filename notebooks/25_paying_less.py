@@ -466,6 +466,11 @@ told_critic, blind_twin = (
     for arm in (ASYMMETRIC, BLIND)
 )
 assert told_critic.low > blind_twin.high, "this page says that it ends above its blind twin"
+students = [
+    iqm([run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)])
+    for arm in (DISTILLED, SHIFTED)
+]
+assert all(abs(student.value - told_critic.value) < 0.06 for student in students), "as well as"
 
 # %% [markdown]
 # Success is the interquartile mean over the seeds with its 95 % bootstrap interval (few seeds: a rough

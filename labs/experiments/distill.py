@@ -3,7 +3,8 @@
 The teacher sees the state, which the student never does. The student acts, so that the frames are
 those that its own mistakes lead to; the teacher says what it would have done there (Ross, Gordon
 and Bagnell 2011, arXiv 1011.0686). The student learns by plain regression of actions: no reward,
-no critic. In the first round the teacher acts.
+no critic. In the first round the teacher acts. Pictures can be shifted at random when they are
+learned from, as in DrQ (Kostrikov et al. 2020, arXiv 2004.13649); vectors and answers stay.
 
 A round is 40 episodes and ``gradient_steps`` updates. Each round is saved, frames included; a
 killed run goes on from its last round, after checking every file's SHA-256.
