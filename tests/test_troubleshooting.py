@@ -31,6 +31,7 @@ EXPECTED: dict[str, tuple[set[int], str]] = {
     "pixels plan push-step2 --buffer-size": ({0, 2}, r"memory: \d\d\.\d GiB"),
     "e.render().mean()": ({0}, r"^[1-9]\d+\.\d+"),
     "gl_renderer": ({0}, r"'backend': '\w+', 'renderer': '.+', 'software': (True|False)"),
+    "play_moved": ({0}, r"'episodes': 10, 'successes': [0-6],"),
     "pixels doctor": ({0}, r"ok +OpenGL"),
 }
 
