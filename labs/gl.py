@@ -8,6 +8,7 @@ draws, :func:`probe_gl` tries a backend in a process that may hang without harm,
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import subprocess
@@ -79,8 +80,19 @@ def _check(backend: str) -> None:
         )
 
 
+def load_triton() -> None:
+    """Imports triton, where torch brought it along, before the first frame is drawn.
+
+    Mesa's software OpenGL and triton each carry an LLVM. Loaded after Mesa's, triton's kills the
+    process without a word, and torch loads it with the first optimizer. Loaded before, both work.
+    """
+    with contextlib.suppress(ImportError):
+        import triton  # noqa: F401
+
+
 ASKED = bool(os.environ.get("MUJOCO_GL", "").strip())  # whether the reader or a parent chose
 GL_BACKEND = setup_gl()
+load_triton()
 
 
 def gl_renderer() -> dict[str, object]:

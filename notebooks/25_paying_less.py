@@ -356,7 +356,8 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # {artifact}`push-told/seed0:config.batch_size|int` moments; one of `push-distilled` as many episodes and
 # {artifact}`push-distilled/seed0:config.gradient_steps|int` updates of
 # {artifact}`push-distilled/seed0:config.batch_size|int`. The first has a teacher of its own seed, the second
-# for every seed that of `push-state-tuned`, seed 0, whose weights lie in `data/`.
+# for every seed that of `push-state-tuned`, seed 0, whose weights lie in `data/`. (Earlier starts of it, at 84 × 84
+# pixels, were dropped within minutes for their pace, all of them still on the floor. They left no result.)
 
 # %% tags=["hide-input"]
 early = load_artifact("told-first-attempt").json("measurement.json")

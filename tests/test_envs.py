@@ -238,3 +238,26 @@ def test_exit_is_quiet():
 def test_worker_count_is_at_least_one_and_at_most_the_limit():
     assert envs.worker_count(1) == 1
     assert 1 <= envs.worker_count() <= (os.cpu_count() or 1)
+
+
+def test_triton_comes_before_the_library_that_draws(tmp_path):
+    """After Mesa's LLVM, triton's kills the process: whoever draws must have loaded it first."""
+    (tmp_path / "triton.py").write_text("import sys\nprint('mujoco' in sys.modules)\n")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = subprocess.run(
+        [sys.executable, "-c", "import labs.envs"],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stdout.strip()) == (0, "False"), result.stderr
+
+
+def test_an_optimizer_can_be_made_after_a_frame_was_drawn():
+    code = (
+        "from labs.envs import make_env; import torch\n"
+        "env = make_env('push', image_size=36); env.reset(seed=0); env.render()\n"
+        "torch.optim.Adam([torch.zeros(1, requires_grad=True)]); print('made')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stdout.strip()) == (0, "made"), result.stderr

@@ -4,6 +4,9 @@ The camera is knocked once: every picture of an episode is moved by the same who
 episode by others. Joints and goal stay as they are, so picture and vectors disagree about where
 things are, which is what random shifts (DrQ, Kostrikov et al. 2020, arXiv 2004.13649) do to a
 training.
+
+``pixels measure moved-pictures`` plays every policy of :data:`ARMS` whose weights lie in ``data/``;
+the repository has room for one of them, so train the others first.
 """
 
 from __future__ import annotations
