@@ -355,8 +355,7 @@ display(
 )
 
 # %% [markdown]
-# It fits the regressions above: a network that knows where the gripper *is* can see where it *seems* to be, and take the
-# shift back. Whether a critic would find that way too, this does not say. A student has none: no target joins two
+# It fits the regressions above, in which a network learned to take the shift back. Whether a critic would find that way too, this does not say. A student has none: no target joins two
 # pictures with a shift each. "Do not work together" is refuted by policies in which they do. The source manuscript's
 # run is not explained by them.
 #
@@ -405,11 +404,12 @@ print(f"a pixel of 64 is {worth[0]:.1f} cm of table sideways, {worth[1]:.1f} cm 
 # One pixel of 64 takes half of the successes from those who trained on still pictures, and three leave little:
 # they had learned their camera by heart. (Whether the wrong place throws them off or the unfamiliar border of a moved
 # picture, this table does not say.) Those who trained with shifts do not notice three pixels, and
-# most of their successes survive six, twice as far as they were ever shifted. Nothing else about them differs.
+# most of their successes survive six, twice as far as they were ever shifted. Nothing else in their settings differs.
 #
 # This is where the title of the page has to be read the other way. Shifts loosen the tie between picture and
-# meters, and a policy with keypoints can tie it anew at every moment, because it knows its own gripper. A camera
-# on a real robot is never screwed on as it was in training.
+# meters. A policy that knows its own gripper *could* tie it anew at every moment, as the anchored reader does. That
+# would explain the table; whether these policies do it was not looked at. A camera on a real robot is never screwed
+# on as it was in training.
 #
 # ```{exercise-start}
 # :label: ex-apparent-motion
@@ -508,8 +508,8 @@ display(Markdown("\n".join(answers)))
 
 # %% [markdown]
 # Settled too: a policy that must see can learn from shifted pictures through keypoints, and bears a moved camera for
-# it; the same policy without shifts does not bear a pixel. Not settled: whether one can learn so that a *reward*
-# trains. It takes two arms that differ in shifts alone, to a budget at which the one without has
+# it; without shifts, one pixel takes half of its successes. Not settled: whether a policy that a *reward* trains can
+# learn so. It takes two arms that differ in shifts alone, to a budget at which the one without has
 # risen. The reported run stopped at 1.54 million steps, and its own control rose only after 2.2 million. (A trial of such a
 # control on Reach, keypoints in place of NatureCNN in [the arms by reward](20_reach_and_pixels.ipynb), was stopped while it lay
 # on the floor: no pair came of it.)
