@@ -369,7 +369,7 @@ rate = {
 others = [success for name, success in rate.items() if name != "seed0"]
 display(
     Markdown(
-        f"**That number of updates was chosen on seed 0, and seed 0 is among the seeds reported below.** "
+        f"**The number of updates of `{TOLD}` was chosen on seed 0, and seed 0 is among the seeds reported below.** "
         f"There a first student had ended its curve at {min(late):.0%} to {max(late):.0%}, after "
         f"{early['curve'][-1]['updates']:,} smaller updates; {more['updates']:,} on the same frames gave "
         f"{more['success']:.0%} of {more['episodes']} other episodes. So here is the mean of `{TOLD}` both ways: {np.mean(list(rate.values())):.1%} over all "
