@@ -176,7 +176,6 @@ assert min(rates[PIXELS]) > max(rates[ONE_VIEW[0]]) > max(rates[ONE_VIEW[1]]), "
 # the camera differs between these arms, the locator's training included.
 
 # %% [markdown]
-# %% [markdown]
 # The sample-efficiency ratio ρ divides the steps that the image needs to 90 % by those that the state
 # needs. It counts environment steps of *reinforcement*; the frames of the regression are paid for in
 # the wall time above.

@@ -29,6 +29,7 @@ TINY_PUSH = replace(
     presets.smoke(presets.PUSH_STATE), arm="tiny-push", net_arch=(16, 16), video_episodes=0
 )
 TINY_FAST = replace(TINY_PUSH, arm="tiny-fast", engine="fast", random_actions=0.3)
+TINY_ANNEALED = replace(TINY_FAST, arm="tiny-annealed", anneal=0.5)
 TINY_TOLD = replace(
     presets.smoke(presets.preset("push-small-helped")),
     batch_size=4,
@@ -122,6 +123,8 @@ BAD = [
     ({"random_actions": 0.3}, "engine fast only"),
     ({"random_actions": 1.3, "engine": "fast"}, "out of range"),
     ({"standardize": True, "engine": "fast", "goal_mode": "none", **PIXELS}, "for vectors"),
+    ({"anneal": 1.5}, "anneal = 1.5 is out of range"),
+    ({"anneal": 0.5, "encoder_learning_rate": 1e-4, **PIXELS}, "leave anneal alone"),
     ({"train_freq": 7}, "does not divide"),
     ({"total_steps": 60, "n_envs": 2}, "less than one episode"),
     ({"buffer_size": 60, "n_envs": 2}, "holds less than one episode"),
@@ -199,7 +202,10 @@ def _weights(path):
     return (path / "weights.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("config", [TINY, TINY_PUSH, TINY_FAST, TINY_TOLD], ids=lambda c: c.arm)
+RESUMED = [TINY, TINY_PUSH, TINY_FAST, TINY_ANNEALED, TINY_TOLD]
+
+
+@pytest.mark.parametrize("config", RESUMED, ids=lambda c: c.arm)
 def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config):
     whole = train(config)
     stopped = replace(config, arm=f"{config.arm}-stopped")
@@ -218,6 +224,27 @@ def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config):
     record = load_artifact(resumed).provenance
     assert record["sessions"] == 2 and "went on from step 200" in record["notes"]
     assert checkpoint.folders(run.folder) == []  # a finished run leaves none
+
+
+@pytest.mark.parametrize("engine", ["sb3", "fast"])
+@pytest.mark.parametrize("anneal", [0.0, 0.5])
+def test_step_sizes_fall_over_the_last_share_of_the_run(engine, anneal):
+    config = replace(TINY_PUSH, engine=engine, total_steps=400, eval_every=50, anneal=anneal)
+    run, seen = Training(config), {}
+
+    def look(progress):
+        model, step = run.model, run.model.num_timesteps
+        networks = (model.actor, model.critic)
+        if step > config.learning_starts:
+            seen[step] = {n.optimizer.param_groups[0]["lr"] for n in networks}
+
+    run._report = look
+    run.run()
+    full, episode = config.learning_rate, 50 * config.n_envs
+    for step, rates in seen.items():  # of the updates of the episode that ended there
+        left = min(1.0, (400 - (step - episode)) / 200) if anneal else 1.0
+        assert len(rates) == 1 and rates.pop() == pytest.approx(full * left), step
+    assert max(seen) == 400 and len(seen) >= 3
 
 
 def _stop_at(config, step):

@@ -114,6 +114,8 @@ class RunConfig:
     """Adam's step size, for all networks"""
     encoder_learning_rate: float = 0.0
     """Adam's step size for the image encoders alone; 0: learning_rate"""
+    anneal: float = 0.0
+    """share of the run, its last, over which all step sizes fall linearly to zero; 0: none"""
     batch_size: int = 256
     """transitions in an update"""
     gamma: float = 0.95
@@ -231,6 +233,12 @@ def updates_per_step(config: RunConfig) -> float:
     if config.engine == "distill":
         return config.gradient_steps / (EPISODES_OF_A_ROUND * EPISODE_STEPS)
     return config.gradient_steps / (config.n_envs * config.train_freq)
+
+
+def learning_rate_at(config: RunConfig, step: int) -> float:
+    """Adam's step size at an environment step, as ``anneal`` has it."""
+    left = 1 - step / config.total_steps
+    return config.learning_rate * (min(1.0, left / config.anneal) if config.anneal else 1.0)
 
 
 FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}

@@ -135,6 +135,10 @@ def _reach_by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
             f"{alone}: with shifts, actor and critics of two layers of 64",
         ),
         (
+            replace(shifted, arm="reach-small-annealed", anneal=0.5),
+            f"{alone}: with shifts, step sizes that fall to zero over the second half",
+        ),
+        (
             replace(shifted, arm="reach-small-actor", routing="actor", **rise),
             f"{alone}: with shifts, the actor's loss trains the encoder",
         ),

@@ -23,7 +23,7 @@ from labs.artifacts import (
 )
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards
-from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
+from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, learning_rate_at
 from labs.experiments.curve import curve_csv, number
 from labs.experiments.stopping import FINISH, SAVE, launcher_is_gone, stop_on_signal
 from labs.experiments.validation import validate
@@ -190,6 +190,9 @@ class Training:
 
     def _learn(self, steps: int) -> None:
         """A few episodes of training."""
+        if self.config.anneal:  # SB3's own schedules end with each call of learn
+            rate = learning_rate_at(self.config, self.model.num_timesteps)
+            self.model.lr_schedule = lambda _: rate
         try:
             first = self.model.num_timesteps == 0
             self.model.learn(steps, reset_num_timesteps=first, log_interval=None)

@@ -17,6 +17,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "num_filters": (1, 512),
     "temperature": (0, 1000),
     "auxiliary": (0, 1000),
+    "anneal": (0, 1),
     "locator_frames": (256, 10**6),
     "pad": (0, 40),
     "her_k": (1, 64),
@@ -175,6 +176,11 @@ def _engine_problems(c: RunConfig):
     if not 0 <= c.random_actions <= 1:
         yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
     yield from _distill_problems(c)
+    if c.anneal and (c.engine == "distill" or c.encoder_learning_rate):
+        yield (
+            f"anneal = {c.anneal} does not fit engine = distill, whose step size falls all along, "
+            "nor encoder_learning_rate, which is constant: leave anneal alone"
+        )
     if c.precision != "auto" and c.engine == "sb3":
         yield f"precision = {c.precision} exists in engine fast only: set engine = fast"
     for name in ("random_actions", "standardize", "moved_only"):
