@@ -192,7 +192,8 @@ class _Watcher:
 
     def __init__(self, config: RunConfig, folder: Path, quiet: bool):
         self._config, self._path, self._quiet = config, folder / "progress.json", quiet
-        self._end = threading.Event()
+        self._end, self._first = threading.Event(), True
+        self._pause = 0.5 if sys.stderr.isatty() else 30  # a log file keeps every line
 
     def __enter__(self):
         if not self._quiet:
@@ -205,25 +206,30 @@ class _Watcher:
         return self
 
     def _follow(self) -> None:
-        first = True
-        while not self._end.wait(0.5):
-            try:
-                seen = json.loads(self._path.read_text())
-            except (OSError, ValueError):
-                continue
-            step = min(seen["step"], self._config.total_steps)
-            if first:  # a resumed run does not owe its speed to earlier sessions
-                self._bar.initial = self._bar.n = step
-                self._bar.start_t = self._bar.last_print_t = time.time()
-                first = False
-            self._bar.update(step - self._bar.n)
-            success = "" if seen["success"] is None else f", success {seen['success']:.0%}"
-            self._bar.set_description(f"{self._config.run_name} ({seen['phase']}{success})")
+        while not self._end.wait(self._pause):
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            seen = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return
+        step = min(seen["step"], self._config.total_steps)
+        if self._first:  # a resumed run does not owe its speed to earlier sessions
+            self._bar.initial = self._bar.n = step
+            self._bar.start_t = self._bar.last_print_t = time.time()
+            self._first = False
+        success = "" if seen["success"] is None else f", success {seen['success']:.0%}"
+        description = f"{self._config.run_name} ({seen['phase']}{success})"
+        self._bar.set_description(description, refresh=False)
+        self._bar.update(step - self._bar.n)
+        self._bar.refresh()
 
     def __exit__(self, *exc) -> None:
         if not self._quiet:
             self._end.set()
             self._thread.join()
+            self._look()
             self._bar.close()
 
 
