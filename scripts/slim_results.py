@@ -34,9 +34,8 @@ from labs.experiments.presets import CRITERIA, PRESETS, effective
 VIDEO = "video.mp4"
 
 #: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
-#: a page, an exercise or the probe of encoders plays its policy; or the expected success did not
-#: come.
-PLAYED = {"push-blind-tuned": 1, "push-small": 1, "push-located": 0}
+#: a page or an exercise plays its policy; or the expected success did not come.
+PLAYED = {"push-blind-tuned": 1, "push-located": 0}
 
 
 def seeds_with_weights(arm: str) -> int:

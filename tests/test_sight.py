@@ -13,7 +13,14 @@ import torch
 from labs import envs
 from labs.artifacts import data_root, load_artifact
 from labs.errors import UserError
-from labs.experiments import encoder_probe, perception, shift_keypoints
+from labs.experiments import (
+    encoder_probe,
+    gallery,
+    moved_pictures,
+    perception,
+    shift_keypoints,
+)
+from labs.experiments.guards import refuse_to_lose
 from labs.experiments.perception import HELD_OUT, Regressor, fit, shifted
 from labs.experiments.perception_cells import Cell, all_cells
 from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
@@ -276,9 +283,31 @@ def test_the_probe_reads_what_the_encoder_tells_and_nothing_else(sees, low, high
 
 
 def test_the_probe_measures_arms_that_have_weights_beside_their_controls(monkeypatch, tmp_path):
-    row = encoder_probe.probe_arm("push-small", frames=300, draws=1)
+    row = encoder_probe.probe_arm("push-distilled", frames=300, draws=1)
     assert row["trained"].keys() == row["untrained"][0].keys() == row["guess"].keys()
     assert row["trained"] != row["untrained"][0]
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     with pytest.raises(UserError, match="pixels train push-small --seeds 0"):
         encoder_probe.encoder_probe(progress=False)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [encoder_probe.encoder_probe, moved_pictures.moved_pictures, gallery.gallery],
+    ids=lambda measure: measure.__name__,
+)
+def test_a_measurement_refuses_to_forget_policies_that_it_knows(measure):
+    name = measure.__name__.replace("_", "-")
+    before = load_artifact(name).provenance
+    with pytest.raises(UserError, match=rf"{name} knows .*pixels train .*, or delete"):
+        measure(progress=False)  # the repository keeps fewer weights than were measured
+    assert load_artifact(name).provenance == before
+
+
+def test_what_has_not_been_measured_cannot_be_lost(tmp_path, monkeypatch):
+    known = ["push-small/seed0"]
+    with pytest.raises(UserError, match="gallery knows push-small/seed0, and no weights"):
+        refuse_to_lose("gallery", lambda artifact: known, ["push-told/seed0"])
+    refuse_to_lose("gallery", lambda artifact: known, [*known, "push-told/seed0"])
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    refuse_to_lose("gallery", lambda artifact: known, [])

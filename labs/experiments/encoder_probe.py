@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from labs.artifacts import Artifact, Clock, data_root, write_measurement
 from labs.envs import gl_renderer
 from labs.errors import UserError
+from labs.experiments.guards import refuse_to_lose
 from labs.experiments.locating import View, collect_moments, errors
 from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
 from labs.experiments.regression import minimize
@@ -121,15 +122,21 @@ def probe_arm(arm: str, frames: int = FRAMES + HELD_OUT, draws: int = UNTRAINED)
     }
 
 
+def probed(artifact: Artifact) -> list[str]:
+    """The policies whose encoders an artifact of :func:`encoder_probe` speaks of."""
+    return [f"{row['arm']}/seed0" for row in artifact.json("measurement.json")["encoders"]]
+
+
 def encoder_probe(arms: tuple[str, ...] = ARMS, progress: bool = True) -> Artifact:
     """Probes the encoders of trained arms: artifact ``encoder-probe``.
 
     Raises:
-        UserError: none of the arms has a policy here.
+        UserError: none of the arms has a policy here, or one that was probed has none any more.
     """
     there = [arm for arm in arms if (data_root() / arm / "seed0" / WEIGHTS).exists()]
     if not there:
         raise UserError(f"no encoder to probe: pixels train {arms[0]} --seeds 0")
+    refuse_to_lose("encoder-probe", probed, [f"{arm}/seed0" for arm in there])
     clock = Clock()
     rows = [probe_arm(arm) for arm in tqdm(there, desc="encoders", disable=not progress)]
     parameters = {"frames": FRAMES, "held_out": HELD_OUT, "seed": SEED, "epochs": EPOCHS}

@@ -4,8 +4,8 @@ The same starts for every policy: one that the blind twin fails and the full sta
 both solve, one that needs no policy at all. How an episode is recorded and what is said of it:
 :mod:`labs.experiments.rollouts`.
 
-``pixels measure gallery`` makes it from the results that lie in ``data/``; arms without a policy
-there are left out, so train those first whose weights the repository has no room for.
+``pixels measure gallery`` makes it from the results that lie in ``data/``. Train those first whose
+weights the repository has no room for: it refuses to show fewer arms than it shows now.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from labs.errors import UserError
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, RandomActions
+from labs.experiments.guards import refuse_to_lose
 from labs.experiments.occlusion import CELLS
 from labs.experiments.presets import preset
 from labs.experiments.rollouts import (
@@ -189,6 +190,12 @@ def describe(rollout: Rollout, group: str, label: str, task: str, seed: int) -> 
     }
 
 
+def shown(artifact: Artifact) -> list[str]:
+    """The policies that an artifact of :func:`gallery` shows."""
+    arms = artifact.provenance["parameters"]
+    return [f"{arm}/seed0" for arm in (*arms["push"], *arms["reach"])]
+
+
 def gallery(
     push_arms: dict[str, str] = PUSH_ARMS,
     reach_arms: dict[str, str] = REACH_ARMS,
@@ -201,7 +208,8 @@ def gallery(
         progress: show a bar.
 
     Raises:
-        UserError: an arm that every gallery needs has no result.
+        UserError: an arm that every gallery needs has no result, or one that was shown has no
+            policy any more.
     """
     clock = Clock()
     push, reach = trained(push_arms), trained(reach_arms)
@@ -210,6 +218,7 @@ def gallery(
             f"the gallery needs {' and '.join(sorted(missing))}: "
             f"pixels train {sorted(missing)[0]} --seeds 0"
         )
+    refuse_to_lose("gallery", shown, [f"{arm}/seed0" for arm in (*push, *reach)])
     entries, tracks, files = [], [], {}
     chosen = choose(push, reach, progress)
     for number, (group, label, policy, config, seed) in enumerate(

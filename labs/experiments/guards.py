@@ -1,4 +1,4 @@
-"""What stops a run before it costs anything: a second process, too little memory or disk."""
+"""What stops a command before it costs anything: a second process, little memory, a result lost."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import fcntl
 import os
 import shutil
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+from labs.artifacts import Artifact, data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
 
@@ -168,3 +170,27 @@ def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) 
             "--buffer-size, or set --no-save-replay"
         )
     return wanted
+
+
+def refuse_to_lose(
+    name: str, policies_of: Callable[[Artifact], Collection[str]], here: Collection[str]
+) -> None:
+    """Stops a measurement that would leave fewer policies in its artifact than there are now.
+
+    Args:
+        name: of the artifact.
+        policies_of: the policies that an artifact speaks of, as ``ARM/seedK``.
+        here: those that would be measured.
+
+    Raises:
+        UserError: some that were measured have no weights here.
+    """
+    if not (data_root() / name / "provenance.json").exists():
+        return
+    lost = sorted(set(policies_of(load_artifact(name))) - set(here))
+    if lost:
+        arm, _, seed = lost[0].partition("/seed")
+        raise UserError(
+            f"{name} knows {', '.join(lost)}, and no weights of them are here: train them again "
+            f"(pixels train {arm} --seeds {seed}), or delete {data_root() / name} to do without"
+        )

@@ -23,6 +23,7 @@ from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
+from labs.experiments.guards import refuse_to_lose
 from labs.experiments.policies import WEIGHTS, load_policy
 from labs.image_augmentation import RandomShiftAug
 
@@ -87,13 +88,19 @@ def play_moved(policy, distance: int, episodes: int = EPISODES, env=None) -> dic
     ).summary()
 
 
+def played(artifact: Artifact) -> list[str]:
+    """The policies that an artifact of :func:`moved_pictures` speaks of."""
+    rows = artifact.json("measurement.json")["policies"]
+    return [f"{row['arm']}/seed{row['seed']}" for row in rows]
+
+
 def moved_pictures(
     arms: tuple[str, ...] = ARMS, episodes: int = EPISODES, progress: bool = True
 ) -> Artifact:
     """Plays every policy of the arms that has weights: artifact ``moved-pictures``.
 
     Raises:
-        UserError: none of the arms has a policy here.
+        UserError: none of the arms has a policy here, or one that was played has none any more.
     """
     there = [
         folder
@@ -103,6 +110,8 @@ def moved_pictures(
     ]
     if not there:
         raise UserError(f"no policy to play: pixels train {arms[0]} --seeds 0")
+    names = [f"{folder.parent.name}/{folder.name}" for folder in there]
+    refuse_to_lose("moved-pictures", played, names)
     clock, rows = Clock(), []
     bar = tqdm(total=len(there) * len(DISTANCES), desc="moved", disable=not progress)
     for folder in there:
