@@ -196,11 +196,22 @@ def test_claim_1_and_2_follow_the_blind_twin(data):
     assert verdict("1", data) == verdict("2", data) == PARTLY
     success(data, "push-blind-tuned", 0.05, 0.07, 0.04)
     assert verdict("1", data) == verdict("2", data) == HOLDS
+    success(data, "push-blind-tuned", 0.05, 0.9, 0.9)
+    assert verdict("1", data) == verdict("2", data) == UNDECIDED, "a wide interval is no verdict"
 
 
-@pytest.mark.parametrize("high, expected", [(0.03, HOLDS), (0.06, PARTLY), (0.09, FAILS)])
-def test_claim_3_follows_the_floor(data, high, expected):
-    measured(data, "push-floor", lambda m: m["no_op"].update(rate=0.02, low=0.01, high=high))
+@pytest.mark.parametrize(
+    "low, high, expected",
+    [
+        (0.010, 0.02, HOLDS),  # 5 of 100 do not come from it
+        (0.010, 0.03, UNDECIDED),
+        (0.030, 0.09, UNDECIDED),
+        (0.055, 0.09, FAILS),  # 8 of 100 do
+        (0.065, 0.07, FAILS),  # the same floor, known better
+    ],
+)
+def test_claim_3_follows_the_floor(data, low, high, expected):
+    measured(data, "push-floor", lambda m: m["no_op"].update(low=low, high=high))
     assert verdict("3", data) == expected
 
 
@@ -356,6 +367,22 @@ def same_curve(data, *arms):
             alter(data / arm / f"seed{seed}", "curve.csv", lambda _, c=curve: c)
 
 
+def test_matched_arms_are_compared_on_the_seeds_that_both_have(data):
+    make_arm(data, "actor", LOW, routing="actor")
+    make_arm(data, "critic", HIGH, routing="critic")
+    before = judge(CLAIM["5"], data)
+    shutil.copytree(data / "critic" / "seed0", data / "critic" / "seed3")
+    alter(data / "critic" / "seed3", "config.json", lambda c: c.update(seed=3))
+    alter(
+        data / "critic" / "seed3",
+        "evaluation.json",
+        lambda e: e["deterministic"].update(success_rate=0.0),
+    )
+    assert judge(CLAIM["5"], data) == before and before.seeds == "3 seeds"
+    shutil.rmtree(data / "actor" / "seed0")  # two are left in common
+    assert "no two arms" in judge(CLAIM["5"], data).effect
+
+
 def test_claim_6_asks_for_updates(data):
     make_arm(data, "few", HIGH, gradient_steps=2)
     make_arm(data, "many", HIGH, gradient_steps=8)
@@ -365,6 +392,14 @@ def test_claim_6_asks_for_updates(data):
     make_arm(data, "few", HIGH, rises_at=3, gradient_steps=2)
     same_curve(data, "few")
     assert verdict("6", data) == FAILS
+
+
+@pytest.mark.parametrize("rises_at, expected", [(1.3, UNDECIDED), (1.5, FAILS)])
+def test_claim_6_asks_for_half_of_what_twice_the_updates_could_bring(data, rises_at, expected):
+    make_arm(data, "few", HIGH, rises_at=rises_at, gradient_steps=2)
+    make_arm(data, "many", HIGH, gradient_steps=4)
+    same_curve(data, "few", "many")
+    assert verdict("6", data) == expected
 
 
 def test_claim_6_can_be_refuted_without_a_camera_but_not_confirmed(data):
@@ -398,6 +433,16 @@ def test_claim_7_asks_for_two_to_four_times(data, rises_at, expected):
     make_arm(data, "block-given", HIGH, rises_at=0.5, goal_mode="both")  # it need not look
     found = judge(CLAIM["7"], data)
     assert found.verdict == expected and f"= {rises_at:.1f} [" in found.effect
+
+
+@pytest.mark.parametrize("rises_at, expected", [(1.0, FAILS), (6.0, HOLDS), (20.0, FAILS)])
+def test_claim_7_grants_reach_more(data, rises_at, expected):
+    reach = {"task": "reach", "goal_mode": "none"}
+    make_arm(data, "reach-knows", HIGH, observation="state", **reach)
+    make_arm(data, "reach-alone", HIGH, rises_at=rises_at, **reach)
+    same_curve(data, "reach-knows", "reach-alone")
+    found = judge(CLAIM["7"], data)
+    assert found.verdict == expected and found.effect.startswith("Reach, steps to 90 %")
 
 
 def test_claim_7_tells_how_far_unfinished_arms_came(data):

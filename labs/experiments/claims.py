@@ -65,7 +65,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "3",
         "5 to 8 % success means that a little was learned.",
-        "A policy that does nothing. If its interval reaches 8 %, nothing was shown.",
+        "A policy that does nothing. If 8 of 100 episodes can come from it, nothing was shown.",
         task.little_learned,
         "notebooks/01_proof_of_life",
         "pixels measure push-floor",
@@ -89,19 +89,19 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "6",
         "The flat first two million steps are the encoder warming up.",
-        "Two arms that differ in updates a step alone. If more updates bring 50 % twice as early, "
-        "interval included, it was waiting for updates. Without pixel arms: blind twins, which can "
-        "refute it only.",
+        "Two arms that differ in updates a step alone. If k times the updates bring 50 % √k times "
+        "as early or more, interval included, it was waiting for updates. Without pixel arms: "
+        "blind twins, which can refute it only.",
         training.warming_up,
         "notebooks/19_reading_the_curve",
         "pixels train push-blind-u012 --seeds 0 1 2",
     ),
     Claim(
         "7",
-        "Pixels need two to four times the steps of the state.",
+        "Pixels need two to four times the steps of the state on Push, two to ten on Reach.",
         "Steps to 90 % of the fastest arm that learns from pixels by reward alone, over those of "
-        "the fastest state arm; the interval inside 2 to 4 or outside it. Arms with a run that "
-        "never got there give no ratio.",
+        "the fastest state arm; the interval inside the claimed range or outside it. Arms with a "
+        "run that never got there give no ratio.",
         training.price_of_pixels,
         "notebooks/20_reach_and_pixels",
         "pixels run reach --seeds 0 1 2",

@@ -14,6 +14,7 @@ from labs.experiments.evidence import (
     HOLDS,
     LIMITS,
     PARTLY,
+    UNDECIDED,
     Finding,
     NotMeasured,
     all_arms,
@@ -23,7 +24,7 @@ from labs.experiments.evidence import (
     percents,
     seeds_text,
 )
-from labs.statistics import iqm
+from labs.statistics import iqm, wilson
 
 # ----------------------------------------------------------------------------- the task, the floor
 
@@ -32,9 +33,9 @@ def pixels_needed(root: Path) -> Finding:
     """Claim 1: does the blind twin fail?"""
     blind, state = named_arm(root, "push-blind-tuned"), named_arm(root, "push-state-tuned")
     floor = measurement(root, "push-floor")["no_op"]
-    share = iqm(blind.rates).value / iqm(state.rates).value
-    if iqm(blind.rates).low <= floor["high"]:
-        verdict = HOLDS
+    score, share = iqm(blind.rates), iqm(blind.rates).low / iqm(state.rates).high
+    if score.low <= floor["high"]:
+        verdict = HOLDS if score.high <= floor["high"] else UNDECIDED
     else:
         verdict = FAILS if share >= LIMITS["same_as_state"] else PARTLY
     effect = (
@@ -49,7 +50,7 @@ def hidden_state(root: Path) -> Finding:
     blind, floor = named_arm(root, "push-blind-tuned"), measurement(root, "push-floor")["no_op"]
     score = iqm(blind.rates)
     if score.low <= floor["high"]:
-        verdict = HOLDS
+        verdict = HOLDS if score.high <= floor["high"] else UNDECIDED
     else:
         verdict = FAILS if score.low >= LIMITS["learned"] else PARTLY
     effect = (
@@ -60,13 +61,16 @@ def hidden_state(root: Path) -> Finding:
 
 
 def little_learned(root: Path) -> Finding:
-    """Claim 3: is 5 to 8 % more than the floor?"""
+    """Claim 3: is 5 to 8 % more than the floor, if 100 episodes were played for each?"""
     found = measurement(root, "push-floor")
     floor = found["no_op"]
-    if floor["high"] < LIMITS["reported_low"]:
+    least, most = (
+        wilson(LIMITS[f"reported_{end}"], LIMITS["reported_of"]) for end in ("low", "high")
+    )
+    if floor["high"] < least.low:
         verdict = HOLDS
-    else:  # the floor reaches into the reported range: only a part above it could be learning
-        verdict = FAILS if floor["high"] >= LIMITS["reported_high"] else PARTLY
+    else:  # FAILS: even the best of the reported numbers can come from doing nothing
+        verdict = FAILS if floor["low"] >= most.low else UNDECIDED
     reach = found["reach_block"]
     effect = (
         f"doing nothing: {percent(floor['rate'])} [{percent(floor['low'])}, "
