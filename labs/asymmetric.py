@@ -44,7 +44,7 @@ class PrivilegedObservation(gym.ObservationWrapper):
     ================  ===========  =========  ================================================
     key               shape        dtype      meaning
     ================  ===========  =========  ================================================
-    ``privileged``    (25,)        float64    Push with the goal given: its state, m, m/s, rad
+    ``privileged``    (25,)        float64    Push with the goal given: its state, m, m/step, rad
                       (10 + 3,)               Reach from the image alone: state, then goal, m
     others                                    unchanged
     ================  ===========  =========  ================================================

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "plot": ("draw learning curves, the three phases, the five steps", drawing.plot),
     "frame": ("draw what the policy sees, with sizes in pixels", drawing.frame),
     "measure": ("floors, pixel counts, gradients, what an encoder can see", measuring.measure),
-    "probe": ("which loss gives the encoder a gradient, in three routings", measuring.probe),
+    "probe": ("which loss gives the encoder a gradient, in each routing", measuring.probe),
     "demo": ("ten minutes on a CPU: phase 1 of Push from pixels", training.demo),
     "bench": ("the fast path beside the stock route, on this machine", measuring.bench),
     "sweep": ("many arms and seeds on Ray, here or on a cluster", many.sweep),

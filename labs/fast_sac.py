@@ -6,7 +6,8 @@ logger, ``learn`` and ``predict``. Replaced are the replay memory
 (:class:`labs.fast_update.SACUpdate`), the loop (updates run while the environments step) and the
 files (:mod:`labs.fast_files`: safetensors and JSON instead of pickles).
 
-SB3 is the reference: with the same batch and weights in float32 the next weights are equal.
+SB3 is the reference: with the same batch and weights in float32 the next weights are equal. For
+routing ``critic``, which SB3 has not, it is :class:`labs.drqv2_sac.DrQv2SAC`.
 SAC is Haarnoja et al. 2018 (arXiv 1801.01290).
 """
 
@@ -41,8 +42,8 @@ class FastSAC(ModelFiles, SAC):
             ``gradient_steps``, which counts per vector step. None keeps SB3's meaning.
         augment: image augmentation for sampled batches, e.g.
             :class:`labs.image_augmentation.RandomShiftAug`; obs and next obs independently.
-        random_actions: share of steps with a uniformly random action, as the HER paper's behavior
-            policy has (0.3 there).
+        random_actions: share of steps with a uniformly random action, as in the HER paper (0.2
+            there, Andrychowicz et al. 2017; 0.3 in the code for the Fetch tasks).
         channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
         autocast: ``torch.bfloat16`` for mixed precision, None for float32;
             :func:`labs.mixed_precision.mixed_precision` knows where it pays.

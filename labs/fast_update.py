@@ -3,7 +3,9 @@
 :class:`SACUpdate` takes any SB3 SAC policy and does what ``SAC.train`` does to it (Haarnoja et al.
 2018, arXiv 1801.01290), in the same order, with the same random numbers:
 
-* each features extractor encodes a batch once wherever its weights have not changed in between;
+* each features extractor encodes a batch once wherever its weights have not changed in between,
+  and with routing ``critic`` once in any case: the actor is judged on the features from before the
+  critic's step, as in :class:`labs.drqv2_sac.DrQv2SAC`, the reference there;
 * the actor's loss is differentiated with respect to the actor alone, where ``backward()`` also
   fills the critic's gradients, which the next update throws away;
 * target networks move by one fused operation; optimizers are fused;

@@ -13,6 +13,7 @@ costs 84 × 84 × 3 × 51 / 50 = 21,591 bytes per transition: 10.8 GB.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -108,9 +109,11 @@ def require_memory(needed: int, what: str = "the replay memory", remedy: str | N
     """
     available = psutil.virtual_memory().available
     if needed > available:
-        share = available / needed
+        share = 100 * available / needed
+        places = 10 if share >= 1 else 1000
+        share = math.floor(places * share) / places  # rounded down: it must fit
         remedy = remedy or (
-            f"use at most {share:.0%} of this capacity, smaller images, fewer stacked frames, "
+            f"use at most {share} % of this capacity, smaller images, fewer stacked frames, "
             "or a memory that stores each frame once"
         )
         raise UserError(

@@ -129,7 +129,7 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
     key                 shape         dtype     range
     ==================  ============  ========  =============================================
     ``pixels``          (12, 84, 84)  uint8     0 to 255; oldest frame first, newest last
-    ``proprioception``  (10,)         float64   unbounded; meters, meters per second
+    ``proprioception``  (10,)         float64   unbounded; meters, meters per control step
     ``achieved_goal``   (3,)          float64   unbounded; meters
     ``desired_goal``    (3,)          float64   unbounded; meters
     ==================  ============  ========  =============================================

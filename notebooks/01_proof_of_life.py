@@ -87,9 +87,13 @@ assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"]
 # | 6–8 | block relative to gripper | **only an eye, or the simulator** |
 # | 9–10 | finger positions | the robot's joints |
 # | 11–13 | block rotation | **only an eye, or the simulator** |
-# | 14–19 | block velocity, straight and turning | **only an eye, or the simulator** |
+# | 14–19 | block velocity: straight, relative to the gripper's, and turning | **only an eye, or the simulator** |
 # | 20–22 | gripper velocity | the robot's joints |
 # | 23–24 | finger velocities | the robot's joints |
+#
+# Positions are in meters, rotations in radians, velocities in either *per control step*. Reach's ten numbers are
+# the robot's own, in the same order: gripper position 0–2, fingers 3–4, gripper velocity 5–7, finger
+# velocities 8–9.
 #
 # The rows that the joints know are {term}`proprioception`: ten numbers that any real arm has without a
 # camera. The others are {term}`privileged <privileged information>`: the simulator hands them over,

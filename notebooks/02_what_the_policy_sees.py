@@ -146,10 +146,12 @@ CameraExplorer.from_artifact()
 # A "pixel policy" is rarely told only pixels. The wrapper of this book makes the choice explicit
 # with a {term}`goal mode`:
 #
-# - `none`: the picture is all there is. The goal must be found in it.
+# - `none`: no goal is told. It must be found in the picture.
 # - `desired`: the picture and the place of the target. *Where is the block?* is left to the eye.
 # - `both`: also `achieved_goal`. In Push that is **the block's exact position**, from the
 #   simulator.
+#
+# Proprioception is an argument of its own, given in all three columns of the table.
 
 # %%
 columns = {}

@@ -27,7 +27,7 @@
 # \qquad \mathcal{H}(\pi) = -\mathbb{E}_{a \sim \pi} \log \pi(a \mid s) $$ (eq-soft-objective)
 #
 # The second part, the **entropy**, keeps the agent exploring. Its price $\alpha$ is called the
-# {term}`temperature <entropy coefficient>`. Five ideas follow from the equation: a policy whose probabilities we can compute,
+# {term}`temperature <entropy coefficient>`. SAC is made of five ideas: a policy whose probabilities we can compute,
 # two critics, a soft Bellman target, a slow copy of the critics, and a temperature that sets itself.
 
 # %%
@@ -562,7 +562,7 @@ print(
 assert curve[-1, 1] < 5 < min(idle, wild), "SAC must end within the success radius, they must not"
 assert np.isfinite(entropies).all() and np.isfinite(cold_entropies).all()
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Left: final distance against environment steps. Doing nothing and moving at random stay above ten centimeters; SAC falls below the success radius of five centimeters within the first thousand steps, and so does the run with alpha zero, a little less far. Right: the entropy of the policy; with the thermostat it comes down slowly to its target, minus four, with alpha zero it falls far below."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Left: final distance against environment steps. Doing nothing and moving at random stay above ten centimeters; SAC falls below the success radius of five centimeters within the first thousand steps, and so does the run with alpha zero, a little less far. Right: the entropy of the policy; with the thermostat it comes down slowly toward its target, minus four, which it has not reached at the end; with alpha zero it falls far below."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.2))
 left.plot(*curve.T, "o-", label="SAC")
 left.plot(*cold_curve.T, "s--", label="SAC with α = 0")
@@ -584,7 +584,7 @@ plt.show()
 
 # %% [markdown]
 # One seed each, so only the coarse things count. The agent learns, and the two controls show that
-# the task does not solve itself. The thermostat steers the entropy to its target. Without it the
+# the task does not solve itself. The thermostat steers the entropy toward its target, which these few steps do not reach. Without it the
 # entropy falls much further, because nothing pays for it. On Reach this does little harm: the reward speaks at
 # every step, and there is nothing that must be discovered first. Where reward is rare, a policy
 # that has stopped exploring is lost. The [next page](05_her_recap.ipynb) makes reward rare.

@@ -236,7 +236,7 @@ assert shares["sparse Reach"][1] > 5 * shares["sparse Reach"][0]
 assert shares["Push"][2] < 0.5 * shares["Push"][1]
 
 # %% [markdown]
-# In Push most of the new successes are empty. The random gripper never touched the block, so the
+# In Push most of the new successes are empty. In those the random gripper had not touched the block, so the
 # block was asked to be where it lay, and *every* action achieves that. HER makes rewards, it does
 # not make contact: such a batch is {term}`deceptively dense <deceptively dense reward>`. This is one reason why Push takes so much longer than Reach.
 #

@@ -13,8 +13,8 @@
 # # Rendering and resizing
 #
 # Everything that a pixel policy knows has passed through one function: draw the scene, bring it to
-# a size, put the channels first. The function is eight lines long. It decides the speed of every
-# experiment in this book, and it can be wrong in ways that no error message reports.
+# a size, put the channels first. The function is eight lines long. It decides what a step of the environment
+# costs, and it can be wrong in ways that no error message reports.
 #
 # You will be able to write it, to say what a frame costs, and to name what shrinking changes. The page
 # leans on [what the policy sees](02_what_the_policy_sees.ipynb).

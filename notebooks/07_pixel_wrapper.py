@@ -214,7 +214,7 @@ def check_stack_at(answer):
     assert order != [2, 3, 4], "one step late: the frame of step t itself is part of the stack"
     assert order == [3, 4, 5], f"at t = 4 the frames of steps 2, 3, 4 belong in it, got {order}"
     start = answer(frames, 1, 4)[::3, 0, 0].tolist()
-    assert start != [3, 4, 1, 2] and start[0] != 6, "negative indices wrap around to the end"
+    assert start != [5, 6, 1, 2], "negative indices wrap around to the end"
     assert start == [1, 1, 1, 2], f"before the start the first frame repeats, got {start}"
 
 

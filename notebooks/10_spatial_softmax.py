@@ -103,8 +103,8 @@ assert all(max(run.values()) < 1.5 for run in results["flat, whole image"])
 
 # %% [markdown]
 # Two seeds each. The head is able: trained everywhere, it finds the blob everywhere. But every place
-# has its own weights, and a place where no blob was ever seen keeps the weights of its
-# initialization. The convolutions would respond to a blob anywhere alike; the table behind them
+# has its own weights, and those of a place where no blob was ever seen have learned from noise
+# alone. The convolutions would respond to a blob anywhere alike; the table behind them
 # throws that away.
 #
 # ## The idea
@@ -214,7 +214,7 @@ assert all(run["right"] < 1.5 for run in results["keypoints, left half"])
 def labelled_frames(n, seed):
     """Frames of Push, (N, 84, 84, 3), and the centers of block, gripper, goal in pixels, (N, 3, 2).
 
-    Frames in which one of them is hidden are left out.
+    Frames in which one of them shows fewer than 9 pixels are left out.
     """
     env = envs.make_env("push", image_size=84, camera="workspace", scene="lean", goal_sphere=True)
     rng = np.random.default_rng(seed)
@@ -297,7 +297,7 @@ assert errors[0] < guesses[0] / 3, "the block's keypoint follows the block"
 assert errors[1] < guesses[1], "and the gripper's the gripper"
 
 # %% [markdown]
-# The block and the gripper are found. The goal is a speck of a few pixels: its keypoint jumps onto it or
+# The block and the gripper are found. The goal is the smallest of the three: its keypoint jumps onto it or
 # stays near the mean of all goals, and another seed, or the rounding of another processor, can decide which.
 #
 # 150 frames and a few seconds. (Reinforcement learning has nobody to teach keypoints; it must find
@@ -316,20 +316,23 @@ Keypoints.from_encoder(frames[185], cnn, names=names, log_temperature=-0.5)
 # - **One map, two objects.** The mean of two places is a third place, where nothing is.
 # - **Nothing there.** An empty map is a flat distribution, and its mean is the middle. "I see
 #   nothing" and "it is in the middle" are the same answer.
-# - **What.** How strongly a map responded is gone, and so are size and shape. A rotated block has
-#   the same center.
+# - **What.** How strongly a map responded is not reported: a strong response stands at its place, and a stronger one
+#   at the same. (A weak one is drawn toward the middle.) Size and shape are gone too. A rotated block has the
+#   same center.
 
 # %%
 head = SpatialSoftmax(21, 21)
 with torch.no_grad():
     both = head(peak(10, 2) + peak(10, 18))
     empty = head(torch.zeros(1, 1, 21, 21))
-    weak, strong = head(peak(3, 5, height=50.0)), head(peak(3, 5, height=500.0))
+    faint = head(peak(3, 5, height=4.0))
+    strong, stronger = head(peak(3, 5, height=50.0)), head(peak(3, 5, height=500.0))
 for name, point in (("two objects, left and right", both), ("an empty map", empty)):
     print(f"{name}: x = {abs(point[0, 0]):.3f}, y = {abs(point[0, 1]):.3f}")
 torch.testing.assert_close(both, torch.zeros(1, 2), rtol=0, atol=1e-6)
 torch.testing.assert_close(empty, both, rtol=0, atol=1e-6)
-torch.testing.assert_close(weak, strong)
+torch.testing.assert_close(strong, stronger)
+assert faint[0].norm() < strong[0].norm() / 5
 
 # %% [markdown]
 # ```{exercise-start}

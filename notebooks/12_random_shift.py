@@ -162,8 +162,8 @@ assert accuracy["wandering", edge, "replicate"] < 0.25, "a repeated border shoul
 assert control < 0.25
 
 # %% [markdown]
-# Look at the wandering camera first. Nothing in its picture stays in place, so only the padding can
-# betray the shift. Bars betray it. A repeated border at the edge says next to nothing.
+# Look at the wandering camera first. Little in its picture stays in place (it always aims at the same point of the
+# table), so the padding is nearly all that can betray the shift. Bars betray it. A repeated border at the edge says next to nothing.
 #
 # Before a fixed camera, the probe that sees the whole frame reads the shift either way: the edges of
 # the table are **landmarks**. Keep this in mind. Repeating the border removes the *artifact*; it

@@ -13,9 +13,9 @@
 # # Shifts in the replay buffer
 #
 # [The random shift](12_random_shift.ipynb) is built. Now it must sit somewhere between the camera
-# and the critic. Three places suggest themselves, and two of them are wrong without a word of
-# complaint: one never runs, one makes the rewards lie. This page walks into both, then builds the
-# buffer that is right, for plain replay and for hindsight replay.
+# and the critic. Two mistakes suggest themselves, and neither draws a word of complaint: one hook never runs, one
+# change reaches too far and makes the rewards lie. This page walks into both, then builds the buffer that is
+# right, for plain replay and for hindsight replay.
 #
 # You will be able to say where in a replay buffer a change belongs, and to prove that it does what it
 # says and nothing else. The page leans on [hindsight](05_her_recap.ipynb) too.

@@ -334,8 +334,8 @@ for arm in load_artifact("gradients-along-run").provenance["parameters"]["arms"]
 # **The actor's gradient fades.** On the way it falls below a tenth of its first norm, in every seed of both
 # routings that let it pass. Where the critic has an encoder of its own, it comes back, sooner or later by
 # the seed, and the actor's encoder moves on. Where it is all that the shared encoder gets, it ends
-# smaller than it began, though in one seed it has begun to grow. Between the table's two times that encoder
-# covers less than a third of the distance that any other covers.
+# smaller than it began, though in one seed it has begun to grow. Between the table's two times that encoder's
+# distance from its first weights grows by less than a third of what any other's grows by.
 #
 # **The stray gradient does not fade.** It starts near the size of the critic's own gradient and ends as a
 # multiple of it, because that one shrinks. So the trap is worse in a run than in one update: were the two

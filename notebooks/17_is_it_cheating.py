@@ -78,7 +78,7 @@ display(Markdown("\n".join(rows)))
 # %% [markdown]
 # ## The curves
 
-# %% mystnb={"image": {"alt": "Success at Push against environment steps for the full state and the blind twin: both leave the floor after thirty to forty thousand steps and climb to about ninety percent, the blind twin a little later; with the do-nothing floor as a dotted line."}}
+# %% mystnb={"image": {"alt": "Success at Push against environment steps for the full state and the blind twin: both leave the floor after thirty to forty thousand steps; the full state climbs to nearly 100 percent, the blind twin, a little later, to about 85; with the do-nothing floor as a dotted line."}}
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
 success_curves([STATE, BLIND], floor=floor)
 plt.show()
@@ -155,8 +155,8 @@ assert 0.3 < share < 0.7, "say something else about the gap"
 assert sixths[1] > 0.7 and list(sixths) == sorted(sixths), "it no longer rises: say so"
 
 # %% [markdown]
-# Three times the steps win back about half of the gap, and the curve rises slowly to the end. So the twin had
-# not settled when its first budget ended. Whether the rest of the gap would go too, or is the rotation and
+# Three times the steps win back about half of the gap, and the curve rises slowly to the end. So the twin was
+# still improving when its first budget ended. Whether the rest of the gap would go too, or is the rotation and
 # the speed that its numbers hide, these runs do not say.
 
 # %% tags=["hide-input"]
@@ -195,7 +195,7 @@ WHY = {
     "standardize": "a Fetch position varies by centimeters around 1.3 m: raw, it looks like a constant",
     "learning_rate": "held by LayerNorm in the critics",
     "critic_layer_norm": "keeps the critics from running away at a higher learning rate",
-    "random_actions": "this share of all actions is random, as in the HER paper",
+    "random_actions": "this share of all actions is random; the idea is the HER paper's, which had 0.2",
     "moved_only": "hindsight only where the block moved; elsewhere each relabeled goal is where it lies already",
     "tau": "targets follow faster",
     "ent_coef": "the temperature is learned",
@@ -212,7 +212,7 @@ for arm in ("push-state", STATE):
 
 # %% [markdown]
 # All of these changed together. [The five steps](18_five_steps.ipynb) changes them one at a time, with
-# one seed each. Random actions are those of the HER paper {cite}`andrychowicz2017`.
+# one seed each. Random actions are an idea of the HER paper {cite}`andrychowicz2017`.
 #
 # ```{exercise-start}
 # :label: ex-iqm

@@ -61,7 +61,7 @@ NARROW = "reach-small-narrow"  # what the search liked best
 ROUTED = {"critic": SHIFTED, "separate": "reach-small-separate", "actor": "reach-small-actor"}
 SOURCE = ["reach-pixels", "reach-pixels-drq"]
 TOLD, BLIND = "reach-small-told", "reach-small-blind"
-BY_REWARD = [PLAIN, *ROUTED.values(), NARROW]
+BY_REWARD = [PLAIN, *ROUTED.values()]
 measured = [arm for arm in SUMMARY if list((data_root() / arm).glob("seed*"))]
 assert preset(PIXELS).goal_mode == "none" and not preset(PIXELS).proprioception
 
@@ -541,11 +541,17 @@ display(provenance_card(PIXELS))
 # | command | below, one line an arm; each takes minutes a seed |
 #
 # ```bash
+# pixels train reach-state --seeds 0 1 2
 # pixels train reach-state-tuned --seeds 0 1 2 3 4
 # pixels train reach-located --seeds 0 1 2
 # pixels train reach-located-workspace --seeds 0 1 2
 # pixels train reach-located-default --seeds 0 1 2
+# pixels train reach-keypoint --seeds 0
+# pixels train reach-asymmetric --seeds 0 1
+# pixels train reach-small --seeds 0 1 2
 # pixels train reach-small-drq --seeds 0 1 2
+# pixels train reach-small-separate --seeds 0 1 2
+# pixels train reach-small-actor --seeds 0 1 2
 # pixels train reach-small-narrow --seeds 0 1 2
 # pixels train reach-small-told --seeds 0 1 2 3 4
 # pixels train reach-small-blind --seeds 0 1 2 3 4

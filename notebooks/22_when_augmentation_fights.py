@@ -151,7 +151,7 @@ print(
     "the ray is the inverse of the projection, and equals labs.experiments.shift_keypoints.to_table"
 )
 
-# %% mystnb={"image": {"alt": "Where the block seems to lie on the table under 81 shifts, one panel per camera at the same scale, with a circle of 5 centimeters around its true place. Default camera: a stretched grid half a meter long, nearly all outside the circle. Workspace camera: a compact grid mostly inside the circle."}}
+# %% mystnb={"image": {"alt": "Where the block seems to lie on the table under 81 shifts, one panel per camera at the same scale, with a circle of 5 centimeters around its true place. Default camera: a stretched grid, longer than half a meter, nearly all outside the circle. Workspace camera: a compact grid mostly inside the circle."}}
 fig, axes = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(7, 3.9))
 for ax, name in zip(axes, envs.CAMERAS, strict=True):
     x, y = 100 * (places[name] - block[:2]).T
@@ -519,6 +519,8 @@ display(Markdown("\n".join(answers)))
 # pixels measure perception          # the regressions
 # pixels train push-distilled --seeds 0 1 2       # a quarter of an hour a seed, on a core
 # pixels train push-distilled-drq --seeds 0 1 2   # the same with shifts
+# pixels train push-distilled-far --seeds 0 1 2   # before the default camera; -far-drq: with shifts
+# pixels train push-distilled-far-drq --seeds 0 1 2
 # pixels measure moved-pictures      # the knocked camera
 # pixels train push-step4 --seeds 0 1 2   # and push-step2: the arms of the reward, on a GPU
 # ```

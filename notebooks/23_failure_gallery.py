@@ -81,10 +81,6 @@ for r in gallery["rollouts"]:
 display(Markdown("\n".join(rows)))
 
 outcomes = {(r["group"], r["label"]): r["success"] for r in gallery["rollouts"]}
-assert (
-    not outcomes["Push, a hard start", "blind twin"]
-    and outcomes["Push, a hard start", "full state"]
-)
 assert outcomes["Push, already solved", "doing nothing"]
 moved = {r["label"]: r["motion"] for r in gallery["rollouts"] if r["group"] == "Push, a hard start"}
 assert moved["doing nothing"] < 0.01 and moved["state, after 40,000 steps"] < 0.01
@@ -103,9 +99,14 @@ assert outcomes["Push, a hard start", "state, after 60,000 steps"]
 #   as a film.
 # - **The way of the gripper.** A policy that can push goes *around* the block first, to the side that
 #   faces away from the goal. Watch whether a failing one gets there.
-# - **Two kinds of 0 %.** After 40,000 steps the policy from state has not found this block; after 60,000 it
-#   lands it. The pixel policy that nobody told *has* found the block, and shoves it far off. A curve calls
-#   both 0 %.
+# - **Two kinds of failure.** After 40,000 steps the policy from state does not touch this block; after 60,000 it
+#   lands it. The pixel policy that nobody told *has* found the block, and shoves it far off. A success rate
+#   counts both as a miss.
+#
+# Two warnings. The starts were chosen by how they end: the hard one is the first that the blind twin fails
+# and the full state solves, the easy one the first that both solve. They show kinds of failure, not how often
+# each occurs. And *nobody told* speaks of the acting: that policy looks through a locator that was taught
+# positions, and its run was cut short {artifact}`push-located/seed0:provenance.ended_early`.
 #
 # ## Distances at a glance
 #

@@ -160,8 +160,9 @@ assert share["no shadows"] == 0 < share["no goal sphere"] < 0.01
 # the largest thing in the scene and says nothing that the gripper does not say. The mocap bars are a
 # translucent ghost of the body that pulls the gripper: leaving them out makes the picture *more*
 # honest. What a saving is worth depends on what was saved before it, so both are measured: each
-# alone against the stock route of 480 × 480, and one after the other. The row *stock* was measured
-# twice; the difference is the noise.
+# alone against the stock route of 480 × 480, and one after the other. The first two rows
+# are the same in both columns: they were measured twice, and differ by up to a sixth. That is the noise. The last rows lie within it of
+# physics alone.
 
 # %%
 speed.alone_table()

@@ -43,7 +43,7 @@ class CampaignOptions:
     minutes: float = 25.0
     """wall clock of this command, from its first to its last breath"""
     cells: tuple[str, ...] = ()
-    """groups (headline, twins, routing, shifts, memory) or arms; all groups when left out"""
+    """groups (headline, twins, helpers, routing, shifts, memory) or arms; all when left out"""
     seeds: tuple[str, ...] = ("0",)
     """seeds of every arm: numbers and ranges such as 0..4"""
     parallel: int = 4

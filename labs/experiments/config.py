@@ -133,7 +133,7 @@ class RunConfig:
     subproc: bool = False
     """one process for each environment"""
     random_actions: float = 0.0
-    """engine fast: share of uniformly random actions all along, 0.3 in the HER paper"""
+    """engine fast: share of uniformly random actions all along; 0.2 in the HER paper, then 0.3"""
     train_freq: int = 1
     """vector steps between updates"""
     gradient_steps: int = 1
