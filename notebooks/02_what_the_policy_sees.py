@@ -133,7 +133,7 @@ plt.show()
 # camera in {artifact}`visibility:reach.workspace.goal.hidden.rate|pct1`. A policy that is told
 # nothing but the picture starts those episodes *blind to its goal*. It must move to see.
 #
-# Move the camera yourself. The count below the picture is the block's.
+# Move the camera yourself, and watch how many pixels are left of the block.
 
 # %%
 from labs.widgets.camera_explorer import CameraExplorer

@@ -312,7 +312,7 @@ assert own > other, "the one who chose is the one who flatters"
 # $$ y = r + \gamma \, (1 - d) \Big[ \min_{i=1,2} Q_{\bar\theta_i}(s', a') - \alpha \log \pi(a' \mid s') \Big],
 # \qquad a' \sim \pi(\cdot \mid s') $$ (eq-soft-target)
 #
-# $$ L_Q(\theta_1, \theta_2) = \sum_{i=1,2} \mathbb{E} \big( Q_{\theta_i}(s, a) - y \big)^2 $$ (eq-critic-loss)
+# $$ L_Q(\theta_1, \theta_2) = \sum_{i=1,2} \mathbb{E} \left( Q_{\theta_i}(s, a) - y \right)^2 $$ (eq-critic-loss)
 #
 # The bar on $\bar\theta$ marks a {term}`target network`: a copy that follows slowly. And $y$ is a
 # number to aim at, not something to bend: no gradient may flow into it.

@@ -95,7 +95,7 @@ for row, (name, camera) in zip(axes, envs.CAMERAS.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# *Three moments before the two cameras; the ring marks the block. In the upper row it is a speck of two or
+# *Three moments in front of the two cameras; the ring marks the block. In the upper row it is a speck of two or
 # three pixels, in the lower one a square.*
 #
 # Cover the upper row's rings and try. A human would not want to play from the default camera.
@@ -296,7 +296,7 @@ plt.show()
 # ones, encoders at random weights, with the dashed line, never looking. The two blue bars beyond the dotted line hold a
 # network that died or never started; the section on the remedy, below, has more of them.*
 
-# %% mystnb={"image": {"alt": "Predicted against true place of the block along x for held-out frames before the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
+# %% mystnb={"image": {"alt": "Predicted against true place of the block along x for held-out frames of the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
 examples = STUDY.json("examples.json")
 truth = np.array(examples["truth"]) / 10  # centimeters
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7, 3.4))
@@ -330,7 +330,9 @@ trained, random_ = block("default-nature-norm-trained"), block("default-nature-n
 assert trained["high"] < 25 and trained["missed"] < 0.03, "the block is lost: read this anew"
 assert random_["mean"] > 3 * trained["mean"] and random_["mean"] < 0.6 * NEVER["block"]["mean"]
 assert block("default-spatial_softmax-plain-random")["mean"] > 0.95 * NEVER["block"]["mean"]
-print(f"NatureCNN, default camera: {trained['mean']:.1f} mm; 1 px of that picture is centimeters")
+print(
+    f"NatureCNN, default camera: {trained['mean']:.1f} mm; one pixel of that picture spans centimeters of table"
+)
 
 # %% [markdown]
 # No. Behind the default camera the block has
@@ -395,12 +397,12 @@ far, near = ({kind: errors_of(camera, kind) for kind in REMEDY} for camera in en
 plain, longer, flat, points, bare = REMEDY
 assert max(far[flat]) < min(far[plain]) and max(near[flat]) < min(near[plain])
 assert min(far[points]) > 2 * max(far[plain]) and min(near[points]) > max(near[plain])
-assert max(near[bare]) < min(near[flat]), "before the near camera bare keypoints are best"
+assert max(near[bare]) < min(near[flat]), "with the near camera bare keypoints are best"
 assert 20 < min(far[bare]) < 30 and max(far[bare]) > 0.95 * NEVER["block"]["mean"]
 
 # %% [markdown]
 # Before the camera for which it was meant, the remedy makes things worse. The fine convolutions are not to blame: behind
-# a flat head they read the block better than NatureCNN does, before either camera, in the same number of passes. **It
+# a flat head they read the block better than NatureCNN does, with either camera, in the same number of passes. **It
 # is the head that loses it**: the same maps, read out as keypoints, are off by three to four times as much. Without
 # LayerNorm one seed comes closer, and the other never starts: to the end it names one place for every picture, as
 # untrained keypoints do. Before the near camera the order turns. There, without LayerNorm, keypoints of
@@ -417,8 +419,8 @@ for camera in envs.CAMERAS:
 assert far[longer][0] > 0.95 * NEVER["block"]["mean"] and near[longer][0] < min(near[plain])
 
 # %% [markdown]
-# Its step size rises for a third of the run. While it is large, the network dies before both cameras: it says the same
-# place for every picture. Before one it comes back and ends a little better than after six passes, before the other
+# Its step size rises for a third of the run. While it is large, the network dies with both cameras: it says the same
+# place for every picture. With one it comes back and ends a little better than after six passes, with the other
 # it stays dead. That step size was tuned for no cell, and the table is not a contest of what each network could do at its
 # best.
 #
@@ -467,8 +469,8 @@ for camera in envs.CAMERAS:
 # We expected a large difference, and for NatureCNN it did not come. Before a fixed camera, a network that
 # is told the truth reads the far picture nearly as well as the near one. What a human can see is no guide.
 # Keypoints do feel it: KeypointCNN without LayerNorm is off by
-# {artifact}`perception:summary.default-keypoints-plain-trained.block.mean|f1` mm before the far camera and
-# by {artifact}`perception:summary.workspace-keypoints-plain-trained.block.mean|f1` mm before the near one.
+# {artifact}`perception:summary.default-keypoints-plain-trained.block.mean|f1` mm with the far camera and
+# by {artifact}`perception:summary.workspace-keypoints-plain-trained.block.mean|f1` mm with the near one.
 # Something is wrong with the default camera then, but less than it looks. How good it is, as the aimed camera's error
 # divided by its own:
 
@@ -560,7 +562,7 @@ for kind, words in (
         pair = [SUMMARY.get(f"{camera}-{kind}-{n}-trained") for n in ("norm", "plain")]
         if all(pair):
             texts = [cell_text(e, "block") for e in pair]
-            seeds = " and ".join(str(n) for n in sorted({e["seeds"] for e in pair}))
+            seeds = " and ".join(dict.fromkeys(str(e["seeds"]) for e in pair))
             rows.append(f"| {words} | {camera} | {texts[0]} | {texts[1]} | {seeds} |")
 display(Markdown("\n".join(rows)))
 for camera in envs.CAMERAS:
@@ -572,8 +574,8 @@ for camera in envs.CAMERAS:
 
 # %% [markdown]
 # If the two only bounded, the pairs would be equal. They are not. KeypointCNN reads places better without
-# them, before both cameras and with every seed. So does ManipulationCNN behind SpatialSoftmax, where it learns at all:
-# without them one of its two seeds never starts before the default camera. For NatureCNN, one seed without them, the sign depends on the
+# them, with both cameras and with every seed. So does ManipulationCNN behind SpatialSoftmax, where it learns at all:
+# without them one of its two seeds never starts with the default camera. For NatureCNN, one seed without them, the sign depends on the
 # camera. Part of that is optimization, not capacity: every cell has the same step size, and before the
 # workspace camera that step is too large for it without LayerNorm. Its error *after* each pass:
 
@@ -596,7 +598,7 @@ assert jump > 20, "the spike that the text speaks of"
 # there. Does the sphere disturb the sight of the block? And can the network read it, so that picture
 # and vector contradict each other?
 
-# %% mystnb={"image": {"alt": "The same moment before both cameras, without and with the goal sphere. Before the default camera the sphere is one or two reddish pixels, before the workspace camera a small red disc."}}
+# %% mystnb={"image": {"alt": "The same moment in front of both cameras, without and with the goal sphere. With the default camera the sphere is one or two reddish pixels, before the workspace camera a small red disc."}}
 fig, axes = plt.subplots(1, 4, figsize=(7.4, 2.3))
 for pair, name in zip((axes[:2], axes[2:]), envs.CAMERAS, strict=True):
     for ax, picture, words in zip(pair, spheres[name], ("without", "with"), strict=True):
@@ -607,8 +609,8 @@ for pair, name in zip((axes[:2], axes[2:]), envs.CAMERAS, strict=True):
 plt.show()
 
 # %% [markdown]
-# *One moment before each camera, drawn without and with the goal sphere. Before the default camera the sphere is a
-# pixel or two, before the workspace camera a disc.*
+# *One moment in front of each camera, drawn without and with the goal sphere. With the default camera the sphere is a
+# pixel or two, with the workspace camera a disc.*
 
 # %%
 rows = ["| | default camera | workspace camera |", "|---|---|---|"]
@@ -666,7 +668,7 @@ assert 0.25 < share < 0.4, "about a third of the way: read the text anew"
 
 # %% [markdown]
 # A network that never met the sphere takes it for a bit of block: its answer moves toward the goal. The
-# keypoints before the workspace camera are drawn about a third of the way to it. A network that trained with the sphere has
+# keypoints of the workspace camera's picture are drawn about a third of the way to it. A network that trained with the sphere has
 # learned better. Whether it pays a price at all, seeds do not agree: the intervals with and without it lie on
 # top of each other. One seed had shown a price of millimeters.
 #
@@ -802,7 +804,7 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 #
 # ## Settled
 #
-# At this budget, before these cameras:
+# At this budget, with these cameras:
 #
 # - NatureCNN, once trained, finds a block of a few pixels to a fraction of the success radius. Its stride
 #   is no reason why a policy would fail. Untrained, it cannot aim.
@@ -830,7 +832,7 @@ near, far = (
 assert near.low > far.high, "the camera decides"
 text = (
     f"Students that imitate from pictures ([there](22_when_augmentation_fights.ipynb)) push in {near.value:.0%} of all "
-    f"episodes before the workspace camera and in {far.value:.0%} before the default camera, all else equal."
+    f"episodes with the workspace camera and in {far.value:.0%} with the default camera, all else equal."
 )
 display(Markdown(text))
 

@@ -287,7 +287,7 @@ assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still[
 # the state. Each is trained twice: without shifts, and with shifts of up to
 # {artifact}`push-distilled-drq/seed0:config.pad|int` of its
 # {artifact}`push-distilled-drq/seed0:config.image_size|int` pixels, which is four of 84. Teacher, seeds,
-# settings and the number of updates are the same. Then once more before the default camera:
+# settings and the number of updates are the same. Then once more with the default camera:
 
 # %% tags=["hide-input"]
 KEYPOINTS, FLAT = "KeypointCNN (SpatialSoftmax)", "NatureCNN (flat)"
@@ -329,7 +329,7 @@ plt.show()
 # %% [markdown]
 # *A point is {artifact}`push-distilled/seed0:config.curve_episodes|int` episodes a seed: read the shape of these
 # curves, and take their ends from the table. Thin lines: seeds; thick: their interquartile mean; band: its 95 %
-# bootstrap interval. See that before the default camera shifts cost time.*
+# bootstrap interval. See that with the default camera shifts cost time.*
 
 # %% tags=["hide-input"]
 for near in ("push-distilled", "push-distilled-drq"):
@@ -343,14 +343,14 @@ assert all(
 soon = {arm: load_curves(arm)[1][:, :4].mean() for arm in PAIRS}  # over the first half of the run
 soon_moved = {arm: load_curves(f"{arm}-drq")[1][:, :4].mean() for arm in PAIRS}
 assert soon_moved["push-distilled-far"] < 0.7 * soon["push-distilled-far"], "they rise later"
-assert soon_moved["push-distilled"] > soon["push-distilled"], "and before the near camera earlier"
+assert soon_moved["push-distilled"] > soon["push-distilled"], "and with the near camera earlier"
 assert far_moved.low < far.high and far.low < far_moved.high, "the text says: they end level"
 display(
     Markdown(
         f"**They work together.** Before the near camera the students push in {still.value:.0%} of all episodes without "
-        f"shifts and in {moved.value:.0%} with them; before the default camera, where a block is a few pixels and "
+        f"shifts and in {moved.value:.0%} with them; with the default camera, where a block is a few pixels and "
         f"a pixel is centimeters, in {far.value:.0%} and {far_moved.value:.0%}. There those with shifts rise later on average, and "
-        "end level; before the near camera they rise a little earlier. Black pictures lead all of them to the floor, so all of them look."
+        "end level; with the near camera they rise a little earlier. Black pictures lead all of them to the floor, so all of them look."
     )
 )
 
@@ -519,7 +519,7 @@ display(Markdown("\n".join(answers)))
 # pixels measure perception          # the regressions
 # pixels train push-distilled --seeds 0 1 2       # a quarter of an hour a seed, on a core
 # pixels train push-distilled-drq --seeds 0 1 2   # the same with shifts
-# pixels train push-distilled-far --seeds 0 1 2   # before the default camera; -far-drq: with shifts
+# pixels train push-distilled-far --seeds 0 1 2   # with the default camera; -far-drq: with shifts
 # pixels train push-distilled-far-drq --seeds 0 1 2
 # pixels measure moved-pictures      # the knocked camera
 # pixels train push-step4 --seeds 0 1 2   # and push-step2: the arms of the reward, on a GPU

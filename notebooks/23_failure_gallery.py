@@ -48,7 +48,7 @@ gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json"
 # %% [markdown]
 # ## Look
 #
-# Choose an episode, play it, stop it, step back. The rings mark what the simulator's segmentation finds
+# Choose an episode, play it, stop it, step back. The marks show what the simulator's segmentation finds
 # in the picture: the centers of the pixels that *are* the gripper, the block, the goal. A mark that is
 # missing is a thing that no pixel shows. The starts are the same for all policies of a group, so that
 # the episodes differ in the policy alone.
@@ -116,14 +116,16 @@ assert outcomes["Push, a hard start", "state, after 60,000 steps"]
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line an episode, the success radius of 5 cm shaded. Doing nothing is a flat line; the full state falls below 5 cm and stays; the blind twin's failing episode does not."}}
 groups = list(dict.fromkeys(r["group"] for r in gallery["rollouts"]))
 figure, panels = plt.subplots(len(groups), 1, figsize=(7, 2.3 * len(groups)), layout="constrained")
+policies = dict.fromkeys(r["label"] for r in gallery["rollouts"])  # each has one look
+colors = [OKABE_ITO[c] for c in ("blue", "vermillion", "green", "purple", "orange", "sky", "black")]
+looks = {
+    label: (("-", "--", ":")[n // len(colors)], colors[n % len(colors)])
+    for n, label in enumerate(policies)
+}
 for axes, group in zip(panels, groups, strict=True):
-    styles = ["-", "--", "-.", ":"] * 3
-    colors = [
-        OKABE_ITO[c] for c in ("blue", "vermillion", "green", "purple", "orange", "sky", "black")
-    ] * 2
-    members = [i for i, r in enumerate(gallery["rollouts"]) if r["group"] == group]
-    for i, style, color in zip(members, styles, colors, strict=False):
+    for i in (i for i, r in enumerate(gallery["rollouts"]) if r["group"] == group):
         label = gallery["rollouts"][i]["label"]
+        style, color = looks[label]
         axes.plot(100 * np.array(tracks[i]["distances"]), style, color=color, label=label)
     axes.axhspan(0, 5, color=OKABE_ITO["green"], alpha=0.12)
     axes.set(title=group, xlabel="step", ylabel="distance to the goal, cm", ylim=(0, None))

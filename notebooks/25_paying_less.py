@@ -157,7 +157,7 @@ assert [n for n in counts if n] == [1216, 4640, 9248, 1, 8320, 516], "as in the 
 # weighs less than the place ($w_k$ below): a push needs the place first.
 #
 # $$ L(\theta) = \mathbb{E} \, \frac{1}{4} \sum_{k=1}^{4} w_k
-# \Big( f_\theta(o)_k - \frac{z_k - m_k}{\sigma_k} \Big)^2, \qquad w = (1, \, 1, \, 0.1, \, 0.1) $$ (eq-locator-loss)
+# \left( f_\theta(o)_k - \frac{z_k - m_k}{\sigma_k} \right)^2, \qquad w = (1, \, 1, \, 0.1, \, 0.1) $$ (eq-locator-loss)
 #
 # {artifact}`locator-push-workspace/seed0:provenance.parameters.frames|int` frames teach it, in
 # {artifact}`locator-push-workspace/seed0:provenance.parameters.epochs|int` passes of batches of
@@ -313,9 +313,11 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # moment. The equations are those of [SAC](04_sac_recap.ipynb), with the goal $g$ written out; what
 # is new is who reads what. The critic never reads $\hat o$:
 #
-# $$ L_Q(\theta_1, \theta_2) = \sum_{i=1,2} \mathbb{E} \big( Q_{\theta_i}(s, g, a) - y \big)^2, \quad
-# y = r + \gamma \big[ \min_i Q_{\bar\theta_i}(s', g, a') - \alpha \log \pi_\phi(a' \mid \hat o', g) \big], \quad
-# a' \sim \pi_\phi(\cdot \mid \hat o', g) $$ (eq-asymmetric-critic)
+# $$ \begin{aligned}
+# L_Q(\theta_1, \theta_2) &= \sum_{i=1,2} \mathbb{E} \left( Q_{\theta_i}(s, g, a) - y \right)^2, \\
+# y &= r + \gamma \left[ \min_i Q_{\bar\theta_i}(s', g, a') - \alpha \log \pi_\phi(a' \mid \hat o', g) \right], \\
+# a' &\sim \pi_\phi(\cdot \mid \hat o', g)
+# \end{aligned} $$ (eq-asymmetric-critic)
 #
 # The actor never reads $s$. It is judged by a critic that does:
 #
@@ -333,9 +335,11 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # critic, no reward, no hindsight. This is {term}`DAgger` {cite}`ross2011`. After each round $n$ of
 # driving, with $\mu_\phi$ the mean of the student's Gaussian:
 #
-# $$ \phi_{n+1} \approx \arg\min_\phi \; \mathbb{E}_{(s, \hat o, g) \sim \mathcal{D}_n}
-# \big\| \tanh \mu_\phi(\hat o, g) - \pi^*(s, g) \big\|^2, \qquad
-# \mathcal{D}_n = \mathcal{D}_{n-1} \cup \{ \text{moments that } \pi_{\phi_n} \text{ met} \} $$ (eq-dagger)
+# $$ \begin{aligned}
+# \phi_{n+1} &\approx \arg\min_\phi \; \mathbb{E}_{(s, \hat o, g) \sim \mathcal{D}_n}
+# \left\| \tanh \mu_\phi(\hat o, g) - \pi^*(s, g) \right\|^2, \\
+# \mathcal{D}_n &= \mathcal{D}_{n-1} \cup \{ \text{moments that } \pi_{\phi_n} \text{ met} \}
+# \end{aligned} $$ (eq-dagger)
 #
 # What matters is $\mathcal{D}_n$: the moments are the *student's own*. With the teacher's episodes in
 # their place, this is plain cloning, which fails in a known way: the student's first mistake takes it
@@ -386,7 +390,7 @@ display(
 # {term}`auxiliary loss` beside the critic's: a linear head $W$ reads from the features where gripper and
 # block are, and the simulator says whether that is right {cite:p}`jaderberg2017`,
 #
-# $$ L(\psi, \theta, W) = L_Q(\psi, \theta) + \lambda\, \mathbb{E} \big\| W f_\psi(o) - \tilde p \big\|^2 $$ (eq-auxiliary)
+# $$ L(\psi, \theta, W) = L_Q(\psi, \theta) + \lambda\, \mathbb{E} \left\| W f_\psi(o) - \tilde p \right\|^2 $$ (eq-auxiliary)
 #
 # with $\tilde p$ the positions in standard deviations, so that 1 is the loss of who never looks. Head and truth
 # exist in training only. `push-small-helped` does this with $\lambda = 1$ and one picture of 36 × 36, which a core can

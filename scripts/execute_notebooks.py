@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
@@ -96,6 +97,18 @@ def repository_inputs(files: list[str]) -> dict[str, str]:
 
 #: Colors of a palette, and the mean change of a channel, of 255, that it may cause.
 PALETTES = ((64, 0.35), (128, 0.35), (256, 1.0))
+#: What a palette may change a channel of a drawn color by, of 255. Drawn is what so many pixels
+#: have exactly and whose channels differ so much: a line, a mark, and no gray letter's edge.
+KEPT, DRAWN, VIVID = 24, 30, 60
+
+
+def keeps_drawn_colors(before: Image.Image, after: Image.Image) -> bool:
+    """Whether thin lines and small marks have their colors still, which no mean would notice."""
+    was, shown = (np.asarray(x.convert("RGB")).reshape(-1, 3).astype(int) for x in (before, after))
+    _, first, counts = np.unique(was @ (1, 256, 65536), return_index=True, return_counts=True)
+    was, shown = was[first], shown[first]  # a palette shows a color in one way everywhere
+    drawn = (counts >= DRAWN) & (np.ptp(was, axis=1) >= VIVID)
+    return not (np.abs(was - shown)[drawn] > KEPT).any()
 
 
 def with_palette(png: str) -> str:
@@ -115,7 +128,7 @@ def with_palette(png: str) -> str:
     for number, visible in PALETTES:
         small = colors.quantize(number, dither=Image.Dither.NONE)
         change = ImageChops.difference(colors, small.convert("RGB"))
-        if max(ImageStat.Stat(change).mean) <= visible:
+        if max(ImageStat.Stat(change).mean) <= visible and keeps_drawn_colors(colors, small):
             break
     else:
         return png

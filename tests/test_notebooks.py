@@ -195,6 +195,19 @@ def test_a_stored_figure_is_smaller_and_looks_the_same():
     assert np.abs(change).mean() < 0.2 and np.percentile(np.abs(change), 99.9) < 20
 
 
+@pytest.mark.parametrize("line", [(204, 121, 167), (0, 158, 115)], ids=["purple", "green"])
+def test_a_thin_line_keeps_its_color_beside_a_photograph(line):
+    shades = np.linspace(0, 255, 400).astype(np.uint8)
+    photograph = np.stack(np.broadcast_arrays(shades[:, None], shades // 2, shades[::-1]), axis=-1)
+    picture = Image.fromarray(photograph.copy())
+    picture.paste(line, (50, 200, 100, 201))  # 50 pixels of 160,000
+    by_mean_alone = picture.quantize(64, dither=Image.Dither.NONE)
+    assert not execute_notebooks.keeps_drawn_colors(picture, by_mean_alone)
+    after = execute_notebooks.with_palette(encoded(picture))
+    shown = Image.open(io.BytesIO(base64.b64decode(after))).convert("RGB").getpixel((75, 200))
+    assert max(abs(a - b) for a, b in zip(shown, line, strict=True)) <= execute_notebooks.KEPT
+
+
 def test_a_picture_of_too_many_colors_or_with_glass_stays_as_it_is():
     rng = np.random.default_rng(0)
     noise = encoded(Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)))

@@ -1,6 +1,7 @@
 """What a line's end must not tear apart: 5 cm, a flag in code, a formula and the sign after it.
 
-Numbers keep their units by no-break spaces; 90 % is written 90%, as in computed tables.
+Numbers keep their units, and the ends of a range each other, by no-break spaces; 90 % is written
+90%, as in computed tables.
 
 A browser may break a line after every hyphen and on either side of a formula. The words of inline
 code get a class that ``book.css`` reads: ``flag`` for one that starts with a hyphen, ``long`` for
@@ -19,6 +20,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 _UNITS = "cm|mm|ms|µs|MB|GB|KB|KiB|MiB|GiB|px|seconds|minutes|min|h|s"
 _SPACED = re.compile(rf"(?<=\d) (?=(?:{_UNITS})(?![\w-]))")
+_RANGE = re.compile(r"(?<=[\d%]) – (?=[−-]?\d)")
 _PERCENT = re.compile(r"(?<=\d)[ \u00a0]%")
 _EXACT = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 
@@ -32,8 +34,9 @@ _FORMULA = re.compile(
 
 
 def keep_units(text: str) -> str:
-    """The same text with no-break spaces between numbers and units, and none before %."""
-    return _PERCENT.sub("%", _SPACED.sub("\u00a0", text))
+    """The same text with no-break spaces between numbers and units and within ranges, and none
+    before %."""
+    return _RANGE.sub("\u00a0–\u00a0", _PERCENT.sub("%", _SPACED.sub("\u00a0", text)))
 
 
 class KeepUnits(SphinxPostTransform):

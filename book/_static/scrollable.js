@@ -49,7 +49,7 @@ function fitTables() {
 function fitFigures() {
   for (const image of document.querySelectorAll(".cell_output > img, .pnc-strip > img")) {
     const own = image.naturalWidth, flat = own > 2 * image.naturalHeight;
-    if (!own || (!flat && own < 840)) continue;
+    if (!own || (!flat && own < 700)) continue;
     if (window.innerWidth <= PHONE && !image.closest(".pnc-strip")) {
       const box = document.createElement("div");
       box.className = "pnc-strip";
@@ -59,13 +59,19 @@ function fitFigures() {
     image.style.setProperty("--pnc-legible", `${Math.round(LETTERS * own)}px`);
   }
 }
-// What scrolls inside itself can be reached and scrolled by keyboard; what fits is no tab stop.
+// What scrolls inside itself can be reached and scrolled by keyboard; what fits is no tab stop. While
+// something lies beyond its right edge, that edge fades.
 const SCROLLING =
-  ".math-block, .pst-scrollable-table-container, .cell_output .output, .pnc-routing, .pnc-strip";
+  ".math-block, .pst-scrollable-table-container, .cell_output .output, .pnc-routing, .pnc-strip, .pnc-scroll";
+function fade(box) {
+  box.classList.toggle("pnc-more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+}
 function markScrolling() {
   for (const box of document.querySelectorAll(SCROLLING)) {
     if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
+    fade(box);
+    box.addEventListener("scroll", () => fade(box), { passive: true });
   }
 }
 

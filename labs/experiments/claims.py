@@ -126,7 +126,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "10",
         "Nothing is wrong with the default camera.",
-        "The same regression before both cameras. NatureCNN's error 1.5 times the other's refutes "
+        "The same regression with both cameras. NatureCNN's error 1.5 times the other's refutes "
         "it, 1.2 times is equal; equal, but 1.5 times as bad for keypoints or under a shift, is "
         "*partly*.",
         sight.default_camera,

@@ -40,7 +40,7 @@ def _nature(camera: str, **more: Any) -> dict[str, Any]:
 
 
 def stride_destroys(root: Path) -> Finding:
-    """Claim 8: does NatureCNN lose the block before the default camera?"""
+    """Claim 8: does NatureCNN lose the block with the default camera?"""
     cells = perception_cells(root, **_nature("default"))
     nature, counts = error_of(cells, "block"), [cells]
     blind = measurement(root, "perception")["mean"]["block"]["mean"]

@@ -217,7 +217,7 @@ def _distilled(plain: RunConfig) -> list[tuple[RunConfig, str]]:
     # Camera, head and shifts, each changed alone. 3 pixels of 64 are 4 of 84.
     cells = {
         "": ({}, "imitate the state policy, image by image (DAgger)"),
-        "-far": ({"camera": "default"}, "the same imitation before the stock camera"),
+        "-far": ({"camera": "default"}, "the same imitation with the stock camera"),
         "-flat": ({"encoder": "nature"}, "the same imitation with NatureCNN, without keypoints"),
     }
     arms = []

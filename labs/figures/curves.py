@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +21,13 @@ from labs.figures.style import OKABE_ITO, use_style
 from labs.statistics import curve_band
 
 COLORS = [OKABE_ITO[c] for c in ("blue", "vermillion", "green", "purple", "orange", "sky")]
+
+#: Arms that several figures show keep their color; the others take what is left, in their order.
+OWN_COLORS = {
+    **dict.fromkeys(("push-state-tuned", "reach-state-tuned", "reach-state"), "blue"),
+    **dict.fromkeys(("push-blind-tuned", "reach-located"), "vermillion"),
+    **dict.fromkeys(("push-asymmetric", "reach-small-drq"), "green"),
+}
 
 #: The panels of the investigation.
 STEP_ARMS = ("push-state", "push-step0", "push-step1", "push-step2", "push-step4")
@@ -109,6 +117,13 @@ def _success_axes(axes: Axes) -> None:
     axes.set_ylabel("success")
 
 
+def colors_of(arms: Sequence[str]) -> list[str]:
+    """A color for each arm of a figure."""
+    own = {arm: OKABE_ITO[OWN_COLORS[arm]] for arm in arms if arm in OWN_COLORS}
+    free = cycle([color for color in COLORS if color not in own.values()] or COLORS)
+    return [own[arm] if arm in own else next(free) for arm in arms]
+
+
 def success_curves(
     arms: Sequence[str], *, floor: float | None = None, source: bool = False
 ) -> Figure:
@@ -123,7 +138,7 @@ def success_curves(
         raise UserError("nothing to plot: name at least one arm")
     use_style()
     figure, axes = plt.subplots()
-    for arm, color in zip(arms, COLORS * len(arms), strict=False):
+    for arm, color in zip(arms, colors_of(arms), strict=True):
         draw_arm(axes, arm, color=color)
         if source:
             draw_source(axes, arm, color)
