@@ -14,6 +14,7 @@ import glob
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -141,13 +142,15 @@ def write_artifact(
         The folder to write into.
 
     Raises:
-        UserError: the disk is full or the folder cannot be written.
+        UserError: the disk is full, the folder cannot be written, or something else stands there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    recover(path)
-    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    folder = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        recover(path)
+        _may_be_replaced(path, kind)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
         yield folder
         record = provenance(kind, parameters, gl=gl)
         record |= {"finished": utc_now()} | (clock.record() if clock else {}) | dict(extra or {})
@@ -166,7 +169,22 @@ def write_artifact(
             "or set PIXELS_DATA to another folder, and give the same command again"
         ) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _may_be_replaced(path: Path, kind: str) -> None:
+    """Raises UserError where something stands that is no artifact, or one of another kind."""
+    if not path.exists():
+        return
+    found = "no artifact"
+    if (path / PROVENANCE).exists():
+        try:
+            found = json.loads((path / PROVENANCE).read_text())["kind"]
+        except (OSError, ValueError, KeyError, TypeError):
+            found = kind  # damaged: the same command makes it whole
+    if found != kind:
+        raise UserError(f"{path} is there and holds {found}, not {kind}: choose another name")
 
 
 def put_in_place(folder: Path, path: Path) -> None:
@@ -177,7 +195,7 @@ def put_in_place(folder: Path, path: Path) -> None:
         os.replace(path, aside / "old")
     try:
         os.replace(folder, path)
-    except OSError:
+    except BaseException:  # Ctrl-C too
         if aside is not None:
             os.replace(aside / "old", path)
         raise
@@ -252,9 +270,11 @@ def _remedy(path: Path) -> str:
         relative = path
     if git("ls-files", "--", str(relative)):
         return f"git checkout -- {relative}"
-    if path.name.startswith("seed"):
+    from labs.experiments.presets import PRESETS
+
+    if path.name.startswith("seed") and path.parent.name in PRESETS:
         return f"pixels train {path.parent.name} --seeds {path.name[4:]} --again"
-    return f"make it again, or restore {relative}"
+    return f"delete {relative}, and give the command again that made it"
 
 
 def load_artifact(path: str | Path) -> Artifact:
@@ -309,7 +329,10 @@ def seeds_of(arm: str) -> list[Path]:
     """
     folders = seed_folders(data_root() / arm)
     if not folders:
-        raise UserError(f"no result of {arm!r} in {data_root()}: run  pixels train {arm}")
+        from labs.experiments.presets import PRESETS
+
+        remedy = f"run  pixels train {arm}" if arm in PRESETS else "see  pixels results"
+        raise UserError(f"no result of {arm!r} in {data_root()}: {remedy}")
     return folders
 
 
@@ -330,6 +353,7 @@ def write_measurement(
     extra_files: Mapping[str, bytes | str | Path] | None = None,
     gl: Mapping[str, Any] | None = None,
     clock: Clock | None = None,
+    kind: str = "measurement",
 ) -> Artifact:
     """Writes ``data/<name>/measurement.json`` and what belongs to it as one artifact.
 
@@ -340,11 +364,15 @@ def write_measurement(
         extra_files: name → content, or the path of a file to copy.
         gl: ``labs.envs.gl_renderer()``, if the measurement rendered.
         clock: made before the measurement; see :func:`write_artifact`.
+        kind: as for :func:`write_artifact`.
+
+    Raises:
+        UserError: a name that is no folder's, or that something else has; an unwritable folder.
     """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UserError(f"{name!r} cannot be a result's name: use letters, digits, - and _")
     path = data_root() / name
-    with write_artifact(
-        path, kind="measurement", parameters=parameters, gl=gl, clock=clock
-    ) as folder:
+    with write_artifact(path, kind=kind, parameters=parameters, gl=gl, clock=clock) as folder:
         (folder / "measurement.json").write_text(json_text(dict(values)))
         for file_name, content in (extra_files or {}).items():
             target = folder / file_name

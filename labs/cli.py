@@ -6,6 +6,7 @@ error and exit code 2.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -48,6 +49,9 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Runs one command. Returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    for name in ("PIXELS_DATA", "PIXELS_RUNS"):  # a training runs in another folder than the reader
+        if os.environ.get(name):
+            os.environ[name] = os.path.abspath(os.environ[name])
     try:
         if not argv or argv[0] in ("-h", "--help", "help"):
             print(usage(), flush=True)

@@ -14,12 +14,12 @@ import numpy as np
 import psutil
 import torch
 from gymnasium import spaces
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
 from stable_baselines3.common.buffers import BaseBuffer
 
 from labs.errors import UserError
 from labs.goal_tasks import FRAME_CHANNELS, GOAL_KEYS, goal_size, replay_bytes, stack_sizes
+from labs.tensor_files import save_tensors
 
 
 class EpisodeStore(BaseBuffer):
@@ -269,31 +269,33 @@ class EpisodeStore(BaseBuffer):
     def save(self, path: str | Path) -> Path:
         """Writes the finished episodes (safetensors, no pickle); running ones are left out."""
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         header = {"pos": self.pos, "stored": self.stored_episodes}
         tensors = {k: v[: self.stored_episodes].cpu() for k, v in self.memory.items()}
         tensors["_generator"] = self.generator.get_state()
-        partial = path.with_name(path.name + ".partial")
-        save_file(tensors, partial, metadata={"replay": json.dumps(header)})
-        partial.replace(path)
+        save_tensors(tensors, path, {"replay": json.dumps(header)})
         return path
 
     def load(self, path: str | Path) -> None:
         """Restores what :meth:`save` wrote into a memory of the same shape.
 
         Raises:
-            UserError: the file holds other shapes.
+            UserError: the file holds other shapes, or is damaged.
         """
-        with safe_open(str(path), framework="pt") as file:
-            header = json.loads(file.metadata()["replay"])
-            stored = header["stored"]
-            for key, store in self.memory.items():
-                found = tuple(file.get_slice(key).get_shape()) if key in file.keys() else None
-                if found is None or found[1:] != tuple(store.shape[1:]) or stored > len(store):
-                    raise UserError(
-                        f"{path} does not fit this replay memory ({key}: {found} instead of at "
-                        f"most {tuple(store.shape)}): resume with the same configuration"
-                    )
-                store[:stored].copy_(file.get_tensor(key))
-            self.generator.set_state(file.get_tensor("_generator"))
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                header = json.loads(file.metadata()["replay"])
+                stored = header["stored"]
+                for key, store in self.memory.items():
+                    found = tuple(file.get_slice(key).get_shape()) if key in file.keys() else None
+                    if found is None or found[1:] != tuple(store.shape[1:]) or stored > len(store):
+                        raise UserError(
+                            f"{path} does not fit this replay memory ({key}: {found} instead of at "
+                            f"most {tuple(store.shape)}): resume with the same configuration"
+                        )
+                    store[:stored].copy_(file.get_tensor(key))
+                self.generator.set_state(file.get_tensor("_generator"))
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path} is no whole replay memory ({error}): delete it, and collect anew"
+            ) from error
         self.restored(stored if stored < self.n_episodes else stored + header["pos"])

@@ -51,7 +51,7 @@ def _one_line(box: str, prog: str, kind: type, default: Any) -> str:
         flag = text.removeprefix("Unrecognized options: --").split(",")[0].split("=")[0]
         names = [*vars(default), *vars(getattr(default, "config", default))] if default else []
         names += [f.name for f in dataclasses.fields(kind)]
-        known = [name.replace("_", "-") for name in names]
+        known = [name.replace("_", "-") for name in names if name != "seed"]  # asked as --seeds
         near = difflib.get_close_matches(flag.removeprefix("no-"), known, n=1, cutoff=0.5)
         hint = f"did you mean --{near[0]}? " if near else ""
         return f"unknown flag --{flag}: {hint}(all flags: {prog} --help)"

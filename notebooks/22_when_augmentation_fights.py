@@ -517,8 +517,8 @@ display(Markdown("\n".join(answers)))
 # ```bash
 # pixels measure shift-keypoints     # the tables of geometry
 # pixels measure perception          # the regressions
-# pixels train push-distilled --seeds 0 1 2       # a quarter of an hour a seed, on a core
-# pixels train push-distilled-drq --seeds 0 1 2   # the same with shifts
+# pixels train push-distilled --seeds 0 1 2 3 4       # a quarter of an hour a seed, on a core
+# pixels train push-distilled-drq --seeds 0 1 2 3 4   # the same with shifts
 # pixels train push-distilled-far --seeds 0 1 2   # with the default camera; -far-drq: with shifts
 # pixels train push-distilled-far-drq --seeds 0 1 2
 # pixels measure moved-pictures      # the knocked camera

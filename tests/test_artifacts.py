@@ -8,13 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors import SafetensorError
 
-from labs import artifacts
+from labs import artifacts, tensor_files
 from labs.artifacts import Clock, load_artifact, write_artifact, write_atomically, write_measurement
 from labs.errors import UserError
+from labs.tensor_files import save_tensors
 from scripts import slim_results
 
 
@@ -94,7 +98,7 @@ def test_a_locator_stays_where_a_policy_looks_through_it(own_data):
 
 def test_nothing_appears_when_the_block_fails(own_data):
     with pytest.raises(RuntimeError, match="on the way"):
-        with write_artifact(own_data / "x", kind="m", parameters={}) as folder:
+        with write_artifact(own_data / "x", kind="measurement", parameters={}) as folder:
             (folder / "a").write_text("half")
             raise RuntimeError("on the way")
     assert list(own_data.iterdir()) == []
@@ -103,7 +107,7 @@ def test_nothing_appears_when_the_block_fails(own_data):
 def test_an_old_artifact_survives_a_failed_rewrite(own_data):
     path = make(own_data / "x", "1")
     with pytest.raises(RuntimeError):
-        with write_artifact(path, kind="m", parameters={}) as folder:
+        with write_artifact(path, kind="measurement", parameters={}) as folder:
             (folder / "a.json").write_text("2")
             raise RuntimeError
     assert load_artifact(path).json("a.json") == 1
@@ -111,7 +115,7 @@ def test_an_old_artifact_survives_a_failed_rewrite(own_data):
 
 def test_a_rewrite_replaces_the_whole_folder(own_data):
     path = make(own_data / "x", "1")
-    with write_artifact(path, kind="m", parameters={}) as folder:
+    with write_artifact(path, kind="measurement", parameters={}) as folder:
         (folder / "c.json").write_text("3")
     assert set(load_artifact(path).provenance["files"]) == {"c.json"}
     assert [p.name for p in own_data.iterdir()] == ["x"]
@@ -157,6 +161,63 @@ def test_a_full_disk_leaves_no_half_artifact(own_data, monkeypatch):
     assert [p for p in own_data.rglob("*") if p.is_file()] == []
 
 
+def test_a_disk_that_fills_up_under_tensors_is_one_error(own_data, monkeypatch):
+    save_tensors({"a": torch.ones(3)}, own_data / "x.safetensors")
+    before = (own_data / "x.safetensors").read_bytes()
+
+    def full(tensors, path, metadata=None):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: File too large")
+
+    monkeypatch.setattr(tensor_files, "save_file", full)
+    with pytest.raises(UserError, match="File too large.*free some disk space"):
+        save_tensors({"a": torch.zeros(3)}, own_data / "x.safetensors")
+    assert [p.name for p in own_data.iterdir()] == ["x.safetensors"]
+    assert (own_data / "x.safetensors").read_bytes() == before
+
+
+def test_what_is_no_artifact_is_not_replaced(own_data):
+    make(own_data / "arm" / "seed0")
+    with pytest.raises(UserError, match="holds no artifact"):
+        make(own_data / "arm")
+    with (
+        pytest.raises(UserError, match="holds measurement, not training"),
+        write_artifact(own_data / "arm" / "seed0", kind="training", parameters={}),
+    ):
+        raise AssertionError("the block does not begin")
+    assert load_artifact(own_data / "arm" / "seed0").json("a.json") == 1
+    (own_data / "arm" / "seed0" / "provenance.json").write_text("{")
+    make(own_data / "arm" / "seed0", "2")  # what is damaged can be made again
+    assert load_artifact(own_data / "arm" / "seed0").json("a.json") == 2
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../x", ".hidden", "/tmp/x"])
+def test_a_measurement_has_a_name_of_its_own(name):
+    with pytest.raises(UserError, match="cannot be a result's name"):
+        write_measurement(name, {}, parameters={})
+
+
+def test_an_unwritable_place_is_one_error():
+    with pytest.raises(UserError, match="cannot write the artifact"):
+        make(Path("/proc/nope/x"))
+
+
+def test_ctrl_c_between_the_two_renames_loses_nothing(own_data, monkeypatch):
+    path, moves = make(own_data / "x"), []
+
+    def interrupted(old, new, replace=os.replace):
+        moves.append(new)
+        if len(moves) == 3:  # provenance.json, then aside, then this one
+            raise KeyboardInterrupt
+        replace(old, new)
+
+    monkeypatch.setattr(artifacts.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(path, "2")
+    monkeypatch.undo()
+    assert load_artifact(path).json("a.json") == 1 and len(list(own_data.iterdir())) == 1
+
+
 def test_nan_cannot_be_written(own_data):
     with pytest.raises(ValueError, match="JSON"):
         write_measurement("x", {"a": float("nan")}, parameters={})
@@ -200,7 +261,7 @@ from labs.artifacts import write_artifact
 number = 0
 while True:
     number += 1
-    with write_artifact(sys.argv[1], kind="m", parameters={"number": number}) as folder:
+    with write_artifact(sys.argv[1], kind="measurement", parameters={"number": number}) as folder:
         for i in range(20):
             (folder / f"{i}.json").write_text(str(number))
     if number == 1:

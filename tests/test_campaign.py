@@ -20,7 +20,8 @@ from labs.artifacts import load_artifact
 from labs.errors import UserError
 from labs.experiments import campaign_report, cells, checkpoint, guards, presets
 from labs.experiments.campaign import Campaign, CampaignOptions
-from labs.experiments.train import Training, is_done, train
+from labs.experiments.done import is_done
+from labs.experiments.train import Training, train
 
 ARM = "push-gpu-blind"
 

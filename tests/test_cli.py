@@ -55,7 +55,20 @@ BAD = [
     (["eval", "reach-state"], "no result of 'reach-state'"),
     (["eval", "reach-state", "--episodes", "0"], "give 1 or more"),
     (["compare"], "nothing to compare"),
-    (["compare", "nothing"], "pixels train nothing"),
+    (["compare", "nothing"], "no result of 'nothing'"),
+    (["plan", "reach-state", "--seeds"], "no seed was given"),
+    (["train", "reach-state", "--seed", "3"], "did you mean --seeds"),
+    (
+        ["train", "reach-state", "--arm", "push-step2"],
+        "the name of another arm",
+    ),
+    (["measure", "perception", "--seeds", "0"], "--seeds 0"),
+    (["measure", "perception", "--minutes", "-1"], "--minutes -1"),
+    (["measure", "perception", "--minutes", "nan"], "--minutes nan"),
+    (["search", "reach-state-tuned", "--steps", "0"], "total_steps = 0"),
+    (["sweep", "--arms", "reach-state", "--seeds", "²"], "--seeds ² is no seed"),
+    (["sweep", "--arms", "reach-state", "--cpus", "nan"], "--cpus must be positive"),
+    (["campaign", "--minutes", "inf"], "--minutes"),
     (["run", "slide"], "invalid choice 'slide'"),
     (["run", "reach", "--arms", "reech"], "unknown arm 'reech'"),
     (["run", "reach", "--total-steps", "10"], "total_steps = 10 is out of range"),
@@ -130,6 +143,50 @@ def test_help_is_quick():
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert spent < 1.5  # seconds of CPU: a busy machine does not count
+
+
+@pytest.mark.parametrize("name", ["reach-state", "reach-state/seed0", "", "../outside", "floor"])
+def test_a_comparison_takes_nobody_s_place(name, capsys):
+    trained()
+    shutil.copytree(repository_root() / "data" / "push-floor", data_root() / "floor")
+    before = {p: p.stat().st_mtime_ns for p in data_root().parent.rglob("*")}
+    assert cli.main(["compare", "reach-state", "--name", name]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert {p: p.stat().st_mtime_ns for p in data_root().parent.rglob("*")} == before
+    assert cli.main(["compare", "reach-state", "--name", "beside"]) == 0
+    assert cli.main(["compare", "reach-state", "--name", "beside"]) == 0, "a comparison may"
+
+
+def test_a_run_with_other_settings_takes_no_result_s_place(capsys):
+    trained()
+    shutil.copytree(data_root() / "reach-state", data_root() / "mine")
+    before = load_artifact("mine/seed0").provenance
+    changed = ["--arm", "mine", "--seeds", "0", "--gamma", "0.9"]
+    assert cli.main(["train", "reach-state", *changed]) == 2
+    assert "mine/seed0 holds a run with other settings" in capsys.readouterr().err
+    assert load_artifact("mine/seed0").provenance == before
+
+
+@pytest.mark.parametrize(
+    "flags", [["--device", "cpu"], ["--video-episodes", "0"], ["--no-save-replay"]]
+)
+def test_how_a_run_is_done_does_not_train_it_again(flags, capsys):
+    trained()
+    assert cli.main(["train", "reach-state", "--seeds", "0", *flags]) == 0
+    assert "already there" in capsys.readouterr().err
+
+
+def test_an_unwritable_folder_is_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("PIXELS_RUNS", "/proc/nope")
+    assert cli.main(["train", "reach-state", "--seeds", "5"]) == 2
+    assert "set PIXELS_RUNS" in capsys.readouterr().err
+
+
+def test_relative_folders_are_the_readers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIXELS_DATA", "out")
+    cli.main(["results"])
+    assert os.environ["PIXELS_DATA"] == str(tmp_path / "out")
 
 
 def test_damage_is_one_line(capsys):

@@ -13,9 +13,10 @@ from labs.artifacts import load_artifact
 from labs.errors import UserError
 from labs.experiments import checkpoint, evaluate, guards, presets
 from labs.experiments.config import RunConfig, from_dict, override
+from labs.experiments.done import is_done
 from labs.experiments.environments import make_one, make_training_env
 from labs.experiments.policies import load_policy
-from labs.experiments.train import Training, is_done, train
+from labs.experiments.train import Training, train
 from labs.experiments.validation import validate
 
 TINY = replace(
@@ -267,6 +268,16 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before():
         any("damaged" in n for n in notes) and f"went on from step {int(older.name[5:])}" in notes
     )
     assert _curve(path)["step"].tolist() == [0, 100, 200, 300]
+
+
+def test_after_two_unreadable_checkpoints_the_next_ones_stay():
+    folder = _stop_at(TINY, 200)
+    for damaged in checkpoint.folders(folder):
+        (damaged / "tensors.safetensors").write_bytes(b"half")
+    _stop_at(TINY, 100)
+    assert [p.name for p in checkpoint.folders(folder)] == ["step-0000000100"]
+    notes = load_artifact(train(TINY)).provenance["notes"]
+    assert "went on from step 100" in notes
 
 
 def test_other_settings_do_not_take_over_a_run():

@@ -13,11 +13,12 @@ from labs.artifacts import load_artifact, repository_root
 from labs.errors import UserError
 from labs.experiments import distill, locating, presets
 from labs.experiments.config import override, updates, updates_per_step
+from labs.experiments.done import is_done
 from labs.experiments.environments import make_one
 from labs.experiments.plan import plan
 from labs.experiments.policies import load_policy
 from labs.experiments.stopping import FINISH, SAVE
-from labs.experiments.train import Stopped, is_done, train
+from labs.experiments.train import Stopped, train
 from labs.experiments.validation import validate
 
 LOCATED = replace(

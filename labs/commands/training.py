@@ -92,6 +92,8 @@ def plan(argv: list[str]) -> int:
     from labs.experiments.presets import effective
     from labs.experiments.train import runs_root
 
+    if not options.seeds:
+        raise UserError("no seed was given: --seeds 0 1 2")
     config = effective(arm, options.seeds[0], changed, small=options.smoke, quick=options.fast)
     print(f"{config.arm}, each seed")
     for what, how_much in plan(config).items():

@@ -6,6 +6,7 @@ tells, in a few seconds; that EGL drew is remembered until the machine starts ag
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -65,6 +66,7 @@ def ensure_gl(images: bool = True, timeout: float = 60.0) -> str:
     if renderer is None:
         backend, renderer = gl.working_gl(("egl", "osmesa"), timeout=timeout, say=say)
         if backend == "egl" and (machine := _machine()):
-            write_atomically(path, json.dumps({"machine": machine, "renderer": renderer}))
+            with contextlib.suppress(OSError):  # it only saves time
+                write_atomically(path, json.dumps({"machine": machine, "renderer": renderer}))
     say(f"OpenGL: {gl.GL_BACKEND}, {renderer}")
     return gl.GL_BACKEND

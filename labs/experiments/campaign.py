@@ -27,10 +27,11 @@ from labs.experiments import campaign_report, guards
 from labs.experiments.campaign_runs import SAVED, RunProcess, measure
 from labs.experiments.cells import Cell, cells_of, chosen
 from labs.experiments.config import updates
+from labs.experiments.done import is_done
 from labs.experiments.plan import duration
 from labs.experiments.stopping import FINISH, SAVE
 from labs.experiments.sweep import parse_seeds
-from labs.experiments.train import is_done, runs_root
+from labs.experiments.train import runs_root
 
 REPORT_EVERY = 30.0  # seconds
 POLL = 0.2
@@ -76,7 +77,7 @@ class Campaign:
 
     def __post_init__(self) -> None:
         o = self.options
-        if o.minutes <= 0 or o.parallel < 1 or not 0 <= o.reserve < 60 * o.minutes:
+        if not 0 < o.minutes < 1e6 or o.parallel < 1 or not 0 <= o.reserve < 60 * o.minutes:
             raise UserError(
                 f"--minutes {o.minutes:g} --parallel {o.parallel} --reserve {o.reserve:g}: give a "
                 "positive time, at least one run, and a reserve shorter than the time"
@@ -114,7 +115,10 @@ class Campaign:
 
     def _remember(self) -> None:
         path = self.folder / "state.json"
-        earlier = json.loads(path.read_text()) if path.exists() else {}
+        try:
+            earlier = json.loads(path.read_text()) if path.exists() else {}
+        except ValueError as error:
+            raise UserError(f"{path} is damaged: delete it; finished runs stay") from error
         self.sessions = earlier.get("sessions", [])
         self.all_notes = earlier.get("notes", {})
         for cell in self.cells:

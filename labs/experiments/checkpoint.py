@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file as load_tensors
-from safetensors.torch import save_file as save_tensors
 
 from labs.artifacts import json_text, load_artifact, write_artifact
 from labs.errors import UserError
 from labs.experiments import replay_pieces
 from labs.fast_io import network_tensors, restore_networks
+from labs.tensor_files import save_tensors
 
 KEEP = 2
 
@@ -117,6 +117,9 @@ def save(
     with write_artifact(target, kind="checkpoint", parameters={"config": config_digest}) as folder:
         (folder / "state.json").write_text(json_text(state))
         save_tensors(network_tensors(model) | tensors, folder / "tensors.safetensors")
+    for other in folders(run):  # of later steps: they could not be read, or this run is not theirs
+        if int(other.name[5:]) > model.num_timesteps:
+            shutil.rmtree(other, ignore_errors=True)
     _drop_old(run, pieces)
     return pieces
 

@@ -104,7 +104,7 @@ CLAIMS: tuple[Claim, ...] = (
         "run that never got there give no ratio.",
         training.price_of_pixels,
         "notebooks/20_reach_and_pixels",
-        "pixels run reach --seeds 0 1 2",
+        "pixels train reach-small-annealed --seeds 0 1 2 3 4",
     ),
     Claim(
         "8",
@@ -148,7 +148,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Policies that imitate can refute it, not confirm it.",
         training.shifts_fail,
         "notebooks/22_when_augmentation_fights",
-        "pixels train push-distilled-drq --seeds 0 1 2",
+        "pixels train push-distilled-drq --seeds 0 1 2 3 4",
     ),
     Claim(
         "13",
@@ -220,7 +220,7 @@ CLAIMS: tuple[Claim, ...] = (
         "success, and at most half of it with blank, shuffled or frozen images.",
         task.honest_push,
         "notebooks/25_paying_less",
-        "pixels train push-asymmetric --seeds 0 1 2",
+        "pixels train push-distilled-drq --seeds 0 1 2 3 4",
     ),
 )
 

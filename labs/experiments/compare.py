@@ -128,7 +128,7 @@ def compare(
             for run in runs_of(arm)
         }
         parameters = {"arms": list(arms), "state": state, "pixels": pixels, "sources": sources}
-        write_measurement(name, result, parameters=parameters)
+        write_measurement(name, result, parameters=parameters, kind="comparison")
     return result
 
 

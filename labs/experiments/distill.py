@@ -25,7 +25,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from labs.artifacts import code_state, data_root, load_artifact, sha256, utc_now, write_atomically
 from labs.errors import UserError
@@ -39,6 +39,7 @@ from labs.experiments.stopping import FINISH, SAVE, launcher_is_gone, stop_on_si
 from labs.experiments.train import Stopped, runs_root
 from labs.fast_networks import StandardizedExtractor
 from labs.image_augmentation import RandomShiftAug
+from labs.tensor_files import save_tensors
 
 NOISE = 0.2  # standard deviation of what is added to the acted, not to the taught, action
 
@@ -266,8 +267,7 @@ class Distillation:
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{k}": v.contiguous() for k, v in state.items()}
         name = f"student-{number:04d}.safetensors"
-        save_file(tensors, folder / f".{name}.tmp")
-        (folder / f".{name}.tmp").replace(folder / name)
+        save_tensors(tensors, folder / name)
         before = f"student-{number - 1:04d}.safetensors"
         self._files |= {path.name: sha256(path) for path in (lessons, folder / name)}
         self._files.pop(before, None)

@@ -16,6 +16,21 @@ from labs.experiments.config import RunConfig
 GIB = 2**30
 
 
+def writable(folder: Path) -> Path:
+    """The folder, made where it is missing.
+
+    Raises:
+        UserError: it cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot make {folder} ({error.strerror}): set PIXELS_RUNS to a writable folder"
+        ) from error
+    return folder
+
+
 class RunLock:
     """Holds a run's folder for one process; the system lets go of it when the process dies.
 
@@ -28,8 +43,7 @@ class RunLock:
     """
 
     def __init__(self, folder: Path, patience: float = 5.0):
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "lock"
+        self.path = writable(folder) / "lock"
         self._file = open(self.path, "a+")  # held until release
         deadline = time.monotonic() + patience
         while True:

@@ -21,7 +21,8 @@ from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
 from labs.experiments.config import RunConfig
-from labs.experiments.train import is_done, runs_root
+from labs.experiments.done import holds_other_settings, is_done
+from labs.experiments.train import runs_root
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 
@@ -57,7 +58,6 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    executed.parent.mkdir(parents=True, exist_ok=True)
     os.environ["PIXELS_LAUNCHER"] = str(os.getpid())  # the run stops when this process is gone
     try:
         papermill.execute_notebook(
@@ -117,7 +117,12 @@ def launch(
     if not again and is_done(config):
         print(f"{config.run_name}: already there (--again trains it again)", file=sys.stderr)
         return output
-    folder = runs_root() / config.run_name
+    if not again and holds_other_settings(config):
+        raise UserError(
+            f"{output} holds a run with other settings: give --arm NAME to train beside it, or "
+            "--again to replace it"
+        )
+    folder = guards.writable(runs_root() / config.run_name)
     owner = guards.holder(folder)
     if owner is not None and _alive_after(owner, patience):
         raise UserError(

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from labs.experiments.config import EPISODE_STEPS
+from labs.tensor_files import save_tensors
 
 
 class Lessons:
@@ -53,9 +53,7 @@ class Lessons:
     def save(self, path: Path, first: int) -> None:
         """Writes the episodes from ``first`` on."""
         new = {k: v[first : self.episodes].contiguous() for k, v in self.tensors.items()}
-        temporary = path.with_suffix(".tmp")
-        save_file(new, temporary)
-        temporary.replace(path)
+        save_tensors(new, path)
 
     def add(self, found: dict[str, torch.Tensor]) -> None:
         """Adds the episodes that :meth:`save` wrote."""

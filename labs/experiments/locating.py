@@ -280,12 +280,12 @@ def train_locator(
 
 
 def _save(locator: Locator, path: Path) -> None:
-    from safetensors.torch import save_file
+    from labs.tensor_files import save_tensors
 
     tensors: dict[str, Tensor] = {
         name: tensor.contiguous() for name, tensor in locator.state_dict().items()
     }
-    save_file(tensors, path)
+    save_tensors(tensors, path)
 
 
 # ------------------------------------------------------------------------------------- finding it

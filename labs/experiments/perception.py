@@ -33,6 +33,7 @@ from labs.artifacts import (
     write_atomically,
     write_measurement,
 )
+from labs.errors import UserError
 from labs.experiments.perception_cells import (
     EPOCHS,
     HEAD_EPOCHS,
@@ -258,6 +259,8 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
             them all.
         progress: show bars.
     """
+    if seeds < 1 or (minutes is not None and not minutes > 0):
+        raise UserError(f"--seeds {seeds}, --minutes {minutes}: give a number above 0 for each")
     stop = time.monotonic() + 60 * (minutes if minutes is not None else 1e9)
     data = collect_frames(progress=progress)
     train = len(data["positions"]) - HELD_OUT
@@ -279,11 +282,13 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
         "area": AREA,
     }
     published = _published(parameters)
+    # What was published stays, also of seeds that were not asked for.
+    all_seeds = max([seeds, *(c["seed"] + 1 for c in published.values())])
     results = []
-    for cell in tqdm(all_cells(seeds), desc="cells", disable=not progress):
+    for cell in tqdm(all_cells(all_seeds), desc="cells", disable=not progress):
         path = work_folder() / f"{cell.name}.json"
-        here = path.exists()
-        if not here and cell.name not in published and time.monotonic() < stop:
+        here, wanted = path.exists(), cell.seed < seeds
+        if wanted and not here and cell.name not in published and time.monotonic() < stop:
             write_atomically(path, json_text(run_cell(cell, data)))
             here = True
         if here:
@@ -309,8 +314,8 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
         },
         parameters=parameters
         | {
-            "seeds": seeds,
-            "cells_planned": len(all_cells(seeds)),
+            "seeds": all_seeds,
+            "cells_planned": len(all_cells(all_seeds)),
             "cells_run": len(results),
         },
         extra_files={"examples.json": json.dumps(examples, separators=(",", ":"))},  # mm

@@ -30,9 +30,9 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
             is done with the weights as they were saved, so its numbers hold for the file.
     """
     import torch
-    from safetensors.torch import save_file
 
     from labs.asymmetric import PRIVILEGED  # what only a critic was told
+    from labs.tensor_files import save_tensors
 
     folder = Path(folder)
     tensors = {}
@@ -43,7 +43,7 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
         tensors[name] = tensor.half() if half and name in learned else tensor
         if not torch.isfinite(tensors[name]).all():
             raise ValueError(f"weight {name} is not finite: the policy is not worth saving")
-    save_file(tensors, folder / WEIGHTS)
+    save_tensors(tensors, folder / WEIGHTS)
     spec = {
         "config": config.as_dict(),
         "observation_space": {

@@ -311,7 +311,7 @@ CRITERIA = {
     "reach-state": 0.95,
     "reach-state-tuned": 0.95,
     "reach-located": 0.95,
-    "reach-small-drq": 0.95,
+    "reach-small-annealed": 0.95,
     "push-state": 0.85,
     "push-state-tuned": 0.85,
     "push-gpu-honest": 0.90,
@@ -343,7 +343,7 @@ def effective(
         quick: the settings of ``--fast``.
 
     Raises:
-        UserError: unknown arm or knob, contradictory settings.
+        UserError: unknown arm or knob, contradictory settings, another arm's name.
     """
     overrides = dict(overrides or {})
     name = overrides.pop("arm", None)
@@ -351,6 +351,8 @@ def effective(
     base = fast(base) if quick else base
     base = smoke(base) if small else base
     config = override(base, seed=seed, **overrides)
+    if name in PRESETS and name != arm:
+        raise UserError(f"--arm {name} is the name of another arm: choose one that is free")
     if name in (None, arm):
         config = replace(config, arm=_own_name(arm, base, config, quick))
     else:

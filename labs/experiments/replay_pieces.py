@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from labs.artifacts import sha256
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS
 from labs.replay import EpisodeReplay
+from labs.tensor_files import save_tensors
 
 
 def ring_length(buffer) -> int:
@@ -60,15 +61,12 @@ def add_piece(model, folder: Path, pieces: list[dict[str, Any]]) -> list[dict[st
     length, last = ring_length(model.replay_buffer), rows_written(model)
     first = max(pieces[-1]["last"] if pieces else 0, last - length)
     if last > first:
-        folder.mkdir(parents=True, exist_ok=True)
         slots = torch.arange(first, last) % length
         rows = {}
         for name, tensor in ring_tensors(model.replay_buffer).items():
             rows[name] = tensor[slots.to(tensor.device)].cpu().contiguous()
         name = f"{first:010d}-{last:010d}.safetensors"
-        temporary = folder / f".{name}.tmp"
-        save_file(rows, temporary)
-        temporary.replace(folder / name)
+        save_tensors(rows, folder / name)
         new = {"name": name, "first": first, "last": last, "sha256": sha256(folder / name)}
         pieces = [*pieces, new]
     return [p for p in pieces if p["last"] > last - length]

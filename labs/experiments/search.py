@@ -18,11 +18,12 @@ from typing import Any
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 
-from labs.artifacts import Artifact, Clock, load_artifact, write_measurement
+from labs.artifacts import PROVENANCE, Artifact, Clock, data_root, load_artifact, write_measurement
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
+from labs.experiments.done import is_done
 from labs.experiments.presets import preset
-from labs.experiments.train import is_done, runs_root, train
+from labs.experiments.train import runs_root, train
 from labs.experiments.validation import validate
 from labs.statistics import steps_to
 
@@ -87,7 +88,7 @@ def trials(arm: str, steps: int | None = None) -> dict[str, RunConfig]:
     base = replace(
         base,
         seed=SEED,
-        total_steps=steps or base.total_steps,
+        total_steps=base.total_steps if steps is None else steps,
         eval_episodes=min(EPISODES, base.eval_episodes),
         video_episodes=0,
     )
@@ -124,6 +125,19 @@ def _outcome(run: Artifact) -> dict[str, Any]:
     }
 
 
+def _stored(name: str, steps: int) -> int:
+    """How many trials of so many steps an artifact holds. Raises UserError if of other lengths."""
+    if not (data_root() / name / PROVENANCE).exists():
+        return 0
+    artifact = load_artifact(name)
+    theirs = artifact.provenance["parameters"]["steps"]
+    if theirs != steps:
+        raise UserError(
+            f"{artifact.path} holds trials of {theirs:,} steps: give --steps {theirs}, or delete it"
+        )
+    return len(artifact.json("measurement.json")["trials"])
+
+
 def search(
     arm: str = "reach-state-tuned", steps: int | None = None, progress: bool = True
 ) -> Artifact:
@@ -133,8 +147,12 @@ def search(
         arm: a named arm of engine fast.
         steps: environment steps of a trial; None: the arm's own.
         progress: show a bar.
+
+    Raises:
+        UserError: the arm cannot be searched, or trials of other lengths are stored.
     """
     wanted = trials(arm, steps)
+    stored = _stored(f"search-{arm}", wanted["as it is"].total_steps)
     folder, clock = runs_root() / "search", Clock()
     base = wanted["as it is"]
     rows = []
@@ -154,6 +172,8 @@ def search(
             }
             | _outcome(run)
         )
+        if len(rows) < stored:
+            continue  # an earlier search got further
         artifact = write_measurement(  # after every trial: whoever is cut off keeps the others
             f"search-{arm}",
             {"trials": rows},

@@ -11,6 +11,7 @@ Ray is an optional extra: ``pip install 'pixels-no-cheating[sweep]'``.
 from __future__ import annotations
 
 import io
+import re
 import sys
 import tarfile
 import tempfile
@@ -56,7 +57,7 @@ def parse_seeds(texts: tuple[str, ...]) -> list[int]:
     seeds: list[int] = []
     for text in texts:
         first, dots, last = text.partition("..")
-        if not first.isdigit() or (dots and not last.isdigit()):
+        if not re.fullmatch(r"[0-9]+(\.\.[0-9]+)?", text):
             raise UserError(f"--seeds {text} is no seed: give numbers or ranges such as 0..9")
         span = range(int(first), int(last if dots else first) + 1)
         if not span:
@@ -119,11 +120,11 @@ def plan(options: SweepOptions) -> list[tuple[RunConfig, dict[str, Any]]]:
     """All runs of a sweep: effective configuration and notebook parameters."""
     from labs.experiments.presets import effective
 
-    if options.cpus <= 0 or options.gpus < 0 or options.retries < 0:
+    if not (options.cpus > 0 and options.gpus >= 0 and options.retries >= 0):
         raise UserError("--cpus must be positive, --gpus and --retries at least 0")
     changed = {} if options.total_steps is None else {"total_steps": options.total_steps}
     runs = []
-    for arm in options.arms:
+    for arm in dict.fromkeys(options.arms):
         for seed in parse_seeds(options.seeds):
             config = effective(arm, seed, changed, small=options.smoke)
             parameters = {
@@ -142,7 +143,7 @@ def plan(options: SweepOptions) -> list[tuple[RunConfig, dict[str, Any]]]:
 
 def sweep(options: SweepOptions) -> int:
     """Runs a sweep. Returns 0 if every result is there, 1 if any run failed."""
-    from labs.experiments.train import is_done
+    from labs.experiments.done import is_done
 
     runs = plan(options)
     todo = [(c, p) for c, p in runs if options.again or not is_done(c)]

@@ -15,15 +15,13 @@ from labs.artifacts import (
     code_state,
     data_root,
     json_text,
-    load_artifact,
-    recover,
     repository_root,
     utc_now,
     write_atomically,
 )
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards
-from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, learning_rate_at
+from labs.experiments.config import EPISODE_STEPS, RunConfig, learning_rate_at
 from labs.experiments.curve import curve_csv, number
 from labs.experiments.stopping import FINISH, SAVE, launcher_is_gone, stop_on_signal
 from labs.experiments.validation import validate
@@ -352,15 +350,3 @@ def train(config: RunConfig, **options: Any) -> Path:
 
         return Distillation(validate(config), **options).run()
     return Training(config, **options).run()
-
-
-def is_done(config: RunConfig) -> bool:
-    """Whether a whole artifact of exactly this configuration, trained to its end, is there."""
-    path = data_root() / config.run_name
-    recover(path)
-    if not (path / "provenance.json").exists():
-        return False
-    artifact = load_artifact(path)
-    if "ended_early" in artifact.provenance:
-        return False
-    return from_dict(artifact.json("config.json")).digest() == config.digest()

@@ -44,8 +44,8 @@ def results_table(arm: str, threshold: float = 0.9) -> Markdown:
         )
     score = iqm(rates)
     rows.append(
-        f"| **all {len(rates)}** | **{score.value:.1%}** ({score.low:.1%} – {score.high:.1%}, "
-        "interquartile mean, bootstrap) | | | | | |"
+        f"| **all {len(rates)}, interquartile mean** "
+        f"| **{score.value:.1%}** ({score.low:.1%} – {score.high:.1%}) | | | | | |"
     )
     return Markdown("\n".join(rows))
 
