@@ -6,6 +6,7 @@ Rooms, in the order in which data flows (a room imports only rooms above it, and
 ==========================================  =======================================================
 labs.errors, labs.flags                     what a reader can mend, in one line
 labs.provenance, labs.artifacts             results with provenance
+labs.tensor_files                           tensors in one file, whole or not at all
 labs.statistics                             intervals
 labs.gl, labs.envs, labs.projection         Fetch tasks, cameras and their geometry, lean scene, GL
 labs.pixel_replay, labs.pixel_wrapper       frames become observations, and a memory to learn from

@@ -270,11 +270,10 @@ def _remedy(path: Path) -> str:
         relative = path
     if git("ls-files", "--", str(relative)):
         return f"git checkout -- {relative}"
-    from labs.experiments.presets import PRESETS
-
-    if path.name.startswith("seed") and path.parent.name in PRESETS:
-        return f"pixels train {path.parent.name} --seeds {path.name[4:]} --again"
-    return f"delete {relative}, and give the command again that made it"
+    again = f"delete {relative}, and give the command again that made it"
+    if path.name.startswith("seed"):
+        again += f" (of an arm: pixels train {path.parent.name} --seeds {path.name[4:]})"
+    return again
 
 
 def load_artifact(path: str | Path) -> Artifact:
@@ -329,9 +328,7 @@ def seeds_of(arm: str) -> list[Path]:
     """
     folders = seed_folders(data_root() / arm)
     if not folders:
-        from labs.experiments.presets import PRESETS
-
-        remedy = f"run  pixels train {arm}" if arm in PRESETS else "see  pixels results"
+        remedy = f"pixels train {arm} makes one if it is an arm, pixels results lists what is there"
         raise UserError(f"no result of {arm!r} in {data_root()}: {remedy}")
     return folders
 

@@ -191,7 +191,7 @@ def test_what_is_no_artifact_is_not_replaced(own_data):
     assert load_artifact(own_data / "arm" / "seed0").json("a.json") == 2
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "../x", ".hidden", "/tmp/x"])
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../x", ".hidden", "/x"])
 def test_a_measurement_has_a_name_of_its_own(name):
     with pytest.raises(UserError, match="cannot be a result's name"):
         write_measurement(name, {}, parameters={})
