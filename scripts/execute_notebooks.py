@@ -102,13 +102,38 @@ PALETTES = ((64, 0.35), (128, 0.35), (256, 1.0))
 KEPT, DRAWN, VIVID = 24, 30, 60
 
 
+def colors_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A picture's colors (N, 3), which of them each pixel has (H · W,), and which are drawn (N,):
+    numbers of the colors of lines and marks, the most frequent first."""
+    pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int)
+    _, first, which, counts = np.unique(
+        pixels @ (1, 256, 65536), return_index=True, return_inverse=True, return_counts=True
+    )
+    colors = pixels[first]
+    drawn = np.flatnonzero((counts >= DRAWN) & (np.ptp(colors, axis=1) >= VIVID))
+    return colors, which, drawn[np.argsort(-counts[drawn])]
+
+
+def in_colors(picture: Image.Image, number: int) -> Image.Image:
+    """The picture in so many colors, drawn ones among them, however few pixels have them."""
+    colors, which, drawn = colors_of(picture)
+    drawn = drawn[: number // 4]
+    most = picture.quantize(number - len(drawn), dither=Image.Dither.NONE).getpalette()
+    palette = np.concatenate([np.reshape(most, (-1, 3))[: number - len(drawn)], colors[drawn]])
+    apart = ((colors[:, None] - palette[None]) ** 2).sum(axis=-1)  # Pillow's own search is coarse
+    small = Image.fromarray(
+        apart.argmin(axis=1)[which].astype(np.uint8).reshape(picture.size[::-1])
+    )
+    small.putpalette(palette.astype(np.uint8).tobytes())
+    return small
+
+
 def keeps_drawn_colors(before: Image.Image, after: Image.Image) -> bool:
     """Whether thin lines and small marks have their colors still, which no mean would notice."""
-    was, shown = (np.asarray(x.convert("RGB")).reshape(-1, 3).astype(int) for x in (before, after))
-    _, first, counts = np.unique(was @ (1, 256, 65536), return_index=True, return_counts=True)
-    was, shown = was[first], shown[first]  # a palette shows a color in one way everywhere
-    drawn = (counts >= DRAWN) & (np.ptp(was, axis=1) >= VIVID)
-    return not (np.abs(was - shown)[drawn] > KEPT).any()
+    colors, which, drawn = colors_of(before)
+    shown = np.asarray(after.convert("RGB")).reshape(-1, 3).astype(int)
+    first = np.unique(which, return_index=True)[1]  # a palette shows a color alike everywhere
+    return not (np.abs(colors - shown[first])[drawn] > KEPT).any()
 
 
 def with_palette(png: str) -> str:
@@ -126,7 +151,7 @@ def with_palette(png: str) -> str:
         return png
     colors = picture.convert("RGB")
     for number, visible in PALETTES:
-        small = colors.quantize(number, dither=Image.Dither.NONE)
+        small = in_colors(colors, number)
         change = ImageChops.difference(colors, small.convert("RGB"))
         if max(ImageStat.Stat(change).mean) <= visible and keeps_drawn_colors(colors, small):
             break
