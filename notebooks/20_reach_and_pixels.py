@@ -439,7 +439,7 @@ plt.show()
 
 # %% tags=["hide-input"]
 rows = [
-    "| seed | success with constant step sizes | with step sizes that fall | the return's deviation from point to point in the last quarter, constant | falling |",
+    "| seed | success, constant step sizes | success, falling | spread of the return, constant | spread, falling |",
     "|---|---|---|---|---|",
 ]
 budget, constant = preset(SHIFTED).total_steps, {r.path.name: r for r in runs_of(SHIFTED)}
@@ -476,7 +476,8 @@ display(
 display(Markdown(price(ANNEALED)))
 
 # %% [markdown]
-# In every pair the run whose steps fall ends higher and shakes less. A schedule has its price as well: it must know
+# In every pair the run whose steps fall ends higher and shakes less (the spread is the standard deviation of the
+# mean return over the points of the last quarter). A schedule has its price as well: it must know
 # the budget beforehand, and it does not wait for a late riser.
 
 # %% [markdown]

@@ -215,6 +215,9 @@ def test_durations_choose_their_unit():
         ("{90, 94} %", "{90, 94} %"),
         ("in 38 s, 2 h or 20 min", "in 38\u00a0s, 2\u00a0h or 20\u00a0min"),
         ("12 mm-wide", "12 mm-wide"),
+        ("86 % (84 – 89)", "86% (84\u00a0–\u2060\u00a089)"),
+        ("70.0% – 87.0%", "70.0%\u00a0–\u2060\u00a087.0%"),
+        ("a clause – 2 words", "a clause – 2 words"),
         ("3 sets of 4 holes", "3 sets of 4 holes"),
     ],
 )

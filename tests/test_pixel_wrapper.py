@@ -192,7 +192,8 @@ def test_memory_refusal_names_figures_and_remedy(monkeypatch):
         available = 16e9
 
     monkeypatch.setattr("labs.pixel_replay.psutil.virtual_memory", Little)
-    with pytest.raises(UserError, match=r"needs 84\.7 GB, 16\.0 GB are available: use at most 19%"):
+    told = r"needs 84\.7 GB, 16\.0 GB are available: use at most 18\.8 %"
+    with pytest.raises(UserError, match=told):
         require_memory(memory_needed(500_000))
     require_memory(memory_needed(500_000, storage="frames_once"))
 

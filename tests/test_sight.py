@@ -186,7 +186,7 @@ def test_the_study_goes_on_where_the_published_one_stopped(tmp_path, monkeypatch
     monkeypatch.setattr(perception, "collect_frames", lambda progress: data)
     again = {k: v for k, v in before[0].items() if k != "name"} | {"machine": "another"}
     (tmp_path / f"{before[0]['name']}.json").write_text(json.dumps(again))
-    cells = perception.perception(minutes=-1, progress=False).json("measurement.json")["cells"]
+    cells = perception.perception(minutes=1e-9, progress=False).json("measurement.json")["cells"]
     found, published = ({c["name"]: c for c in group} for group in (cells, before))
     assert found.keys() == published.keys()
     assert found.pop(before[0]["name"])["machine"] == "another"

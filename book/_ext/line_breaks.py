@@ -20,6 +20,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 _UNITS = "cm|mm|ms|µs|MB|GB|KB|KiB|MiB|GiB|px|seconds|minutes|min|h|s"
 _SPACED = re.compile(rf"(?<=\d) (?=(?:{_UNITS})(?![\w-]))")
+_DASH = "\u00a0–\u2060\u00a0"  # a line may break after a dash, before a no-break space as well
 _RANGE = re.compile(r"(?<=[\d%]) – (?=[−-]?\d)")
 _PERCENT = re.compile(r"(?<=\d)[ \u00a0]%")
 _EXACT = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
@@ -36,7 +37,7 @@ _FORMULA = re.compile(
 def keep_units(text: str) -> str:
     """The same text with no-break spaces between numbers and units and within ranges, and none
     before %."""
-    return _RANGE.sub("\u00a0–\u00a0", _PERCENT.sub("%", _SPACED.sub("\u00a0", text)))
+    return _RANGE.sub(_DASH, _PERCENT.sub("%", _SPACED.sub("\u00a0", text)))
 
 
 class KeepUnits(SphinxPostTransform):
