@@ -368,14 +368,16 @@ for level in (0.5, 0.9):
         lines.append(
             f"gap closure by shifts at {level:.0%}: {gap['value']:.2f} ({gap['low']:.2f} – {gap['high']:.2f})"
         )
-        assert level == 0.5 and gap["value"] > 0, "shifts did not help: say so"
+        assert level == 0.5 and gap["value"] > 0 > gap["low"], "by the median only: read the text"
     else:
         late = ", ".join(f"`{arm}`" for arm in found["not_reached"])
         lines.append(f"no gap closure at {level:.0%}: not every seed of {late} got there")
 display(Markdown("  \n".join(lines)))
 
 # %% [markdown]
-# So shifts win back a part of what the picture costs. Both pixel arms still need several times the steps
+# By the median, shifts win back a part of what the picture costs. Four seeds do not settle it in steps: the interval
+# of the gap closure reaches below zero, since one run with shifts rose late. In success at the end they win in
+# every pair, as above. Both pixel arms still need several times the steps
 # of the state, and a mean return that small leaves centimeters on the table.
 #
 # ## Which settings matter?

@@ -598,7 +598,7 @@ assert jump > 20, "the spike that the text speaks of"
 # there. Does the sphere disturb the sight of the block? And can the network read it, so that picture
 # and vector contradict each other?
 
-# %% mystnb={"image": {"alt": "The same moment in front of both cameras, without and with the goal sphere. With the default camera the sphere is one or two reddish pixels, before the workspace camera a small red disc."}}
+# %% mystnb={"image": {"alt": "The same moment in front of both cameras, without and with the goal sphere. With the default camera the sphere is one or two reddish pixels, with the workspace camera a small red disc."}}
 fig, axes = plt.subplots(1, 4, figsize=(7.4, 2.3))
 for pair, name in zip((axes[:2], axes[2:]), envs.CAMERAS, strict=True):
     for ax, picture, words in zip(pair, spheres[name], ("without", "with"), strict=True):
