@@ -37,11 +37,15 @@ from labs.experiments.presets import preset
 from labs.figures.curves import success_curves
 from labs.figures.results import film, minutes, provenance_card, results_table, runs_of
 from labs.figures.style import use_style
+from labs.figures.verdicts import in_short
 from labs.statistics import iqm, time_to_threshold
 
 use_style()
 STATE, BLIND = "push-state-tuned", "push-blind-tuned"
 LONG = "push-blind-long"  # the blind twin, three times the budget
+
+# %% tags=["hide-input"]
+in_short("17_is_it_cheating")
 
 # %% [markdown]
 # ## What each is told
@@ -199,6 +203,7 @@ film(
 
 # %% tags=["hide-input"]
 WHY = {
+    "engine": "the same update, equal to 1e-5, and cheaper",
     "standardize": "a Fetch position varies by centimeters around 1.3 m: raw, it looks like a constant",
     "learning_rate": "held by LayerNorm in the critics",
     "critic_layer_norm": "keeps the critics from running away at a higher learning rate",
@@ -236,7 +241,7 @@ def interquartile_mean(values):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_iqm(answer):
     """Names the likely mistake."""
     result = answer([0.0, 0.9, 1.0, 0.8])

@@ -39,6 +39,7 @@ from labs.experiments.evaluate import NoOp, final_seeds, run_episodes
 from labs.experiments.locating import View, collect_moments
 from labs.experiments.presets import SUMMARY, preset
 from labs.figures.curves import success_curves
+from labs.figures.ledger import in_words, success_cell
 from labs.figures.results import (
     controls_table,
     film,
@@ -49,6 +50,7 @@ from labs.figures.results import (
     search_table,
 )
 from labs.figures.style import use_style
+from labs.figures.verdicts import in_short
 from labs.keypoint_encoder import KeypointCNN
 from labs.statistics import iqm, sample_efficiency_ratio, time_to_threshold
 
@@ -65,6 +67,15 @@ TOLD, BLIND = "reach-small-told", "reach-small-blind"
 BY_REWARD = [PLAIN, *ROUTED.values()]
 measured = [arm for arm in SUMMARY if list((data_root() / arm).glob("seed*"))]
 assert preset(PIXELS).goal_mode == "none" and not preset(PIXELS).proprioception
+
+# %% tags=["hide-input"]
+display(
+    in_short("20_reach_and_pixels"),
+    Markdown(
+        f"> From the image alone, success at Reach: {success_cell(ANNEALED)}, where the reward alone taught the eye; "
+        f"{success_cell(PIXELS)}, where positions did."
+    ),
+)
 
 # %% [markdown]
 # ## One view leaves depth open
@@ -96,9 +107,10 @@ plt.show()
 # ## What regression can read
 #
 # Before reinforcement, regression: a small network learns the gripper's and the goal's position from
-# frames whose positions the simulator tells. We call it the *locator*: KeypointCNN and a head,
-# [built where Push needs it](25_paying_less.ipynb). What such a network cannot read, a policy with
-# eyes like it will hardly find in the picture.
+# frames whose positions the simulator tells. We call it the *locator*: KeypointCNN, three small convolutions
+# that end in SpatialSoftmax, and two linear layers that turn keypoints into meters
+# ([built, layer by layer, where Push needs it](25_paying_less.ipynb)). What such a network cannot read, a policy
+# with eyes like it will hardly find in the picture.
 
 # %% tags=["hide-input"]
 rows = [
@@ -143,12 +155,12 @@ def reached(arm, level):
 def table_of(arms):
     """One row an arm."""
     rows = [
-        "| arm | what it is | seeds | success, interquartile mean | final distance | steps to 90 % | wall time a seed, sight included |",
-        "|---|---|---|---|---|---|---|",
+        "| arm | seeds | success, interquartile mean | final distance | steps to 90 % | wall time a seed, sight included |",
+        "|---|---|---|---|---|---|",
     ]
     for arm in arms:
         if arm not in measured:
-            rows.append(f"| `{arm}` | {SUMMARY[arm]} | 0 | not measured yet | | | |")
+            rows.append(f"| {in_words(arm)} | 0 | not measured yet | | | |")
             continue
         runs = runs_of(arm)
         found = [r.json("evaluation.json")["deterministic"] for r in runs]
@@ -159,7 +171,7 @@ def table_of(arms):
         interval = f"{score.low:.1%} – {score.high:.1%}" if len(runs) > 1 else "one seed"
         distance = 100 * np.mean([f["final_distance_mean"] for f in found])
         rows.append(
-            f"| `{arm}` | {SUMMARY[arm]} | {len(runs)} | {score.value:.1%} ({interval}) "
+            f"| {in_words(arm)} | {len(runs)} | {score.value:.1%} ({interval}) "
             f"| {distance:.1f} cm | {reached(arm, 0.9)} | {minutes(float(np.median(seconds)))} |"
         )
     return Markdown("\n".join(rows))
@@ -219,8 +231,8 @@ plt.show()
 # The reward alone is on the floor. With a critic that is told the positions it leaves the floor, and no
 # more. Three things may stand in its way. Each can be measured; what each costs on its own was not.
 #
-# **Keypoints that do not move.** An untrained encoder's maps are nearly flat, and the softmax of a flat map points to
-# the middle of the picture, whatever the picture shows. How far do untrained keypoints move from picture
+# **Keypoints that hardly move.** An untrained encoder's maps are nearly flat, and the softmax of a flat map points
+# near the middle of the picture, almost whatever the picture shows. How far do untrained keypoints move from picture
 # to picture, at the temperature at which SpatialSoftmax usually starts and at the one that these arms
 # start with?
 
@@ -289,8 +301,10 @@ plt.show()
 
 # %% tags=["hide-input"]
 display(table_of([*FIRST, *BY_REWARD, *SOURCE]))
+
+# %% tags=["hide-cell"]
 for arm in (PLAIN, SHIFTED):
-    display(Markdown(f"**{arm}**"), results_table(arm))
+    display(Markdown(f"**{arm}**, seed by seed"), results_table(arm))
 ends = {
     arm: {
         r.path.name: r.json("evaluation.json")["deterministic"]["success_rate"]
@@ -305,13 +319,13 @@ assert len(shared) >= 3 and ends[PLAIN].keys() <= ends[SHIFTED].keys()
 # %% [markdown]
 # **Whose loss?** All three routings see the same pictures and the same rewards
 # ([what each one cuts](14_gradient_routing.ipynb)). Two of them ran until the first had risen, so the table
-# compares them at the steps that they share; success there is the mean of the curve's last five points,
-# each of twenty episodes.
+# compares them at the steps that they share. Success there is the mean of the last five points of the curve, each of
+# twenty episodes: a rougher measure than the final evaluation.
 
 # %% tags=["hide-input"]
 shared = min(preset(arm).total_steps for arm in ROUTED.values())
 rows = [
-    f"| routing | seed by seed, at {shared:,} steps | steps to 50 % | wall time of 1,000 steps |",
+    f"| routing | seed by seed, last five points up to {shared:,} steps | steps to 50 % | wall time of 1,000 steps |",
     "|---|---|---|---|",
 ]
 learned = {}
@@ -378,7 +392,7 @@ display(Markdown("  \n".join(lines)))
 # By the median, shifts win back a part of what the picture costs. Four seeds do not settle it in steps: the interval
 # of the gap closure reaches below zero, since one run with shifts rose late. In success at the end they win in
 # every pair, as above. Both pixel arms still need several times the steps
-# of the state, and a mean return that small leaves centimeters on the table.
+# of the state, and their mean return says that the gripper stops centimeters from the goal.
 #
 # ## Which settings matter?
 #
@@ -386,7 +400,7 @@ display(Markdown("  \n".join(lines)))
 # {artifact}`search-reach-small-drq:provenance.parameters.steps|int` steps. So early hardly anybody arrives,
 # and the final distance tells who is on the way. All
 # {artifact}`search-reach-small-drq:provenance.parameters.trials_run|int` planned trials ran, no fewer than
-# [the state arm had](03_reach_from_state.ipynb).
+# [the state arm had](03_reach_from_state.ipynb): an arm that was searched harder looks cheaper than it is.
 
 # %% tags=["hide-input"]
 display(search_table(SHIFTED))
@@ -431,7 +445,7 @@ assert reached(NARROW, 0.5).median < reached(SHIFTED, 0.5).median, "it was not f
 # detail, and a batch of 64 never says the same thing twice. So the policy hovers around a good one.
 #
 # The mend is old: let the step sizes fall to zero, here linearly over the second half of the run (`anneal = 0.5`). That
-# is the one change. It was fixed before the first run, not searched for. With the same seed, both runs are the
+# is the one change. We chose it before the first run and did not tune it. With the same seed, both runs are the
 # *same run* until the middle, point for point. What comes after is the change alone.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Success at Reach from the image alone against environment steps, by reward alone and with shifts: with constant step sizes the thin lines go up and down until the end; with step sizes that fall over the second half they go on rising and end higher, one of them late."}}
@@ -559,7 +573,7 @@ def sphere_pixels(radius, distance, rows=84, field_of_view=45.0):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_pixels(answer):
     """Names the likely mistake."""
     result = answer(0.02, 0.85)

@@ -35,10 +35,10 @@ from labs import envs
 from labs.artifacts import data_root, load_artifact, runs_of
 from labs.exercises import attempt
 from labs.experiments import shift_keypoints as study
-from labs.experiments.claims import CLAIMS, judge
 from labs.experiments.perception_frames import belongs_to_task, wander
 from labs.figures.curves import load_curves, success_curves
 from labs.figures.style import OKABE_ITO, use_style
+from labs.figures.verdicts import in_short, verdict
 from labs.statistics import iqm
 from labs.widgets.crop_shift import project
 
@@ -46,6 +46,9 @@ use_style()
 PAD, SIDE = 4, 84
 MEASURED = load_artifact("shift-keypoints").json("measurement.json")
 SIGHT = load_artifact("perception").json("measurement.json")
+
+# %% tags=["hide-input"]
+in_short("22_when_augmentation_fights")
 
 # %% [markdown]
 # ## Over every moment
@@ -221,8 +224,8 @@ for camera in envs.CAMERAS:
     assert step["independent"]["pixels"]["block"]["mean"] > 5 * step["true_motion_pixels"]["mean"]
 
 # %% [markdown]
-# With a shift each, the apparent motion is many times the true one. That is meant: the critic shall not
-# care about either. But a critic that should learn *motion* from two pictures cannot, and with frames
+# With a shift each, the apparent motion is many times the true one. That is intended: the critic should give both views
+# the same value. But a critic that should learn *motion* from two pictures cannot, and with frames
 # stacked in one observation [all of a stack must share the shift](12_random_shift.ipynb).
 #
 # ## What a network makes of it
@@ -284,7 +287,8 @@ assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still[
 # block comes as keypoints, which move. If the two ideas exclude each other, they do so here.
 #
 # The students of [Paying less](25_paying_less.ipynb) learn this task by imitating a policy that knows
-# the state. Each is trained twice: without shifts, and with shifts of up to
+# the state: the student acts, the teacher says at each moment what it would have done, and the student is fitted to
+# that, which is called DAgger. Each is trained twice: without shifts, and with shifts of up to
 # {artifact}`push-distilled-drq/seed0:config.pad|int` of its
 # {artifact}`push-distilled-drq/seed0:config.image_size|int` pixels, which is four of 84. Teacher, seeds,
 # settings and the number of updates are the same. Then once more with the default camera:
@@ -427,7 +431,7 @@ def apparent_motion(pad):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_apparent_motion(answer):
     """Names the likely mistake."""
     got = answer(4)
@@ -475,12 +479,7 @@ check_apparent_motion(apparent_motion)
 # ## Settled
 
 # %%
-rows = ["| claim | verdict | measured |", "|---|---|---|"]
-for claim in CLAIMS:
-    if claim.key in ("11", "12"):
-        finding = judge(claim)
-        rows.append(f"| {claim.key}: {claim.says} | **{finding.verdict}** | {finding.effect} |")
-display(Markdown("\n".join(rows)))
+display(verdict("11"), verdict("12"))
 
 # %% [markdown]
 # Settled: shifts put no noise on distances in the picture. They loosen the picture from everything that

@@ -15,8 +15,9 @@
 # The source manuscript trained each arm from pixels for hours on a machine with an accelerator, and
 # one replay memory of half a million transitions takes 85 GB. A subject that costs this much has few
 # readers. This page looks at where the time of one step goes, takes the waste out piece by piece,
-# and shows what each piece was worth. What is left afterwards is an engine that runs every
-# experiment of this book: `labs.fast_sac.FastSAC`. SB3 stays the reference that it must equal.
+# and shows what each piece was worth. What is left afterwards is the {term}`fast engine`,
+# `labs.fast_sac.FastSAC`, in which most arms of this book were trained; the others ran in SB3, which stays the reference
+# that it must equal.
 #
 # What would make the subject affordable was written down before anything was built. On two CPU
 # cores: environment steps with pictures 8 times as fast, a transition in at most 21,800 bytes, batches
@@ -129,7 +130,7 @@ shown["no shadows"] = (replace(stock_scene, shadows=False), "default")
 shown["no goal sphere"] = (replace(stock_scene, goal_sphere=False), "default")
 shown["workspace camera"] = (stock_scene, "workspace")
 shown["lean"] = (SCENES["lean"], "default")
-figure, axes = plt.subplots(3, 6, figsize=(9.6, 5.4), layout="constrained")
+figure, axes = plt.subplots(3, 6, figsize=(7.8, 4.7), layout="constrained")
 frames, prices, share = {}, {}, {}
 for (name, (scene, camera)), pair in zip(shown.items(), axes.reshape(-1, 2), strict=True):
     env = envs.make_env("push", scene=scene, camera=camera, image_size=84)
@@ -161,8 +162,8 @@ assert share["no shadows"] == 0 < share["no goal sphere"] < 0.01
 # translucent ghost of the body that pulls the gripper: leaving them out makes the picture *more*
 # honest. What a saving is worth depends on what was saved before it, so both are measured: each
 # alone against the stock route of 480 × 480, and one after the other. The first two rows
-# are the same in both columns: they were measured twice, and differ by up to a sixth. That is the noise. The last rows lie within it of
-# physics alone.
+# are the same in both columns: they were measured twice, and differ by up to a sixth. That is the noise. The
+# last rows differ from physics alone by less than that.
 
 # %%
 speed.alone_table()
@@ -303,7 +304,8 @@ sb3_tests.failures_table()
 #
 # Does an encoder still see as well? A cell of its map is centimeters wide, so where exactly the block
 # is lies in the digits that are dropped. Ask one that is trained: the locator of
-# [the next page](25_paying_less.ipynb) reads the same new frames in both.
+# [the next page](25_paying_less.ipynb), a small network that reads the block's place from a frame, gets the same new
+# frames in both.
 
 # %%
 config = preset("push-asymmetric")
@@ -361,7 +363,8 @@ assert max(rates) < 2 * min(rates), "else the sentence above is wrong"
 # %% [markdown]
 # ## What came out
 #
-# Every target stands beside what was measured. Ours ran beside the stock route, in turns in the same
+# Every target stands beside what was measured. (The same update appears in several tables of this page with times
+# that differ by a few tenths: they were measured apart, on a machine with other work to do. Compare within a table.) Ours ran beside the stock route, in turns in the same
 # run, on {artifact}`bench:machine.cores|int` cores without a graphics card. The last two rows come
 # from the arms `reach-state-tuned` and `push-state-tuned`: the median over the seeds of the wall time,
 # setting up and evaluations included, until a point of the curve first reaches the rate.
@@ -385,7 +388,8 @@ targets
 # what the update gains then is taken from the waterfall above, up to "channels last". End to end was
 # not measured in float32.
 #
-# When the bench began, {artifact}`bench:machine.load_at_start|f0` other processes wanted a core.
+# When the bench began, the load of the machine was {artifact}`bench:machine.load_at_start|f0`: so many other processes
+# wanted a core.
 # Measuring in turns keeps the ratios fair; CPU time stands beside wall time.
 #
 # ## On your machine
@@ -417,7 +421,7 @@ def end_to_end(step_ms, update_ms, step_gain, update_gain, updates_per_step):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_end_to_end(answer):
     """Names the likely mistake."""
     value = answer(30.0, 1000.0, 10.0, 3.0, 0.05)

@@ -58,6 +58,17 @@ STATE, BLIND = "push-state-tuned", "push-blind-tuned"
 config = preset(LOCATED)
 assert config.goal_mode == "desired" and config.has_images and not config.full_state
 
+# %% tags=["hide-input"]
+from labs.figures.ledger import success_cell
+
+display(
+    Markdown(
+        f"> **In short.** One camera, the joints and the goal, on two cores: success {success_cell(SHIFTED)}, by imitating "
+        f"a policy that knows the state; {success_cell(ASYMMETRIC)}, by a reward, with a critic that is told the state "
+        "while it trains. By the reward alone nothing rose at this price."
+    )
+)
+
 # %% [markdown]
 # ## Who pays for sight?
 #
@@ -539,12 +550,12 @@ display(
     )
 )
 
-# %%
+# %% tags=["hide-cell"]
 for arm in measured:
     table = results_table(arm)
     if one_by_one(runs_of(arm)):  # without its last row, the mean
         table = Markdown(table.data.rpartition("\n")[0])
-    display(Markdown(f"**{arm}**"), table)
+    display(Markdown(f"**{arm}**, seed by seed"), table)
     for run in runs_of(arm):
         if ended := run.provenance.get("ended_early"):
             display(
@@ -552,16 +563,35 @@ for arm in measured:
             )
 
 # %% [markdown]
+# Seed by seed, the column *sampled actions* is poor after imitation: regression teaches what to do, and nobody
+# taught this actor how little to explore.
+#
 # ## Does it look?
 #
 # A success rate does not say so. The controls do: the same policy, the same hundred episodes, and
 # something else in place of the camera's images: black, the images of another episode, the first
-# image for ever. ("Sampled actions" above are poor after imitation: regression teaches what to do,
-# and nobody taught this actor how little to explore.)
+# image for ever.
 
-# %%
+# %% tags=["hide-input"]
+CONTROLS = ("blank", "shuffled", "frozen")
+rows = ["| arm | seeds | the camera | " + " | ".join(CONTROLS) + " |", "|---|---|---|---|---|---|"]
 for arm in measured:
-    display(Markdown(f"**{arm}**"), controls_table(arm))
+    found = [run.json("evaluation.json") for run in runs_of(arm)]
+    columns = [[f["deterministic"] for f in found]]
+    columns += [[f["controls"][name] for f in found] for name in CONTROLS]
+    spans = [[score["success_rate"] for score in column] for column in columns]
+    cells = [
+        f"{min(span):.0%} to {max(span):.0%}" if len(span) > 1 else f"{span[0]:.0%}" for span in spans
+    ]
+    rows.append(f"| `{arm}` | {len(found)} | " + " | ".join(cells) + " |")
+display(Markdown("\n".join(rows)))
+
+# %% [markdown]
+# *From the worst seed to the best, of 100 episodes each.*
+
+# %% tags=["hide-cell"]
+for arm in measured:
+    display(Markdown(f"**{arm}**, seed by seed"), controls_table(arm))
 for arm in (ASYMMETRIC, TOLD, DISTILLED, SHIFTED):
     for run in runs_of(arm):
         found = run.json("evaluation.json")
@@ -612,7 +642,7 @@ def block_angle(cosine, sine):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_angle(answer):
     """Names the likely mistake."""
     result = answer(np.cos(4 * 0.3), np.sin(4 * 0.3))
@@ -652,7 +682,7 @@ check_angle(block_angle)
 # |---|---|
 # | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state, or from a teacher that is. All of it is information of training only. The told critic needs no teacher, and its policies end above those of the blind twin. |
 # | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. |
-# | not settled | Why they end above it. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
+# | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
 # | not settled | Whether one network can learn sight and control at once *by reward* at this price. `push-small-helped` and `push-small-honest`, one seed each, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). |
 # | not settled | What lets frozen images succeed at times. And what the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |

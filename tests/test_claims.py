@@ -27,6 +27,7 @@ from labs.experiments.evidence import (
     difference,
     percent,
 )
+from labs.figures import verdicts
 from labs.flags import parse
 
 ROOT = repository_root()
@@ -378,7 +379,9 @@ def test_matched_arms_are_compared_on_the_seeds_that_both_have(data):
         "evaluation.json",
         lambda e: e["deterministic"].update(success_rate=0.0),
     )
-    assert judge(CLAIM["5"], data) == before and before.seeds == "3 seeds"
+    after = judge(CLAIM["5"], data)
+    assert (after.verdict, after.effect) == (before.verdict, before.effect)
+    assert (before.seeds, after.seeds) == ("3 seeds", "3 seeds, those that both arms have")
     shutil.rmtree(data / "actor" / "seed0")  # two are left in common
     assert "no two arms" in judge(CLAIM["5"], data).effect
 
@@ -596,3 +599,17 @@ def test_every_command_can_be_typed(command):
             rest,
             f"pixels {name}",
         )
+
+
+def test_a_page_quotes_a_claim_and_its_verdict():
+    quoted = verdicts.verdict("5").data
+    assert CLAIM["5"].says in quoted and judge(CLAIM["5"]).effect in quoted
+    with pytest.raises(KeyError):
+        verdicts.verdict("no claim")
+
+
+def test_a_page_lists_the_claims_that_it_shows():
+    shown = verdicts.in_short("17_is_it_cheating").data
+    assert CLAIM["1"].says in shown and CLAIM["2"].says in shown and CLAIM["5"].says not in shown
+    with pytest.raises(ValueError, match="no claim"):
+        verdicts.in_short("06_rendering")

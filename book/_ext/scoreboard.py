@@ -8,8 +8,9 @@
     ```
 
 The first gives the table: claim, verdict, effect, seeds, page. With ``:rules:`` it says for each
-claim what decides it and which command makes the artifacts. Nothing is typed: a result that
-arrives in ``data/`` changes the next build.
+claim what decides it and which command makes the artifacts. The role ``{verdict}`5``` gives the
+verdict on one claim in a sentence. Nothing is typed: a result that arrives in ``data/`` changes the
+next build.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from docutils import nodes
 from docutils.parsers.rst import directives
 from experiment_cards import _Generated
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxRole
 
 from labs.experiments.claims import CLAIMS, Claim, judge
 from labs.experiments.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED, VERDICTS
@@ -86,7 +90,21 @@ class Scoreboard(_Generated):
         return rules() if "rules" in self.options else table(root, self._link)
 
 
+class VerdictRole(SphinxRole):
+    """The role ``verdict``: what the scoreboard says of a claim, by its key."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        found = [claim for claim in CLAIMS if claim.key == self.text]
+        if not found:
+            where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
+            raise ExtensionError(f"{where}: there is no claim {self.text!r}")
+        self.env.note_reread()  # a result that arrives changes no file that this page knows
+        root = Path(self.config.artifact_root or Path(self.env.srcdir) / "data").resolve()
+        return [nodes.strong("", judge(found[0], root).verdict)], []
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("experiment_cards")
     app.add_directive("scoreboard", Scoreboard)
+    app.add_role("verdict", VerdictRole())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

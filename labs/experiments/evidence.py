@@ -125,10 +125,11 @@ def error_of(cells: Sequence[dict], thing: str) -> Interval:
 
 @dataclass(frozen=True)
 class Arm:
-    """The results of an arm: one artifact a seed."""
+    """The results of an arm: one artifact a seed; how many were left out of a comparison."""
 
     name: str
     runs: tuple[Artifact, ...]
+    left_out: int = 0
 
     @property
     def config(self) -> dict[str, Any]:
@@ -155,8 +156,9 @@ class Arm:
 
     def only(self, seeds: Collection[int]) -> Arm:
         """The same arm with these seeds alone."""
-        chosen = zip(self.runs, self.seeds, strict=True)
-        return Arm(self.name, tuple(run for run, seed in chosen if seed in seeds))
+        pairs = zip(self.runs, self.seeds, strict=True)
+        chosen = tuple(run for run, seed in pairs if seed in seeds)
+        return Arm(self.name, chosen, len(self.runs) - len(chosen))
 
     @property
     def imitates(self) -> bool:
@@ -337,11 +339,15 @@ def mm(interval: Interval) -> str:
 
 
 def seeds_text(*arms: Arm) -> str:
-    """``3 seeds``, or ``3 and 5 seeds`` where arms differ, in their order."""
+    """``3 seeds``, or ``3 and 5 seeds`` where arms differ, in their order.
+
+    It says so where an arm has more of them than were compared.
+    """
     counts = [len(arm.runs) for arm in arms]
+    shared = ", those that both arms have" * any(arm.left_out for arm in arms)
     if len(set(counts)) > 1:
-        return " and ".join(map(str, counts)) + " seeds"
-    return f"{counts[0]} seed" + "s" * (counts[0] > 1)
+        return " and ".join(map(str, counts)) + " seeds" + shared
+    return f"{counts[0]} seed" + "s" * (counts[0] > 1) + shared
 
 
 def seeds_span(*groups: Sequence[dict]) -> str:

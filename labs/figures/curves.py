@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,20 +16,20 @@ from matplotlib.figure import Figure
 
 from labs.artifacts import Artifact, load_artifact, runs_of
 from labs.errors import UserError
-from labs.figures.style import OKABE_ITO, use_style
-from labs.statistics import curve_band
-
-COLORS = [OKABE_ITO[c] for c in ("blue", "vermillion", "green", "purple", "orange", "sky")]
-
-#: Arms that several figures show keep their color; the others take what is left, in their order.
-OWN_COLORS = {
-    **dict.fromkeys(("push-state-tuned", "reach-state-tuned", "reach-state"), "blue"),
-    **dict.fromkeys(("push-blind-tuned", "reach-located"), "vermillion"),
-    **dict.fromkeys(("push-asymmetric", "reach-small-drq"), "green"),
-}
+from labs.figures.ledger import measured
+from labs.figures.legend import COLORS, colors_of, words_of
+from labs.figures.style import use_style
+from labs.statistics import curve_band, time_to_threshold
 
 #: The panels of the investigation.
-STEP_ARMS = ("push-state", "push-step0", "push-step1", "push-step2", "push-step4")
+STEPS = {
+    "push-state": "control: the state",
+    "push-step0": "step 0: NatureCNN",
+    "push-step1": "step 1: keypoints",
+    "push-step2": "step 2: critic's gradient",
+    "push-step4": "step 4: shifts",
+}
+STEP_ARMS = tuple(STEPS)
 
 #: (environment steps, success) as reported by the source manuscript, one seed each.
 SOURCE_POINTS: dict[str, list[tuple[float, float]]] = {
@@ -87,7 +86,7 @@ def draw_arm(
     steps, values = steps[known], values[:, known]
     middle, low, high = curve_band(values)
     seeds = f"{len(values)} seed" + "s" * (len(values) > 1)
-    line = axes.plot(steps, middle, color=color, label=label or f"{arm} ({seeds})")[0]
+    line = axes.plot(steps, middle, color=color, label=label or f"{words_of(arm)} ({seeds})")[0]
     axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
     for row in values:
         axes.plot(steps, row, color=line.get_color(), linewidth=0.5, alpha=0.5)
@@ -98,10 +97,10 @@ def draw_source(axes: Axes, arm: str, color: str = "#777777") -> None:
     points = SOURCE_POINTS.get(arm)
     if points:
         x, y = zip(*points, strict=True)
-        label = "reported by the source manuscript, one seed"
+        label = "reported, one seed"
         axes.plot(x, y, "x--", color=color, linewidth=0.8, markersize=5, label=label)
     if arm in SOURCE_FLAT:
-        label = "reported by the source manuscript, flat"
+        label = "reported, flat"
         low, high, end = SOURCE_FLAT[arm]
         axes.fill_between([0, end], low, high, color=color, alpha=0.35, linewidth=0, label=label)
 
@@ -115,13 +114,6 @@ def _success_axes(axes: Axes) -> None:
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_ylabel("success")
-
-
-def colors_of(arms: Sequence[str]) -> list[str]:
-    """A color for each arm of a figure."""
-    own = {arm: OKABE_ITO[OWN_COLORS[arm]] for arm in arms if arm in OWN_COLORS}
-    free = cycle([color for color in COLORS if color not in own.values()] or COLORS)
-    return [own[arm] if arm in own else next(free) for arm in arms]
 
 
 def success_curves(
@@ -150,6 +142,33 @@ def success_curves(
     return figure
 
 
+def success_panels(arms: Sequence[str], *, floor: float | None = None) -> Figure:
+    """Success of several arms, a panel each on shared axes: for bands that would cover each other.
+
+    Args:
+        arms: names with results.
+        floor: success of doing nothing, drawn as a line.
+    """
+    use_style()
+    rows = math.ceil(len(arms) / 2)
+    figure, panels = plt.subplots(
+        rows, 2, sharex=True, sharey=True, figsize=(7.0, 2.2 * rows), squeeze=False
+    )
+    for axes in panels.flat[len(arms) :]:
+        axes.remove()
+    for axes, arm, color in zip(panels.flat, arms, colors_of(arms), strict=False):
+        draw_arm(axes, arm, color=color)
+        if floor is not None:
+            draw_floor(axes, floor)
+        _success_axes(axes)
+        axes.set_title(axes.lines[0].get_label(), fontsize="small")
+    for axes in panels[:, 1:].flat:
+        axes.set_ylabel("")
+    for axes in panels[-1]:
+        _thousands(axes, axes.get_xlim()[1])
+    return figure
+
+
 def three_phases(run: Artifact | str, *, source: bool = False) -> Figure:
     """One run's success, critic loss and actor loss under each other.
 
@@ -175,6 +194,21 @@ def three_phases(run: Artifact | str, *, source: bool = False) -> Figure:
     return figure
 
 
+def _draw_step(axes: Axes, arm: str, stand_in: str | None) -> None:
+    """Our runs of a step; while there are none those of its stand-in, with an arrow; or neither."""
+    text = dict(transform=axes.transAxes, ha="right", va="top", fontsize="small")
+    if measured(arm):
+        draw_arm(axes, arm, color=COLORS[0], label="ours")
+    elif stand_in and measured(stand_in):
+        draw_arm(axes, stand_in, color=COLORS[2], label="ours, other settings")
+        tables = [run.table() for run in measured(stand_in)]
+        reached = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.9)
+        axes.text(0.97, 0.6, f"ours: 90 % after\n{reached.median:,.0f} steps", **text)
+        axes.annotate("", (reached.median, 0.66), (1.2e6, 0.55), arrowprops={"arrowstyle": "->"})
+    else:
+        axes.text(0.97, 0.3, "not run here", **text)
+
+
 def five_steps(
     arms: Sequence[str] = STEP_ARMS,
     *,
@@ -183,7 +217,8 @@ def five_steps(
 ) -> Figure:
     """The steps of the Push investigation side by side, each with the source manuscript's points.
 
-    An arm without a result shows the reported points alone and says so.
+    An arm without a result shows the reported points alone and says so. The panels share their
+    axes.
 
     Args:
         arms: one panel each.
@@ -195,29 +230,25 @@ def five_steps(
     columns = min(3, len(arms))
     rows = math.ceil(len(arms) / columns)
     figure, panels = plt.subplots(
-        rows, columns, sharey=True, figsize=(2.4 * columns, 2.5 * rows + 0.4), squeeze=False
+        rows,
+        columns,
+        sharex=True,
+        sharey=True,
+        figsize=(2.4 * columns, 2.4 * rows + 0.4),
+        squeeze=False,
     )
     for axes in panels.flat[len(arms) :]:
         axes.remove()
     for axes, arm in zip(panels.flat, arms, strict=False):
-        title = arm
-        try:
-            draw_arm(axes, arm, color=COLORS[0], label="ours")
-        except UserError:
-            try:
-                stand_in = stand_ins[arm]
-                draw_arm(axes, stand_in, color=COLORS[2], label="ours, other settings")
-                title = f"{arm}\n(ours: {stand_in})"
-            except (KeyError, UserError):
-                title = f"{arm}\n(not run here)"
-                axes.set_xlim(0, 5e6)
+        _draw_step(axes, arm, stand_ins.get(arm))
         draw_source(axes, arm)
         if floor is not None:
             draw_floor(axes, floor)
-        axes.set_title(title, fontsize="small")
+        axes.set_title(STEPS.get(arm, arm), fontsize="small")
         _success_axes(axes)
-        axes.set_xlim(left=0)
-        _thousands(axes, axes.get_xlim()[1])
+        axes.set_xlim(0, 5e6)
+        axes.tick_params(labelbottom=True)
+        _thousands(axes, 5e6)
         axes.xaxis.label.set_size("small")
     for axes in panels[:, 1:].flat:
         axes.set_ylabel("")
@@ -226,5 +257,7 @@ def five_steps(
         handles, labels = axes.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
     if entries:
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3)
+        figure.legend(
+            entries.values(), entries.keys(), fontsize="small", loc="outside lower center", ncols=4
+        )
     return figure

@@ -107,6 +107,11 @@ def measured(arm: str) -> list[Artifact]:
     return runs_of(arm) if any((data_root() / arm).glob("seed*/provenance.json")) else []
 
 
+def in_words(arm: str) -> str:
+    """The name of an arm and, below it, what it is: a table's first cell."""
+    return f"`{arm}`<br>{SUMMARY.get(arm, '')}".removesuffix("<br>")
+
+
 def success_cell(arm: str) -> str:
     """Final success of an arm with its interval, or that it was not measured."""
     runs = measured(arm)
@@ -165,14 +170,14 @@ def investigation_table() -> Markdown:
 def beside_table(arms: tuple[str, ...] = BESIDE) -> Markdown:
     """Arms that are no step of the story; those without preset and result are left out."""
     rows = [
-        "| arm | what it is | measured here | left the floor at | budget (steps), or command |",
-        "|---|---|---|---|---|",
+        "| arm | measured here | left the floor at | budget (steps), or command |",
+        "|---|---|---|---|",
     ]
     for arm in sorted(arms, key=lambda arm: not measured(arm)):  # what is known comes first
         if arm not in SUMMARY and not measured(arm):
             continue
         cells = (success_cell(arm), floor_cell(arm), budget_cell(arm))
-        rows.append(f"| `{arm}` | {SUMMARY.get(arm, '–')} | " + " | ".join(cells) + " |")
+        rows.append(f"| {in_words(arm)} | " + " | ".join(cells) + " |")
     if len(rows) == 2:
         raise UserError(f"none of {', '.join(arms)} is an arm: choose presets or results")
     return Markdown("\n".join(rows))

@@ -1,0 +1,69 @@
+"""What an arm is called in a legend, and the color that it keeps from figure to figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+
+from labs.figures.style import OKABE_ITO
+
+#: Arm → what tells it from the others of its figure, in a few words.
+WORDS = {
+    "push-asymmetric": "a locator sees, the critic is told the state",
+    "push-blind-buffer10k": "blind twin, memory of 10,000",
+    "push-blind-k8": "blind twin, k = 8",
+    "push-blind-long": "blind twin, three times the steps",
+    "push-blind-tuned": "blind twin",
+    "push-blind-u012": "blind twin, half the updates",
+    "push-blind-u050": "blind twin, twice the updates",
+    "push-distilled": "keypoints, imitation",
+    "push-distilled-drq": "keypoints, imitation, shifts",
+    "push-distilled-far": "keypoints, imitation, default camera",
+    "push-distilled-far-drq": "keypoints, imitation, shifts, default camera",
+    "push-distilled-flat": "NatureCNN, imitation",
+    "push-distilled-flat-drq": "NatureCNN, imitation, shifts",
+    "push-located": "a locator sees, reward alone",
+    "push-small": "vectors and a picture",
+    "push-small-actor": "vectors and a picture, actor's loss",
+    "push-small-blank": "vectors and a black picture",
+    "push-small-noise": "vectors and noise",
+    "push-state-tuned": "full state",
+    "push-told": "a locator sees, told what to do",
+    "reach-asymmetric": "keypoints, the critic is told the state",
+    "reach-keypoint": "keypoints, reward alone",
+    "reach-located": "locator, two views",
+    "reach-located-default": "locator, default camera",
+    "reach-located-workspace": "locator, workspace camera",
+    "reach-small": "pixels, reward alone",
+    "reach-small-actor": "shifts, actor's loss trains the encoder",
+    "reach-small-annealed": "shifts, falling step sizes",
+    "reach-small-blind": "vectors alone",
+    "reach-small-drq": "pixels and shifts, reward alone",
+    "reach-small-narrow": "shifts, networks of 64",
+    "reach-small-separate": "shifts, an encoder for each",
+    "reach-small-told": "vectors and two views",
+    "reach-state": "state, on Stable-Baselines3",
+    "reach-state-tuned": "state",
+}
+
+COLORS = [OKABE_ITO[c] for c in ("blue", "vermillion", "green", "purple", "orange", "sky")]
+
+#: Roles that several figures show: the state, its blind twin, pixels, pixels with shifts.
+OWN_COLORS = {
+    **dict.fromkeys(("push-state-tuned", "reach-state-tuned", "reach-state"), "blue"),
+    **dict.fromkeys(("push-blind-tuned", "reach-small-blind"), "vermillion"),
+    **dict.fromkeys(("push-small", "push-distilled", "reach-small", "reach-located"), "purple"),
+    **dict.fromkeys(("push-distilled-drq", "reach-small-drq"), "green"),
+}
+
+
+def words_of(arm: str) -> str:
+    """A few words for a legend; the arm's own name where nobody has found any."""
+    return WORDS.get(arm, arm)
+
+
+def colors_of(arms: Sequence[str]) -> list[str]:
+    """A color for each arm of a figure."""
+    own = {arm: OKABE_ITO[OWN_COLORS[arm]] for arm in arms if arm in OWN_COLORS}
+    free = cycle([color for color in COLORS if color not in own.values()] or COLORS)
+    return [own[arm] if arm in own else next(free) for arm in arms]
