@@ -426,12 +426,12 @@ halves = [
     np.median([steps_to(t["step"], t["success"], 0.5) for t in (r.table() for r in measured(arm))])
     for arm in RATES
 ]
-assert halves[0] > halves[1] >= halves[2], "more updates, later: read this again"
-assert halves[0] / halves[2] < 2, "a quarter of the updates, and far less than four times the steps"
+assert max(halves) / min(halves) < 1.5, "it comes earlier with more updates after all: say so"
 display(
     Markdown(
-        f"Four times the updates bring 50 % from {halves[0]:,.0f} steps to {halves[2]:,.0f}. Had the twins "
-        f"waited for travel alone, it would have been a quarter."
+        f"From an eighth to a half of an update a step, 50 % comes after {halves[0]:,.0f}, {halves[1]:,.0f} and "
+        f"{halves[2]:,.0f} steps. Had the twins waited for travel alone, the first would have needed four times the "
+        "steps of the last."
     )
 )
 
@@ -545,7 +545,7 @@ display(beside_table())
 # |---|---|
 # | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone carry most of what the full state reaches. Step 2 changed more than the routing. Steps 0, 1 and 4 all ended before step 2 had risen: by travel, step 4 even before the control, steps 0 and 1 between the two. |
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well. |
-# | settled for blind twins | $k = 8$ does not help. A quarter of the updates delays the rise, by far less than a factor of four. |
+# | settled for blind twins | $k = 8$ does not help. Four times the updates do not bring the rise forward in steps. |
 # | not settled | Which of step 2's changes did it. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
 # | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-blind-k8 --seeds 0 1 2` and the like for the arms beside the story; `pixels plan push-step2` says what that costs |
 #

@@ -389,7 +389,7 @@ for level in (0.5, 0.9):
 display(Markdown("  \n".join(lines)))
 
 # %% [markdown]
-# By the median, shifts win back a part of what the picture costs. Four seeds do not settle it in steps: the interval
+# By the median, shifts win back a part of what the picture costs. So few seeds do not settle it in steps: the interval
 # of the gap closure reaches below zero, since one run with shifts rose late. In success at the end they win in
 # every pair, as above. Both pixel arms still need several times the steps
 # of the state, and their mean return says that the gripper stops centimeters from the goal.
@@ -635,8 +635,8 @@ display(provenance_card(PIXELS))
 # pixels train reach-located-default --seeds 0 1 2
 # pixels train reach-keypoint --seeds 0
 # pixels train reach-asymmetric --seeds 0 1
-# pixels train reach-small --seeds 0 1 2 3
-# pixels train reach-small-drq --seeds 0 1 2 3
+# pixels train reach-small --seeds 0 1 2 3 4
+# pixels train reach-small-drq --seeds 0 1 2 3 4
 # pixels train reach-small-separate --seeds 0 1 2
 # pixels train reach-small-actor --seeds 0 1 2
 # pixels train reach-small-annealed --seeds 0 1 2 3 4
