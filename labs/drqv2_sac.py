@@ -2,7 +2,8 @@
 
 :class:`DrQv2SAC` is SB3's SAC (Haarnoja et al. 2018, arXiv 1801.01290) with the update of DrQ-v2
 (Yarats et al. 2021, arXiv 2107.09645): features once, the critic's loss on them, the actor's loss
-on the same features detached.
+on the same features detached. The target critic's own encoder is ours; DrQ-v2 encodes the next
+observation once, with the online encoder, and so makes two passes an update.
 
 Encoder forward passes of one update:
 
@@ -41,8 +42,8 @@ class DrQv2SAC(SAC):
 
     The losses are those of ``SAC.train``; random numbers are drawn in the same order. One thing
     differs: the actor's Q is computed on the features that the critic's loss was computed on, so on
-    the encoder *before* this step, where stock SAC encodes the batch a second time after it. DrQ-v2
-    does the same. The module's table counts the encoder passes.
+    the encoder *before* this step, as in DrQ-v2; stock SAC encodes the batch a second time after
+    it. The module's table counts the encoder passes.
 
     Raises:
         TypeError: the policy is no :class:`DrQv2SACPolicy`.

@@ -5,7 +5,8 @@ offers two answers: ``share_features_extractor=False`` (its default) gives actor
 encoder each, both trained by their own loss; ``True`` shares one encoder that only the *actor's*
 loss trains. DrQ-v2 (Yarats et al. 2021, arXiv 2107.09645) gives the third: share one encoder and
 let only the *critic's* loss train it. The TD error says something about every transition; the
-actor's loss says only what Q already knows.
+actor's loss says only what Q already knows. DrQ-v2 shares the convolutions alone: behind them actor
+and critic have a linear trunk each. Here the whole extractor is shared.
 
 * :class:`CriticEncoderActor`, :class:`CriticEncoderCritic`: the two networks and their gates.
 * :class:`DrQv2SACPolicy`: an SB3 policy that puts the encoder into the critic's optimizer only. It
@@ -143,8 +144,8 @@ class DrQv2SACPolicy(SACPolicy):
     * Actor and critic hold the same encoder object.
     * Its parameters are in the critic's optimizer and in no other; they are told apart by identity,
       since a name such as ``features_extractor`` says nothing about who else holds the tensor.
-    * The target critic has an encoder of its own. SB3 moves it with the target's other parameters
-      by Polyak averaging (``tau`` of the algorithm, 0.005 unless set).
+    * The target critic has an encoder of its own, which DrQ-v2 does not have. SB3 moves it with the
+      target's other parameters by Polyak averaging (``tau`` of the algorithm, 0.005 unless set).
 
     Args:
         observation_space: of the environment; images uint8 in 0..255, channels first.

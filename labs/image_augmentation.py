@@ -168,8 +168,9 @@ class RandomShiftAug(nn.Module):
         if images.ndim != 4:
             raise ValueError(f"images: received shape {shape}, expected (B, C, H, W)")
         channels, height, width = shape[1:]
-        # Image channels come in threes or alone: a short last axis behind two long ones is them.
-        if width in (1, 3, 4, 6, 9, 12) and channels > 12 and height > width:
+        # No picture is so narrow; a stack of frames is told from a narrow one where it is square.
+        square_stack = width in (6, 9, 12) and channels == height
+        if (width in (1, 3, 4) or square_stack) and channels > 12 and height > width:
             raise ValueError(
                 f"images: received shape {shape}, expected (B, C, H, W): channels come last "
                 "here, permute(0, 3, 1, 2) puts them first"

@@ -121,8 +121,9 @@ class SpatialSoftmax(nn.Module):
     expectation    (B, 64): 32 x, 32 y   0
     =============  ====================  ==========
 
-    Computed and returned in float32 even where the input is float16 or bfloat16, whose 8 bits
-    would blur a position by a quarter of a cell. Use autocast rather than ``.to(torch.bfloat16)``.
+    Computed and returned in float32 even where the input is bfloat16, whose 8 bits blur a position
+    by up to whole cells where the softmax is cold, or float16. Use autocast rather than
+    ``.to(torch.bfloat16)``.
 
     Args:
         height, width: size of the feature maps, each at least 2.

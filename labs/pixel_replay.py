@@ -210,7 +210,8 @@ class PixelReplayBuffer:
         Args:
             obs_pixels: uint8 ``img_shape``, the image before the step.
             next_pixels: uint8 ``img_shape``, the image after it.
-            achieved: (goal_dim,), stored as float32.
+            achieved: (goal_dim,), the goal achieved *after* the step, which its reward is computed
+                from; stored as float32.
             goal: (goal_dim,), the desired goal.
             action: (act_dim,).
             reward: a number.

@@ -12,10 +12,14 @@
 # %% [markdown]
 # # Proof of life
 #
+# A robot arm has two tasks in this book. **Reach**: bring the gripper within 5 cm of a red sphere in the air.
+# **Push**: bring a block within 5 cm of a red spot on the table, with closed fingers. The reward of a task may be
+# *dense*, and say how far it still is, or *sparse*, and say only whether it is done.
+#
 # Before anything is learned, four things must be true: the simulator steps, something draws, a
 # seed gives the same episode twice, and we know the score of a policy that does nothing.
 # This page checks them one after the other. If one fails on your machine, `pixels doctor` says
-# what to do.
+# what to do. (`pixels` is this book's command line, which `make book` installs.)
 #
 # You will leave it knowing that your machine can run this book, what each number of an observation
 # is, and the score below which nothing was learned. It leans on no other page.
@@ -76,8 +80,8 @@ display(Markdown("\n".join(rows)))
 assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"] == (25,)
 
 # %% [markdown]
-# Reach pays minus the distance to the goal at every step: each step says whether the last one was
-# an improvement. Push pays $-1$ until the block lies within 5 cm of its target, then $0$. Nearly
+# Reach is dense. It pays minus the distance to the goal at every step: each step says whether the last one was
+# an improvement. Push is sparse. It pays $-1$ until the block lies within 5 cm of its target, then $0$. Nearly
 # every step of an untrained policy says the same thing: *not yet*.
 #
 # | indices of Push's `observation` | what | who could know it |
@@ -175,21 +179,23 @@ for seed in range(300):
     observation, _ = env.reset(seed=seed)
     block.append(observation["achieved_goal"][:2])
     goal.append(observation["desired_goal"][:2])
+start = env.unwrapped.initial_gripper_xpos[:2]
 env.close()
-block, goal = 100 * (np.array(block) - 1.0), 100 * (np.array(goal) - 1.0)
+block, goal = 100 * (np.array(block) - start), 100 * (np.array(goal) - start)
+assert np.linalg.norm(block, axis=1).min() > 10 > np.linalg.norm(goal, axis=1).min()
 lucky = np.linalg.norm(block - goal, axis=1) < 5
 fig, ax = plt.subplots(figsize=(5.6, 4.6))
 for b, g in zip(block[lucky], goal[lucky], strict=True):
     ax.plot(*zip(b, g, strict=True), color="0.5", lw=1, zorder=1)
 ax.scatter(*block.T, s=14, label="block")
 ax.scatter(*goal.T, s=14, marker="^", label="target")
-ax.set(xlabel="x (cm)", ylabel="y (cm)", aspect="equal")
+ax.set(xlabel="x from the gripper's start (cm)", ylabel="y (cm)", aspect="equal")
 ax.set_title(f"300 resets; gray lines join the {lucky.sum()} that start solved")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# The block never lies within 10 cm of the gripper's start: that is the hole in the middle. The
+# The block never lies within 10 cm of the gripper's start: that is the hole around (0, 0). The
 # target may lie there.
 #
 # ```{exercise-start}
@@ -218,7 +224,7 @@ def floor(radius):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_floor(floor):
     """Names the likely mistake."""
     value = floor(0.05)
@@ -226,6 +232,8 @@ def check_floor(floor):
     assert value <= 1, "that is a count: divide by the number of resets"
     assert np.isclose(value, solved.mean()), "success is a distance *below* the radius, in meters"
     assert floor(0.10) > 2 * floor(0.05), "does your answer depend on the radius?"
+    within = (floor_episodes < 0.10).mean()
+    assert np.isclose(floor(0.10), within), f"{within:.1%} lie within 10 cm: count them anew"
     print(f"floor at 5 cm: {floor(0.05):.1%}, at 10 cm: {floor(0.10):.1%}")
 
 
@@ -245,10 +253,12 @@ def floor(radius):
 
 
 check_floor(floor)
+assert 2.5 < floor(0.10) / floor(0.05) < 4
 
 # %% [markdown]
-# The floor grows nearly with the *square* of the radius, because it is an area. The same square
-# will return when a half-trained policy's success rises all at once.
+# The floor is an area, so one expects the *square* of the radius, four times as much. It grows somewhat less than
+# the square, since the square of starts has edges. The same power will return when a half-trained policy's
+# success rises all at once.
 # ```{solution-end}
 # ```
 #

@@ -71,6 +71,7 @@ plt.show()
 # pixels marked here and no others:
 
 # %% mystnb={"image": {"alt": "The default camera's Push frame, enlarged around the table. Outlines mark the few pixels that belong to the gripper, the block and the goal."}}
+WORDS = {"object": "block"}  # the renderer's word, and this book's
 frame, labels = photograph("push", "default")
 rows, columns = np.nonzero(labels)
 top, left = max(rows.min() - 4, 0), max(columns.min() - 6, 0)
@@ -81,7 +82,8 @@ for name, color in zip(envs.SEGMENTS, ("sky", "orange", "vermillion"), strict=Tr
     mask = labels[crop] == envs.SEGMENTS[name]
     y, x = np.nonzero(mask)
     ax.scatter(x, y, s=40, marker="s", fc="none", ec=OKABE_ITO[color], lw=1.4)
-    ax.plot([], [], "s", mfc="none", mec=OKABE_ITO[color], label=f"{name}: {mask.sum()} pixels")
+    label = f"{WORDS.get(name, name)}: {mask.sum()} pixels"
+    ax.plot([], [], "s", mfc="none", mec=OKABE_ITO[color], label=label)
 ax.axis("off")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
@@ -104,7 +106,7 @@ for task, cameras in visibility.items():
     for camera, things in cameras.items():
         for thing, v in things.items():
             rows.append(
-                f"| {task} | {camera} | {thing} | {v['median']:.0f} "
+                f"| {task} | {camera} | {WORDS.get(thing, thing)} | {v['median']:.0f} "
                 f"({v['low']:.0f} – {v['high']:.0f}) | "
                 f"{v['median_width']:.0f} × {v['median_height']:.0f} | "
                 f"{v['hidden']['rate']:.1%} |"
@@ -220,7 +222,7 @@ scenes = {
 costs = {name: milliseconds_a_frame(scene, "workspace") for name, scene in scenes.items()}
 
 # %% mystnb={"image": {"alt": "The same Push frame drawn with five sets of scene options, each with its cost in milliseconds. The lean scene shows table, block, goal and gripper on black."}}
-fig, axes = plt.subplots(1, len(costs), figsize=(9, 2.5))
+fig, axes = plt.subplots(1, len(costs), figsize=(7.2, 2.1))
 for ax, (name, (cost, picture)) in zip(axes, costs.items(), strict=True):
     ax.imshow(picture)
     ax.set_title(f"{name}\n{cost:.1f} ms", fontsize=8)
@@ -250,13 +252,16 @@ def centimetres_a_pixel(width_in_pixels):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_centimetres(answer):
     """Names the likely mistake."""
     value = answer(10)
     assert value is not ..., "centimetres_a_pixel still returns ...: fill it in"
     assert value != 2.0, "that is pixels a centimeter: turn the fraction over"
     assert np.isclose(value, 0.5), "the block's edge is 5 cm: 10 pixels span 5 cm"
+    assert np.isclose(answer(4), 1.25), (
+        "more pixels, fewer centimeters for each: divide by the width"
+    )
 
 
 # %% tags=["nbval-check-output"]

@@ -62,7 +62,7 @@ for name, policy in FLOORS.items():
 # %% [markdown]
 # ## The learning curve
 #
-# Soft actor-critic {cite}`haarnoja2018`, as Stable-Baselines3 has it, learns from the dictionary
+# Soft actor-critic {cite}`haarnoja2018b`, as Stable-Baselines3 has it, learns from the dictionary
 # of state, achieved and desired goal. Every thousand steps the policy plays a few episodes with
 # fixed seeds that training never meets. The line is the {term}`interquartile mean <IQM>` over the seeds,
 # the band its bootstrap interval ({term}`stratified bootstrap`), the thin lines are the runs.
@@ -102,7 +102,8 @@ film(
 # for episodes this short: a discount of 0.95 and a step size of 0.001. A yardstick should be good, or
 # whatever is measured against it looks good too. `reach-state-tuned` has standardized inputs,
 # LayerNorm in the critics, a target that follows four times as fast ($\tau = 0.02$), four environments, and
-# half an update a step:
+# half an update a step. Its learner is the book's own, too (`engine="fast"`,
+# [a later page](24_making_it_fast.ipynb)), not SB3's `train()`:
 
 # %%
 TUNED = "reach-state-tuned"
@@ -205,7 +206,7 @@ def wilson(successes, episodes, z=1.96):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_wilson(answer):
     """Names the likely mistake."""
     result = answer(100, 100)

@@ -144,7 +144,7 @@ def relabel(episode, t, rng):
     }
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_relabel(relabel):
     """Names the likely mistake."""
     # A gripper that moves 2 cm a step along x: the goal's x tells which index was drawn.
@@ -236,9 +236,9 @@ assert shares["sparse Reach"][1] > 5 * shares["sparse Reach"][0]
 assert shares["Push"][2] < 0.5 * shares["Push"][1]
 
 # %% [markdown]
-# In Push most of the new successes are empty. In those the random gripper had not touched the block, so the
-# block was asked to be where it lay, and *every* action achieves that. HER makes rewards, it does
-# not make contact: such a batch is {term}`deceptively dense <deceptively dense reward>`. This is one reason why Push takes so much longer than Reach.
+# In Push most of the new successes are empty. In those the block did not move between the step and its goal, and
+# nearly *every* action achieves that. HER makes rewards, it does not make contact: such a batch is
+# {term}`deceptively dense <deceptively dense reward>`. This is one reason why Push takes so much longer than Reach.
 #
 # ## A batch with hindsight
 #
@@ -362,16 +362,31 @@ vec_env.close()
 # ## With and without
 #
 # The learner is the one of the HER paper, DDPG {cite}`lillicrap2016`: SAC without entropy and with
-# one critic. The actor is deterministic, and noise is added when it plays. The critic's target is
-# the plain one,
+# one critic. That is shorter. And no temperature sets itself differently in the two arms, so the only thing that
+# differs between the curves is $k$. The actor is deterministic, and noise is added when it plays. The critic's
+# target is the plain one,
 #
 # $$ y = \operatorname{clip}\big( r' + \gamma \, Q_{\bar\theta}(s', \mu_{\bar\phi}(s')), \; -\tfrac{1}{1 - \gamma}, \; 0 \big) $$ (eq-ddpg-target)
 #
 # clipped to what such rewards can add up to. Five random episodes, then 40 updates after each
-# episode, 25 episodes in all. The only difference between the two arms is $k$.
+# episode, 25 episodes in all.
 
 
 # %%
+@torch.no_grad()
+def ddpg_target(agent, batch):
+    """The clipped target of the equation above, (B, 1)."""
+    ahead = torch.cat([batch.next_state, agent.slow_actor(batch.next_state)], dim=1)
+    y = batch.reward + agent.gamma * agent.slow_critic(ahead)
+    return y.clamp(-1 / (1 - agent.gamma), 0)
+
+
+# %% [markdown]
+# The rest of the learner is folded. The networks and their updates are those of [the page on SAC](04_sac_recap.ipynb)
+# without entropy, and the actor has a slow copy, too. `train` plays, remembers, updates and evaluates.
+
+
+# %% tags=["hide-input"]
 def mlp(n_in, n_out, width=64):
     return nn.Sequential(
         nn.Linear(n_in, width),
@@ -399,12 +414,8 @@ class DDPG:
         return self.actor(torch.from_numpy(state)).numpy()
 
     def update(self, batch):
-        with torch.no_grad():
-            ahead = torch.cat([batch.next_state, self.slow_actor(batch.next_state)], dim=1)
-            y = batch.reward + self.gamma * self.slow_critic(ahead)
-            y = y.clamp(-1 / (1 - self.gamma), 0)
         q = self.critic(torch.cat([batch.state, batch.action], dim=1))
-        self.step(1, F.mse_loss(q, y))
+        self.step(1, F.mse_loss(q, ddpg_target(self, batch)))
         chosen = torch.cat([batch.state, self.actor(batch.state)], dim=1)
         self.step(0, -self.critic(chosen).mean())
         with torch.no_grad():
@@ -444,6 +455,7 @@ def train(k, seed, episodes=25, evaluate_every=5):
     return np.array(curve)
 
 
+# %%
 curves = {k: [train(k, seed) for seed in (1, 2)] for k in (4, 0)}
 last = {k: np.mean([curve[-1, 1] for curve in runs]) for k, runs in curves.items()}
 print(f"success after 25 episodes: {last[4]:.0%} with HER, {last[0]:.0%} without")

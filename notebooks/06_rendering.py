@@ -72,6 +72,7 @@ costs = {
 for name, cost in costs.items():
     print(f"{name:>28}: {1e3 * cost:6.2f} ms")
 assert costs["draw 84 × 84, lean scene"] < costs["draw 480 × 480, then shrink"] / 4
+assert costs["draw 84 × 84, lean scene"] < costs["one step of physics"]
 
 # %% [markdown]
 # Drawn the obvious way, the picture costs many times the physics. Drawn at the right size
@@ -113,8 +114,12 @@ frame = render_and_resize(large)
 assert frame.shape == (3, 84, 84) and frame.dtype == np.uint8
 assert frame.flags.owndata and frame.flags.c_contiguous
 assert render_and_resize(large, (60, 100)).shape == (3, 60, 100), "height comes first"
+
+frame = render_and_resize(native)
 before = frame.copy()
-large.step(np.ones(4, np.float32))
+native.step(np.ones(4, np.float32))
+later = render_and_resize(native)
+assert not np.array_equal(later, before), "the picture must have changed"
 assert np.array_equal(frame, before), "a later frame must not write into this one"
 
 # %% [markdown]
@@ -169,7 +174,7 @@ def to_image(frame):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_to_image(answer):
     """Names the likely mistake."""
     tall = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)

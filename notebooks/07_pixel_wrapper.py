@@ -71,7 +71,8 @@ assert np.sign(velocities[0][1]) != np.sign(velocities[1][1])
 #
 # At the start of an episode there are no earlier frames. The first one fills the stack. Zeros would
 # be simpler, and would show the network a flash that no camera ever sees. Vectors are never
-# stacked: proprioception holds velocities already, and a stacked goal is the same goal $n$ times.
+# stacked: proprioception holds velocities already, and a stacked *desired* goal is the same goal $n$ times. (A
+# stacked achieved goal would tell the block's velocity as well.)
 #
 # ## Build it
 
@@ -202,7 +203,7 @@ def stack_at(frames, t, n):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_stack_at(answer):
     """Names the likely mistake."""
     frames = np.arange(1, 7, dtype=np.uint8).reshape(6, 1, 1, 1) * np.ones((1, 3, 2, 2), np.uint8)

@@ -112,7 +112,7 @@ for _ in range(50):  # more than the capacity: it goes round
         buffer.add(
             observation["pixels"],
             following["pixels"],
-            observation["achieved_goal"],
+            following["achieved_goal"],
             observation["desired_goal"],
             action,
             reward,
@@ -145,7 +145,7 @@ assert not mine.dones.any()
 # ## Over the wall
 #
 # Look at what is stored. The next observation of step $t$ is the observation of step $t+1$, and of
-# the four frames in each, three are shared with its neighbor. Every frame is written **eight
+# the four frames in each, three are shared with its neighbor. In the long run every frame is written **eight
 # times**. A memory that keeps each frame once, and stacks when it samples, needs
 #
 # $$
@@ -161,12 +161,16 @@ for i in range(30):
         for frame in stack.reshape(4, 3, 84, 84):
             key = frame.tobytes()
             copies[key] = copies.get(key, 0) + 1
-print(f"{sum(copies.values())} frames stored, {len(copies)} of them different")
+stored = sum(copies.values())
+print(f"{stored} frames stored, {len(copies)} of them different: {stored / len(copies):.1f} times")
+assert (stored, len(copies)) == (240, 34)
 once = transition_bytes((84, 84), 4, storage="frames_once")
 print(f"stored once: {once:,.0f} bytes a transition, {500_000 * once / 1e9:.1f} GB for 500 K")
 assert once < 21_800 and np.isclose(169_344 / once, 8 * 50 / 51)
 
 # %% [markdown]
+# These thirty transitions cut the episode at both ends, so here it is 240 / 34 ≈ 7 times and not yet eight.
+#
 # SB3's dictionary buffers cannot do this. `labs.replay` does, and relabels goals on the way. Where
 # does *your* machine stand?
 
@@ -202,7 +206,7 @@ def capacity(memory_bytes, size=84, episode_steps=50):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_capacity(answer):
     """Names the likely mistake."""
     episode = 51 * 84 * 84 * 3
@@ -213,6 +217,8 @@ def check_capacity(answer):
         f"2.5 episodes hold 100 transitions, got {answer(2.5 * episode)}"
     )
     assert 400_000 < answer(10e9) < 500_000, "10 GB hold a bit less than half a million"
+    small = 11 * 10 * 10 * 3  # one episode of ten steps, 10 × 10 pixels
+    assert answer(small, size=10, episode_steps=10) == 10, "use size and episode_steps"
 
 
 # %% tags=["nbval-check-output"]

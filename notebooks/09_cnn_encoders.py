@@ -221,7 +221,7 @@ print("equal to labs.manipulation_encoder.ManipulationCNN")
 
 # %%
 def multiplications(cnn, images):
-    """Multiplications of all convolutions and linear layers, for one image."""
+    """Multiplications of all convolutions and linear layers, for one stack of frames."""
     total = []
 
     def count(layer, _, output):
@@ -242,7 +242,7 @@ def multiplications(cnn, images):
 
 costs = [multiplications(cnn, images[:1]) for cnn in (nature, manipulation)]
 for name, cost in zip(("NatureCNN", "ManipulationCNN"), costs, strict=True):
-    print(f"{name}: {cost / 1e6:.1f} million multiplications an image")
+    print(f"{name}: {cost / 1e6:.1f} million multiplications for a stack of four frames")
 assert costs[1] > 2 * costs[0]
 
 # %% [markdown]
@@ -262,7 +262,7 @@ EncoderWalk()
 # real first layer has 32 *different* filters of 8 × 8 weights. An object at the left edge of a
 # cell's field meets other weights than one at the right edge. Which cells answer gives the coarse
 # position; *how the channels of a cell answer* can give the fine one. With this encoder agents
-# learned Pong, whose ball is two pixels wide.
+# learned Pong, whose ball is two pixels wide on the screen and about one in the 84 × 84 that the encoder sees.
 #
 # First a direct look. Random weights, nothing trained. Move the block by one pixel: how much do the
 # features change, compared with removing the block altogether?
@@ -315,7 +315,7 @@ with torch.no_grad():
 # nothing finer. If strides destroyed the position, no regression could beat the second.
 
 
-# %%
+# %% tags=["hide-input"]
 def ridge(features, targets, new_features, strength=0.1):
     """Linear regression with a penalty, solved in the dual: many features, few images."""
     center, mean = features.mean(0), targets.mean(0)
@@ -337,6 +337,7 @@ def only_the_cell(targets, new_targets, step):
     return same @ targets.double() / same.sum(1, keepdim=True)
 
 
+# %%
 corners = rng.integers(32, 48, (1000, 2))
 images = scenes(corners, noise=5, rng=rng)
 positions = torch.tensor(corners)  # pixels: row and column of the block's corner
@@ -398,7 +399,7 @@ def receptive_field(layers):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_receptive_field(answer):
     """Names the likely mistake."""
     assert answer(NATURE[:1]) is not ..., "receptive_field still returns ...: fill it in"

@@ -37,7 +37,7 @@ from labs.widgets.keypoints import Keypoints, blob_map
 # A toy task: find a blob in a noisy image of 24 × 24 pixels. Two convolutions, then flatten, then a
 # linear layer. Train it on blobs in the **left half** only. Then show it the right half.
 
-# %%
+# %% tags=["hide-input"]
 SIDE = 24
 
 
@@ -110,7 +110,7 @@ assert all(max(run.values()) < 1.5 for run in results["flat, whole image"])
 # ## The idea
 #
 # Turn each map $f$ into a probability over its cells and report the mean position: {term}`SpatialSoftmax`
-# {cite}`levine2016`:
+# {cite}`levine2016`, with a temperature that is learned {cite}`finn2016`:
 #
 # $$
 # p_{ij} = \frac{e^{f_{ij}/T}}{\sum_{kl} e^{f_{kl}/T}}, \qquad
@@ -350,7 +350,7 @@ def pairs(points):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_pairs(answer):
     """Names the likely mistake."""
     points = torch.tensor([[1.0, 2.0, 3.0, 10.0, 20.0, 30.0], [4.0, 5.0, 6.0, 40.0, 50.0, 60.0]])

@@ -113,7 +113,7 @@ assert min(variances) > 0.5, "at the start the goals are the loud ones"
 # what varies are the goals. In the beginning it is the *image* that drowns. Later nobody knows: the
 # 256 outputs are unbounded, and their scale goes wherever training takes it, next to goals whose
 # numbers stay what they are. That is the honest reason to normalize: not who is louder today, but
-# that the loudness of the camera should not drift.
+# that there is a ceiling to how loud the camera can become.
 #
 # ## Normalize
 #
@@ -212,10 +212,19 @@ for name, make in (
 display(Markdown("\n".join(lines)))
 assert round(count, 3) == 0.107 and max(variances) < 0.3
 
+for seed in range(3):
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        image = Extractor(goal_space, nature_branch)(goal_batch)[:, 6:]
+    squares, varying = image.square().sum(dim=1).mean(), image.var(dim=0).sum()
+    print(f"seed {seed}: the image's squares sum to {squares:.1f}; {varying:.2f} of that varies")
+    assert 18 < squares < 20 and 0.25 < varying < 0.6
+
 # %% [markdown]
-# By count the goals gain: 2.3% becomes 10.7%. By variance, before training, they *lose*, because
-# now the image is as loud as it can be. Both are true. Whoever argues with the first number alone
-# argues for the wrong reason.
+# By count the goals gain: 2.3% becomes 10.7%. By variance, before training, they *lose*, because now the image
+# is louder: LayerNorm has stretched tiny differences. It is not at its loudest. Its squares sum to about 19,
+# and only about 0.4 of that varies from frame to frame. Both are true. Whoever argues with the first number
+# alone argues for the wrong reason.
 #
 # ## Sensor separation
 #
@@ -238,8 +247,8 @@ assert round(count, 3) == 0.107 and max(variances) < 0.3
 #
 # After NatureCNN, LayerNorm met numbers without a scale. After SpatialSoftmax it meets
 # *coordinates*, which lie in [−1, 1] already. "It only bounds them" cannot be the whole story. Read
-# {eq}`eq-trunk` again: the mean over all keypoints is *subtracted*. So if everything in the picture
-# moves alike...
+# {eq}`eq-trunk` again: the mean over all 64 numbers, x and y *together*, is subtracted. So if every x and every
+# y grows alike...
 
 # %%
 norm = nn.Sequential(nn.LayerNorm(64), nn.Tanh())
@@ -261,11 +270,20 @@ with torch.no_grad():
     points = encoder(batch["pixels"])
     torch.testing.assert_close(norm(points + 0.2), norm(points), rtol=0, atol=1e-5)
     torch.testing.assert_close(norm(0.5 * points), norm(points), rtol=0, atol=1e-3)
+    xs, ys = torch.zeros(64), torch.zeros(64)
+    xs[:32], ys[32:] = 0.2, 0.2
+    for way, step in (("right", xs), ("right and up", xs - ys)):
+        change = (step - step.mean()).reshape(2, 32)
+        print(f"{way}: minus the mean, x moves by {change[0, 0]:.1f} and y by {change[1, 0]:.1f}")
 print("all coordinates + 0.2, or all halved: LayerNorm's output is the same")
 
 # %% [markdown]
-# ...nothing moves. Not only in algebra: shift the *frames* by 8 pixels down and to the right, which
-# is two cells of the map, or 0.2 in coordinates, and look at the keypoints of all 64 frames.
+# ...nothing moves. That is a movement along the diagonal, down and right by the same amount. To the side, only
+# half is subtracted from x, and the other half appears in every y with the sign turned; along the other diagonal
+# all of it stays.
+#
+# Not only in algebra: shift the *frames* by 8 pixels down and to the right, which is two cells of the map, or 0.2
+# in coordinates, and look at the keypoints of all 64 frames.
 
 # %% mystnb={"image": {"alt": "Top: a frame of Push and the same frame shifted by 8 pixels down and right, with keypoints that moved along. Bottom left: coordinates of the shifted frames against those of the frames lie mostly on a line 0.2 above the diagonal. Bottom right: after LayerNorm and Tanh they gather around the diagonal itself."}}
 shift = torch.tensor([[-8, -8]]).expand(64, 2)  # window up and left, content down and right
@@ -292,26 +310,43 @@ for ax, (before, after, title) in zip(axes[1], panels, strict=True):
     ax.set(title=title, xlabel="of the frame", ylabel="of the shifted frame")
 plt.show()
 
-for seed in range(3):
+# %% [markdown]
+# In numbers, with a shift to the right alone as the control. There only the x are counted, since no y is meant to
+# move.
+
+
+# %%
+def movement(encoder, offset, coordinates):
+    """Of the coordinates that went with the picture: share, movement before and after LayerNorm."""
+    images = RandomShiftAug(pad=8).shift(batch["pixels"], torch.tensor([offset]).expand(64, 2))
     with torch.no_grad():
-        encoder = responsive_encoder(seed)
-        points, moved = encoder(batch["pixels"]), encoder(shifted_images)
-        along = ((moved - points) - 0.2).abs() < 0.02  # coordinates that went with the picture
-        spread = points.std(dim=1, keepdim=True, correction=0)
-        raw = ((moved - points) / spread)[along].mean()
-        left = (norm[0](moved) - norm[0](points))[along].abs().mean()
-    print(
-        f"encoder {seed}: {along.float().mean():.0%} of the coordinates moved by 0.2,\n"
-        f"    {raw:.2f} of a frame's spread; after LayerNorm they move by {left:.2f}"
-    )
-    assert along.float().mean() > 0.4 and left < raw
+        before, after = encoder(batch["pixels"]), encoder(images)
+        change, spread = after - before, before.std(dim=1, keepdim=True, correction=0)
+        normed = (norm[0](after) - norm[0](before)).abs()
+    along = (change[:, coordinates] - 0.2).abs() < 0.02
+    raw = (change / spread)[:, coordinates][along].mean()
+    return along.float().mean(), raw, normed[:, coordinates][along].mean()
+
+
+for seed in range(3):
+    encoder = responsive_encoder(seed)
+    diagonal = movement(encoder, (-8, -8), slice(0, 64))
+    control = movement(encoder, (0, -8), slice(0, 32))
+    for way, (share, raw, left) in (("down and right", diagonal), ("right alone", control)):
+        print(
+            f"encoder {seed}, {way:>14}: {share:.0%} of the coordinates moved by 0.2,\n"
+            f"    {raw:.2f} of a frame's spread; after LayerNorm they move by {left:.2f}"
+        )
+        assert share > 0.4
+    assert diagonal[2] < diagonal[1], "down the diagonal LayerNorm hides movement"
+    assert diagonal[2] < 0.8 * control[2], "and more of it than to the side"
 
 # %% [markdown]
-# Absolute position was turned into position *relative to the mean keypoint*. The more keypoints go
-# with the picture, the more of its movement is gone; those that stay behind, at a border or on the
-# background, are the anchor that keeps the rest of it. What remains is arrangement. For a gripper
-# that must meet a block arrangement may be just right; for "is the block at x = 1.34 m" it is not.
-# And since the mean is over x and y alike, a movement to the side leaks into every y.
+# One direction of absolute position, x + y, is gone up to what the anchors keep: those are the keypoints that stay
+# behind, at a border or on the background. The more keypoints go with the picture, the more of its movement is
+# gone. x − y stays, in units of the spread; and the spread, by which everything is divided, moves too. What
+# remains besides is arrangement. For a gripper that must meet a block arrangement may be just right; for "is the
+# block at x = 1.34 m" it is not.
 #
 # It gives something, too. An untrained SpatialSoftmax at $T = 1$ has keypoints that hardly move
 # ([here](10_spatial_softmax.ipynb)). Dividing by their tiny spread makes them audible:
@@ -355,9 +390,8 @@ first = model.actor.latent_pi[0]
 print("first layer of the actor:", first)
 assert first.in_features == 80 and env.action_space.contains(action)
 
-q = model.critic(
-    preprocess_obs(model.policy.obs_to_tensor(observation)[0], space), torch.tensor(action)[None]
-)
+tensors, _ = model.policy.obs_to_tensor(observation)
+q = model.critic(tensors, torch.tensor(action)[None])  # it divides images by 255 by itself
 assert [value.shape for value in q] == [(1, 1)] * 2
 
 holders = {"actor": model.actor, "critic": model.critic, "target critic": model.critic_target}
@@ -387,7 +421,7 @@ def columns_of(key, widths):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_columns_of(answer):
     """Names the likely mistake."""
     widths = {"pixels": 64, "proprioception": 10, "desired_goal": 3, "achieved_goal": 3}
@@ -429,5 +463,6 @@ check_columns_of(columns_of)
 # ## Settled
 #
 # 56 or 80 numbers, each sensor at its place, equal to `labs`, and at home in an SB3 policy.
-# Normalizing fixes the camera's loudness; on coordinates it also takes away where the whole picture
-# stands. Next: somebody shifts the picture [on purpose](12_random_shift.ipynb).
+# Normalizing bounds the camera's loudness; on coordinates it also takes away one of the two numbers that say where
+# the whole picture stands, and its scale. Next: somebody shifts the picture
+# [on purpose](12_random_shift.ipynb).

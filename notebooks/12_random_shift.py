@@ -118,7 +118,7 @@ plt.show()
 # Chance is 11 %.
 
 
-# %%
+# %% tags=["hide-input"]
 def probe(gray, padding, view, shuffle=False, train=120, ridge=10.0):
     """Share of unseen frames whose row offset a linear probe names exactly."""
     generator = torch.Generator().manual_seed(0)
@@ -253,7 +253,7 @@ print("ours equals labs.image_augmentation.RandomShiftAug")
 # centers again.
 
 
-# %%
+# %% tags=["hide-input"]
 def center(masks):
     """Mean (row, column) of each mask: (N, H, W) → (N, 2), NaN where a mask is empty."""
     masks = np.asarray(masks, dtype=float)
@@ -477,7 +477,7 @@ def coordinate_change(offsets, height, width):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_coordinate_change(answer):
     """Names the likely mistake."""
     height, width = 41, 61

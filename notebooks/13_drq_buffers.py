@@ -49,7 +49,7 @@ torch.set_num_threads(1)
 # buffer of this page.
 
 
-# %%
+# %% tags=["hide-input"]
 def record(task, episodes):
     """Episodes of a clumsy policy: the vectorized environment and its transitions."""
 
@@ -101,7 +101,8 @@ def sample(buffer, batch_size=128, seed=0, shift_seed=0):
 block = np.array([t[1]["achieved_goal"][0] for t in recorded["push"][1]]).reshape(6, 50, 3)
 travel = np.linalg.norm(block[:, -1] - block[:, 0], axis=1)
 print(f"the block moved by {', '.join(f'{100 * d:.0f}' for d in travel)} cm in the six episodes")
-assert (travel > 0.01).sum() >= 2, "relabeling needs blocks that move"
+assert (travel > 0.01).all(), "relabeling needs blocks that move"
+assert 0 < (block[:, :, 2].min(axis=1) < 0.4).sum() < 6, "now and then one falls off the table"
 
 # %% [markdown]
 # One more tool: which parts of two batches differ?
@@ -325,15 +326,16 @@ assert buffer.her_ratio == 0.8 and paid["OurHerDrQ"] > paid["OurDrQ"] + 0.2
 # %% [markdown]
 # ## One transition, drawn again and again
 #
-# The same transition, first as stored, then as three batches give it. Look at the two rows of each
-# column: `obs` and `next_obs` are moved by different amounts.
+# The same transition, first as stored, then as three batches give it. The dotted cross marks the middle of each
+# picture. Look at the two rows of each column: `obs` and `next_obs` are moved by different amounts against it.
 
-# %% mystnb={"image": {"alt": "Two rows of four pictures of the gripper over the table. The first column shows a stored transition in which the gripper pushes the block, obs above and next_obs below. In the other three columns the table's edges lie a few pixels elsewhere, differently in each picture."}}
+# %% mystnb={"image": {"alt": "Two rows of four pictures of the gripper over the table. The first column shows a stored transition, obs above and next_obs below: the dark block lies to the left of the gripper, which has just pushed it. A dotted cross marks the middle of each picture. In the other three columns the table's edges lie a few pixels elsewhere, differently in each picture."}}
 stored = sample(filled(HerReplayBuffer))
 draws = [sample(buffer, shift_seed=seed) for seed in (4, 5, 6)]
 place, next_place = (p["achieved_goal"] for p in (stored.observations, stored.next_observations))
 push = (next_place - place).norm(dim=1) * (next_place[:, 2] > 0.42)  # on the table
-pick = int(push.argmax())
+reach = stored.observations["proprioception"][:, :2] - place[:, :2]  # from block to gripper
+pick = int((push * (reach.norm(dim=1) > 0.07)).argmax())  # apart, so that both can be seen
 fig, axes = plt.subplots(2, 4, figsize=(7, 3.8))
 for column, (title, drawn) in enumerate(zip(("stored", "draw 1", "draw 2", "draw 3"),
                                             (stored, *draws), strict=True)):  # fmt: skip
@@ -396,7 +398,7 @@ def augment_pair(aug, image, next_image):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_augment_pair(answer):
     """Names the likely mistake."""
     # Pictures that tell their offset: channel 0 holds the row, channel 1 the column of a pixel.

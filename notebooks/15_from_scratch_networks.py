@@ -143,8 +143,8 @@ assert torch.equal(z[:, 50:], goal), "the goal passes as it is"
 #
 # The actor turns $z$ into mean $\mu$ and standard deviation $\sigma$, draws $u$ from that Gaussian
 # and squashes it, $a = \tanh u$. For its loss it must say how likely $a$ was, and the Gaussian's density of $u$ is
-# not the answer. [SAC in miniature](04_sac_recap.ipynb) derives the right one, holds it against independent
-# references, and trains an actor that forgets the squash; here it comes from `labs`.
+# not the answer. [SAC in miniature](04_sac_recap.ipynb) derives the right one, holds it against the integral and
+# PyTorch, and trains an actor that forgets the squash; here it comes from `labs`.
 #
 # What does that mistake look like from outside? Take one action, and integrate its entropy over the whole line of
 # $u$, with and without the squash:
@@ -184,9 +184,14 @@ peak = deviations[true_entropy.argmax()]
 print(f"the action is most random at a deviation of about {peak:.1f}")
 assert true_entropy.max() < math.log(2) and 0.5 < peak < 1.5
 
+gap = gaussian_entropy - true_entropy
+print(f"the curves are {gap[true_entropy.argmax()]:.2f} nats apart there")
+assert gap[deviations < 0.3].max() < 0.1 and 0.55 < gap[true_entropy.argmax()] < 0.65
+
 # %% [markdown]
-# Right of the peak the two curves part. An actor that is paid by the dashed one is told to widen
-# without end. Left of it they agree, which is why the mistake can go unseen for a long time.
+# Below a deviation of about 0.3 the two curves agree within a tenth of a nat, which is why the mistake can go
+# unseen for a long time. At the peak they are already 0.6 nats apart, and right of it they disagree about the
+# direction: an actor that is paid by the dashed one is told to widen without end.
 
 
 # %%
@@ -490,10 +495,10 @@ def scaled_log_prob(log_prob, low, high):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_scaled_log_prob(answer):
     """Names the likely mistake."""
-    low, high = torch.tensor([0.0, -2.0, -1.0]), torch.tensor([4.0, 6.0, 0.0])
+    low, high = torch.tensor([0.0, -2.0, -1.0]), torch.tensor([4.0, 6.0, 0.5])
     log_prob = torch.tensor([[0.3], [-1.2]])
     result = answer(log_prob, low, high)
     assert result is not ..., "scaled_log_prob still returns ...: fill it in"
@@ -508,6 +513,9 @@ def check_scaled_log_prob(answer):
     }
     for name, wrong in mistakes.items():
         assert not torch.allclose(result, wrong), name
+    assert torch.allclose(result, log_prob - half), (
+        "not the density of a': every joint is stretched by (high - low) / 2, and the stretches multiply"
+    )
     # A density: one action in [0, 4] must have area 1.
     points = torch.linspace(0, 4, 20_003, dtype=torch.float64)[1:-1, None]
     u = torch.atanh(points / 2 - 1)
@@ -568,15 +576,15 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
 steps, returns = np.array(demo["episode_steps"]), np.array(demo["returns"])
 window = 20
 smooth = np.convolve(returns, np.ones(window) / window, mode="valid")
-left.plot(steps, returns, ".", ms=3, alpha=0.35)
-left.plot(steps[window - 1 :], smooth, color="C0", label=f"agent, mean of {window}")
+left.plot(steps / 1000, returns, ".", ms=3, alpha=0.35)
+left.plot(steps[window - 1 :] / 1000, smooth, color="C0", label=f"agent, mean of {window}")
 for (name, floor), style in zip(floors.items(), (":", "-."), strict=True):
     label = {"no_op": "does nothing", "random": "random"}[name]
     left.axhline(floor["return_mean"], color="0.35", ls=style, label=label)
-left.set(xlabel="environment steps", ylabel="return of an episode")
+left.set(xlabel="thousands of environment steps", ylabel="return of an episode")
 left.legend(fontsize=8, loc="lower right")
-right.semilogy(demo["update_steps"], demo["losses"]["critic_loss"], color="C1")
-right.set(xlabel="environment steps", ylabel="critic's loss")
+right.semilogy(np.array(demo["update_steps"]) / 1000, demo["losses"]["critic_loss"], color="C1")
+right.set(xlabel="thousands of environment steps", ylabel="critic's loss")
 plt.show()
 
 # %%
@@ -644,6 +652,6 @@ assert np.mean(blind_returns) > demo["last"]["return_mean"] and np.mean(blind_su
 # ## Settled
 #
 # A visual SAC is an encoder, an actor with a density on a box, two critics, and five short functions. You have
-# built each, the density one page on SAC earlier, and each equals the one in `labs`. The library that runs the long experiments has the
-# same parts under other names. Which is which, and what it adds, is the
+# built each; the density on [the page on SAC](04_sac_recap.ipynb). Each equals the one in `labs`. The library that
+# runs the long experiments has the same parts under other names. Which is which, and what it adds, is the
 # [bridge](16_bridge_to_sb3.ipynb).

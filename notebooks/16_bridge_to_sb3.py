@@ -21,7 +21,7 @@
 # leans on [the networks](15_from_scratch_networks.ipynb) and on
 # [gradient routing](14_gradient_routing.ipynb).
 
-# %%
+# %% tags=["hide-input"]
 import copy
 import math
 import tempfile
@@ -42,7 +42,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from labs import bridge, envs
-from labs.drqv2_sac_policy import DrQv2SACPolicy
+from labs.drqv2_sac_policy import CriticEncoderCritic, DrQv2SACPolicy
 from labs.exercises import attempt
 from labs.figures.style import use_style
 from labs.pixel_wrapper import PixelObservationWrapper
@@ -64,7 +64,7 @@ counterparts = {
     "encoder": policies.BasePolicy.extract_features,
     "squashed Gaussian": distributions.SquashedDiagGaussianDistribution,
     "actor": DrQv2SACPolicy.make_actor,
-    "twin Q": policies.ContinuousCritic,
+    "twin Q": CriticEncoderCritic,
     "TD target and the three losses": SAC.train,
     "who trains the encoder": DrQv2SACPolicy._build,
     "slow copy follows": utils.polyak_update,
@@ -77,10 +77,11 @@ rows = [
 ]
 head = ["| you built | it is | in, below `stable_baselines3` or in `labs` |", "|---|---|---|"]
 display(Markdown("\n".join([*head, *rows])))
+assert sum(o.__module__.startswith("labs.") for o in counterparts.values()) == 3
 
 # %% [markdown]
-# Two rows point to this book. SB3 has no routing in which the critic alone trains a shared encoder,
-# so [the policy](14_gradient_routing.ipynb) is ours, and everything around it is stock.
+# Three rows point to this book. SB3 has no routing in which the critic alone trains a shared encoder,
+# so [the policy](14_gradient_routing.ipynb) and its critic are ours, and everything around them is stock.
 #
 # ## One observation, two ways
 #
@@ -110,6 +111,7 @@ model = SAC(
     seed=0,
     device="cpu",
 )
+assert type(model.critic) is counterparts["twin Q"]
 observation = env.reset()
 for key, value in observation.items():
     print(f"{key:>15}  {value.shape!s:<18} {value.dtype}")
@@ -338,7 +340,7 @@ print(model._n_updates, "updates")
 # | `rollout/success_rate` | the share of the last 100 episodes whose last step counted as success: all of it together |
 #
 # Not from the manual: we predict what the next update will log. Same weights, same batch, same
-# noise, and the equations of the [last page](15_from_scratch_networks.ipynb).
+# noise, and the equations of the [last page](15_from_scratch_networks.ipynb), the critic's loss halved as SB3 does.
 
 
 # %%
@@ -414,7 +416,7 @@ def to_store(observation, done, info):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_to_store(answer):
     """Names the likely mistake."""
     came_back = np.array([[1.0], [2.0], [3.0]])

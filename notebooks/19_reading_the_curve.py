@@ -34,7 +34,7 @@ from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.figures.curves import SOURCE_PHASES, success_curves, success_panels, three_phases
 from labs.figures.ledger import floor_cell, measured, push_floor, success_cell
-from labs.figures.phases import above_floor, leaves_floor_at, patience_stop, phases_of
+from labs.figures.phases import above_floor, patience_stop, phases_of
 from labs.figures.results import controls_table, minutes, probe_table
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict, word
@@ -349,6 +349,7 @@ plt.show()
 # %% [markdown]
 # *Blind twins with {artifact}`push-blind-tuned/seed0:config.curve_episodes|int` episodes a point; a thin
 # line is a run, a thick one the interquartile mean, the band its 95 % bootstrap interval.*
+
 
 # %% tags=["hide-input"]
 def times_to_half(arm):

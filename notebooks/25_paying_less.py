@@ -581,7 +581,8 @@ for arm in measured:
     columns += [[f["controls"][name] for f in found] for name in CONTROLS]
     spans = [[score["success_rate"] for score in column] for column in columns]
     cells = [
-        f"{min(span):.0%} to {max(span):.0%}" if len(span) > 1 else f"{span[0]:.0%}" for span in spans
+        f"{min(span):.0%} to {max(span):.0%}" if len(span) > 1 else f"{span[0]:.0%}"
+        for span in spans
     ]
     rows.append(f"| `{arm}` | {len(found)} | " + " | ".join(cells) + " |")
 display(Markdown("\n".join(rows)))

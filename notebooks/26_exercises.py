@@ -21,7 +21,7 @@
 # [keypoints](10_spatial_softmax.ipynb), [random shifts](12_random_shift.ipynb) and
 # [routing](14_gradient_routing.ipynb).
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -76,7 +76,7 @@ def verify(policy, env, seeds):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_verify(answer):
     """Names the likely mistake."""
     policy = load_policy("push-blind-tuned/seed0")  # it fails now and then, which is what is needed
@@ -193,7 +193,7 @@ def median_time(curves, threshold):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_median_time(answer):
     """Names the likely mistake."""
     steps = [0, 100, 200, 300]
@@ -344,7 +344,7 @@ def head_size(flat):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_head_size(answer):
     """Names the likely mistake."""
     space = spaces.Dict({"pixels": spaces.Box(0, 255, (12, 84, 84), np.uint8)})
@@ -457,10 +457,11 @@ for camera, (frames, places, _) in views.items():
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# That is one draw of weights and 160 frames, a look and not a result. The
-# trained encoders, with held-out episodes and intervals, are in
-# [what the camera can tell](21_what_the_camera_can_tell.ipynb). The reinforcement-learning run differs
-# from step 2 in the head alone:
+# That is one draw of weights and 160 frames, a look and not a result. Each feature is standardized before this
+# regression, which makes a small signal large; the head of
+# [what the camera can tell](21_what_the_camera_can_tell.ipynb) gets the features as they are. The trained encoders,
+# with held-out episodes and intervals, are there too. The reinforcement-learning run differs from step 2 in the
+# head alone:
 
 # %%
 display(
@@ -493,7 +494,7 @@ def disturbance(original, shifted, moved):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def check_disturbance(answer):
     """Names the likely mistake."""
     original = torch.zeros(2, 2)
@@ -637,7 +638,7 @@ def encoder_gradients(model, batch):
     return ...
 
 
-# %% tags=["exercise-test"]
+# %% tags=["exercise-test", "hide-input"]
 def measured_by_hooks(model, batch):
     """The same, from inside SB3's own update: the reference."""
     draw, model.replay_buffer.sample = model.replay_buffer.sample, lambda *_, **__: batch
@@ -689,31 +690,34 @@ attempt(check_encoder_gradients, encoder_gradients)
 def encoder_gradients(model, batch):
     """(norm from the critic's loss, norm from the actor's loss)."""
     encoder = model.critic.features_extractor
+    action, log_prob = model.actor.action_log_prob(batch.observations)  # drawn first, as SB3 does
     with torch.no_grad():
-        action, log_prob = model.actor.action_log_prob(batch.next_observations)
-        q = torch.cat(model.critic_target(batch.next_observations, action), 1).min(1, keepdim=True)[
-            0
-        ]
-        target = batch.rewards + (1 - batch.dones) * model.gamma * (
-            q - 0.05 * log_prob.reshape(-1, 1)
-        )
+        ahead, ahead_log_prob = model.actor.action_log_prob(batch.next_observations)
+        q = torch.cat(model.critic_target(batch.next_observations, ahead), 1)
+        value = q.min(1, keepdim=True)[0] - 0.05 * ahead_log_prob.reshape(-1, 1)
+        target = batch.rewards + (1 - batch.dones) * model.gamma * value
     model.policy.zero_grad(set_to_none=True)
     qs = model.critic(batch.observations, batch.actions)
     (0.5 * sum(torch.nn.functional.mse_loss(q, target) for q in qs)).backward()
     from_critic = gradient_norm(encoder)
 
     model.policy.zero_grad(set_to_none=True)
-    action, log_prob = model.actor.action_log_prob(batch.observations)
     q = torch.cat(model.critic(batch.observations, action), 1).min(1, keepdim=True)[0]
     (0.05 * log_prob.reshape(-1, 1) - q).mean().backward()
     return from_critic, gradient_norm(encoder)
 
 
 check_encoder_gradients(encoder_gradients)
+torch.manual_seed(1)  # the noise of the actions is the one inside SB3's update
 mine, hooks = encoder_gradients(model, batch), measured_by_hooks(model, batch)
-print(f"critic's loss: {mine[0]:.2f} (inside SB3's update {hooks[0]:.2f})")
-print(f"actor's loss:  {mine[1]:.2f} (inside SB3's update {hooks[1]:.2f})")
+print(f"critic's loss: {mine[0]:.3f} (inside SB3's update {hooks[0]:.3f})")
+print(f"actor's loss:  {mine[1]:.3f} (inside SB3's update {hooks[1]:.3f})")
+np.testing.assert_allclose(mine, hooks, rtol=1e-3)
 pixels.close()
+
+# %% [markdown]
+# The norms agree, since both draw the same noise for the actions, in the same order. If yours draws the next actions
+# first, it differs a little, and is as right.
 
 # %% [markdown]
 # ```{solution-end}

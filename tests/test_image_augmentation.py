@@ -70,6 +70,15 @@ def test_constant_images_stay_constant(value, height, width):
     assert torch.equal(RandomShiftAug(4)(pixels), pixels)
 
 
+def test_a_narrow_picture_is_none_with_channels_last():
+    for shape in ((3, 15, 84, 12), (2, 30, 40, 9)):  # five and ten frames, narrow pictures
+        narrow = torch.zeros(shape, dtype=torch.uint8)
+        assert torch.equal(RandomShiftAug(4)(narrow), narrow)
+    for shape in ((3, 84, 84, 3), (3, 60, 48, 4), (3, 84, 84, 12)):
+        with pytest.raises(ValueError, match="channels come last"):
+            RandomShiftAug(2)(torch.zeros(shape, dtype=torch.uint8))
+
+
 def test_layout_of_the_input_does_not_matter():
     pixels = images(4, 12, 20, 22)
     offsets = RandomShiftAug(4).draw_offsets(4)
