@@ -22,7 +22,7 @@
 # camera and any encoder, in minutes. The page leans on [the two cameras](02_what_the_policy_sees.ipynb), on
 # [the encoders](09_cnn_encoders.ipynb) and on [keypoints](10_spatial_softmax.ipynb).
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -49,8 +49,6 @@ torch.set_num_threads(1)
 STUDY = load_artifact("perception")
 FOUND = STUDY.json("measurement.json")
 SUMMARY, NEVER = FOUND["summary"], FOUND["mean"]
-
-# %% tags=["hide-input"]
 in_short("21_what_the_camera_can_tell")
 
 # %% [markdown]
@@ -256,7 +254,7 @@ def row_text(camera, kind, thing):
     """A cell of the table: where its seeds lie far apart a mean would hide it."""
     each = [c[thing]["mean"] for c in seeds_of_cell(camera, kind)]
     if max(each) > 3 * min(each):
-        return " and ".join(f"{e:.1f}" for e in sorted(each))
+        return ", ".join(f"{e:.1f}" for e in sorted(each))
     return cell_text(SUMMARY[f"{camera}-{kind}"], thing)
 
 
@@ -410,31 +408,36 @@ plain, longer, flat, points, bare = REMEDY
 assert max(far[flat]) < min(far[plain]) and max(near[flat]) < min(near[plain])
 assert min(far[points]) > 2 * max(far[plain]) and min(near[points]) > max(near[plain])
 assert max(near[bare]) < min(near[flat]), "with the near camera bare keypoints are best"
-assert 20 < min(far[bare]) < 30 and max(far[bare]) > 0.95 * NEVER["block"]["mean"]
+started = [error for error in far[bare] if error < 0.95 * NEVER["block"]["mean"]]
+assert len(started) == len(far[bare]) - 1 and max(far[plain]) < min(started) < max(started) < 30
 
 # %% [markdown]
 # Before the camera for which it was meant, the remedy makes things worse. The fine convolutions are not to blame: behind
 # a flat head they read the block better than NatureCNN does, with either camera, in the same number of passes. **It
 # is the head that loses it**: the same maps, read out as keypoints, are off by three to four times as much. Without
-# LayerNorm one seed comes closer, and the other never starts: to the end it names one place for every picture, as
-# untrained keypoints do. Before the near camera the order turns. There, without LayerNorm, keypoints of
+# LayerNorm two seeds come closer, and the third never starts: to the end it names one place for every picture. Before the near camera the order turns. There, without LayerNorm, keypoints of
 # ManipulationCNN find the block more closely than anything else here.
 #
-# More training is no answer by itself. Look at NatureCNN's error along its 36 passes:
+# Is more training the answer? Look at NatureCNN's error along its 36 passes:
 
 # %%
+never = NEVER["block"]["mean"]
 for camera in envs.CAMERAS:
-    (cell,) = [c for c in FOUND["cells"] if c["name"] == f"{camera}-{longer}-seed0"]
-    print(f"{camera:>9}: " + " ".join(f"{e:.0f}" for e in cell["by_epoch"]), "mm")
-    fell = np.argmax(np.array(cell["by_epoch"]) > 0.95 * NEVER["block"]["mean"])
-    assert 0 < fell < 12 and min(cell["by_epoch"][:fell]) < 20, "it did not fall: say so"
-assert far[longer][0] > 0.95 * NEVER["block"]["mean"] and near[longer][0] < min(near[plain])
+    for cell in seeds_of_cell(camera, longer):
+        line = " ".join(f"{e:.0f}" for e in cell["by_epoch"])
+        print(f"{camera}, seed {cell['seed']}: {line} mm")
+dead, alive = seeds_of_cell("default", longer)
+assert dead["by_epoch"][-1] > 0.95 * never > 5 * min(dead["by_epoch"])
+assert max(alive["by_epoch"]) < 0.5 * never and alive["block"]["mean"] < min(min(far.values()))
+(back,) = seeds_of_cell("workspace", longer)
+assert max(back["by_epoch"][:12]) > 0.95 * never and back["block"]["mean"] <= min(near[plain])
 
 # %% [markdown]
-# Its step size rises for a third of the run. While it is large, the network dies with both cameras: it says the same
-# place for every picture. With one it comes back and ends a little better than after six passes, with the other
-# it stays dead. That step size was tuned for no cell, and the table is not a contest of what each network could do at its
-# best.
+# It can be, and it is a risk. The step size rises for a third of the run. While it is large the network may die: it
+# says the same place for every picture. Before the default camera one seed dies and stays dead. The other
+# lives, and ends closer than anything else in that column. With the near camera the one seed dies, comes
+# back, and ends no worse than after six passes. That step size was tuned for no cell, and the table is not a contest of
+# what each network could do at its best.
 #
 # One reading, untested: a keypoint is the mean place of *everything* that a map responds to. A block of
 # {artifact}`visibility:push.workspace.object.median|int` pixels can outweigh the rest of its map. One of
@@ -587,7 +590,7 @@ for camera in envs.CAMERAS:
 # %% [markdown]
 # If the two only bounded, the pairs would be equal. They are not. KeypointCNN reads places better without
 # them, with both cameras and with every seed. So does ManipulationCNN behind SpatialSoftmax, where it learns at all:
-# without them one of its two seeds never starts with the default camera. For NatureCNN, one seed without them, the sign depends on the
+# without them one of its three seeds never starts with the default camera. For NatureCNN, one seed without them, the sign depends on the
 # camera. Part of that is optimization, not capacity: every cell has the same step size, and before the
 # workspace camera that step is too large for it without LayerNorm. Its error *after* each pass:
 
