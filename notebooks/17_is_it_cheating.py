@@ -25,7 +25,7 @@
 # [who is told what](02_what_the_policy_sees.ipynb), on [hindsight](05_her_recap.ipynb) and on
 # [the floor](01_proof_of_life.ipynb).
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
@@ -43,8 +43,6 @@ from labs.statistics import iqm, time_to_threshold
 use_style()
 STATE, BLIND = "push-state-tuned", "push-blind-tuned"
 LONG = "push-blind-long"  # the blind twin, three times the budget
-
-# %% tags=["hide-input"]
 in_short("17_is_it_cheating")
 
 # %% [markdown]

@@ -24,7 +24,7 @@
 # pixels train push-state-tuned --seeds 0 1 2 3 4
 # ```
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
@@ -45,8 +45,6 @@ use_style()
 FLOOR = push_floor()
 STATE, BLIND = measured("push-state-tuned"), measured("push-blind-tuned")
 EPISODES = STATE[0].json("config.json")["curve_episodes"]
-
-# %% tags=["hide-input"]
 in_short("19_reading_the_curve")
 
 # %% [markdown]

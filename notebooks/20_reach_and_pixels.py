@@ -23,7 +23,7 @@
 # [what the policy sees](02_what_the_policy_sees.ipynb), on [random shifts](12_random_shift.ipynb) and on
 # [gradient routing](14_gradient_routing.ipynb).
 
-# %%
+# %% tags=["hide-input"]
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -67,8 +67,6 @@ TOLD, BLIND = "reach-small-told", "reach-small-blind"
 BY_REWARD = [PLAIN, *ROUTED.values()]
 measured = [arm for arm in SUMMARY if list((data_root() / arm).glob("seed*"))]
 assert preset(PIXELS).goal_mode == "none" and not preset(PIXELS).proprioception
-
-# %% tags=["hide-input"]
 display(
     in_short("20_reach_and_pixels"),
     Markdown(
@@ -360,14 +358,14 @@ assert max(learned["actor"]) < 0.15 < min(learned["critic"] + learned["separate"
 # %% tags=["hide-input"]
 ROWS = {"state": STATE, "pixels": PLAIN, "pixels with shifts": SHIFTED}
 rows = [
-    "| | arm | seeds | success, interquartile mean | mean return | steps to 50 % | steps to 90 % | environment steps/s |",
-    "|---|---|---|---|---|---|---|---|",
+    "| arm | seeds | success, interquartile mean | mean return | steps to 50 % | steps to 90 % | environment steps/s |",
+    "|---|---|---|---|---|---|---|",
 ]
 for name, arm in ROWS.items():
     found = summarize(arm)
     success, returned = found["success"], found["return"]
     rows.append(
-        f"| {name} | `{arm}` | {len(found['seeds'])} "
+        f"| {name}<br>`{arm}` | {len(found['seeds'])} "
         f"| {success['value']:.1%} ({success['low']:.1%} – {success['high']:.1%}) "
         f"| {returned['value']:.2f} ({returned['low']:.2f} – {returned['high']:.2f}) "
         f"| {reached(arm, 0.5)} | {reached(arm, 0.9)} | {np.median(found['frames_per_second']):.0f} |"

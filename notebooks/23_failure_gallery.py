@@ -24,7 +24,7 @@
 # pixels measure gallery
 # ```
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display

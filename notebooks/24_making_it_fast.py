@@ -30,7 +30,7 @@
 # [rendering](06_rendering.ipynb), on [the memory](08_replay_memory.ipynb) and on
 # [gradient routing](14_gradient_routing.ipynb).
 
-# %%
+# %% tags=["hide-input"]
 import time
 from dataclasses import replace
 

@@ -22,7 +22,7 @@
 # [keypoints](10_spatial_softmax.ipynb), on [what the camera can tell](21_what_the_camera_can_tell.ipynb)
 # and on [the blind twin](17_is_it_cheating.ipynb).
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ from labs.experiments.locating import IMPORTANCE, View, collect_moments, load_lo
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import preset
 from labs.figures.curves import draw_floor, success_curves
+from labs.figures.ledger import success_cell
 from labs.figures.results import (
     controls_table,
     film,
@@ -57,10 +58,6 @@ HELPED, HONEST = "push-small-helped", "push-small-honest"
 STATE, BLIND = "push-state-tuned", "push-blind-tuned"
 config = preset(LOCATED)
 assert config.goal_mode == "desired" and config.has_images and not config.full_state
-
-# %% tags=["hide-input"]
-from labs.figures.ledger import success_cell
-
 display(
     Markdown(
         f"> **In short.** One camera, the joints and the goal, on two cores: success {success_cell(SHIFTED)}, by imitating "

@@ -42,7 +42,7 @@ class Claim:
 
 
 PERCEPTION = "pixels measure perception"
-TUNED = "pixels train push-blind-tuned --seeds 0 1 2"
+TUNED = "pixels train push-blind-tuned --seeds 0 1 2 3 4"
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -94,7 +94,7 @@ CLAIMS: tuple[Claim, ...] = (
         "blind twins, which can refute it only.",
         training.warming_up,
         "notebooks/19_reading_the_curve",
-        "pixels train push-blind-u012 --seeds 0 1 2",
+        "pixels train push-blind-u050 --seeds 0 1 2 3 4",
     ),
     Claim(
         "7",
@@ -165,7 +165,7 @@ CLAIMS: tuple[Claim, ...] = (
         "episodes must be gained. Without pixel arms: blind twins.",
         training.large_memory,
         "notebooks/18_five_steps",
-        "pixels train push-blind-buffer10k --seeds 0 1 2",
+        "pixels train push-blind-buffer10k --seeds 0 1 2 3 4",
     ),
     Claim(
         "15",
@@ -174,7 +174,7 @@ CLAIMS: tuple[Claim, ...] = (
         "arms: blind twins.",
         training.more_hindsight,
         "notebooks/18_five_steps",
-        "pixels train push-blind-k8 --seeds 0 1 2",
+        "pixels train push-blind-k8 --seeds 0 1 2 3 4",
     ),
     Claim(
         "16",
@@ -211,7 +211,7 @@ CLAIMS: tuple[Claim, ...] = (
         "it does not.",
         training.learns_to_see,
         "notebooks/19_reading_the_curve",
-        "pixels train push-small-noise --seeds 0 1 2",
+        "pixels train push-small-noise --seeds 0 1 2 3",
     ),
     Claim(
         "ours",
