@@ -356,6 +356,7 @@ display(
 )
 flat, flat_moved = success_of("push-distilled-flat"), success_of("push-distilled-flat-drq")
 assert flat.high < still.low and flat_moved.low > flat.high, "the text says who gains"
+assert flat_moved.value - flat.value > moved.value - still.value
 display(
     Markdown(
         f"**And without keypoints?** NatureCNN with a flat head, all else equal, pushes in {flat.value:.0%} without shifts and in "
@@ -512,7 +513,7 @@ display(Markdown("\n".join(answers)))
 
 # %% [markdown]
 # Settled too: a policy that must see can learn from shifted pictures through keypoints, and bears a moved camera for
-# it; without shifts, one pixel takes half of its successes. Not settled: whether a policy that a *reward* trains can
+# it; behind a flat head shifts are worth more than behind keypoints; without shifts, one pixel takes half of its successes. Not settled: whether a policy that a *reward* trains can
 # learn so. It takes two arms that differ in shifts alone, to a budget at which the one without has
 # risen. The reported run stopped at 1.54 million steps, and its own control rose only after 2.2 million. (A trial of such a
 # control on Reach, keypoints in place of NatureCNN in [the arms by reward](20_reach_and_pixels.ipynb), was stopped while it lay
@@ -525,6 +526,8 @@ display(Markdown("\n".join(answers)))
 # pixels train push-distilled-drq --seeds 0 1 2 3 4   # the same with shifts
 # pixels train push-distilled-far --seeds 0 1 2   # with the default camera; -far-drq: with shifts
 # pixels train push-distilled-far-drq --seeds 0 1 2
+# pixels train push-distilled-flat --seeds 0 1 2  # NatureCNN in place of keypoints; -flat-drq: with shifts
+# pixels train push-distilled-flat-drq --seeds 0 1 2
 # pixels measure moved-pictures      # the knocked camera
 # pixels train push-step4 --seeds 0 1 2   # and push-step2: the arms of the reward, on a GPU
 # ```
