@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import json
-import math
 import os
 import re
 import shutil
@@ -24,12 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from labs.errors import UserError
+from labs.json_text import finite_or_none as finite_or_none  # offered here too
+from labs.json_text import json_text as json_text
 from labs.provenance import Clock as Clock  # offered here too
 from labs.provenance import code_state as code_state
 from labs.provenance import git, provenance, repository_root, sha256, utc_now
 
 PROVENANCE = "provenance.json"
-JSON_COLUMNS = 160
+PATIENCE = 5.0  # seconds after which nobody is replacing an artifact any more
 
 
 def data_root() -> Path:
@@ -38,48 +39,6 @@ def data_root() -> Path:
 
 
 # ------------------------------------------------------------------------------------ small files
-
-
-def json_text(value: Any) -> str:
-    """JSON with the keys of dictionaries in the order given, indented, ending in a newline.
-
-    What fits into ``JSON_COLUMNS`` stands on one line, and so does a list of numbers: results with
-    many cells stay small.
-
-    Raises:
-        ValueError: a NaN or an infinity, which JSON cannot carry: use None.
-    """
-    plain = json.loads(json.dumps(value, allow_nan=False, default=_plain))
-    return _laid_out(plain, "") + "\n"
-
-
-def _laid_out(value: Any, indent: str) -> str:
-    line = json.dumps(value)
-    numbers = isinstance(value, list) and not any(isinstance(v, dict | list) for v in value)
-    if numbers or not isinstance(value, dict | list) or len(indent + line) <= JSON_COLUMNS:
-        return line
-    inner = indent + "  "
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(k)}: {_laid_out(v, inner)}" for k, v in value.items()]
-        opening, closing = "{}"
-    else:
-        parts = [_laid_out(v, inner) for v in value]
-        opening, closing = "[]"
-    return f"{opening}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closing}"
-
-
-def _plain(value: Any) -> Any:
-    """NumPy scalars and arrays, paths and tuples as JSON types."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"cannot write {type(value).__name__} as JSON: {value!r}")
-
-
-def finite_or_none(value: float) -> float | None:
-    """None for NaN and infinities, so that a missing number reads as missing."""
-    return float(value) if math.isfinite(value) else None
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -149,7 +108,7 @@ def write_artifact(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         recover(path)
-        _may_be_replaced(path, kind)
+        may_be_replaced(path, kind)
         folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
         yield folder
         record = provenance(kind, parameters, gl=gl)
@@ -173,8 +132,11 @@ def write_artifact(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _may_be_replaced(path: Path, kind: str) -> None:
-    """Raises UserError where something stands that is no artifact, or one of another kind."""
+def may_be_replaced(path: Path, kind: str) -> None:
+    """Raises UserError where something stands that an artifact of this kind must not replace.
+
+    That is what is no artifact, one of another kind, and one that holds artifacts of its own.
+    """
     if not path.exists():
         return
     found = "no artifact"
@@ -184,7 +146,11 @@ def _may_be_replaced(path: Path, kind: str) -> None:
         except (OSError, ValueError, KeyError, TypeError):
             found = kind  # damaged: the same command makes it whole
     if found != kind:
-        raise UserError(f"{path} is there and holds {found}, not {kind}: choose another name")
+        raise UserError(
+            f"{path} is there and holds {found}, not {kind}: move it away, or choose another name"
+        )
+    if any(path.glob(f"*/{PROVENANCE}")):
+        raise UserError(f"{path} holds other results: move them away, or choose another name")
 
 
 def put_in_place(folder: Path, path: Path) -> None:
@@ -205,19 +171,18 @@ def put_in_place(folder: Path, path: Path) -> None:
     _flush_to_disk(path.parent)
 
 
-def recover(path: Path, patience: float = 5.0) -> None:
+def recover(path: Path) -> None:
     """Puts an artifact back whose replacement was killed between its two renames.
 
     Args:
         path: the artifact's folder; nothing happens where it is there.
-        patience: seconds after which nobody is replacing it any more.
     """
     if path.exists():
         return
     for aside in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp")):
         old = aside / "old"
         with contextlib.suppress(OSError):  # another process was quicker
-            if (old / PROVENANCE).exists() and time.time() - aside.stat().st_mtime >= patience:
+            if (old / PROVENANCE).exists() and time.time() - aside.stat().st_mtime >= PATIENCE:
                 os.replace(old, path)
                 aside.rmdir()
                 return
@@ -270,7 +235,9 @@ def _remedy(path: Path) -> str:
         relative = path
     if git("ls-files", "--", str(relative)):
         return f"git checkout -- {relative}"
-    again = f"delete {relative}, and give the command again that made it"
+    again = "give the command that makes it"
+    if path.exists():
+        again = f"delete {relative}, and give the command again that made it"
     if path.name.startswith("seed"):
         again += f" (of an arm: pixels train {path.parent.name} --seeds {path.name[4:]})"
     return again

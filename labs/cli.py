@@ -6,6 +6,7 @@ error and exit code 2.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -53,17 +54,39 @@ def main(argv: list[str] | None = None) -> int:
         if os.environ.get(name):
             os.environ[name] = os.path.abspath(os.environ[name])
     try:
-        if not argv or argv[0] in ("-h", "--help", "help"):
-            print(usage(), flush=True)
-            return 0
-        if argv[0] not in COMMANDS:
-            raise UserError(f"unknown command {argv[0]!r}: {closest(argv[0], COMMANDS)}")
-        return COMMANDS[argv[0]][1](argv[1:])
+        try:
+            return _command(argv)
+        finally:
+            sys.stdout.flush()  # here, where a full disk can still be told
     except UserError as error:
         print(f"pixels: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
+        _drop_output()
         return 0
+    except KeyboardInterrupt:
+        print("pixels: stopped", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        print("pixels: the disk or the output is full: make room, and try again", file=sys.stderr)
+        return 2
+
+
+def _command(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if argv[0] not in COMMANDS:
+        raise UserError(f"unknown command {argv[0]!r}: {closest(argv[0], COMMANDS)}")
+    return COMMANDS[argv[0]][1](argv[1:])
+
+
+def _drop_output() -> None:
+    """What waits in standard output cannot be written: the interpreter must not try at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

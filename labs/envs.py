@@ -26,8 +26,10 @@ from labs.errors import UserError
 from labs.gl import (  # before mujoco: it reads the chosen backend  # noqa: F401  (readers look for them here)
     GL_BACKEND,
     GL_PACKAGES,
+    gl_failure,
     gl_renderer,
     probe_gl,
+    require_gl,
     setup_gl,
 )
 
@@ -198,11 +200,7 @@ class SceneRenderer(gym.Wrapper):
 
     def _get_renderer(self) -> mujoco.Renderer:
         if self._renderer is None:
-            if GL_BACKEND == "none":
-                raise UserError(
-                    "no OpenGL library for headless rendering was found: "
-                    f"sudo apt-get install -y {GL_PACKAGES}"
-                )
+            require_gl()
             model = self.unwrapped.model
             model.vis.quality.offsamples = self.scene.samples  # read when the context is made
             height, width = self.unwrapped.height, self.unwrapped.width
@@ -211,10 +209,7 @@ class SceneRenderer(gym.Wrapper):
             try:
                 self._renderer = mujoco.Renderer(model, height, width)
             except Exception as error:  # every backend has exceptions of its own
-                raise UserError(
-                    f"OpenGL backend {GL_BACKEND!r} failed ({error}): set MUJOCO_GL=osmesa, "
-                    f"or sudo apt-get install -y {GL_PACKAGES}"
-                ) from error
+                raise gl_failure(error) from error
             if not _open_renderers:
                 # After mujoco has registered its own exit handler, which ends GL: exit handlers
                 # run in reverse, and contexts must go before GL does.

@@ -31,11 +31,13 @@ class ModelFiles:
         "_episode_num",
         "_total_timesteps",
         "_fresh_starts",
+        "_owed",
         "n_envs",
     )
 
     def save(self, path: str | Path, exclude: Any = None, include: Any = None) -> Path:
-        """Writes one file atomically: safetensors with a JSON header. The replay memory stays out.
+        """Writes one file atomically: safetensors with a JSON header. The replay memory stays out,
+        and so do ``augment`` and ``action_noise``: give them to :meth:`load`.
 
         Args:
             path: ``.safetensors`` is added where there is no suffix.
@@ -50,6 +52,7 @@ class ModelFiles:
         settings = {name: getattr(self, name) for name in self._SETTINGS}
         if callable(self.learning_rate):
             settings["learning_rate"] = float(self.lr_schedule(self._current_progress_remaining))
+        settings["stats_window_size"] = self._stats_window_size
         settings["target_entropy"] = float(self.target_entropy)
         settings["replay_buffer_kwargs"] = {
             k: v for k, v in self.replay_buffer_kwargs.items() if not callable(v)
@@ -79,8 +82,8 @@ class ModelFiles:
             custom_objects: settings that replace those of the file, as in SB3.
             print_system_info: SB3's argument; ignored.
             force_reset: True only: the file holds networks, not the middle of an episode.
-            **kwargs: likewise replace settings of the file; ``augment`` belongs here, since a
-                function is not written.
+            **kwargs: likewise replace settings of the file; ``augment`` and ``action_noise``
+                belong here, since functions and objects are not written.
 
         Raises:
             UserError: no such file, a foreign or damaged one, or another observation space.

@@ -95,6 +95,29 @@ GL_BACKEND = setup_gl()
 load_triton()
 
 
+def require_gl() -> None:
+    """Raises UserError where the backend that was chosen draws nothing at all."""
+    if GL_BACKEND == "none":
+        raise UserError(
+            "no OpenGL library for headless rendering was found: "
+            f"sudo apt-get install -y {GL_PACKAGES}"
+        )
+    if GL_BACKEND in _OFF:
+        raise UserError(
+            f"MUJOCO_GL={GL_BACKEND} draws nothing: unset MUJOCO_GL, or train from the state with "
+            "--video-episodes 0"
+        )
+
+
+def gl_failure(error: Exception) -> UserError:
+    """What to say of any exception of any backend, in one line."""
+    reason = " ".join(str(error).split())[:200]
+    return UserError(
+        f"OpenGL backend {GL_BACKEND!r} failed ({reason}): set MUJOCO_GL=osmesa, "
+        f"or sudo apt-get install -y {GL_PACKAGES}"
+    )
+
+
 def gl_renderer() -> dict[str, object]:
     """Names what draws the pictures.
 
@@ -102,14 +125,21 @@ def gl_renderer() -> dict[str, object]:
 
     Returns:
         ``backend`` (``MUJOCO_GL``), ``renderer`` (OpenGL's ``GL_RENDERER``), ``software`` (bool).
-    """
-    import mujoco
-    from OpenGL import GL
 
-    model = mujoco.MjModel.from_xml_string("<mujoco/>")
-    with mujoco.Renderer(model, 16, 16) as renderer:
-        renderer.render()
-        name = GL.glGetString(GL.GL_RENDERER)
+    Raises:
+        UserError: nothing draws.
+    """
+    require_gl()
+    try:
+        import mujoco
+        from OpenGL import GL
+
+        model = mujoco.MjModel.from_xml_string("<mujoco/>")
+        with mujoco.Renderer(model, 16, 16) as renderer:
+            renderer.render()
+            name = GL.glGetString(GL.GL_RENDERER)
+    except Exception as error:  # every backend has exceptions of its own
+        raise gl_failure(error) from error
     name = name.decode() if name else "unknown"
     software = any(word in name.lower() for word in ("llvmpipe", "softpipe", "swrast", "software"))
     return {"backend": GL_BACKEND, "renderer": name, "software": software}

@@ -134,7 +134,9 @@ class EpisodeReplay(EpisodeStore):
         return self._moved
 
     def draw(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Chooses transitions and hindsight steps; nothing waits for the device.
+        """Chooses transitions and hindsight steps.
+
+        Nothing waits for the device, but where ``moved_only`` counts the moved episodes anew.
 
         Returns:
             episode (B,), step (B,) in [0, T), goal step (B,): index into the achieved goals

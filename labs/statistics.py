@@ -184,7 +184,7 @@ def time_to_threshold(
     reached = tuple(sorted(t for t in times if t is not None))
     budgets = [float(np.max(s)) for (s, _), t in zip(curves, times, strict=True) if t is None]
     ordered = list(reached) + [math.inf] * len(budgets)
-    median = float(np.median(ordered)) if ordered else math.inf
+    median = float(np.median(ordered))
     return TimeToThreshold(
         threshold=threshold,
         median=median if math.isfinite(median) else None,

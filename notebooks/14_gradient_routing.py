@@ -334,7 +334,7 @@ assert (ratio[:, -1] > 5 * ratio[:, 0]).all()
 for arm in load_artifact("gradients-along-run").provenance["parameters"]["arms"]:
     for curve in (run.table() for run in runs_of(arm)):
         short = curve["step"] <= runs["critic"]["steps"][-1]
-        assert curve["success"][short].max() < 0.1, "some long run has risen by then"
+        assert curve["success"][short].max() <= 0.1, "some long run has risen by then"
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show each seed", "code_prompt_hide": "Hide each seed"}
 display(table(lambda values: ", ".join(f"{v:.2g}" for v in values)))

@@ -339,7 +339,7 @@ assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
 # Blind twins can be asked, and they have no encoder that could warm up. An eighth of an update a step, a quarter, and
 # a half, all else equal ([the table](18_five_steps.ipynb)):
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps of the blind twin with an eighth, a quarter and a half of an update a step. The three rise at about the same steps."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps of the blind twin with an eighth, a quarter and a half of an update a step. The three rise within a factor of two of the same steps."}}
 FEW, MANY = "push-blind-u012", "push-blind-u050"
 success_curves([FEW, "push-blind-tuned", MANY], floor=FLOOR)
 plt.show()
@@ -370,10 +370,10 @@ display(
 )
 
 # %% [markdown]
-# So these runs did not wait for updates. Nor for an encoder: they have none. What all of them had at the rise is
+# So it is not updates that these runs waited for, or only in small part. Nor an encoder: they have none. What all of them had at the rise is
 # about the same *experience*. That speaks for candidate three, and does not prove it. It
 # holds for twins without a camera, at these rates. The claim is about runs that see: twins could refute it, by
-# rising earlier with more updates, and they do not; they cannot confirm it.
+# rising much earlier with more updates, and they do not; they cannot confirm it.
 #
 # ## Five: an encoder that learns to see?
 #
@@ -723,7 +723,7 @@ for _, table in runs:
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises with success; plain value iteration shows the beginning of such a rise. On Push the share of goals grows like $r^2$ up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
 # | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise and lower the end, and did so in most runs; a wrong one misleads. A black one costs nothing. With noise every run rises. |
-# | settled for blind twins | They are flat at first, without an encoder that could warm up; four times the updates do not bring the rise forward in steps. |
+# | settled for blind twins | They are flat at first, without an encoder that could warm up; four times the updates bring the rise forward by far less than four times, if at all. |
 # | not settled | Whether success feeding itself sharpens the rise. Whether the reported flat phase of 2.2 million steps is the same thing, longer: no pixel run here is that long. |
 # | command | `pixels train push-small --seeds 0 1 2 3`, `push-small-noise`, `push-small-blank`, `push-blind-u012` and `push-blind-u050` for the twins; `pixels train push-state-tuned --seeds 0 1 2 3 4`, then `pixels plot phases push-state-tuned/seed0` |
 #

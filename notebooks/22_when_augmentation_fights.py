@@ -36,7 +36,7 @@ from labs.artifacts import load_artifact, runs_of
 from labs.exercises import attempt
 from labs.experiments import shift_keypoints as study
 from labs.experiments.perception_frames import belongs_to_task, wander
-from labs.figures.curves import load_curves, success_curves
+from labs.figures.curves import load_curves, success_panels
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict
 from labs.statistics import iqm
@@ -289,7 +289,8 @@ assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still[
 # that, which is called DAgger. Each is trained twice: without shifts, and with shifts of up to
 # {artifact}`push-distilled-drq/seed0:config.pad|int` of its
 # {artifact}`push-distilled-drq/seed0:config.image_size|int` pixels, which is four of 84. Teacher, seeds,
-# settings and the number of updates are the same. Then once more with the default camera:
+# settings and the number of updates are the same. Then once more with the default camera, and once more
+# with NatureCNN and a flat head in place of keypoints:
 
 # %% tags=["hide-input"]
 KEYPOINTS, FLAT = "KeypointCNN (SpatialSoftmax)", "NatureCNN (flat)"
@@ -322,13 +323,13 @@ for arm, (encoder, camera) in PAIRS.items():
         rows.append(f"| {encoder} | {camera} | {shifts} | " + " | ".join(texts) + " |")
 display(Markdown("\n".join(rows)))
 
-# %% mystnb={"image": {"alt": "Success at Push against environment steps of students that imitate, with random shifts and without, before two cameras, with the do-nothing floor as a dotted line."}}
+# %% mystnb={"image": {"alt": "Six panels, success at Push against environment steps of students that imitate: left without random shifts, right with them; keypoints before the near camera, keypoints before the default camera, NatureCNN before the near camera. All leave the do-nothing floor; before the default camera the right curve rises later."}}
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
-success_curves([name for arm in PAIRS for name in (arm, f"{arm}-drq")], floor=floor)
+success_panels([name for arm in PAIRS for name in (arm, f"{arm}-drq")], floor=floor)
 plt.show()
 
 # %% [markdown]
-# *A point is {artifact}`push-distilled/seed0:config.curve_episodes|int` episodes a seed: read the shape of these
+# *Left without shifts, right with them. A point is {artifact}`push-distilled/seed0:config.curve_episodes|int` episodes a seed: read the shape of these
 # curves, and take their ends from the table. Thin lines: seeds; thick: their interquartile mean; band: its 95 %
 # bootstrap interval. See that with the default camera shifts cost time.*
 

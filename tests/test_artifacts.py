@@ -140,6 +140,8 @@ def test_a_missing_file_is_named(own_data):
 def test_a_missing_artifact_says_what_makes_it(own_data):
     with pytest.raises(UserError, match="pixels train reach-state --seeds 7"):
         load_artifact(own_data / "reach-state" / "seed7")
+    with pytest.raises(UserError, match="there is no artifact in .*floor: give the command that"):
+        load_artifact(own_data / "floor")  # nothing there to delete
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"kind": 1}', '{"files": 3}'])
@@ -189,6 +191,17 @@ def test_what_is_no_artifact_is_not_replaced(own_data):
     (own_data / "arm" / "seed0" / "provenance.json").write_text("{")
     make(own_data / "arm" / "seed0", "2")  # what is damaged can be made again
     assert load_artifact(own_data / "arm" / "seed0").json("a.json") == 2
+
+
+def test_a_measurement_does_not_take_the_results_below_it_along(own_data):
+    write_measurement("floor", {"n": 1}, parameters={})
+    with write_artifact(own_data / "floor" / "seed0", kind="training", parameters={}) as folder:
+        (folder / "a.txt").write_text("a run")
+    with pytest.raises(UserError, match="floor holds other results: move them away"):
+        write_measurement("floor", {"n": 2}, parameters={})
+    assert (
+        load_artifact("floor/seed0") and load_artifact("floor").json("measurement.json")["n"] == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "../x", ".hidden", "/x"])

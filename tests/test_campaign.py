@@ -16,7 +16,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from labs.artifacts import load_artifact
+from labs.artifacts import load_artifact, write_measurement
 from labs.errors import UserError
 from labs.experiments import campaign_report, cells, checkpoint, guards, presets
 from labs.experiments.campaign import Campaign, CampaignOptions
@@ -108,6 +108,29 @@ def test_unknown_cells_and_impossible_budgets_are_named():
         cells.chosen(["twin"])
     with pytest.raises(UserError, match="reserve shorter than the time"):
         Campaign(CampaignOptions(minutes=1, reserve=100))
+
+
+def test_a_plan_leaves_the_verdict_of_an_earlier_campaign_alone(own_folders, monkeypatch):
+    monkeypatch.setattr("labs.gl.working_gl", lambda *a, **k: ("egl", "a card"))
+    folder = own_folders / "runs" / "campaign-toy"
+    folder.mkdir(parents=True)
+    state = {"sessions": [{"started": 1, "minutes": 9.0, "used_s": 7.0}], "notes": {}}
+    (folder / "state.json").write_text(json.dumps(state))
+    report = own_folders / "data" / "campaign-toy"
+    write_measurement("campaign-toy", {"groups": ["found earlier"]}, parameters={})
+    said: list[str] = []
+    options = CampaignOptions(minutes=5, cells=(ARM,), plan=True, measure=False, toy=True)
+    assert Campaign(options, say=said.append).run() == 0
+    assert load_artifact(report).json("measurement.json") == {"groups": ["found earlier"]}
+    assert json.loads((folder / "state.json").read_text()) == state
+    assert any(ARM in line and "updates" in line for line in said)
+
+
+def test_a_campaign_counts_a_run_whatever_it_was_done_with():
+    config = tiny(total_steps=200)
+    train(config)
+    assert campaign_report.artifact_of(replace(config, checkpoint_every=77)) is not None
+    assert campaign_report.artifact_of(replace(config, gamma=0.5)) is None
 
 
 # ------------------------------------------------------------------------------- ending early

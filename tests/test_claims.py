@@ -25,6 +25,7 @@ from labs.experiments.evidence import (
     VERDICTS,
     all_arms,
     difference,
+    named_arm,
     percent,
 )
 from labs.figures import verdicts
@@ -179,6 +180,25 @@ def test_seeds_without_runs_are_passed_over(data):
     assert "eyes" not in names and "push-blind-tuned" in names
     assert "push-blind-tuned-smoke-1a2b3c" not in names  # it only proves the pipeline
     assert all(judge(claim, data).verdict in VERDICTS for claim in CLAIMS)
+
+
+def test_a_run_that_was_cut_short_is_no_run_of_its_arm(data):
+    def cut(seed):
+        path = data / "push-blind-tuned" / f"seed{seed}" / "provenance.json"
+        record = json.loads(path.read_text()) | {"ended_early": "at step 200 of 400"}
+        path.write_text(json.dumps(record))
+
+    cut(2)
+    assert "`push-blind-tuned` has 2 of 3 seeds" in judge(CLAIM["1"], data).effect
+    cut(1), cut(0)
+    assert "push-blind-tuned" not in {arm.name for arm in all_arms(data)}
+
+
+def test_steps_are_those_that_were_taken(data):
+    for seed, steps in enumerate((100_200, 100_100, 100_300)):
+        path = data / "push-state-tuned" / f"seed{seed}"
+        alter(path, "evaluation.json", lambda e, s=steps: e.update(steps=s))
+    assert named_arm(data, "push-state-tuned").steps == 100_100
 
 
 def test_damage_is_no_verdict(data):

@@ -11,10 +11,12 @@ import subprocess
 import sys
 
 import pytest
+from jupyter_client.kernelspec import NoSuchKernel
 
 from labs import cli
 from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
-from labs.experiments import launch, presets
+from labs.errors import UserError
+from labs.experiments import guards, launch, presets
 from labs.experiments.compare import compare, costs
 
 
@@ -157,6 +159,37 @@ def test_a_comparison_takes_nobody_s_place(name, capsys):
     assert cli.main(["compare", "reach-state", "--name", "beside"]) == 0, "a comparison may"
 
 
+def test_an_arm_is_not_called_like_a_measurement(capsys):
+    shutil.copytree(repository_root() / "data" / "push-floor", data_root() / "floor")
+    assert cli.main(["train", "reach-state", "--smoke", "--arm", "floor"]) == 2
+    assert "--arm floor is the name of a measurement" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ([], "compare-reach"),
+        (["--smoke"], "compare-reach-smoke"),
+        (["--arms", *presets.REACH_ARMS], "compare-reach"),
+        (["--arms", "reach-state"], None),
+        (["--total-steps", "5000"], None),
+        (["--fast"], None),
+    ],
+)
+def test_the_comparison_of_a_task_is_of_the_task_s_own_arms(flags, name, monkeypatch, capsys):
+    names = []
+    monkeypatch.setattr(launch, "train_arm", lambda *a, **k: None)
+    monkeypatch.setattr(
+        "labs.experiments.compare.compare", lambda *a, name, **k: names.append(name)
+    )
+    monkeypatch.setattr("labs.experiments.compare.as_text", lambda found: "")
+    assert cli.main(["run", "reach", *flags]) == 0
+    if name is None:
+        assert re.fullmatch(r"compare-reach-[0-9a-f]{6}", names[0])
+    else:
+        assert names == [name]
+
+
 def test_a_run_with_other_settings_takes_no_result_s_place(capsys):
     trained()
     shutil.copytree(data_root() / "reach-state", data_root() / "mine")
@@ -180,6 +213,49 @@ def test_an_unwritable_folder_is_one_line(monkeypatch, capsys):
     monkeypatch.setenv("PIXELS_RUNS", "/proc/nope")
     assert cli.main(["train", "reach-state", "--seeds", "5"]) == 2
     assert "set PIXELS_RUNS" in capsys.readouterr().err
+
+
+def test_what_blocks_a_result_is_met_before_the_training(monkeypatch, capsys):
+    monkeypatch.setattr(launch, "run_notebook", lambda *a: pytest.fail("trained"))
+    (data_root() / "reach-state-smoke" / "seed0" / "mine").mkdir(parents=True)
+    assert cli.main(["train", "reach-state", "--smoke"]) == 2
+    assert "move it away" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("films", "draws"), [("1", True), ("0", False)])
+def test_a_state_arm_tries_what_draws_its_film_before_it_trains(films, draws, monkeypatch):
+    asked = []
+
+    def refuse(draws):
+        asked.append(draws)
+        raise UserError("nothing draws")
+
+    monkeypatch.setattr(launch, "ensure_gl", refuse)
+    assert cli.main(["train", "reach-state", "--smoke", "--video-episodes", films]) == 2
+    assert asked == [draws]
+
+
+def test_ctrl_c_is_one_line_and_its_own_exit_code(monkeypatch, capsys):
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMANDS, "results", ("", interrupted))
+    assert cli.main(["results"]) == 130
+    assert capsys.readouterr().err == "pixels: stopped\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("argv", [["--help"], ["results"], ["results", "--help"]])
+def test_a_full_disk_under_the_output_is_one_line(argv):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "labs.cli", *argv],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert "output is full" in result.stderr
 
 
 def test_relative_folders_are_the_readers(tmp_path, monkeypatch):
@@ -237,6 +313,15 @@ def test_compare_and_plot(tmp_path, capsys):
     assert cli.main(["plot", "steps", "--out", str(out)]) == 0
 
 
+def test_a_comparison_names_runs_that_were_cut_short(capsys):
+    trained()
+    path = data_root() / "reach-state" / "seed0" / "provenance.json"
+    record = json.loads(path.read_text()) | {"ended_early": "at step 200 of 400"}
+    path.write_text(json.dumps(record))
+    assert cli.main(["compare", "reach-state"]) == 0
+    assert "reach-state/seed0 was cut short at step 200 of 400" in capsys.readouterr().out
+
+
 def test_costs_of_an_arm_against_itself_are_one():
     trained()
     shutil.copytree(data_root() / "reach-state", data_root() / "twin")
@@ -267,6 +352,30 @@ def test_a_notebook_without_parameters_is_refused(tmp_path, monkeypatch, capsys)
     assert "tagged 'parameters'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (RuntimeError("Kernel didn't respond in 60 seconds"), "did not answer (Kernel didn't"),
+        (NoSuchKernel("python3"), "no kernel 'python3' here: python -m pip install ipykernel"),
+    ],
+)
+def test_a_kernel_that_does_not_start_is_one_line(error, says, monkeypatch, capsys):
+    def fails(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("papermill.execute_notebook", fails)
+    assert cli.main(["train", "reach-state", "--smoke", "--quiet", "--video-episodes", "0"]) == 2
+    err = capsys.readouterr().err
+    assert says in err and err.count("\n") == 1
+
+
+def test_a_run_is_waited_for_until_nobody_holds_it(tmp_path):
+    lock = guards.RunLock(tmp_path)
+    assert launch._held_after(tmp_path, 0.3)
+    lock.release()
+    assert not launch._held_after(tmp_path, 5)
+
+
 @pytest.mark.slow
 def test_smoke_through_papermill(own_folders, capsys):
     """The training notebook, executed: parameters arrive, the artifact is the right one."""
@@ -291,8 +400,6 @@ def test_smoke_through_papermill(own_folders, capsys):
 @pytest.mark.slow
 def test_a_wrong_configuration_stops_before_training(own_folders):
     """What papermill would only warn about: the notebook compares before it trains."""
-    from labs.errors import UserError
-
     wanted = presets.effective("reach-state", 0, {"gamma": 0.9}, small=True).as_dict()
     with pytest.raises(UserError, match=r"AssertionError.*gamma"):
         launch.run_notebook(

@@ -181,6 +181,32 @@ def test_every_command_meets_a_wrong_backend_with_one_line(command, tmp_path):
     assert "MUJOCO_GL=foo" in result.stderr and result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command", [["train", "reach-state", "--smoke", "--quiet"], ["bench", "memory"]]
+)
+def test_a_backend_that_draws_nothing_is_one_line_before_the_work(command, tmp_path):
+    """The state arm would have met it at its end, with its film."""
+    folders = {"PIXELS_DATA": str(tmp_path / "data"), "PIXELS_RUNS": str(tmp_path / "runs")}
+    result = subprocess.run(
+        [sys.executable, "-m", "labs.cli", *command],
+        env={**os.environ, **folders, "MUJOCO_GL": "off"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2, result.stderr
+    assert "MUJOCO_GL=off draws nothing" in result.stderr and result.stderr.count("\n") == 1
+    assert not list(tmp_path.rglob("executed.ipynb"))
+
+
+def test_a_backend_that_fails_is_named_in_one_line(monkeypatch):
+    def fails(*size):
+        raise RuntimeError("no\ndisplay")
+
+    monkeypatch.setattr("mujoco.Renderer", fails)
+    with pytest.raises(UserError, match=r"failed \(no display\): set MUJOCO_GL"):
+        gl.gl_renderer()
+
+
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
     """A process that has not imported mujoco yet; returns the backends that were tried."""
@@ -222,7 +248,7 @@ def test_a_backend_that_hangs_gives_way_to_the_next(fresh, monkeypatch, capsys, 
 
 
 def test_what_the_reader_chose_and_arms_without_images_are_not_tried(fresh, monkeypatch, capsys):
-    backend.ensure_gl(images=False)
+    backend.ensure_gl(draws=False)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(gl, "ASKED", True)
     assert backend.ensure_gl() == "egl"

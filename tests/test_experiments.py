@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from labs import envs
 from labs.artifacts import load_artifact
 from labs.errors import UserError
-from labs.experiments import checkpoint, evaluate, guards, presets
-from labs.experiments.config import RunConfig, from_dict, override
+from labs.experiments import checkpoint, evaluate, guards, presets, replay_pieces
+from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, override
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one, make_training_env
 from labs.experiments.policies import load_policy
@@ -47,6 +49,11 @@ def own_folders(tmp_path, monkeypatch):
 
 
 # ---------------------------------------------------------------------------------- configuration
+
+
+def test_an_episode_has_one_length():
+    """The configuration says it again, since importing the environments takes a while."""
+    assert EPISODE_STEPS == envs.EPISODE_STEPS
 
 
 @pytest.mark.parametrize("arm", presets.PRESETS)
@@ -270,6 +277,19 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before():
     assert _curve(path)["step"].tolist() == [0, 100, 200, 300]
 
 
+def test_a_resumed_run_reads_its_memory_once_to_check_it(monkeypatch):
+    folder = _stop_at(TINY, 200)
+    pieces, hashed = {p.name for p in (folder / "replay").iterdir()}, []
+    real = replay_pieces.sha256
+    monkeypatch.setattr(
+        replay_pieces, "sha256", lambda path: hashed.append(path.name) or real(path)
+    )
+    run = Training(TINY)
+    run._set_up()
+    run.model.env.close(), run.eval_env.close()
+    assert len(pieces) == 2 and sorted(hashed) == sorted(pieces)
+
+
 def test_after_two_unreadable_checkpoints_the_next_ones_stay():
     folder = _stop_at(TINY, 200)
     for damaged in checkpoint.folders(folder):
@@ -287,6 +307,41 @@ def test_other_settings_do_not_take_over_a_run():
     assert is_done(TINY) is False
     path = train(replace(TINY, gamma=0.9), restart=True)
     assert load_artifact(path).provenance["sessions"] == 1
+
+
+def test_how_a_run_is_done_does_not_stop_it_from_going_on():
+    """Its film failed, say: the same run goes on without."""
+    _stop_at(replace(TINY, video_episodes=1), 200)
+    with pytest.raises(UserError, match="other settings"):
+        train(replace(TINY, save_replay=False))
+    done = load_artifact(train(replace(TINY, video_episodes=0, checkpoint_every=150)))
+    assert done.provenance["sessions"] == 2 and "went on from step 200" in done.provenance["notes"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_knob_that_a_checkpoint_does_not_know_has_its_default(known):
+    """False: a checkpoint of before there were settings in it has a digest alone."""
+    folder = _stop_at(TINY, 100)
+    for path in checkpoint.folders(folder):
+        record = json.loads((path / "provenance.json").read_text())
+        if known:
+            del record["parameters"]["settings"]["anneal"]
+            record["parameters"]["config"] = "the digest of fewer knobs"
+        else:
+            del record["parameters"]["settings"]
+        (path / "provenance.json").write_text(json.dumps(record))
+    assert load_artifact(train(TINY)).provenance["sessions"] == 2
+
+
+@pytest.mark.parametrize("engine", ["sb3", "distill"])
+def test_what_stands_in_the_way_of_the_result_is_met_before_the_training(own_folders, engine):
+    arm = TINY if engine == "sb3" else presets.smoke(presets.preset("push-distilled"))
+    blocked = own_folders / "data" / arm.run_name
+    blocked.mkdir(parents=True)
+    (blocked / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds no artifact, not training: move it away"):
+        train(arm)
+    assert not list((own_folders / "runs").rglob("step-*"))
 
 
 def test_without_a_saved_memory_the_policy_refills_it_and_says_so():
@@ -344,6 +399,16 @@ def test_the_frames_of_a_locator_are_counted():
     assert frames > 10**9 and guards.needs(located)["memory"] > frames
     fewer = guards.needs(replace(located, locator_frames=1000))
     assert fewer["memory"] < guards.needs(located)["memory"]
+
+
+def test_the_lessons_of_a_distillation_are_counted(tmp_path):
+    arm = presets.preset("push-distilled")
+    frames = arm.total_steps * 3 * np.prod(arm.frame_size)
+    for buffer in (arm.buffer_size, 400):  # it has no replay memory
+        need = guards.needs(replace(arm, buffer_size=buffer, save_replay=False))
+        assert need["memory"] > frames < need["disk"] < 1.2 * frames + 200 * 2**20
+    with pytest.raises(UserError, match="GiB of memory .*lower --total-steps"):
+        guards.check_resources(replace(arm, total_steps=10**9), tmp_path)
 
 
 def test_the_memory_wall_is_where_the_arithmetic_says():
@@ -457,8 +522,6 @@ train(from_dict(json.loads(sys.argv[1])), report=lambda p: print(p["step"], flus
 @pytest.mark.slow
 def test_kill_9_and_go_on(own_folders):
     """Killed at arbitrary steps; the result equals that of a run that was never killed."""
-    import json
-
     config = replace(TINY, arm="killed", total_steps=600)
     command = [sys.executable, "-c", RUN, json.dumps(config.as_dict())]
     for kill_at in (150, 350):

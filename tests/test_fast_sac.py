@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, configure
+from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -403,6 +404,18 @@ def test_a_saved_model_acts_and_learns_on_as_before(tmp_path):
     blind.set_env(reach())
     blind.learn(20, reset_num_timesteps=False)
     assert blind.num_timesteps == 220
+
+
+def test_what_is_owed_and_counted_is_saved_and_noise_is_given_again(tmp_path):
+    env = reach()
+    noise = NormalActionNoise(np.zeros(4), np.full(4, 0.1))
+    model = small(env, updates_per_step=0.25, stats_window_size=7, action_noise=noise)
+    model.learn(201)
+    assert model._owed == 0.5  # 102 steps since learning began
+    path = model.save(tmp_path / "model")
+    copy = FastSAC.load(path, env=env, device="cpu", action_noise=noise)
+    assert (copy._owed, copy._stats_window_size, copy.action_noise) == (0.5, 7, noise)
+    assert FastSAC.load(path, device="cpu").action_noise is None
 
 
 @pytest.mark.parametrize("routing", ["MultiInputPolicy", "DrQv2SACPolicy"])

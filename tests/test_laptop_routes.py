@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from labs.artifacts import load_artifact, repository_root
 from labs.errors import UserError
@@ -118,6 +119,22 @@ def test_the_located_arm_runs_through_and_its_policy_needs_its_locator(own_folde
         load_policy(path)
 
 
+def test_measuring_a_located_arm_does_not_change_its_training():
+    rare, often = (
+        replace(
+            LOCATED,
+            arm=f"located-{every}",
+            locator_frames=300,
+            total_steps=200,
+            eval_every=every,
+            eval_episodes=1,
+        )
+        for every in (400, 50)
+    )
+    weights = [(train(config) / "weights.safetensors").read_bytes() for config in (rare, often)]
+    assert weights[0] == weights[1]
+
+
 def test_a_critic_that_was_told_the_state_leaves_a_policy_that_sees(own_folders):
     """What was told in training is in no artifact, and the policy acts without it."""
     config = replace(LOCATED, arm="asymmetric", critic_sees="state")
@@ -190,6 +207,11 @@ def test_contradictions_are_named(changes, words):
     [
         ({"teacher": ""}, "needs a policy to imitate"),
         ({"her": True}, "no critic and no rewards"),
+        ({"device": "cuda"}, "learns on the CPU"),
+        ({"random_actions": 0.1}, "changes nothing in engine = distill"),
+        ({"encoder_learning_rate": 1e-4}, "changes nothing in engine = distill"),
+        ({"ent_coef": "0.1"}, "changes nothing in engine = distill"),
+        ({"her_k": 8}, "changes nothing in engine = distill"),
     ],
 )
 def test_contradictions_of_a_distillation_are_named(changes, words):
@@ -223,6 +245,47 @@ def _rounds(monkeypatch, config, stop_after=None, signal=SAVE):
     return run
 
 
+def test_first_weights_do_not_tell_whether_the_locator_was_trained_just_now(
+    short_rounds, monkeypatch
+):
+    config = replace(DISTILLED, encoder="locator", locator_frames=300, frame_stack=1)
+    monkeypatch.setattr(locating.train_locator, "__kwdefaults__", {"epochs": 1, "progress": None})
+    first = []
+    for _ in range(2):  # the first one trains the locator, the second one finds it
+        run = _rounds(monkeypatch, config)
+        run._clock = 0.0
+        run._set_up()
+        run.env.close()
+        first.append(run.actor.state_dict())
+    assert first[0].keys() == first[1].keys()
+    assert all(torch.equal(value, first[1][name]) for name, value in first[0].items())
+
+
+def test_how_a_distillation_is_done_does_not_stop_it_from_going_on(short_rounds, monkeypatch):
+    with pytest.raises(Stopped):
+        _rounds(monkeypatch, DISTILLED, stop_after=1).run()
+    with pytest.raises(UserError, match="other settings"):
+        _rounds(monkeypatch, replace(DISTILLED, learning_rate=2e-3)).run()
+    run = _rounds(monkeypatch, replace(DISTILLED, device="cpu", checkpoint_every=500))
+    assert load_artifact(run.run()).json("evaluation.json")["updates"] == 16
+
+
+@pytest.mark.parametrize(("knob", "other"), [("task", "reach"), ("observation", "pixels")])
+def test_a_teacher_plays_the_task_from_the_state(short_rounds, monkeypatch, knob, other):
+    run = _rounds(monkeypatch, replace(DISTILLED, encoder="locator", locator_frames=300))
+    real = load_policy
+
+    def another(name):
+        policy = real(name)
+        policy.config = replace(policy.config, **{knob: other})
+        return policy
+
+    monkeypatch.setattr("labs.experiments.policies.load_policy", another)
+    monkeypatch.setattr(distill, "ensure_locator", lambda config: pytest.fail("trained"))
+    with pytest.raises(UserError, match="the teacher push-state-tuned/seed0 plays .*--teacher"):
+        run.run()
+
+
 @pytest.mark.parametrize("augmentation", ["none", "drq"])
 def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(
     short_rounds, monkeypatch, augmentation
@@ -247,8 +310,6 @@ def test_a_student_learns_from_moved_pictures_and_unmoved_vectors(
     short_rounds, monkeypatch, augmentation, moves
 ):
     """The network reads what the loss hands it: compare that with the batch."""
-    import torch
-
     run = _rounds(monkeypatch, replace(DISTILLED, augmentation=augmentation, pad=3))
     run._set_up()
     run._episode(0, teacher_acts=True)
@@ -311,8 +372,6 @@ def test_a_distillation_learns_what_the_teacher_does(short_rounds, monkeypatch):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distill, "finish", lambda *a, **k: None)
         run.run()
-    import torch
-
     generator = torch.Generator().manual_seed(0)
     batch = run.lessons.sample(64, generator)
     answer = batch.pop("teacher")

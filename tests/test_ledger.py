@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -10,8 +11,15 @@ import pytest
 from labs.artifacts import data_root
 from labs.errors import UserError
 from labs.experiments.presets import PRESETS, SUMMARY, preset
-from labs.figures import ledger
-from labs.figures.curves import SOURCE_FLAT, SOURCE_POINTS, STEP_ARMS, five_steps
+from labs.figures import ledger, legend
+from labs.figures.curves import (
+    SOURCE_FLAT,
+    SOURCE_POINTS,
+    STEP_ARMS,
+    STEPS,
+    five_steps,
+    success_panels,
+)
 from labs.figures.phases import above_floor, find_phases, patience_stop
 
 FLOOR = 0.069
@@ -74,6 +82,18 @@ def test_runs_that_stay_on_the_floor_count_late_and_a_few_are_not_never(
     assert ledger.floor_cell("push-step0") == says
 
 
+def test_runs_that_were_cut_short_are_counted_and_said(data):
+    here, real = data
+    for seed in range(2):
+        source = real / "push-state-tuned" / f"seed{seed}"
+        shutil.copytree(source, here / "push-step0" / f"seed{seed}")
+    path = here / "push-step0" / "seed1" / "provenance.json"
+    record = json.loads(path.read_text()) | {"ended_early": "at step 200 of 400"}
+    path.write_text(json.dumps(record))
+    assert ledger.success_cell("push-step0").endswith("2 seeds, 1 of 2 cut short")
+    assert ledger.floor_cell("push-step0").endswith("(2 of 2 left it, 1 of 2 cut short)")
+
+
 def test_a_damaged_result_is_an_error_and_no_empty_cell(data):
     here, real = data
     shutil.copytree(real / "push-state-tuned" / "seed0", here / "push-step0" / "seed0")
@@ -100,14 +120,30 @@ def test_the_figure_says_which_panels_are_not_ours(data):
     here, real = data
     shutil.copytree(real / "push-state-tuned" / "seed0", here / "push-state-tuned" / "seed0")
     figure = five_steps(floor=FLOOR)
-    titles = [axes.get_title() for axes in figure.axes]
-    assert titles[0] == "push-state\n(ours: push-state-tuned)"
-    assert all(title.endswith("(not run here)") for title in titles[1:])
+    words = [" ".join(text.get_text() for text in axes.texts) for axes in figure.axes]
+    assert "ours: 90 % after" in words[0] and all(text == "not run here" for text in words[1:])
+    assert [axes.get_title() for axes in figure.axes] == list(STEPS.values())
+    assert "ours, other settings" in figure.axes[0].get_legend_handles_labels()[1]
     for axes, arm in zip(figure.axes, STEP_ARMS, strict=True):
         labels = axes.get_legend_handles_labels()[1]
-        assert any("source" in label for label in labels) == (
+        assert any("reported" in label for label in labels) == (
             arm in SOURCE_POINTS or arm in SOURCE_FLAT
         )
+
+
+def test_a_panel_for_each_arm_named_in_words(data):
+    here, real = data
+    for arm in ("push-state-tuned", "push-blind-tuned", "push-small"):
+        shutil.copytree(real / arm / "seed0", here / arm / "seed0")
+    figure = success_panels(["push-state-tuned", "push-blind-tuned", "push-small"], floor=FLOOR)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == [
+        "full state (1 seed)",
+        "blind twin (1 seed)",
+        "vectors and a picture (1 seed)",
+    ]
+    colors = {axes.lines[0].get_color() for axes in figure.axes}
+    assert len(colors) == 3
 
 
 # ------------------------------------------------------------------------------------- the phases
@@ -145,3 +181,9 @@ def test_patience_counts_from_the_best_point_and_a_tie_is_no_progress():
     assert patience_stop([0.05] * 4, 3) == 3
     with pytest.raises(ValueError, match="at least 1"):
         patience_stop(curve, 0)
+
+
+def test_legends_speak_of_arms_that_are():
+    assert legend.WORDS.keys() <= PRESETS.keys() and legend.OWN_COLORS.keys() <= PRESETS.keys()
+    assert len(set(legend.WORDS.values())) == len(legend.WORDS), "two arms in the same words"
+    assert legend.words_of("somebody-s-own") == "somebody-s-own"

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from labs import cli
-from labs.artifacts import load_artifact
+from labs.artifacts import load_artifact, write_measurement
 from labs.errors import UserError
 from labs.experiments import presets, search
+from labs.experiments.train import Stopped, Training
+from labs.figures.results import search_table
 
 TINY = dict(net_arch=(8, 8), batch_size=16, curve_episodes=1, eval_episodes=2, eval_every=200)
 
@@ -55,6 +57,57 @@ def test_what_was_tried_is_in_the_artifact_and_done_trials_stay(own_folders, mon
     again = load_artifact("search-reach-state-tuned").json("measurement.json")["trials"]
     assert [t["cpu_s"] for t in again] == [None, None], "a trial that was done was trained again"
     assert again[1]["success"] == second["success"]
+
+
+@pytest.fixture
+def two_trials(monkeypatch):
+    arm = replace(presets.preset("reach-state-tuned"), **TINY, checkpoint_every=100)
+    monkeypatch.setattr(search, "preset", lambda name: arm)
+    few = {k: search.CHANGES[k] for k in ("as it is", "learning rate 3e-4")}
+    monkeypatch.setattr(search, "CHANGES", few)
+    return search.trials("reach-state-tuned", 600)
+
+
+def test_the_time_of_a_trial_is_told_where_one_session_spent_it(own_folders, two_trials):
+    with search._data_below(own_folders / "runs" / "search"):
+        run = Training(two_trials["as it is"])
+    run._report = lambda p: setattr(run, "_stop_signal", 15 if p["step"] >= 200 else None)
+    with pytest.raises(Stopped):
+        run.run()
+    found = search.search("reach-state-tuned", 600, progress=False).json("measurement.json")
+    times = [trial["cpu_s"] for trial in found["trials"]]
+    assert times[0] is None and times[1] > 0
+
+
+def test_a_trial_that_diverges_is_a_result_and_the_others_go_on(two_trials, monkeypatch):
+    check = Training._check_losses
+
+    def poisoned(run):
+        if run.config.learning_rate == 3e-4 and run.model.num_timesteps >= 300:
+            run._diverged("critic_loss = nan")
+        check(run)
+
+    monkeypatch.setattr(Training, "_check_losses", poisoned)
+    half = {"half the batch": lambda base: {"batch_size": base.batch_size // 2}}
+    monkeypatch.setattr(search, "CHANGES", search.CHANGES | half)
+    found = search.search("reach-state-tuned", 600, progress=False).json("measurement.json")
+    first, bad, last = found["trials"]
+    assert bad["trial"] == "learning rate 3e-4" and bad["diverged_at"] == 400
+    assert bad["final"] == {} and bad["steps"] == [0, 200] and bad["cpu_s"] > 0
+    assert first["final"] and last["final"]
+    table = search_table("reach-state-tuned").data.splitlines()
+    (line,) = [line for line in table if "learning rate" in line]
+    assert "| diverged |" in line and line.count("|") == table[0].count("|")
+
+
+def test_more_trials_than_are_planned_are_not_thrown_away(two_trials):
+    write_measurement(
+        "search-reach-state-tuned",
+        {"trials": [{"trial": str(n)} for n in range(3)]},
+        parameters={"steps": 600},
+    )
+    with pytest.raises(UserError, match="holds 3 trials and 2 are planned now: move it away"):
+        search.search("reach-state-tuned", 600, progress=False)
 
 
 def test_an_arm_of_another_engine_is_refused():

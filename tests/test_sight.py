@@ -18,6 +18,7 @@ from labs.experiments import (
     gallery,
     moved_pictures,
     perception,
+    perception_frames,
     shift_keypoints,
 )
 from labs.experiments.guards import refuse_to_lose
@@ -193,6 +194,9 @@ def test_the_study_goes_on_where_the_published_one_stopped(tmp_path, monkeypatch
     for name, cell in found.items():
         assert cell["machine"] and cell["commit"]
         assert cell["cpu_seconds"] == published[name]["cpu_seconds"]
+    (tmp_path / f"{before[0]['name']}.json").write_text("{")
+    with pytest.raises(UserError, match=f"{before[0]['name']}.json is damaged: delete it"):
+        perception.perception(minutes=1e-9, progress=False)
     monkeypatch.setattr(perception, "BATCH", 8)  # other settings: nothing of it can be used
     assert perception._published({"batch": perception.BATCH}) == {}
 
@@ -311,3 +315,16 @@ def test_what_has_not_been_measured_cannot_be_lost(tmp_path, monkeypatch):
     refuse_to_lose("gallery", lambda artifact: known, [*known, "push-told/seed0"])
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     refuse_to_lose("gallery", lambda artifact: known, [])
+
+
+def test_frames_and_cells_wait_among_the_runs_and_damage_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path))
+    assert perception_frames.work_folder() == tmp_path / "perception"
+    cache = tmp_path / "perception" / "moments_4_2.npz"
+    np.savez(cache, positions=np.zeros(4))
+    assert perception_frames.collect_frames(4, 2, progress=False).keys() == {"positions"}
+    whole = cache.read_bytes()
+    for damaged in (whole[:-30], b"", b"no archive"):
+        cache.write_bytes(damaged)
+        with pytest.raises(UserError, match="moments_4_2.npz is damaged: delete it"):
+            perception_frames.collect_frames(4, 2, progress=False)

@@ -24,14 +24,12 @@ from stable_baselines3.her import HerReplayBuffer
 
 from labs.bench.measure import BATCH, SIZE, STACK, Work, compare, stepper, wait
 from labs.collect import SharedVecEnv
-from labs.envs import PROPRIO_INDICES, Scene, make_env, worker_count
+from labs.envs import EPISODE_STEPS, PROPRIO_INDICES, Scene, make_env, worker_count
 from labs.fast_sac import FastSAC
 from labs.manipulation_encoder import ManipulationExtractor
 from labs.mixed_precision import mixed_precision
 from labs.pixel_wrapper import PixelObservationWrapper
 from labs.replay import EpisodeReplay, episode_options
-
-EPISODE = 50
 
 
 def pixel_env(scene: str | Scene = "stock", size: int | None = None) -> PixelObservationWrapper:
@@ -196,7 +194,7 @@ def bench_whole(
     workers = worker_count(n_envs)
     before = DummyVecEnv([stock_env] * n_envs)
     env = SharedVecEnv([fast_env] * n_envs, workers=workers)
-    warm_up = EPISODE * n_envs
+    warm_up = EPISODE_STEPS * n_envs
     size = max(2000, 4 * warm_up)
     stock, fast = stock_model(before, device, size), fast_model(env, device, size)
     every = max(1, round(1 / (updates_per_step * n_envs)))

@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs.bench.measure import BATCH, SIZE, Work, milliseconds, stepper
 from labs.bench.parts import fast_env, fast_model, filled, sampler, stock_env, stock_model, updater
-from labs.envs import make_env
+from labs.envs import EPISODE_STEPS, make_env
 
 #: Once an environment step, and once an update.
 PER_STEP = ("physics", "draw", "resize", "stack and copy", "act", "store")
@@ -59,10 +59,10 @@ def _store(memory: Any, env: DummyVecEnv) -> Work:
     action, reward = np.zeros((1, 4), np.float32), np.zeros(1)
 
     def work() -> int:
-        for t in range(50):
-            done = np.array([t == 49])
+        for t in range(EPISODE_STEPS):
+            done = np.array([t == EPISODE_STEPS - 1])
             memory.add(obs, obs, action, reward, done, [{"TimeLimit.truncated": bool(done[0])}])
-        return 50
+        return EPISODE_STEPS
 
     return work
 

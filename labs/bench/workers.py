@@ -96,9 +96,9 @@ def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[st
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     from labs.bench.measure import BATCH
-    from labs.bench.parts import EPISODE, learner
+    from labs.bench.parts import learner
     from labs.collect import SharedVecEnv
-    from labs.envs import make_env, worker_count
+    from labs.envs import EPISODE_STEPS, make_env, worker_count
     from labs.fast_networks import StandardizedExtractor
     from labs.fast_sac import FastSAC
 
@@ -116,7 +116,7 @@ def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[st
                 env,
                 batch_size=BATCH,
                 buffer_size=20_000,
-                learning_starts=EPISODE * n_envs,
+                learning_starts=EPISODE_STEPS * n_envs,
                 updates_per_step=updates_per_step,
                 device="cpu",
                 policy_kwargs={
@@ -125,7 +125,7 @@ def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[st
                 },
             )
             model.set_logger(Logger(None, []))
-            model.learn(EPISODE * n_envs, log_interval=None)
+            model.learn(EPISODE_STEPS * n_envs, log_interval=None)
             jobs[name] = learner(model, steps, "cpu")
         rates = _rates(jobs, repeats, 0.0)
     finally:

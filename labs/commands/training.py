@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -131,7 +132,8 @@ def run(argv: list[str]) -> int:
     from labs.experiments.compare import as_text, compare
     from labs.experiments.launch import train_arm
 
-    arms = options.arms or (presets.REACH_ARMS if options.task == "reach" else presets.PUSH_ARMS)
+    own = presets.REACH_ARMS if options.task == "reach" else presets.PUSH_ARMS
+    arms = options.arms or own
     overrides = {} if options.total_steps is None else {"total_steps": options.total_steps}
     quick = {arm: options.fast and presets.preset(arm).has_images for arm in arms}
     names = {}
@@ -152,12 +154,22 @@ def run(argv: list[str]) -> int:
     print(f"[{len(arms) + 1}/{len(arms) + 1}] compare", file=sys.stderr)
     found = compare(
         list(names.values()),
-        name=f"compare-{options.task}" + ("-smoke" if options.smoke else ""),
+        name=_comparison(options.task, options.smoke, own, tuple(names.values())),
         state=names.get(f"{options.task}-state"),
         pixels=names.get("reach-pixels" if options.task == "reach" else "push-step2"),
     )
     print(as_text(found))
     return 0
+
+
+def _comparison(task: str, small: bool, own: tuple[str, ...], arms: tuple[str, ...]) -> str:
+    """The task's comparison is of its own arms; a comparison of others has a name of its own."""
+    from labs.experiments.presets import effective
+
+    name = f"compare-{task}" + ("-smoke" if small else "")
+    if arms == tuple(effective(arm, small=small).arm for arm in own):
+        return name
+    return f"{name}-{hashlib.sha256(' '.join(arms).encode()).hexdigest()[:6]}"
 
 
 @dataclass(frozen=True)

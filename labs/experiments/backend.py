@@ -1,7 +1,8 @@
-"""The OpenGL backend of a run that draws: tried once a boot, before anything waits for it.
+"""The OpenGL backend of a run that draws: tried before anything waits for it.
 
 A library that loads may still hang at its first frame. A frame drawn by a process of its own
-tells, in a few seconds; that EGL drew is remembered until the machine starts again.
+tells, in a few seconds. That EGL drew is remembered, for this Python, until the machine starts
+again; that it did not is tried anew, and what the reader chose is never tried.
 """
 
 from __future__ import annotations
@@ -35,28 +36,31 @@ def _remembered(path: Path) -> str | None:
         return None
 
 
-def ensure_gl(images: bool = True, timeout: float = 60.0) -> str:
+def ensure_gl(draws: bool = True, timeout: float = 60.0) -> str:
     """Before ``mujoco`` is imported: EGL if it draws, else OSMesa, and says which.
 
     What the reader chose by ``MUJOCO_GL`` is left alone, and so is a process that draws already.
     A failure is not remembered: somebody may have mended it.
 
     Args:
-        images: whether the policy sees images; else nothing is tried and nothing said.
+        draws: whether anything will be drawn; else nothing is tried and nothing said.
         timeout: seconds for each backend.
 
     Returns:
         The backend.
 
     Raises:
-        UserError: ``MUJOCO_GL`` names a backend that is not there, or none draws.
+        UserError: the backend that was chosen draws nothing, or none does.
     """
     from labs import gl
 
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
-    if not images or "mujoco" in sys.modules:
+    if not draws:
+        return gl.GL_BACKEND
+    gl.require_gl()
+    if "mujoco" in sys.modules:
         return gl.GL_BACKEND
     if gl.ASKED or gl.GL_BACKEND != "egl":
         say(f"OpenGL: {gl.GL_BACKEND}")

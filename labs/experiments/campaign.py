@@ -95,6 +95,7 @@ class Campaign:
         self.facts: dict[str, Any] = {}
         self.notes: dict[str, dict[str, Any]] = {}
         self._reported = 0.0
+        self._session: dict[str, Any] = {}  # of this command, once it trains
 
     # ----- the way through
 
@@ -110,6 +111,8 @@ class Campaign:
                 for name in list(self.running):
                     self.running[name].kill()
                     self._note(name, "killed", "the campaign ended before it did")
+            if self.options.plan:  # the verdict of an earlier command stays as it is
+                return 0
             self._tell_results()
         return 1 if any(n["state"] == "failed" for n in self.notes.values()) else 0
 
@@ -167,7 +170,8 @@ class Campaign:
     # ----- training
 
     def _train(self) -> None:
-        self.sessions.append({"started": round(self.started), "minutes": self.options.minutes})
+        self._session |= {"started": round(self.started), "minutes": self.options.minutes}
+        self.sessions.append(self._session)
         queue = self._todo()
         self._report()
         while queue or self.running:
@@ -249,8 +253,7 @@ class Campaign:
 
     def _report(self) -> Path:
         self._reported = time.time()
-        if self.sessions:
-            self.sessions[-1]["used_s"] = round(self._reported - self.started, 1)
+        self._session["used_s"] = round(self._reported - self.started, 1)
         facts = {
             "minutes": self.options.minutes,
             "parallel": self.options.parallel,

@@ -125,7 +125,8 @@ def measure(folder: Path, config: RunConfig, seconds: float, timeout: float) -> 
     """How fast one run of this configuration is alone, in a process that may hang without harm.
 
     Returns:
-        ``updates_per_s``, ``env_steps_per_s``, ``device``, ``gpu_gib``; or ``problem``.
+        ``updates_per_s``, ``env_steps_per_s``, ``batch_size``, ``device``, ``gpu_gib``; or
+        ``problem``.
     """
     out = folder / "speeds.json"
     out.unlink(missing_ok=True)

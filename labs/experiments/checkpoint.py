@@ -25,6 +25,8 @@ from safetensors.torch import load_file as load_tensors
 from labs.artifacts import json_text, load_artifact, write_artifact
 from labs.errors import UserError
 from labs.experiments import replay_pieces
+from labs.experiments.config import RunConfig
+from labs.experiments.done import differs
 from labs.fast_io import network_tensors, restore_networks
 from labs.tensor_files import save_tensors
 
@@ -82,7 +84,7 @@ def save(
     model,
     run: Path,
     *,
-    config_digest: str,
+    config: RunConfig,
     progress: dict[str, Any],
     pieces: list[dict[str, Any]],
     keep_replay: bool,
@@ -92,7 +94,7 @@ def save(
     Args:
         model: the learner, between two episodes.
         run: the run's folder.
-        config_digest: of its configuration.
+        config: of the run.
         progress: the trainer's own counters and curve, plain JSON.
         pieces: the replay pieces that are on disk already.
         keep_replay: add the new transitions to them.
@@ -114,7 +116,8 @@ def save(
         "progress": progress,
     }
     target = run / f"step-{model.num_timesteps:010d}"
-    with write_artifact(target, kind="checkpoint", parameters={"config": config_digest}) as folder:
+    parameters = {"config": config.digest(), "settings": config.as_dict()}
+    with write_artifact(target, kind="checkpoint", parameters=parameters) as folder:
         (folder / "state.json").write_text(json_text(state))
         save_tensors(network_tensors(model) | tensors, folder / "tensors.safetensors")
     for other in folders(run):  # of later steps: they could not be read, or this run is not theirs
@@ -144,8 +147,20 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def find(run: Path, config_digest: str) -> tuple[Path, list[str]] | tuple[None, list[str]]:
+def belongs(saved: dict[str, Any], config: RunConfig, but: tuple[str, ...] = ()) -> bool:
+    """Whether what a run saved (``config``: a digest, ``settings``) is this configuration's.
+
+    Older ones have a digest alone. ``but`` as in :func:`labs.experiments.done.differs`.
+    """
+    if "settings" in saved:
+        return not differs(saved["settings"], config, but)
+    return saved["config"] == config.digest()
+
+
+def find(run: Path, config: RunConfig) -> tuple[Path, list[str]] | tuple[None, list[str]]:
     """The newest whole checkpoint of a run and what was wrong with newer ones.
+
+    How a run is done does not matter, as for its result, except for what became of its memory.
 
     Raises:
         UserError: the checkpoints belong to another configuration.
@@ -159,7 +174,7 @@ def find(run: Path, config_digest: str) -> tuple[Path, list[str]] | tuple[None, 
         except UserError as error:
             problems.append(str(error))
             continue
-        if artifact.provenance["parameters"]["config"] != config_digest:
+        if not belongs(artifact.provenance["parameters"], config, but=("save_replay",)):
             raise UserError(
                 f"{run} holds a run with other settings, stopped at step "
                 f"{state['num_timesteps']:,}: give its settings to go on with it, --restart to "

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from labs.artifacts import Artifact, finite_or_none, runs_of, write_measurement
 from labs.errors import UserError
+from labs.experiments.evidence import Arm
 from labs.statistics import (
     Interval,
     gap_closure,
     iqm,
     sample_efficiency_ratio,
-    steps_to,
     time_to_threshold,
 )
 
@@ -31,13 +30,21 @@ def _curves(runs: Sequence[Artifact]) -> list[tuple[list[float], list[float]]]:
 
 
 def summarize(arm: str) -> dict[str, Any]:
-    """One row of the table: scores across seeds with intervals, costs, times to 50 % and 90 %."""
+    """One row of the table: scores across seeds with intervals, costs, times to 50 % and 90 %.
+
+    Runs that were cut short count, and ``ended_early`` names them: seed → where they ended.
+    """
     runs = runs_of(arm)
     scores = [run.json("evaluation.json") for run in runs]
     found = [s["deterministic"] for s in scores]
     row: dict[str, Any] = {
         "arm": arm,
         "seeds": [run.provenance["parameters"]["seed"] for run in runs],
+        "ended_early": {
+            str(run.provenance["parameters"]["seed"]): run.provenance["ended_early"]
+            for run in runs
+            if "ended_early" in run.provenance
+        },
         "episodes": [f["episodes"] for f in found],
         "success_rates": [f["success_rate"] for f in found],
         "success": _interval(iqm([f["success_rate"] for f in found])),
@@ -60,15 +67,10 @@ def summarize(arm: str) -> dict[str, Any]:
     return row
 
 
-def _times(arm: str, threshold: float) -> list[float] | None:
-    """Steps to the threshold of every seed; None if any never got there."""
-    times = [steps_to(steps, success, threshold) for steps, success in _curves(runs_of(arm))]
-    return None if None in times else [float(t) for t in times]
-
-
 def costs(state: str, pixels: str, others: Sequence[str], threshold: float = 0.9) -> dict[str, Any]:
     """ρ of the pixel arm and the gap closure of the others, as far as the runs allow them."""
-    reached = {arm: _times(arm, threshold) for arm in (state, pixels, *others)}
+    arms = (state, pixels, *others)
+    reached = {arm: Arm(arm, tuple(runs_of(arm))).times(threshold) for arm in arms}
     late = [arm for arm, times in reached.items() if times is None]
     result: dict[str, Any] = {
         "threshold": threshold,
@@ -140,7 +142,7 @@ def _cell(interval: dict[str, float | None], scale: float = 1.0, digits: int = 2
     if value is None:
         return "-"
     text = f"{value * scale:.{digits}f}"
-    if low is None or high is None or math.isnan(low):
+    if low is None or high is None:
         return text
     return f"{text} [{low * scale:.{digits}f}, {high * scale:.{digits}f}]"
 
@@ -175,6 +177,9 @@ def as_text(result: dict[str, Any]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
     lines.append("success, return, distance: interquartile mean over seeds [95 % interval]")
+    for row in result["rows"]:
+        for seed, where in row["ended_early"].items():
+            lines.append(f"{row['arm']}/seed{seed} was cut short {where}, and counts as it is")
     for row in result["rows"]:
         for control, score in row["controls"].items():
             lines.append(f"{row['arm']} with {control} images: success {_cell(score, 100, 1)} %")

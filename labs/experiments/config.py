@@ -15,7 +15,7 @@ from tyro.conf import Suppress
 
 from labs.errors import UserError
 
-EPISODE_STEPS = 50  # Fetch episodes have this length exactly and never end early
+EPISODE_STEPS = 50  # as labs.envs has it, whose import is not quick; no episode ends early
 EPISODES_OF_A_ROUND = 40  # engine distill: played between two lots of updates
 
 Task = Literal["reach", "push"]
@@ -221,7 +221,7 @@ def rounds(config: RunConfig, episodes: int = EPISODES_OF_A_ROUND) -> int:
 
 
 def updates(config: RunConfig) -> int:
-    """Updates of a whole run."""
+    """Updates of a whole run, from above: it may take one ``gradient_steps`` fewer."""
     if config.engine == "distill":
         return rounds(config) * config.gradient_steps
     vector_steps = (config.total_steps - config.learning_starts) // config.n_envs

@@ -27,9 +27,18 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from labs.artifacts import code_state, data_root, load_artifact, sha256, utc_now, write_atomically
+from labs.artifacts import (
+    code_state,
+    data_root,
+    load_artifact,
+    may_be_replaced,
+    sha256,
+    utc_now,
+    write_atomically,
+)
 from labs.errors import UserError
 from labs.experiments import guards
+from labs.experiments.checkpoint import belongs
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 from labs.experiments.finish import finish
 from labs.experiments.lessons import Lessons
@@ -94,6 +103,7 @@ class Distillation:
         with guards.RunLock(self.folder):
             if self._restart:
                 shutil.rmtree(self.folder / "lessons", ignore_errors=True)
+            may_be_replaced(self.output, "training")
             code_state()
             self._clock = time.perf_counter()
             with stop_on_signal(lambda number: setattr(self, "_stop_signal", number)):
@@ -159,7 +169,6 @@ class Distillation:
 
         config = self.config
         torch.set_num_threads(config.torch_threads)
-        torch.manual_seed(config.seed)
         alone = "/" in config.teacher  # one run that teaches every student
         name = config.teacher if alone else f"{config.teacher}/seed{config.seed}"
         self.teacher = load_policy(name)
@@ -167,12 +176,15 @@ class Distillation:
             "artifact": name,
             "weights_sha256": load_artifact(name).provenance["files"]["weights.safetensors"],
         }
-        guards.check_resources(config, self.folder)
+        self._check_teacher(name)
+        resumed = (self.folder / "lessons" / "state.json").exists()
+        guards.check_resources(config, self.folder, restored=resumed)
         if config.has_locator:
             self.locator_s = ensure_locator(config)
             self._clock = time.perf_counter()  # its time is told apart
         self.env = make_one(config, locate=True)
         self.space = self.env.observation_space
+        torch.manual_seed(config.seed)  # here: a locator that is trained above draws numbers too
         policy = build_policy(config, self.space, self.env.action_space)
         self.student = TrainedPolicy(config, policy)
         self.actor = policy.actor.to(memory_format=torch.channels_last)  # faster convolutions
@@ -185,6 +197,15 @@ class Distillation:
         self.lessons = Lessons(self.space, self.rounds * EPISODES_OF_A_ROUND)
         self.state["started"] = utc_now()
         self._resume()
+
+    def _check_teacher(self, name: str) -> None:
+        """Before anything is trained: a teacher of this task that is told the state."""
+        theirs = self.teacher.config
+        if (theirs.task, theirs.observation) != (self.config.task, "state"):
+            raise UserError(
+                f"the teacher {name} plays {theirs.task} from {theirs.observation}: give "
+                f"--teacher an arm that plays {self.config.task} from the state"
+            )
 
     # ----- one round
 
@@ -275,6 +296,7 @@ class Distillation:
             "round": number + 1,
             "wall_time_s": self.wall_time(),
             "config": self.config.digest(),
+            "settings": self.config.as_dict(),
             "files": self._files,
         }
         write_atomically(folder / "state.json", json.dumps(saved))
@@ -287,10 +309,11 @@ class Distillation:
         try:
             state = json.loads((folder / "state.json").read_text())
             self._files = state.pop("files", {})  # empty: saved before there were hashes
-            digest = state.pop("config")
+            saved = {key: state.pop(key) for key in ("config", "settings") if key in state}
+            ours = belongs(saved, self.config)
         except (ValueError, KeyError, AttributeError):
             raise self._damaged(folder / "state.json") from None
-        if digest != self.config.digest():
+        if not ours:
             raise UserError(
                 f"{self.folder} holds a run with other settings: give its settings to go on with "
                 "it, or --restart to drop it"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, recover
 from labs.experiments.config import RunConfig, from_dict
 from labs.experiments.presets import NEUTRAL_KEYS
@@ -12,24 +14,42 @@ def is_done(config: RunConfig) -> bool:
 
     How a run is done (:data:`labs.experiments.presets.NEUTRAL_KEYS`) does not matter.
     """
-    found = _result(config)
-    if found is None or "ended_early" in found.provenance:
-        return False
-    return not _apart(found, config)
+    found = result_of(config)
+    return not (found is None or "ended_early" in found.provenance)
 
 
 def holds_other_settings(config: RunConfig) -> bool:
     """Whether the result that stands where the run's would is of another configuration."""
-    found = _result(config)
-    return found is not None and _apart(found, config)
+    found = _there(config)
+    return found is not None and differs(found.json("config.json"), config)
 
 
-def _result(config: RunConfig) -> Artifact | None:
+def result_of(config: RunConfig) -> Artifact | None:
+    """The run's artifact, whole or ended early; None if there is none of this configuration.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    found = _there(config)
+    return None if found is None or differs(found.json("config.json"), config) else found
+
+
+def _there(config: RunConfig) -> Artifact | None:
     path = data_root() / config.run_name
     recover(path)
     return load_artifact(path) if (path / PROVENANCE).exists() else None
 
 
-def _apart(found: Artifact, config: RunConfig) -> bool:
-    theirs = from_dict(found.json("config.json"))
-    return bool(theirs.differences(config).keys() - set(NEUTRAL_KEYS))
+def differs(stored: dict[str, Any], config: RunConfig, but: tuple[str, ...] = ()) -> bool:
+    """Whether stored settings are another run's. A knob that they do not know has its default.
+
+    Args:
+        stored: a configuration as plain JSON.
+        config: of the run.
+        but: settings that matter here although they change nothing that is measured.
+
+    Raises:
+        UserError: a setting that is none.
+    """
+    changed = from_dict(stored).differences(config).keys()
+    return bool(changed - (set(NEUTRAL_KEYS) - set(but)))

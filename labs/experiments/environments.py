@@ -65,8 +65,9 @@ class VectorObservation(gym.ObservationWrapper):
 
     def __init__(self, env: gym.Env, goal_mode: str, indices: list[int] | None):
         super().__init__(env)
-        goals = {"none": [], "desired": ["desired_goal"], "both": ["achieved_goal", "desired_goal"]}
-        self._goals = goals[goal_mode]
+        from labs.pixel_wrapper import GOAL_KEYS
+
+        self._goals = GOAL_KEYS[goal_mode]
         self._indices = indices
         spaces = {}
         if indices is not None:

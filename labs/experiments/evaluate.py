@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from labs.errors import UserError
-from labs.experiments.config import RunConfig
+from labs.experiments.config import EPISODE_STEPS, RunConfig
 from labs.experiments.environments import FINAL_SEEDS, make_one
 from labs.statistics import wilson
 
@@ -149,7 +149,7 @@ def run_episodes(
             start = time.perf_counter()
             success, total, distance, _ = play(env, policy, int(seed), deterministic, between)
             clock += time.perf_counter() - start
-            steps += 50
+            steps += EPISODE_STEPS
             rows.append((success, total, distance))
     if own:
         env.close()
@@ -191,7 +191,6 @@ def evaluate(
 
     seeds = final_seeds(episodes)
     env = make_one(config)
-    real = replace(config, image_content="real")
     result: dict[str, Any] = {
         "environment": ENV_IDS[config.task],
         "camera": config.camera if config.has_images else None,
@@ -203,7 +202,7 @@ def evaluate(
     }
     if controls and config.has_images and config.image_content == "real":
         for name in CONTROLS:
-            found = run_episodes(policy, real, seeds, control=name, env=env)
+            found = run_episodes(policy, config, seeds, control=name, env=env)
             result["controls"][name] = found.summary()
     env.close()
     return result

@@ -125,7 +125,7 @@ def error_of(cells: Sequence[dict], thing: str) -> Interval:
 
 @dataclass(frozen=True)
 class Arm:
-    """The results of an arm: one artifact a seed; how many were left out of a comparison."""
+    """The whole runs of an arm, one artifact a seed; how many a comparison left out."""
 
     name: str
     runs: tuple[Artifact, ...]
@@ -143,7 +143,8 @@ class Arm:
 
     @property
     def steps(self) -> int:
-        return self.config["total_steps"]
+        """Environment steps of the shortest run, as its evaluation counts them."""
+        return min(r.json("evaluation.json")["steps"] for r in self.runs)
 
     @property
     def is_blind(self) -> bool:
@@ -235,7 +236,8 @@ def _arm(folder: Path) -> Arm | None:
     runs = [_load(str(p.resolve()), (p / PROVENANCE).stat().st_mtime_ns) for p in paths]
     if any(RUN_FILES - set(run.provenance["files"]) for run in runs):
         return None  # seeds of something else, such as a locator
-    return Arm(folder.name, tuple(runs))
+    whole = [run for run in runs if "ended_early" not in run.provenance]
+    return Arm(folder.name, tuple(whole)) if whole else None
 
 
 def named_arm(root: Path, name: str) -> Arm:
@@ -304,9 +306,9 @@ def matched(root: Path, knob: str, values: tuple[Any, Any] | None, **keep: Any) 
     return max(pairs, key=lambda p: p[1].steps)
 
 
-def difference(high: Sequence[float], low: Sequence[float], seed: int = 0) -> Interval:
+def difference(high: Sequence[float], low: Sequence[float]) -> Interval:
     """IQM of one arm minus that of another, with a bootstrap interval over the seeds of both."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     drawn = []
     for rates in (high, low):
         rates = np.asarray(rates, float)

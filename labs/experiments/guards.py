@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labs.artifacts import Artifact, data_root, load_artifact
 from labs.errors import UserError
-from labs.experiments.config import RunConfig
+from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 
 GIB = 2**30
 
@@ -91,7 +91,7 @@ def holder(folder: Path) -> int | None:
 
 
 def transition_bytes(config: RunConfig) -> int:
-    """Bytes of one stored transition."""
+    """Bytes of one stored transition; of a distillation, of one lesson."""
     vectors = {"state": 25 if config.task == "push" else 10, "pixels": 25, "blind": 25}
     small = 8 * (vectors[config.observation] + 6) * 2 + 4 * 4 + 16
     if not config.has_images or config.has_locator:
@@ -101,7 +101,7 @@ def transition_bytes(config: RunConfig) -> int:
     pixels = pixel_bytes(
         config.frame_size,
         config.frame_stack,
-        storage="frames_once" if config.engine == "fast" else "stacks",
+        storage="stacks" if config.engine == "sb3" else "frames_once",
     )
     return round(pixels) + small
 
@@ -120,14 +120,17 @@ def needs(config: RunConfig) -> dict[str, int]:
 
     Memory: the replay memory (on a GPU with the fast engine it lies there) and a process for each
     environment, or before them the frames of a locator, and the program itself. Disk: two
-    checkpoints, the saved replay memory, the result.
+    checkpoints, the saved replay memory, the result. Of a distillation: its lessons.
     """
     from labs.experiments.models import capacity
 
-    stored = min(capacity(config), config.total_steps) * transition_bytes(config)
+    kept, saved = min(capacity(config), config.total_steps), config.save_replay
+    if config.engine == "distill":  # every lesson stays, in memory and on disk
+        kept, saved = rounds(config) * EPISODES_OF_A_ROUND * EPISODE_STEPS, True
+    stored = kept * transition_bytes(config)
     return {
         "memory": _memory(config, stored),
-        "disk": 200 * 2**20 + (stored if config.save_replay else 0),
+        "disk": 200 * 2**20 + (stored if saved else 0),
     }
 
 
@@ -162,11 +165,16 @@ def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) 
     wanted = needs(config)
     on_gpu = _move_to_gpu(config, wanted)
     free = psutil.virtual_memory().available
+    distills = config.engine == "distill"
+    fewer = f"lower --total-steps (now {config.total_steps:,})"
     if wanted["memory"] > free:
+        smaller = (
+            f"lower --buffer-size (now {config.buffer_size:,}) or --n-envs, or set --engine fast, "
+            "which stores every frame once"
+        )
         raise UserError(
             f"{config.run_name} needs {wanted['memory'] / GIB:.1f} GiB of memory and "
-            f"{free / GIB:.1f} GiB are free: lower --buffer-size (now {config.buffer_size:,}) or "
-            "--n-envs, or set --engine fast, which stores every frame once"
+            f"{free / GIB:.1f} GiB are free: {fewer if distills else smaller}"
         )
     if on_gpu is not None and wanted["gpu"] > on_gpu:
         raise UserError(
@@ -180,8 +188,8 @@ def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) 
     if not restored and wanted["disk"] > space:
         raise UserError(
             f"{config.run_name} needs {wanted['disk'] / GIB:.1f} GiB of disk in {existing} and "
-            f"{space / GIB:.1f} GiB are free: free some, set PIXELS_RUNS to another folder, lower "
-            "--buffer-size, or set --no-save-replay"
+            f"{space / GIB:.1f} GiB are free: free some, set PIXELS_RUNS to another folder, or "
+            + (fewer if distills else "lower --buffer-size, or set --no-save-replay")
         )
     return wanted
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import repository_root, write_atomically
+from labs.artifacts import data_root, may_be_replaced, repository_root
 from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
@@ -56,6 +56,7 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
         UserError: what the notebook raised, or that its process died.
     """
     import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
 
     os.environ["PIXELS_LAUNCHER"] = str(os.getpid())  # the run stops when this process is gone
@@ -80,6 +81,15 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
         raise UserError(
             "the training process died (killed, or out of memory): the same command goes on from "
             "its last checkpoint"
+        ) from error
+    except NoSuchKernel as error:
+        raise UserError(
+            f"Jupyter has no kernel {error.name!r} here: python -m pip install ipykernel"
+        ) from error
+    except RuntimeError as error:  # a kernel that does not start, or does not answer
+        raise UserError(
+            f"the training process did not answer ({_one_line(str(error))}): the same command "
+            "tries again, and goes on from the last checkpoint"
         ) from error
 
 
@@ -111,8 +121,6 @@ def launch(
     Raises:
         UserError: the run failed, was stopped, or ran with another configuration.
     """
-    from labs.artifacts import data_root
-
     output = data_root() / config.run_name
     if not again and is_done(config):
         print(f"{config.run_name}: already there (--again trains it again)", file=sys.stderr)
@@ -122,14 +130,15 @@ def launch(
             f"{output} holds a run with other settings: give --arm NAME to train beside it, or "
             "--again to replace it"
         )
+    may_be_replaced(output, "training")
     folder = guards.writable(runs_root() / config.run_name)
     owner = guards.holder(folder)
-    if owner is not None and _alive_after(owner, patience):
+    if owner is not None and _held_after(folder, patience):
         raise UserError(
             f"another process ({owner}) trains in {folder}: wait for it or stop it (kill {owner})"
         )
     (folder / "progress.json").unlink(missing_ok=True)
-    ensure_gl(config.has_images)
+    ensure_gl(config.has_images or config.video_episodes > 0)  # the film comes last: too late
     started = time.time()
     with _Watcher(config, folder, quiet), _ForwardSignals(folder):
         run_notebook(parameters | {"requested": config.as_dict()}, folder / "executed.ipynb")
@@ -142,11 +151,11 @@ def launch(
     return output
 
 
-def _alive_after(pid: int, seconds: float) -> bool:
-    """Whether a process is still there after a while: one whose parent was killed ends itself."""
+def _held_after(folder: Path, seconds: float) -> bool:
+    """Whether a run is still held after a while: a process whose parent was killed ends itself."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not Path(f"/proc/{pid}").exists() and sys.platform.startswith("linux"):
+        if guards.holder(folder) is None:
             return False
         time.sleep(0.2)
     return True
@@ -188,7 +197,6 @@ def train_arm(
             "restart": restart,
         }
         done.append(launch(config, parameters, again=again or restart, quiet=quiet))
-        write_atomically(runs_root() / config.run_name / "done", "")
     return done
 
 

@@ -27,6 +27,7 @@ from labs.artifacts import Clock, data_root, json_text, load_artifact, write_art
 from labs.envs import gl_renderer, make_env
 from labs.errors import UserError
 from labs.experiments.config import FIELDS, RunConfig
+from labs.experiments.position_errors import mean_interval
 from labs.experiments.regression import minimize
 from labs.locator import TARGETS, Locator
 
@@ -228,11 +229,7 @@ def errors(task: str, found: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
 
 def summary(values: np.ndarray) -> dict[str, float]:
     """Mean with a 95 % interval (normal, n is large), median, 95th percentile."""
-    mean, half = values.mean(), 1.96 * values.std(ddof=1) / np.sqrt(len(values))
-    return {
-        "mean": float(mean),
-        "low": float(mean - half),
-        "high": float(mean + half),
+    return mean_interval(values) | {
         "median": float(np.median(values)),
         "p95": float(np.percentile(values, 95)),
     }
@@ -323,7 +320,8 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
             f"the weights of the locator in {artifact.path} are too large for the repository: "
             f"pixels train {config.arm} --seeds {config.seed} --again"
         )
-    locator = View.of(config).new_locator()
+    with torch.random.fork_rng(devices=[]):  # whoever loads one in a training must not change it
+        locator = View.of(config).new_locator()
     locator.load_state_dict(load_file(artifact.file(WEIGHTS)))
     return locator.eval(), artifact.provenance["files"][WEIGHTS]
 

@@ -50,6 +50,7 @@ from labs.experiments.perception_frames import (
     RESIZED_EVERY,
     TARGETS,
     collect_frames,
+    damaged,
     resized_rows,
     work_folder,
 )
@@ -292,7 +293,10 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
             write_atomically(path, json_text(run_cell(cell, data)))
             here = True
         if here:
-            results.append({"name": cell.name} | json.loads(path.read_text()))
+            try:
+                results.append({"name": cell.name} | json.loads(path.read_text()))
+            except ValueError as error:
+                raise damaged(path) from error
         elif cell.name in published:
             results.append(published[cell.name])
     results = rounded(results)

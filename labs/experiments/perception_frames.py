@@ -7,6 +7,7 @@ and with it; some of the held-out moments also at 480 × 480, shrunk as the pixe
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import gymnasium as gym
@@ -15,7 +16,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from labs import envs
-from labs.artifacts import repository_root
+from labs.errors import UserError
+from labs.experiments.train import runs_root
 
 FRAMES = 12_500
 HELD_OUT = 2_500  # the last ones
@@ -29,9 +31,14 @@ MIDDLE = np.array([1.34, 0.75])
 
 def work_folder() -> Path:
     """Where frames and finished cells wait until all cells are there."""
-    folder = repository_root() / "_runs" / "perception"
+    folder = runs_root() / "perception"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def damaged(path: Path) -> UserError:
+    """What to say of a file here that cannot be read: it is made again where it is missing."""
+    return UserError(f"{path} is damaged: delete it, and give the same command again")
 
 
 def resized_rows(n: int = FRAMES, held_out: int = HELD_OUT) -> np.ndarray:
@@ -81,7 +88,10 @@ def collect_frames(
     """
     cache = work_folder() / f"moments_{n}_{held_out}.npz"
     if cache.exists():
-        return dict(np.load(cache))
+        try:
+            return dict(np.load(cache))
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise damaged(cache) from error
     env = envs.make_env("push", image_size=84, goal_sphere=False)
     large = envs.make_env("push", image_size=480, goal_sphere=False)
     data: dict[str, np.ndarray] = {

@@ -19,15 +19,16 @@ WEIGHTS = "weights.safetensors"
 SPEC = "policy.json"
 
 
-def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = True) -> None:
+def save_policy(model, config: RunConfig, folder: str | Path) -> None:
     """Writes the actor's weights and what is needed to rebuild it.
+
+    Parameters go to float16, half the size; statistics keep their dtype. The final evaluation is
+    done with the weights as they were saved, so its numbers hold for the file.
 
     Args:
         model: a learner with SB3's ``policy.actor``.
         config: of the run.
         folder: an existing folder.
-        half: float16 parameters, half the size; statistics keep their dtype. The final evaluation
-            is done with the weights as they were saved, so its numbers hold for the file.
     """
     import torch
 
@@ -40,7 +41,7 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
     for name, tensor in model.policy.actor.state_dict().items():
         tensor = tensor.detach().to("cpu", copy=True).contiguous()
         # Statistics stay in float32: a count of steps is beyond float16's 65504.
-        tensors[name] = tensor.half() if half and name in learned else tensor
+        tensors[name] = tensor.half() if name in learned else tensor
         if not torch.isfinite(tensors[name]).all():
             raise ValueError(f"weight {name} is not finite: the policy is not worth saving")
     save_tensors(tensors, folder / WEIGHTS)
@@ -50,7 +51,6 @@ def save_policy(model, config: RunConfig, folder: str | Path, *, half: bool = Tr
             k: encode_space(s) for k, s in model.observation_space.items() if k != PRIVILEGED
         },
         "action_space": encode_space(model.action_space),
-        "dtype": "float16" if half else "float32",
     }
     if config.has_locator:
         spec["locator_sha256"] = load_locator(config)[1]

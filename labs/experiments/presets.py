@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from labs.artifacts import PROVENANCE, data_root
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, closest, override
 from labs.experiments.gpu_arms import gpu_arms
@@ -343,7 +344,8 @@ def effective(
         quick: the settings of ``--fast``.
 
     Raises:
-        UserError: unknown arm or knob, contradictory settings, another arm's name.
+        UserError: unknown arm or knob, contradictory settings, another arm's or a measurement's
+            name.
     """
     overrides = dict(overrides or {})
     name = overrides.pop("arm", None)
@@ -353,6 +355,8 @@ def effective(
     config = override(base, seed=seed, **overrides)
     if name in PRESETS and name != arm:
         raise UserError(f"--arm {name} is the name of another arm: choose one that is free")
+    if name is not None and (data_root() / str(name) / PROVENANCE).exists():
+        raise UserError(f"--arm {name} is the name of a measurement: choose one that is free")
     if name in (None, arm):
         config = replace(config, arm=_own_name(arm, base, config, quick))
     else:

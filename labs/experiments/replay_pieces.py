@@ -81,8 +81,7 @@ def check(folder: Path, pieces: list[dict[str, Any]]) -> None:
 
 
 def restore(model, folder: Path, pieces: list[dict[str, Any]]) -> None:
-    """Fills the memory of a fresh learner from its pieces."""
-    check(folder, pieces)
+    """Fills the memory of a fresh learner from its pieces, which :func:`check` found whole."""
     buffer = model.replay_buffer
     tensors, length = ring_tensors(buffer), ring_length(buffer)
     for piece in pieces:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from labs.errors import UserError
 from labs.experiments.config import RunConfig
 from labs.experiments.done import is_done
 from labs.experiments.presets import preset
-from labs.experiments.train import runs_root, train
+from labs.experiments.train import Diverged, Training, runs_root
 from labs.experiments.validation import validate
 from labs.statistics import steps_to
 
@@ -113,20 +113,48 @@ def _data_below(folder: Path) -> Iterator[None]:
             os.environ["PIXELS_DATA"] = before
 
 
-def _outcome(run: Artifact) -> dict[str, Any]:
-    curve, final = run.table(), run.json("evaluation.json")["deterministic"]
+def _outcome(
+    steps: Sequence[int], success: Sequence[float], final: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """A trial's curve and its final evaluation, which one that diverged has not."""
     return {
-        "steps": [int(n) for n in curve["step"]],
-        "success": [float(n) for n in curve["success"]],
-        "steps_to": {
-            f"{level:.0%}": steps_to(curve["step"], curve["success"], level) for level in LEVELS
-        },
-        "final": {k: final[k] for k in FINAL},
+        "steps": [int(n) for n in steps],
+        "success": [float(n) for n in success],
+        "steps_to": {f"{level:.0%}": steps_to(steps, success, level) for level in LEVELS},
+        "final": {k: final[k] for k in FINAL} if final else {},
     }
 
 
-def _stored(name: str, steps: int) -> int:
-    """How many trials of so many steps an artifact holds. Raises UserError if of other lengths."""
+def _trial(config: RunConfig, folder: Path) -> dict[str, Any]:
+    """Trains a trial where it is not done yet. Seconds are of whole sessions, or none are told."""
+    began, fresh = time.process_time(), not is_done(config)
+    if fresh:
+        training = Training(config)
+        try:
+            training.run()
+        except Diverged:  # is a result, too: the other trials go on
+            spent = time.process_time() - began if training.sessions == 1 else None
+            curve = training.curve
+            return {
+                "cpu_s": None if spent is None else round(spent, 1),
+                "wall_s": round(training.wall_time(), 1),
+                "diverged_at": training.model.num_timesteps,
+            } | _outcome([p["step"] for p in curve], [p["success"] for p in curve], None)
+    run = load_artifact(folder / config.run_name)
+    whole = fresh and run.provenance["sessions"] == 1  # else an earlier session spent some
+    curve, final = run.table(), run.json("evaluation.json")["deterministic"]
+    return {
+        "cpu_s": round(time.process_time() - began, 1) if whole else None,
+        "wall_s": run.provenance["training_time_s"],
+    } | _outcome(curve["step"], curve["success"], final)
+
+
+def _stored(name: str, steps: int, planned: int) -> int:
+    """How many trials of so many steps an artifact holds.
+
+    Raises:
+        UserError: they are of other lengths, or more than are planned now.
+    """
     if not (data_root() / name / PROVENANCE).exists():
         return 0
     artifact = load_artifact(name)
@@ -135,7 +163,13 @@ def _stored(name: str, steps: int) -> int:
         raise UserError(
             f"{artifact.path} holds trials of {theirs:,} steps: give --steps {theirs}, or delete it"
         )
-    return len(artifact.json("measurement.json")["trials"])
+    count = len(artifact.json("measurement.json")["trials"])
+    if count > planned:
+        raise UserError(
+            f"{artifact.path} holds {count} trials and {planned} are planned now: move it away to "
+            "search anew"
+        )
+    return count
 
 
 def search(
@@ -149,29 +183,18 @@ def search(
         progress: show a bar.
 
     Raises:
-        UserError: the arm cannot be searched, or trials of other lengths are stored.
+        UserError: the arm cannot be searched, or the trials that are stored are of other lengths
+            or more than are planned.
     """
     wanted = trials(arm, steps)
-    stored = _stored(f"search-{arm}", wanted["as it is"].total_steps)
+    stored = _stored(f"search-{arm}", wanted["as it is"].total_steps, len(wanted))
     folder, clock = runs_root() / "search", Clock()
     base = wanted["as it is"]
     rows = []
     for name, config in tqdm(wanted.items(), desc=f"trials of {arm}", disable=not progress):
         with _data_below(folder):
-            began = time.process_time()
-            fresh = not is_done(config)
-            if fresh:
-                train(config)
-            run = load_artifact(folder / config.run_name)
-        rows.append(
-            {
-                "trial": name,
-                "changes": CHANGES[name](base),
-                "cpu_s": round(time.process_time() - began, 1) if fresh else None,
-                "wall_s": run.provenance["training_time_s"],
-            }
-            | _outcome(run)
-        )
+            found = _trial(config, folder)
+        rows.append({"trial": name, "changes": CHANGES[name](base)} | found)
         if len(rows) < stored:
             continue  # an earlier search got further
         artifact = write_measurement(  # after every trial: whoever is cut off keeps the others

@@ -15,6 +15,7 @@ from labs.artifacts import (
     code_state,
     data_root,
     json_text,
+    may_be_replaced,
     repository_root,
     utc_now,
     write_atomically,
@@ -31,6 +32,10 @@ LARGEST_LOSS = 1e8
 
 class Stopped(UserError):
     """The run was asked to stop, saved itself, and can go on."""
+
+
+class Diverged(UserError):
+    """The losses or the weights of the run are no numbers any more."""
 
 
 def runs_root() -> Path:
@@ -65,6 +70,7 @@ class Training:
         self._restart = restart
         self._stop_signal: int | None = None
         self._pieces: list[dict[str, Any]] = []
+        self._locator: Any = None  # reads the frames of an evaluation
         self.locator_s: float | None = None  # what the training of the locator took
         self._latest: dict[str, float] = {}  # losses of the fast engine
 
@@ -79,6 +85,7 @@ class Training:
         with guards.RunLock(self.folder):
             if self._restart:
                 self._drop_checkpoints()
+            may_be_replaced(self.output, "training")
             code_state()
             self._start_clock = time.perf_counter()
             self._set_up()
@@ -109,7 +116,7 @@ class Training:
 
         config = self.config
         torch.set_num_threads(config.torch_threads)
-        found, problems = checkpoint.find(self.folder, config.digest())
+        found, problems = checkpoint.find(self.folder, config)
         self.notes += [f"skipped a checkpoint: {p}" for p in problems]
         guards.check_resources(config, self.folder, restored=found is not None)
         if config.has_locator:
@@ -134,7 +141,7 @@ class Training:
 
     def _prepare_locator(self) -> None:
         """Trains the locator if there is none yet; its time is told apart from the run's."""
-        from labs.experiments.locating import ensure_locator
+        from labs.experiments.locating import ensure_locator, load_locator
 
         def tell(what: str, done: int, of: int) -> None:
             phase = f"locator {what} {done / of:.0%}"
@@ -143,6 +150,7 @@ class Training:
             self._report(progress | {"wall_time_s": 0.0, "pid": os.getpid()})
 
         self.locator_s = ensure_locator(self.config, tell)
+        self._locator = load_locator(self.config)[0]
         self._start_clock = time.perf_counter()
 
     def _refill(self, steps: int) -> None:
@@ -235,12 +243,7 @@ class Training:
         from labs.experiments.policies import TrainedPolicy
 
         self.model.policy.set_training_mode(False)
-        locator = None
-        if self.config.has_locator:
-            from labs.experiments.locating import load_locator
-
-            locator = load_locator(self.config)[0]
-        return TrainedPolicy(self.config, self.model.policy, locator)
+        return TrainedPolicy(self.config, self.model.policy, self._locator)
 
     def _losses(self) -> dict[str, float]:
         """The latest losses; of the fast engine, their means since the last episode."""
@@ -269,7 +272,7 @@ class Training:
     def _diverged(self, what: str, cause: Exception | None = None) -> None:
         kept = checkpoint.folders(self.folder)
         where = f"the last good checkpoint is {kept[0]}" if kept else "there is no checkpoint yet"
-        raise UserError(
+        raise Diverged(
             f"{self.config.run_name} diverged at step {self.model.num_timesteps:,} ({what}), "
             f"{where}: lower --learning-rate and give --restart"
         ) from cause
@@ -287,7 +290,7 @@ class Training:
         self._pieces = checkpoint.save(
             self.model,
             self.folder,
-            config_digest=self.config.digest(),
+            config=self.config,
             progress={
                 "curve": self.curve,
                 "wall_time_s": self.wall_time(),

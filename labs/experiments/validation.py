@@ -218,6 +218,11 @@ def _distill_problems(c: RunConfig):
             "engine = distill has no critic and no rewards: leave her, routing and image_content "
             "alone"
         )
+    if c.device == "cuda":
+        yield "engine = distill learns on the CPU: set device = cpu or auto"
+    for name in ("random_actions", "encoder_learning_rate", "ent_coef", "her_k", "her_strategy"):
+        if getattr(c, name) != FIELDS[name].default:
+            yield f"{name} = {getattr(c, name)} changes nothing in engine = distill: leave it alone"
 
 
 def _her_problems(c: RunConfig):

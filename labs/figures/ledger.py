@@ -113,16 +113,25 @@ def in_words(arm: str) -> str:
 
 
 def success_cell(arm: str) -> str:
-    """Final success of an arm with its interval, or that it was not measured."""
+    """Final success of an arm with its interval, or that it was not measured.
+
+    Runs that were cut short count as they are, and the cell says how many there are.
+    """
     runs = measured(arm)
     if not runs:
         return "not measured yet"
     scores = [run.json("evaluation.json")["deterministic"] for run in runs]
     if len(runs) == 1:
         only = wilson(scores[0]["successes"], scores[0]["episodes"])
-        return f"{only.value:.0%} ({only.low:.1%} – {only.high:.1%}), 1 seed"
+        return f"{only.value:.0%} ({only.low:.1%} – {only.high:.1%}), 1 seed{_cut_short(runs)}"
     score = iqm([s["success_rate"] for s in scores])
-    return f"{score.value:.1%} ({score.low:.1%} – {score.high:.1%}), {len(runs)} seeds"
+    seeds = f"{len(runs)} seeds{_cut_short(runs)}"
+    return f"{score.value:.1%} ({score.low:.1%} – {score.high:.1%}), {seeds}"
+
+
+def _cut_short(runs: list[Artifact]) -> str:
+    count = sum("ended_early" in run.provenance for run in runs)
+    return f", {count} of {len(runs)} cut short" if count else ""
 
 
 def floor_cell(arm: str) -> str:
@@ -135,7 +144,7 @@ def floor_cell(arm: str) -> str:
     times = [leaves_floor_at(r.table(), n, floor) for r, n in zip(runs, episodes, strict=True)]
     middle = median(float("inf") if t is None else t for t in times)
     left = sum(t is not None for t in times)
-    count = f"{left} of {len(runs)} left it"
+    count = f"{left} of {len(runs)} left it{_cut_short(runs)}"
     if middle < float("inf"):
         return f"{middle:,.0f} ({count})"
     return f"no median: {count}" if left else f"never ({count})"

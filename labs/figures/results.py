@@ -53,7 +53,7 @@ def results_table(arm: str, threshold: float = 0.9) -> Markdown:
 def search_table(arm: str) -> Markdown:
     """What a search around an arm tried, one change a row (``pixels search``)."""
     trials = load_artifact(f"search-{arm}").json("measurement.json")["trials"]
-    far = all("final_distance_mean" in trial["final"] for trial in trials)
+    far = all("final_distance_mean" in trial["final"] for trial in trials if trial["final"])
     rows = [
         "| one change | steps to 50 % | steps to 90 % | success at the end | CPU time |",
         "|---|---|---|---|---|",
@@ -64,12 +64,13 @@ def search_table(arm: str) -> Markdown:
         times = [trial["steps_to"][level] for level in ("50%", "90%")]
         half, most = ("never" if t is None else f"{t:,.0f}" for t in times)
         final, spent = trial["final"], trial["cpu_s"]
+        end = f"{final['success_rate']:.0%}" if final else "diverged"
         rows.append(
-            f"| {trial['trial']} | {half} | {most} | {final['success_rate']:.0%} "
+            f"| {trial['trial']} | {half} | {most} | {end} "
             f"| {'–' if spent is None else minutes(spent)} |"
         )
         if far:
-            rows[-1] += f" {100 * final['final_distance_mean']:.1f} cm |"
+            rows[-1] += f" {100 * final['final_distance_mean']:.1f} cm |" if final else " – |"
     return Markdown("\n".join(rows))
 
 
