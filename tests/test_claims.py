@@ -633,3 +633,9 @@ def test_a_page_lists_the_claims_that_it_shows():
     assert CLAIM["1"].says in shown and CLAIM["2"].says in shown and CLAIM["5"].says not in shown
     with pytest.raises(ValueError, match="no claim"):
         verdicts.in_short("06_rendering")
+
+
+def test_a_sentence_may_hold_a_verdict(data):
+    assert scoreboard.verdict_of("5", data) == judge(CLAIM["5"], data).verdict
+    with pytest.raises(ValueError, match="no claim '99'"):
+        scoreboard.verdict_of("99", data)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
 
-from labs.artifacts import data_root
+from labs.artifacts import data_root, repository_root
 from labs.errors import UserError
 from labs.experiments.presets import PRESETS, SUMMARY, preset
 from labs.figures import ledger, legend
@@ -21,6 +22,9 @@ from labs.figures.curves import (
     success_panels,
 )
 from labs.figures.phases import above_floor, find_phases, patience_stop
+
+sys.path.insert(0, str(repository_root() / "book" / "_ext"))
+import success_role
 
 FLOOR = 0.069
 
@@ -187,3 +191,9 @@ def test_legends_speak_of_arms_that_are():
     assert legend.WORDS.keys() <= PRESETS.keys() and legend.OWN_COLORS.keys() <= PRESETS.keys()
     assert len(set(legend.WORDS.values())) == len(legend.WORDS), "two arms in the same words"
     assert legend.words_of("somebody-s-own") == "somebody-s-own"
+
+
+def test_a_sentence_may_hold_the_success_of_an_arm():
+    assert success_role.success_of("push-blind-tuned") == ledger.success_cell("push-blind-tuned")
+    with pytest.raises(UserError, match="push-step0 has no result"):
+        success_role.success_of("push-step0")

@@ -27,6 +27,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxRole
 
+from labs.errors import UserError
 from labs.experiments.claims import CLAIMS, Claim, judge
 from labs.experiments.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED, VERDICTS
 
@@ -72,6 +73,14 @@ def rules() -> str:
     return "\n".join(rows)
 
 
+def verdict_of(key: str, root: Path) -> str:
+    """The verdict on one claim. Raises ValueError where there is none of this key."""
+    for claim in CLAIMS:
+        if claim.key == key:
+            return judge(claim, root).verdict
+    raise ValueError(f"there is no claim {key!r}")
+
+
 class Scoreboard(_Generated):
     """The directive ``scoreboard``."""
 
@@ -94,13 +103,14 @@ class VerdictRole(SphinxRole):
     """The role ``verdict``: what the scoreboard says of a claim, by its key."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        found = [claim for claim in CLAIMS if claim.key == self.text]
-        if not found:
-            where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
-            raise ExtensionError(f"{where}: there is no claim {self.text!r}")
-        self.env.note_reread()  # a result that arrives changes no file that this page knows
         root = Path(self.config.artifact_root or Path(self.env.srcdir) / "data").resolve()
-        return [nodes.strong("", judge(found[0], root).verdict)], []
+        try:
+            found = verdict_of(self.text, root)
+        except (ValueError, UserError) as error:
+            where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
+            raise ExtensionError(f"{where}: {error}") from error
+        self.env.note_reread()  # a result that arrives changes no file that this page knows
+        return [nodes.strong("", found)], []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -17,16 +17,21 @@ from labs.errors import UserError
 from labs.figures.ledger import measured, success_cell
 
 
+def success_of(arm: str) -> str:
+    """Success of an arm that has results. Raises UserError where it has none."""
+    if not measured(arm):
+        raise UserError(f"{arm} has no result in data/")
+    return success_cell(arm)
+
+
 class SuccessRole(SphinxRole):
     """The role ``success``."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
         try:
-            if not measured(self.text):
-                raise UserError(f"{self.text} has no result in data/")
-            text = success_cell(self.text)
+            text = success_of(self.text)
         except UserError as error:
+            where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
             raise ExtensionError(f"{where}: {error}") from error
         self.env.note_reread()  # a result that arrives changes no file that this page knows
         return [nodes.inline("", text)], []
