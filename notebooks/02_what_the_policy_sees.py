@@ -182,8 +182,8 @@ assert set(columns["desired"]) - set(columns["none"]) == {"desired_goal"}
 # push a block, what else is there to *see*? Only its rotation and its speed.
 #
 # That is the mode in which the source manuscript reports "95 % from pixels". It does not show that
-# the camera was used. Two questions decide it, and this book asks both of every policy that it
-# trains:
+# the camera was used. Two questions decide it, and this book asks them wherever it says that a policy sees,
+# or does not:
 #
 # 1. How does a {term}`blind twin` do, with the same numbers and no picture?
 # 2. What is left of the trained policy when its pictures are **blanked, shuffled or frozen**, the
