@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from labs.artifacts import data_root, repository_root
+from labs.artifacts import data_root
 from labs.errors import UserError
 from labs.experiments.presets import PRESETS, SUMMARY, preset
 from labs.figures import ledger, legend
@@ -23,7 +24,7 @@ from labs.figures.curves import (
 )
 from labs.figures.phases import above_floor, find_phases, patience_stop
 
-sys.path.insert(0, str(repository_root() / "book" / "_ext"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "book" / "_ext"))
 import success_role
 
 FLOOR = 0.069
