@@ -428,7 +428,8 @@ for camera in envs.CAMERAS:
         print(f"{camera}, seed {cell['seed']}: {line} mm")
 dead, alive = seeds_of_cell("default", longer)
 assert dead["by_epoch"][-1] > 0.95 * never > 5 * min(dead["by_epoch"])
-assert max(alive["by_epoch"]) < 0.5 * never and alive["block"]["mean"] < min(min(far.values()))
+others = [error for kind in REMEDY if kind != longer for error in far[kind]]
+assert max(alive["by_epoch"]) < 0.5 * never and alive["block"]["mean"] < min(others)
 (back,) = seeds_of_cell("workspace", longer)
 assert max(back["by_epoch"][:12]) > 0.95 * never and back["block"]["mean"] <= min(near[plain])
 

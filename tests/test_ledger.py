@@ -194,6 +194,15 @@ def test_legends_speak_of_arms_that_are():
     assert legend.words_of("somebody-s-own") == "somebody-s-own"
 
 
+def test_the_front_page_tells_times_that_were_measured():
+    """Half an hour: of imitation with its teacher about, of Reach by the reward alone at most."""
+    spent = [run.provenance["wall_time_s"] for run in ledger.measured("push-distilled-drq")]
+    teacher = ledger.measured("push-state-tuned")[0].provenance["wall_time_s"]
+    assert 20 * 60 < min(spent) + teacher and max(spent) + teacher < 35 * 60
+    alone = [run.provenance["wall_time_s"] for run in ledger.measured("reach-small-annealed")]
+    assert max(alone) < 30 * 60
+
+
 def test_a_sentence_may_hold_the_success_of_an_arm():
     assert success_role.success_of("push-blind-tuned") == ledger.success_cell("push-blind-tuned")
     with pytest.raises(UserError, match="push-step0 has no result"):
