@@ -15,7 +15,7 @@ from labs.artifacts import load_artifact, repository_root
 from labs.commands import measuring, training
 from labs.errors import UserError
 from labs.experiments import presets
-from labs.experiments.claims import CLAIMS, as_text, judge
+from labs.experiments.claims import CLAIMS, as_text, claim_of, judge
 from labs.experiments.evidence import (
     FAILS,
     HOLDS,
@@ -624,7 +624,7 @@ def test_every_command_can_be_typed(command):
 def test_a_page_quotes_a_claim_and_its_verdict():
     quoted = verdicts.verdict("5").data
     assert CLAIM["5"].says in quoted and judge(CLAIM["5"]).effect in quoted
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="no claim"):
         verdicts.verdict("no claim")
 
 
@@ -635,7 +635,7 @@ def test_a_page_lists_the_claims_that_it_shows():
         verdicts.in_short("06_rendering")
 
 
-def test_a_sentence_may_hold_a_verdict(data):
-    assert scoreboard.verdict_of("5", data) == judge(CLAIM["5"], data).verdict
+def test_a_claim_is_found_by_its_key():
+    assert claim_of("5") is CLAIM["5"] and verdicts.word("5") == judge(CLAIM["5"]).verdict
     with pytest.raises(ValueError, match="no claim '99'"):
-        scoreboard.verdict_of("99", data)
+        claim_of("99")

@@ -20,6 +20,7 @@ from labs.figures.curves import (
     STEP_ARMS,
     STEPS,
     five_steps,
+    success_curves,
     success_panels,
 )
 from labs.figures.phases import above_floor, find_phases, patience_stop
@@ -134,6 +135,19 @@ def test_the_figure_says_which_panels_are_not_ours(data):
         assert any("reported" in label for label in labels) == (
             arm in SOURCE_POINTS or arm in SOURCE_FLAT
         )
+
+
+def test_the_figure_takes_a_stand_in_that_never_gets_there(data):
+    here, real = data
+    shutil.copytree(real / "reach-small-blind" / "seed0", here / "reach-small-blind" / "seed0")
+    figure = five_steps(["push-step0"], stand_ins={"push-step0": "reach-small-blind"})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["ours: 90 % not\nreached"]
+
+
+def test_a_figure_of_no_arms_is_refused():
+    for draw in (success_curves, success_panels):
+        with pytest.raises(UserError, match="name at least one arm"):
+            draw([])
 
 
 def test_a_panel_for_each_arm_named_in_words(data):

@@ -28,7 +28,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxRole
 
 from labs.errors import UserError
-from labs.experiments.claims import CLAIMS, Claim, judge
+from labs.experiments.claims import CLAIMS, Claim, claim_of, judge
 from labs.experiments.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED, VERDICTS
 
 #: The verdict's mark, so that a reader who skims sees it; the words stand beside it.
@@ -73,14 +73,6 @@ def rules() -> str:
     return "\n".join(rows)
 
 
-def verdict_of(key: str, root: Path) -> str:
-    """The verdict on one claim. Raises ValueError where there is none of this key."""
-    for claim in CLAIMS:
-        if claim.key == key:
-            return judge(claim, root).verdict
-    raise ValueError(f"there is no claim {key!r}")
-
-
 class Scoreboard(_Generated):
     """The directive ``scoreboard``."""
 
@@ -105,7 +97,7 @@ class VerdictRole(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         root = Path(self.config.artifact_root or Path(self.env.srcdir) / "data").resolve()
         try:
-            found = verdict_of(self.text, root)
+            found = judge(claim_of(self.text), root).verdict
         except (ValueError, UserError) as error:
             where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
             raise ExtensionError(f"{where}: {error}") from error

@@ -225,6 +225,14 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
+def claim_of(key: str) -> Claim:
+    """The claim of this key. Raises ValueError where there is none."""
+    for claim in CLAIMS:
+        if claim.key == key:
+            return claim
+    raise ValueError(f"there is no claim {key!r}")
+
+
 def judge(claim: Claim, root: Path | None = None) -> Finding:
     """The claim's finding; what is missing, where it cannot be decided.
 

@@ -47,7 +47,7 @@ def episode_frames(policy, config: RunConfig, seed: int, size: int, draw=None) -
     return frames
 
 
-def write_video(path: str | Path, frames: list[np.ndarray], quality: int = 33) -> None:
+def write_video(path: str | Path, frames: list[np.ndarray], quality: int = 35) -> None:
     """Writes frames as H.264 in an MP4 that starts to play before it is loaded.
 
     Args:

@@ -116,6 +116,11 @@ def _success_axes(axes: Axes) -> None:
     axes.set_ylabel("success")
 
 
+def _refuse_nothing(arms: Sequence[str]) -> None:
+    if not arms:
+        raise UserError("nothing to plot: name at least one arm")
+
+
 def success_curves(
     arms: Sequence[str], *, floor: float | None = None, source: bool = False
 ) -> Figure:
@@ -126,8 +131,7 @@ def success_curves(
         floor: success of doing nothing, drawn as a line.
         source: mark the source manuscript's points.
     """
-    if not arms:
-        raise UserError("nothing to plot: name at least one arm")
+    _refuse_nothing(arms)
     use_style()
     figure, axes = plt.subplots()
     for arm, color in zip(arms, colors_of(arms), strict=True):
@@ -149,6 +153,7 @@ def success_panels(arms: Sequence[str], *, floor: float | None = None) -> Figure
         arms: names with results.
         floor: success of doing nothing, drawn as a line.
     """
+    _refuse_nothing(arms)
     use_style()
     rows = math.ceil(len(arms) / 2)
     figure, panels = plt.subplots(
@@ -203,6 +208,9 @@ def _draw_step(axes: Axes, arm: str, stand_in: str | None) -> None:
         draw_arm(axes, stand_in, color=COLORS[2], label="ours, other settings")
         tables = [run.table() for run in measured(stand_in)]
         reached = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.9)
+        if reached.median is None:
+            axes.text(0.97, 0.6, "ours: 90 % not\nreached", **text)
+            return
         axes.text(0.97, 0.6, f"ours: 90 % after\n{reached.median:,.0f} steps", **text)
         axes.annotate("", (reached.median, 0.66), (1.2e6, 0.55), arrowprops={"arrowstyle": "->"})
     else:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from IPython.display import Markdown
 
-from labs.experiments.claims import CLAIMS, judge
+from labs.experiments.claims import CLAIMS, claim_of, judge
 from labs.experiments.evidence import OPEN
-
-BY_KEY = {claim.key: claim for claim in CLAIMS}
 
 
 def verdict(key: str) -> Markdown:
@@ -17,10 +15,10 @@ def verdict(key: str) -> Markdown:
         key: of the claim, as in ``labs.experiments.claims.CLAIMS``.
 
     Raises:
-        KeyError: there is no such claim.
+        ValueError: there is no such claim.
         UserError: an artifact is damaged.
     """
-    claim = BY_KEY[key]
+    claim = claim_of(key)
     found = judge(claim)
     numbers = found.effect + f" ({found.seeds})" * (found.verdict != OPEN)
     return Markdown(
@@ -30,7 +28,7 @@ def verdict(key: str) -> Markdown:
 
 def word(key: str) -> str:
     """The verdict on a claim alone, such as ``does not hold``."""
-    return judge(BY_KEY[key]).verdict
+    return judge(claim_of(key)).verdict
 
 
 def in_short(page: str) -> Markdown:
