@@ -139,8 +139,8 @@ def test_the_figure_says_which_panels_are_not_ours(data):
 
 def test_the_figure_takes_a_stand_in_that_never_gets_there(data):
     here, real = data
-    shutil.copytree(real / "reach-small-blind" / "seed0", here / "reach-small-blind" / "seed0")
-    figure = five_steps(["push-step0"], stand_ins={"push-step0": "reach-small-blind"})
+    shutil.copytree(real / "reach-keypoint" / "seed0", here / "reach-keypoint" / "seed0")
+    figure = five_steps(["push-step0"], stand_ins={"push-step0": "reach-keypoint"})
     assert [text.get_text() for text in figure.axes[0].texts] == ["ours: 90 % not\nreached"]
 
 
