@@ -148,6 +148,19 @@ def test_widgets_answer_their_controls(opened):
 
 @pytest.mark.browser
 @on_each_page
+def test_lines_of_code_are_whole_on_a_desk(opened):
+    """At 1440 pixels the columns leave room for the 100 characters that a line may have."""
+    opened.page.set_viewport_size({"width": 1440, "height": 900})
+    cut = opened.page.locator(".cell_input pre").evaluate_all(
+        """cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth + 1)
+            .map((cell) => cell.textContent.split("\\n")
+                .reduce((a, b) => (a.length < b.length ? b : a)))"""
+    )
+    assert not [line for line in cut if len(line.rstrip()) <= 100], "lines that must be scrolled"
+
+
+@pytest.mark.browser
+@on_each_page
 def test_on_a_phone_in_the_dark_the_page_fits_and_has_no_barrier(opened):
     """Loaded anew; of axe's rules, those that depend on colors."""
     page = opened.page
