@@ -197,50 +197,72 @@ def time_to_threshold(
 # ---------------------------------------------------------------------------- ρ and gap closure
 
 
-def _bootstrap(groups, statistic, confidence, resamples, seed) -> Interval:
-    groups = [np.asarray(g, dtype=float) for g in groups]
-    for group in groups:
-        if group.size == 0 or not np.isfinite(group).all():
-            raise ValueError(
-                f"expected finite times, got {group.tolist()}: a run that never reached the "
-                "threshold has no time, compare budgets instead"
-            )
-    value = float(statistic(*(np.median(g) for g in groups)))
-    if any(g.size < 2 for g in groups):
-        return Interval(value, math.nan, math.nan)
+def _medians(
+    groups: Sequence[Sequence[float]], resamples: int, seed: int
+) -> tuple[list[float], list[np.ndarray]]:
+    """The median of each group, and its medians in bootstrap resamples."""
+    arrays = [np.asarray(g, dtype=float) for g in groups]
     rng = np.random.default_rng(seed)
-    medians = [
-        np.median(g[rng.integers(0, g.size, size=(resamples, g.size))], axis=1) for g in groups
+    drawn = [
+        np.median(g[rng.integers(0, g.size, size=(resamples, g.size))], axis=1) for g in arrays
     ]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores = statistic(*medians)
-    scores = scores[np.isfinite(scores)]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(scores, [tail, 1 - tail]) if scores.size else (math.nan, math.nan)
-    return Interval(value, float(low), float(high))
+    return [float(np.median(g)) for g in arrays], drawn
+
+
+def _require_finite(*groups: Sequence[float]) -> None:
+    for group in groups:
+        if len(group) == 0 or not np.isfinite(np.asarray(group, dtype=float)).all():
+            raise ValueError(
+                f"expected finite times, got {list(group)}: a run that never reached the "
+                "threshold has no time, give its budget"
+            )
 
 
 def sample_efficiency_ratio(
     pixel_steps: Sequence[float],
     state_steps: Sequence[float],
     *,
+    pixel_budgets: Sequence[float] | None = None,
+    state_budgets: Sequence[float] | None = None,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
     """ρ = N_pixel / N_state, the median steps to a success rate over each other.
 
+    Of a run that never got there it is known that it takes longer than its budget, and no more. It
+    counts with its budget or with infinity, whichever moves a bound of the interval outwards.
+
     Args:
-        pixel_steps: steps to the threshold of each pixel run.
+        pixel_steps: steps to the threshold of each pixel run, inf where it never got there.
         state_steps: the same of each state run.
+        pixel_budgets: steps of each pixel run; needed where one never got there.
+        state_budgets: the same of each state run.
 
     Returns:
-        ρ with a bootstrap interval over the seeds of both arms.
+        ρ with a bootstrap interval over the seeds of both arms. ``high`` is inf where late runs
+        leave no upper bound, ``value`` where half of the pixel runs or more never got there.
 
     Raises:
-        ValueError: an arm without runs or with a run that never got there.
+        ValueError: an arm without runs, a run with neither time nor budget, or no median of the
+            state arm.
     """
-    return _bootstrap([pixel_steps, state_steps], lambda p, s: p / s, confidence, resamples, seed)
+    latest = [pixel_steps, state_steps]
+    earliest = []
+    for steps, budgets in zip(latest, (pixel_budgets, state_budgets), strict=True):
+        known = steps if budgets is None else np.minimum(steps, budgets)
+        _require_finite(known)
+        earliest.append(known)
+    (pixels, state), (pixels_late, state_late) = _medians(latest, resamples, seed)
+    if not math.isfinite(state):
+        raise ValueError("half of the state runs or more never got there: ρ has no denominator")
+    if any(len(steps) < 2 for steps in latest):
+        return Interval(pixels / state, math.nan, math.nan)
+    _, (pixels_early, state_early) = _medians(earliest, resamples, seed)
+    tail = (1 - confidence) / 2
+    low = np.quantile(pixels_early / state_late, tail, method="lower")
+    high = np.quantile(pixels_late / state_early, 1 - tail, method="higher")
+    return Interval(pixels / state, float(low), float(high))
 
 
 def gap_closure(
@@ -259,10 +281,16 @@ def gap_closure(
     """
     if float(np.median(pixel_steps)) == float(np.median(state_steps)):
         raise ValueError("pixels and state need the same number of steps: there is no gap to close")
-    return _bootstrap(
-        [pixel_steps, arm_steps, state_steps],
-        lambda p, a, s: (p - a) / (p - s),
-        confidence,
-        resamples,
-        seed,
-    )
+    groups = (pixel_steps, arm_steps, state_steps)
+    _require_finite(*groups)
+    (p, a, s), drawn = _medians(groups, resamples, seed)
+    value = (p - a) / (p - s)
+    if any(len(group) < 2 for group in groups):
+        return Interval(value, math.nan, math.nan)
+    pixels, arm, state = drawn
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = (pixels - arm) / (pixels - state)
+    scores = scores[np.isfinite(scores)]
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(scores, [tail, 1 - tail]) if scores.size else (math.nan, math.nan)
+    return Interval(value, float(low), float(high))

@@ -626,19 +626,19 @@ display(provenance_card(PIXELS))
 # | command | below, one line an arm; each takes minutes a seed |
 #
 # ```bash
-# pixels train reach-state --seeds 0 1 2
+# pixels train reach-state --seeds 0 1 2 3 4
 # pixels train reach-state-tuned --seeds 0 1 2 3 4
 # pixels train reach-located --seeds 0 1 2 3 4
-# pixels train reach-located-workspace --seeds 0 1 2
-# pixels train reach-located-default --seeds 0 1 2
+# pixels train reach-located-workspace --seeds 0 1 2 3 4
+# pixels train reach-located-default --seeds 0 1 2 3 4
 # pixels train reach-keypoint --seeds 0
 # pixels train reach-asymmetric --seeds 0 1
 # pixels train reach-small --seeds 0 1 2 3 4
 # pixels train reach-small-drq --seeds 0 1 2 3 4
-# pixels train reach-small-separate --seeds 0 1 2
-# pixels train reach-small-actor --seeds 0 1 2
+# pixels train reach-small-separate --seeds 0 1 2 3 4
+# pixels train reach-small-actor --seeds 0 1 2 3 4
 # pixels train reach-small-annealed --seeds 0 1 2 3 4
-# pixels train reach-small-narrow --seeds 0 1 2
+# pixels train reach-small-narrow --seeds 0 1 2 3 4
 # pixels train reach-small-told --seeds 0 1 2 3 4
 # pixels train reach-small-blind --seeds 0 1 2 3 4
 # pixels search reach-small-drq --steps 6000

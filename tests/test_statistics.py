@@ -131,6 +131,19 @@ def test_rho_by_hand():
     assert found.low == 4 and found.high == 6
 
 
+def test_rho_of_late_runs_has_the_bounds_that_are_known():
+    late = sample_efficiency_ratio(
+        [400, math.inf, 500], [100, 100, 100], pixel_budgets=[600, 600, 600]
+    )
+    assert (late.value, late.low, late.high) == (5, 4, math.inf)
+    never = sample_efficiency_ratio([math.inf] * 3, [100] * 3, pixel_budgets=[600] * 3)
+    assert (never.value, never.low) == (math.inf, 6)  # later than its budget, and no more is known
+    state = sample_efficiency_ratio([400] * 3, [100, 100, math.inf], state_budgets=[800] * 3)
+    assert state.value == 4 and state.low == 0 and state.high == 4
+    with pytest.raises(ValueError, match="no denominator"):
+        sample_efficiency_ratio([400], [math.inf], state_budgets=[800])
+
+
 def test_gap_closure_by_hand():
     found = gap_closure([400, 400], [250, 250], [100, 100])
     assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)  # 150 of 300

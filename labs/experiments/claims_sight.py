@@ -15,15 +15,21 @@ from labs.experiments.evidence import (
     HOLDS,
     LIMITS,
     PARTLY,
+    Arm,
     Finding,
     NotMeasured,
+    all_matched,
+    difference,
     error_of,
     measurement,
     mm,
     percent,
+    percents,
     perception_cells,
     seeds_span,
+    seeds_text,
 )
+from labs.statistics import iqm
 
 #: The study's encoders with SpatialSoftmax, by what they are called in a sentence.
 KEYPOINTS = {
@@ -72,7 +78,10 @@ def five_pixels(root: Path) -> Finding:
 
 
 def default_camera(root: Path) -> Finding:
-    """Claim 10: does a camera that is aimed at the table see better, and bear shifts better?"""
+    """Claim 10: does a camera that is aimed at the table see better, and bear shifts better?
+
+    And do policies that must look push better before it: by a tenth of all episodes or more, each.
+    """
     counts = [perception_cells(root, **_nature(camera)) for camera in ("default", "workspace")]
     default, aimed = (error_of(cells, "block") for cells in counts)
     ratio = default.value / aimed.value
@@ -97,7 +106,26 @@ def default_camera(root: Path) -> Finding:
         effect += f"; a shift of up to 4 pixels moves it by {far:.0f} cm against {near:.1f} cm"
         if verdict == HOLDS and far / near >= LIMITS["camera_factor"]:
             verdict = PARTLY  # as good to look through, but not to shift
+    pairs = _cameras_of_policies(root)
+    if pairs and min(difference(b.rates, a.rates).low for a, b in pairs) >= LIMITS["gain"]:
+        verdict = FAILS
+    for far, near in pairs:
+        effect += (
+            f"; `{far.name}` pushes {percents(far.rates)}, `{near.name}` {percents(near.rates)} "
+            f"({seeds_text(far, near)})"
+        )
     return Finding(verdict, effect, seeds_span(*counts))
+
+
+def _cameras_of_policies(root: Path) -> list[tuple[Arm, Arm]]:
+    """Matched arms of Push that are not told where the block is, with either camera, the aimed
+    one having risen."""
+    cameras = ("default", "workspace")
+    try:
+        pairs = all_matched(root, "camera", cameras, task="push", goal_mode="desired")
+    except NotMeasured:
+        return []
+    return [pair for pair in pairs if iqm(pair[1].rates).low >= LIMITS["learned"]]
 
 
 def shift_noise(root: Path) -> Finding:

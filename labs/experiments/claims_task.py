@@ -133,21 +133,25 @@ def honest_push(root: Path) -> Finding:
         and arm.config["goal_mode"] in ("none", "desired")
         and not arm.config["full_state"]
         and arm.enough()
+        and arm.controls()  # without them nobody knows whether it looked
     ]
     if not arms:
-        raise NotMeasured("no arm of Push with pixels, joints and the desired goal, with 3 seeds")
+        raise NotMeasured(
+            "no arm of Push with pixels, joints and the desired goal, with 3 seeds and controls"
+        )
     best = max(arms, key=lambda arm: iqm(arm.rates).value)
     score, floor = iqm(best.rates), measurement(root, "push-floor")["no_op"]
     controls = best.controls()
-    blind = bool(controls) and all(
-        rate <= LIMITS["control_share"] * score.value for rate in controls.values()
-    )
-    if score.value >= LIMITS["solved"] and blind:
+    blind = all(rate <= LIMITS["control_share"] * score.value for rate in controls.values())
+    if score.low >= LIMITS["solved"] and blind:
         verdict = HOLDS
     else:
         verdict = PARTLY if score.low > floor["high"] and blind else FAILS
     spoiled = ", ".join(f"{name} {percent(rate)}" for name, rate in controls.items())
-    effect = f"`{best.name}`: {percents(best.rates)}; images spoiled: {spoiled or 'not played'}"
+    effect = (
+        f"`{best.name}`, {best.config['camera']} camera: {percents(best.rates)}; images spoiled: "
+        f"{spoiled}"
+    )
     if best.is_taught:
         effect += "; taught with privileged signals, played without"
     return Finding(verdict, effect, seeds_text(best))

@@ -7,6 +7,7 @@ whatever the arms are called. Elsewhere: :mod:`labs.experiments.claims_task`,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,9 +28,10 @@ from labs.experiments.evidence import (
     matched,
     measurement,
     percents,
+    ratio_text,
     seeds_text,
 )
-from labs.statistics import iqm, sample_efficiency_ratio
+from labs.statistics import iqm
 
 # ----------------------------------------------------------------------------- gradient routing
 
@@ -37,14 +39,22 @@ from labs.statistics import iqm, sample_efficiency_ratio
 def routing_alone(root: Path) -> Finding:
     """Claim 5: does the critic's routing, and nothing else, make the difference?"""
     low, high = matched(root, "routing", ("actor", "critic"), task="push")
+    _require_risen(low, high)
     gain = difference(high.rates, low.rates)
     if gain.low >= LIMITS["routing_gain"]:
         verdict = HOLDS
     else:
         verdict = FAILS if gain.high < LIMITS["routing_gain"] else UNDECIDED
     effect = f"critic {percents(high.rates)}, actor {percents(low.rates)}"
-    return Finding(verdict, f"{effect}; to 50 %: {high.to_half()} against {low.to_half()}",
+    return Finding(verdict, f"{effect}; to 50 %: {high.to(0.5)} against {low.to(0.5)}",
                    seeds_text(high, low))  # fmt: skip
+
+
+def _require_risen(*arms: Arm) -> None:
+    """Two arms on the floor are equal, and say nothing: raises NotMeasured where none has risen."""
+    if max(iqm(arm.rates).low for arm in arms) < LIMITS["learned"]:
+        rates = ", ".join(f"`{arm.name}` {percents(arm.rates)}" for arm in arms)
+        raise NotMeasured(f"none of the arms has risen: {rates}")
 
 
 # ------------------------------------------------------------------------ budget, memory, hindsight
@@ -54,36 +64,45 @@ def warming_up(root: Path) -> Finding:
     """Claim 6: is the flat phase a matter of steps, or of updates?
 
     Were it updates alone, k times as many would bring 50 % k times as early. The claim is refuted
-    where half of that way is certain: √k times as early, or twice where √k is more. Runs that
-    never rose count with their whole budget, so that the ratio is at least what it says. Blind
-    twins have no encoder that could warm up: they can refute, not confirm.
+    where half of that way is certain: √k times as early, or twice where √k is more. Blind twins
+    have no encoder that could warm up: they can refute, not confirm. And where *they* do not wait
+    for updates either, arms with a camera that do not wait say nothing about their eyes.
     """
     few, many = _seeing_or_blind(root, "gradient_steps")
     many.half_time()  # at least half of its seeds got there
-    times = few.times_or_budget(0.5), many.times_or_budget(0.5)
-    ratio = sample_efficiency_ratio(*times)
+    ratio = few.times_as_many(many, 0.5)
     halfway = np.sqrt(many.updates_per_step / few.updates_per_step)
     if ratio.low >= min(halfway, LIMITS["twice"]):
         verdict = FAILS
-    elif ratio.high <= LIMITS["as_much_work"] and not few.is_blind:
+    elif ratio.high <= LIMITS["as_much_work"] and not few.is_blind and _twins_wait(root):
         verdict = HOLDS
     else:
         verdict = UNDECIDED
     effect = (
-        f"{few.twins}steps to 50 %: {few.to_half()} with {few.updates_per_step:g} updates a step, "
-        f"{many.to_half()} with {many.updates_per_step:g}; "
-        f"ratio{' at least' * (few.times(0.5) is None)} {ratio.value:.2f} "
-        f"[{ratio.low:.2f}, {ratio.high:.2f}]"
+        f"{few.twins}steps to 50 %: {few.to(0.5)} with {few.updates_per_step:g} updates a step, "
+        f"{many.to(0.5)} with {many.updates_per_step:g}; ratio {ratio_text(ratio, 2)}"
     )
     return Finding(verdict, effect, seeds_text(few, many))
 
 
-def _seeing_or_blind(root: Path, knob: str) -> tuple[Arm, Arm]:
+def _twins_wait(root: Path) -> bool:
+    """The control of claim 6: whether blind twins surely rise earlier with more updates."""
+    try:
+        few, many = matched(root, "gradient_steps", None, task="push", observation="blind")
+        many.half_time()
+    except NotMeasured:
+        return False
+    return few.times_as_many(many, 0.5).low > LIMITS["as_much_work"]
+
+
+def _seeing_or_blind(
+    root: Path, knob: str, values: tuple[int, int] | None = None
+) -> tuple[Arm, Arm]:
     """Matched arms of Push with images; where there are none yet, twins that get the vectors."""
     try:
-        return matched(root, knob, None, task="push")
+        return matched(root, knob, values, task="push")
     except NotMeasured:
-        return matched(root, knob, None, task="push", observation="blind")
+        return matched(root, knob, values, task="push", observation="blind")
 
 
 def price_of_pixels(root: Path) -> Finding:
@@ -91,14 +110,15 @@ def price_of_pixels(root: Path) -> Finding:
 
     The fastest arm of either kind. Arms whose eyes or whole policy were taught by privileged
     signals before or beside the reward do not count: their steps are not the whole price. Where
-    none of the others got there, nothing is decided, and how far they came is told.
+    none of the others got there with most of its seeds, nothing is decided, and how far they came
+    is told.
     """
     for task in ("push", "reach"):
         pixels = _fastest(root, task, "pixels")
         state = _fastest(root, task, "state")
         if pixels is None or state is None:
             continue
-        ratio = sample_efficiency_ratio(pixels.times(0.9), state.times(0.9))
+        ratio = pixels.times_as_many(state, 0.9)
         most = LIMITS[f"ratio_high_{task}"]
         if ratio.low > most or ratio.high < LIMITS["ratio_low"]:
             verdict = FAILS
@@ -108,8 +128,12 @@ def price_of_pixels(root: Path) -> Finding:
             verdict = UNDECIDED
         effect = (
             f"{task.capitalize()}, steps to 90 %: `{pixels.name}` / `{state.name}` = "
-            f"{ratio.value:.1f} [{ratio.low:.1f}, {ratio.high:.1f}]"
+            f"{ratio_text(ratio)} ({pixels.to(0.9)})"
         )
+        seeing = _fastest(root, task, "pixels", taught=True)
+        if seeing is not None:
+            taught = ratio_text(seeing.times_as_many(state, 0.9))
+            effect += f"; `{seeing.name}`, taught by privileged signals: {taught}"
         return Finding(verdict, effect, seeds_text(state, pixels))
     return _unfinished(root)
 
@@ -125,21 +149,16 @@ def _unfinished(root: Path) -> Finding:
         f"Reach by reward alone, `{best.name}`: {percents(best.rates)} after {best.steps:,} steps; "
         f"from the state 90 % after {np.median(state.times(0.9)):,.0f}"
     )
-    if None not in (best.times(0.5), state.times(0.5)):
-        effect += f"; to 50 % {_times_as_many(best, state, 0.5)}"
+    if math.isfinite(np.median(best.times(0.5))):
+        effect += f"; to 50 % {ratio_text(best.times_as_many(state, 0.5))} times the state's steps"
     arms = [state, best]
     if seeing is not None:
         effect += (
             f"; to 90 % `{seeing.name}`, taught by privileged signals, needs "
-            f"{_times_as_many(seeing, state, 0.9)}"
+            f"{ratio_text(seeing.times_as_many(state, 0.9))} times the state's steps"
         )
         arms.append(seeing)
     return Finding(UNDECIDED, effect, seeds_text(*arms))
-
-
-def _times_as_many(arm: Arm, state: Arm, level: float) -> str:
-    ratio = sample_efficiency_ratio(arm.times(level), state.times(level))
-    return f"{ratio.value:.1f} [{ratio.low:.1f}, {ratio.high:.1f}] times the state's steps"
 
 
 #: Told this much, a task can be done without looking: such arms say nothing of the price of pixels.
@@ -158,12 +177,10 @@ def _arms(root: Path, task: str, observation: str, taught: bool = False) -> list
 
 
 def _fastest(root: Path, task: str, observation: str, taught: bool = False) -> Arm | None:
-    """The arm with the smallest median time to 90 %, among those whose every seed got there."""
-    found = []
-    for arm in _arms(root, task, observation, taught):
-        times = arm.times(0.9) if arm.enough() else None
-        if times is not None:
-            found.append((np.median(times), arm))
+    """The arm with the smallest median time to 90 %; None where no arm has one."""
+    arms = [arm for arm in _arms(root, task, observation, taught) if arm.enough()]
+    found = [(float(np.median(arm.times(0.9))), arm) for arm in arms]
+    found = [pair for pair in found if math.isfinite(pair[0])]
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
@@ -172,7 +189,8 @@ def shifts_fail(root: Path) -> Finding:
 
     Agents that a reward trains come first. Where there are none yet, students that imitate can
     refute (the two can work together), and cannot confirm: a student has no critic to confuse.
-    Pairs whose control did not rise decide nothing.
+    Pairs whose control did not rise decide nothing. Refuted is it where every arm with shifts has
+    risen, and surely lies less than a tenth below its control.
     """
     try:
         pairs = _with_keypoints(root, lambda arm: not arm.imitates)
@@ -187,7 +205,9 @@ def shifts_fail(root: Path) -> Finding:
     if all(score.high <= LIMITS["failed"] for score in scores):
         verdict = UNDECIDED if imitates else HOLDS
     else:
-        verdict = FAILS if all(score.low >= LIMITS["learned"] for score in scores) else PARTLY
+        harms = [difference(plain.rates, drq.rates).high for plain, drq in risen]
+        together = all(score.low >= LIMITS["learned"] for score in scores)
+        verdict = FAILS if together and max(harms) < LIMITS["gain"] else PARTLY
     effect = "; ".join(
         f"{plain.config['camera']} camera: with shifts {percents(drq.rates)}, without "
         f"{percents(plain.rates)}"
@@ -211,15 +231,30 @@ def _with_keypoints(root: Path, wanted: Callable[[Arm], bool]) -> list[tuple[Arm
 
 def large_memory(root: Path) -> Finding:
     """Claim 14: does a large replay memory decide?"""
-    return _gain("buffer_size", *_seeing_or_blind(root, "buffer_size"))
+    small, large = _seeing_or_blind(root, "buffer_size")
+    if large.config["buffer_size"] < large.steps:
+        raise NotMeasured(f"the larger memory, `{large.name}`, does not hold its whole run")
+    return _gain("buffer_size", small, large)
 
 
 def more_hindsight(root: Path) -> Finding:
-    """Claim 15: does a larger k help?"""
-    return _gain("her_k", *_seeing_or_blind(root, "her_k"))
+    """Claim 15: does a larger k help, at the end or on the way?"""
+    small, large = _seeing_or_blind(root, "her_k", (4, 8))
+    found = _gain("her_k", small, large)
+    if not math.isfinite(np.median(large.times(0.5))):
+        return found
+    sooner = small.times_as_many(large, 0.5)
+    verdict = found.verdict
+    if sooner.low >= LIMITS["as_much_work"]:
+        verdict = HOLDS
+    elif verdict == FAILS and sooner.high >= LIMITS["as_much_work"]:
+        verdict = UNDECIDED
+    way = f"; steps to 50 % with 4 over those with 8: {ratio_text(sooner, 2)}"
+    return Finding(verdict, found.effect + way, found.seeds)
 
 
 def _gain(knob: str, small: Arm, large: Arm) -> Finding:
+    _require_risen(small, large)
     gain = difference(large.rates, small.rates)
     if gain.low >= LIMITS["gain"]:
         verdict = HOLDS
@@ -235,13 +270,12 @@ def _gain(knob: str, small: Arm, large: Arm) -> Finding:
 def learns_to_see(root: Path) -> Finding:
     """Claim 19: does an image that holds nothing rise as late as a real one?
 
-    A run that never rose counts with its whole budget, which is earlier than the truth. A real
-    image that takes twice as long may be learned, or merely be in the way: the claim then holds
-    only if the encoder reads the block better at the end than it did untrained.
+    A real image that takes twice as long may be learned, or merely be in the way: the claim then
+    holds only if the encoder reads the block better at the end than it did untrained.
     """
     twin, real = matched(root, "image_content", ("noise", "real"), task="push")
     twin.half_time(), real.half_time()  # at least half of the seeds of each got there
-    ratio = sample_efficiency_ratio(twin.times_or_budget(0.5), real.times_or_budget(0.5))
+    ratio = twin.times_as_many(real, 0.5)
     before, after = _block_read_to(root, real)
     if ratio.low >= 1 / LIMITS["as_much_work"]:
         verdict = FAILS
@@ -252,12 +286,12 @@ def learns_to_see(root: Path) -> Finding:
     arms, black = [twin, real], ""
     try:
         arms.append(matched(root, "image_content", ("blank", "real"), task="push")[0])
-        black = f"; black images {arms[-1].to_half()}"
+        black = f"; black images {arms[-1].to(0.5)}"
     except NotMeasured:
         pass
     effect = (
-        f"steps to 50 %: noise {twin.to_half()}, real images {real.to_half()}; ratio "
-        f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]{black}"
+        f"steps to 50 %: noise {twin.to(0.5)}, real images {real.to(0.5)}; ratio "
+        f"{ratio_text(ratio, 2)}{black}"
     )
     if after is not None:
         effect += f"; the encoder then reads the block to {after:.0f} mm, untrained {before:.0f}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from labs.artifacts import Artifact, finite_or_none, runs_of, write_measurement
 from labs.errors import UserError
@@ -13,7 +16,6 @@ from labs.statistics import (
     Interval,
     gap_closure,
     iqm,
-    sample_efficiency_ratio,
     time_to_threshold,
 )
 
@@ -68,28 +70,31 @@ def summarize(arm: str) -> dict[str, Any]:
 
 
 def costs(state: str, pixels: str, others: Sequence[str], threshold: float = 0.9) -> dict[str, Any]:
-    """ρ of the pixel arm and the gap closure of the others, as far as the runs allow them."""
+    """ρ of the pixel arm and the gap closure of the others, as far as the runs allow them.
+
+    ``high`` of ρ is None where runs that never got there leave it without an upper bound.
+    """
     arms = (state, pixels, *others)
-    reached = {arm: Arm(arm, tuple(runs_of(arm))).times(threshold) for arm in arms}
-    late = [arm for arm, times in reached.items() if times is None]
+    found = {arm: Arm(arm, tuple(runs_of(arm))) for arm in arms}
+    times = {arm: found[arm].times(threshold) for arm in arms}
+    late = [arm for arm in arms if math.inf in times[arm]]
+    has_median = {arm: math.isfinite(np.median(times[arm])) for arm in arms}
     result: dict[str, Any] = {
         "threshold": threshold,
         "not_reached": late,
         "rho": {},
         "gap_closure": {},
     }
-    if reached[state] is None:
-        return result
     for arm in (pixels, *others):
-        if reached[arm] is not None:
-            result["rho"][arm] = _interval(sample_efficiency_ratio(reached[arm], reached[state]))
+        if has_median[state] and has_median[arm]:
+            result["rho"][arm] = _interval(found[arm].times_as_many(found[state], threshold))
     for arm in others:
-        if reached[pixels] is not None and reached[arm] is not None:
+        if not {state, pixels, arm} & set(late):
             try:
-                found = gap_closure(reached[pixels], reached[arm], reached[state])
+                closed = gap_closure(times[pixels], times[arm], times[state])
             except ValueError:
                 continue  # no gap: nothing to close
-            result["gap_closure"][arm] = _interval(found)
+            result["gap_closure"][arm] = _interval(closed)
     return result
 
 
@@ -187,12 +192,14 @@ def as_text(result: dict[str, Any]) -> str:
     if found:
         percent = f"{found['threshold']:.0%}"
         for arm, value in found["rho"].items():
-            lines.append(f"rho at {percent}, {arm}: {_cell(value)}")
+            open_end = value["low"] is not None and value["high"] is None
+            bound = f" [{value['low']:.2f}, no upper bound]" if open_end else ""
+            lines.append(f"rho at {percent}, {arm}: {_cell(value)}{bound}")
         for arm, value in found["gap_closure"].items():
             lines.append(f"gap closure at {percent}, {arm}: {_cell(value)}")
         if found["not_reached"]:
             lines.append(
                 f"never at {percent} with some seed: {', '.join(found['not_reached'])}; "
-                "no ratio can be given for them"
+                "no gap closure can be given for them"
             )
     return "\n".join(lines)

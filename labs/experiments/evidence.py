@@ -20,7 +20,14 @@ from labs.artifacts import PROVENANCE, Artifact, load_artifact, seed_folders
 from labs.experiments.config import RunConfig, from_dict, updates_per_step
 from labs.experiments.position_errors import over_seeds
 from labs.experiments.presets import NOT_CHANGES
-from labs.statistics import Interval, interquartile_mean, iqm, steps_to, time_to_threshold
+from labs.statistics import (
+    Interval,
+    interquartile_mean,
+    iqm,
+    sample_efficiency_ratio,
+    steps_to,
+    time_to_threshold,
+)
 
 HOLDS, FAILS, PARTLY = "holds", "does not hold", "partly"
 UNDECIDED, OPEN = "undecided", "not yet measured"
@@ -190,19 +197,24 @@ class Arm:
         """Whether there are seeds enough to judge by."""
         return len(self.runs) >= MIN_SEEDS
 
-    def times(self, level: float) -> list[float] | None:
-        """Steps to a success rate of each seed; None if one never got there."""
-        tables = [r.table() for r in self.runs]
-        times = [steps_to(t["step"], t["success"], level) for t in tables]
-        return None if None in times else times
+    def times(self, level: float) -> list[float]:
+        """Steps to a success rate of each seed; inf where it never got there."""
+        found = [steps_to(t["step"], t["success"], level) for t in (r.table() for r in self.runs)]
+        return [math.inf if time is None else time for time in found]
 
-    def times_or_budget(self, level: float) -> list[float]:
-        """Steps to a success rate of each seed; the steps of the run where it never got there."""
-        times = []
-        for table in (r.table() for r in self.runs):
-            reached = steps_to(table["step"], table["success"], level)
-            times.append(float(table["step"].max()) if reached is None else reached)
-        return times
+    def times_as_many(self, other: Arm, level: float) -> Interval:
+        """Steps to a success rate over those of another arm.
+
+        Raises:
+            ValueError: half of the other's seeds or more never got there.
+        """
+        budgets = [[float(r.table()["step"].max()) for r in arm.runs] for arm in (self, other)]
+        return sample_efficiency_ratio(
+            self.times(level),
+            other.times(level),
+            pixel_budgets=budgets[0],
+            state_budgets=budgets[1],
+        )
 
     def half_time(self) -> float:
         """Median steps to 50 %. Raises NotMeasured if half of the seeds never got there."""
@@ -212,10 +224,10 @@ class Arm:
             raise NotMeasured(f"`{self.name}` never reached 50 % with half of its seeds")
         return found.median
 
-    def to_half(self) -> str:
-        """Median steps to 50 % in words."""
+    def to(self, level: float) -> str:
+        """Median steps to a success rate in words."""
         tables = [r.table() for r in self.runs]
-        return str(time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5))
+        return str(time_to_threshold([(t["step"], t["success"]) for t in tables], level))
 
     def controls(self) -> dict[str, float]:
         """Mean success with spoiled images, by control."""
@@ -333,6 +345,14 @@ def percents(rates: Sequence[float]) -> str:
     if math.isnan(score.low):
         return percent(score.value)
     return f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}]"
+
+
+def ratio_text(ratio: Interval, digits: int = 1) -> str:
+    """A ratio of times with its interval; late runs may leave it without an upper bound."""
+    if math.isinf(ratio.value):
+        return f"at least {ratio.low:.{digits}f}"
+    high = "no upper bound" if math.isinf(ratio.high) else f"{ratio.high:.{digits}f}"
+    return f"{ratio.value:.{digits}f} [{ratio.low:.{digits}f}, {high}]"
 
 
 def mm(interval: Interval) -> str:
