@@ -27,7 +27,11 @@
 # $$ J(\pi) = \mathbb{E}_\pi \Big[ \sum_t \gamma^t \big( r_t + \alpha \, \mathcal{H}(\pi(\cdot \mid s_t)) \big) \Big],
 # \qquad \mathcal{H}(\pi) = -\mathbb{E}_{a \sim \pi} \log \pi(a \mid s) $$ (eq-soft-objective)
 #
-# The second part, the **entropy**, keeps the agent exploring. Its price $\alpha$ is called the
+# Q-learning takes $\max_a Q(s', a)$. With four real numbers for an action nobody can try them all. So a second network,
+# the *actor*, is trained to climb $Q$, and its action stands in the target where Q-learning has the maximum. It inherits
+# the maximum's optimism, as we shall see.
+#
+# The second part of the sum, the **entropy**, keeps the agent exploring. Its price $\alpha$ is called the
 # {term}`temperature <entropy coefficient>`. SAC is made of five ideas: a policy whose probabilities we can compute,
 # two critics, a soft Bellman target, a slow copy of the critics, and a temperature that sets itself.
 

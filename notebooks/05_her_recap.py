@@ -232,10 +232,13 @@ for task, episodes in (("sparse Reach", reach), ("Push", push)):
     shares[task] = (played, np.mean(zeros), np.mean(moved))
     rows.append(f"| {task} | " + " | ".join(f"{share:.1%}" for share in shares[task]) + " |")
 display(Markdown("\n".join(rows)))
+assert shares["Push"][0] in (0, 1 / len(episodes)), "more than one episode that starts solved"
 assert shares["sparse Reach"][1] > 5 * shares["sparse Reach"][0]
 assert shares["Push"][2] < 0.5 * shares["Push"][1]
 
 # %% [markdown]
+# (The successes *as played* at Push are an episode that [starts solved](01_proof_of_life.ipynb).)
+#
 # In Push most of the new successes are empty. In those the block did not move between the step and its goal, and
 # nearly *every* action achieves that. HER makes rewards, it does not make contact: such a batch is
 # {term}`deceptively dense <deceptively dense reward>`. This is one reason why Push takes so much longer than Reach.

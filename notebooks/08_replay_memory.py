@@ -145,8 +145,8 @@ assert not mine.dones.any()
 # ## Over the wall
 #
 # Look at what is stored. The next observation of step $t$ is the observation of step $t+1$, and of
-# the four frames in each, three are shared with its neighbor. In the long run every frame is written **eight
-# times**. A memory that keeps each frame once, and stacks when it samples, needs
+# the four frames in each, three are shared with its neighbor. In the long run every frame is written **nearly
+# eight times**. A memory that keeps each frame once, and stacks when it samples, needs
 #
 # $$
 # \frac{51}{50} \cdot 84 \cdot 84 \cdot 3 \;\text{bytes} \approx 21.6 \;\text{KB}
@@ -169,7 +169,8 @@ print(f"stored once: {once:,.0f} bytes a transition, {500_000 * once / 1e9:.1f} 
 assert once < 21_800 and np.isclose(169_344 / once, 8 * 50 / 51)
 
 # %% [markdown]
-# These thirty transitions cut the episode at both ends, so here it is 240 / 34 ≈ 7 times and not yet eight.
+# These are the last thirty transitions of the episode, 240 / 34 ≈ 7. A whole one gives 400 / 51 ≈ 7.8: its last frames
+# stand in fewer stacks.
 #
 # SB3's dictionary buffers cannot do this. `labs.replay` does, and relabels goals on the way. Where
 # does *your* machine stand?

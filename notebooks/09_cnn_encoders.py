@@ -258,10 +258,11 @@ EncoderWalk()
 # ## Is the position lost?
 #
 # The pictures suggest it: cells are 8 pixels apart at NatureCNN's end, so the position should be
-# known to 8 pixels. **That does not follow.** The pictures have one filter, and it is an average. A
-# real first layer has 32 *different* filters of 8 × 8 weights. An object at the left edge of a
-# cell's field meets other weights than one at the right edge. Which cells answer gives the coarse
-# position; *how the channels of a cell answer* can give the fine one. With this encoder agents
+# known to 8 pixels. **That does not follow**, for two reasons. Fields overlap: a cell of the last layer sees dozens of
+# pixels, and its neighbor as many, 8 further on. So an object stands in many fields at once, and *how the cells share
+# it* changes with every pixel. And the pictures have one filter, an average, where a real first layer has 32
+# *different* ones of 8 × 8 weights: an object at the left edge of a cell's field meets other weights than one at
+# the right edge, and *how the channels answer* changes too. With this encoder agents
 # learned Pong, whose ball is two pixels wide on the screen and about one in the 84 × 84 that the encoder sees.
 #
 # First a direct look. Random weights, nothing trained. Move the block by one pixel: how much do the
@@ -312,7 +313,8 @@ with torch.no_grad():
 #
 # Two things to compare with. *Ignore the image*: always answer the mean. *Know only the cell*: the
 # best possible answer of somebody who is told, without error, in which cell the block lies, and
-# nothing finer. If strides destroyed the position, no regression could beat the second.
+# nothing finer. If strides destroyed the position, no regression could beat the second. And to tell the two reasons apart,
+# *one averaging filter* in each layer, as in the pictures above: it has no channels.
 
 
 # %% tags=["hide-input"]
@@ -352,35 +354,46 @@ for seed in range(3):
         errors.setdefault(name, []).append(error(predicted, positions[test]))
 
 ignore = error(positions[fit].double().mean(0).expand(200, 2), positions[test])
+one_filter = {
+    "NatureCNN, layer 1": NATURE[:1],
+    "NatureCNN, layer 2": NATURE[:2],
+    "NatureCNN, layer 3": NATURE,
+    "ManipulationCNN": MANIPULATION,
+}
 lines = [
-    "| frozen random encoder | linear map reads it to | knowing only the cell |",
-    "|---|---|---|",
+    "| frozen random encoder | linear map reads it to | one averaging filter in its place | knowing only the cell |",
+    "|---|---|---|---|",
 ]
 cell_of_eight = error(only_the_cell(positions[fit], positions[test], 8), positions[test])
 for name, (_, step) in stages(0).items():
     cell = error(only_the_cell(positions[fit], positions[test], step), positions[test])
     spread = f"{min(errors[name]):.1f} to {max(errors[name]):.1f} px"
-    lines.append(f"| {name} | **{spread}** | {cell:.1f} px |")
+    f = average_through(images.mean(1, keepdim=True), one_filter[name])[-1].flatten(1)
+    plain = error(ridge(f[fit], positions[fit].float(), f[test]), positions[test])
+    lines.append(f"| {name} | **{spread}** | {plain:.1f} px | {cell:.1f} px |")
     assert np.mean(errors[name]) < cell < ignore
-lines.append(f"| *(the image ignored)* | {ignore:.1f} px | |")
+    assert plain < cell, "the average does not beat its cell: read the text anew"
+lines.append(f"| *(the image ignored)* | {ignore:.1f} px | | |")
 display(Markdown("\n".join(lines)))
 assert max(errors["NatureCNN, layer 3"]) < 0.75 * cell_of_eight, "sub-cell position is there"
 assert np.mean(errors["NatureCNN, layer 1"]) < np.mean(errors["NatureCNN, layer 3"])
 
 # %% [markdown]
-# Mean distances over 200 new images, smallest and largest of three random encoders. Read both
+# Mean distances over 200 new images, smallest and largest of three random encoders. Read all three
 # columns:
 #
 # - On average every row beats its cell, NatureCNN's later layers by almost half. The position **is** in the
-#   channels, in noise, before any training. "A stride of 4 destroys a 5-pixel object" is not true of
+#   maps, in noise, before any training. "A stride of 4 destroys a 5-pixel object" is not true of
 #   this encoder.
+# - One averaging filter beats the cell as well, and in this scene by more. Overlap alone does it. Random channels add
+#   no precision here: what they are needed for is to tell a block from a gripper, which this scene does not ask.
 # - Position still gets harder to read from layer to layer of NatureCNN. Coarse strides do not delete
 #   it; they fold it into patterns that somebody must learn to unfold.
 #
 # This is a gray square on gray, not a block under a gripper, and a linear map is not an agent. The
 # full measurement, on real frames, with both cameras, trained and frozen, in millimeters, is
 # [what the camera can tell](21_what_the_camera_can_tell.ipynb). This page refutes one argument:
-# **counting cells proves nothing about what their channels know**. It does not decide whether NatureCNN is good
+# **counting cells proves nothing about what the cells know together**. It does not decide whether NatureCNN is good
 # enough.
 #
 # ```{exercise-start}

@@ -283,7 +283,9 @@ print("all coordinates + 0.2, or all halved: LayerNorm's output is the same")
 # all of it stays.
 #
 # Not only in algebra: shift the *frames* by 8 pixels down and to the right, which is two cells of the map, or 0.2
-# in coordinates, and look at the keypoints of all 64 frames.
+# in coordinates, and look at the keypoints of all 64 frames. (`RandomShiftAug` is built on the
+# [next page](12_random_shift.ipynb).) Black is the line of what did not move. See that on the left most points lie above it, by
+# 0.2: they went with the picture; and that after LayerNorm, on the right, they lie on it.
 
 # %% mystnb={"image": {"alt": "Top: a frame of Push and the same frame shifted by 8 pixels down and right, with keypoints that moved along. Bottom left: coordinates of the shifted frames against those of the frames lie mostly on a line 0.2 above the diagonal. Bottom right: after LayerNorm and Tanh they gather around the diagonal itself."}}
 shift = torch.tensor([[-8, -8]]).expand(64, 2)  # window up and left, content down and right
@@ -306,7 +308,8 @@ with torch.no_grad():
 panels = ((points, moved, "coordinates"), (*normed, "after LayerNorm and Tanh"))
 for ax, (before, after, title) in zip(axes[1], panels, strict=True):
     ax.plot(before.flatten(), after.flatten(), ".", ms=2, alpha=0.3)
-    ax.plot([-1, 1], [-1, 1], color="black", lw=1)
+    ax.plot([-1, 1], [-1, 1], color="black", lw=1, label="unmoved")
+    ax.legend(loc="upper left")
     ax.set(title=title, xlabel="of the frame", ylabel="of the shifted frame")
 plt.show()
 

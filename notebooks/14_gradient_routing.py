@@ -74,7 +74,7 @@ for _ in range(48):
     targets.append(reward[0])
 images = torch.from_numpy(np.array(stacks)).float() / 255
 actions = torch.from_numpy(np.array(actions))
-targets = torch.from_numpy(np.array(targets)).float()[:, None] * 5
+targets = torch.from_numpy(np.array(targets)).float()[:, None] * 5  # a stand-in for y: five steps
 
 torch.manual_seed(0)
 encoder = nn.Sequential(ManipulationCNN(12), SpatialSoftmax(21, 21, 32))
@@ -150,7 +150,7 @@ assert only_actor < only_q / 5, "the way through the actor is the smaller by far
 assert nothing == 0
 
 # %% [markdown]
-# It is not so. The third row is a gradient that arrives through Q. Usually no optimizer steps it,
+# It is not so. The third row is a gradient that arrives through Q: call it the *stray* gradient. Usually no optimizer steps it,
 # because the encoder is in the critic's optimizer, which clears gradients before its next loss. So
 # nothing *breaks*. But the backward pass through the encoder is paid for, and whoever clips
 # gradients over all parameters, or accumulates them over several batches, gets it mixed in.
@@ -199,7 +199,7 @@ print(
 # The norms below were measured in SB3's own `train()`, on Push from pixels. Nothing was
 # re-derived: hooks on the optimizers read what had arrived. The critic's routing stands there more than
 # once: with the gate forgotten, which is the trap; with `DrQv2SACPolicy` alone; and with the algorithm
-# `DrQv2SAC` as well, which encodes once.
+# `DrQv2SAC` as well, which encodes an observation once for all who need it.
 
 # %%
 GradientRouting.from_artifact()
@@ -220,6 +220,9 @@ for label, count in passes.items():
 assert passes["DrQv2SACPolicy"] == 5 and passes["DrQv2SACPolicy + DrQv2SAC"] == 3
 
 # %% [markdown]
+# Five passes: the observation for the actor, for the critic's loss and for the actor's Q; the next observation for the next
+# action and, in the target's own encoder, for its value. `DrQv2SAC` merges the first three.
+#
 # ## Along a run
 #
 # One update from fresh weights says which ways are open. It does not say how much passes later. So take

@@ -565,7 +565,7 @@ check_scaled_log_prob(scaled_log_prob)
 # {artifact}`from-scratch-demo:provenance.parameters.steps|int` steps on one core of a busy machine:
 # {artifact}`from-scratch-demo:cpu_seconds|duration` of computing,
 # {artifact}`from-scratch-demo:wall_seconds|duration` by the clock. `python -m
-# labs.experiments.scratch_demo` makes it again. The two horizontal lines are the negative controls,
+# labs.experiments.scratch_demo` makes it again, and replaces it. The two horizontal lines are the negative controls,
 # the same task without any learning.
 
 # %% mystnb={"image": {"alt": "Left: return of each training episode against environment steps, with its running mean. The mean starts near that of random actions, stays between random and doing nothing for about eight thousand steps, and rises above doing nothing in the last third. Right: the critic's loss, logarithmic; it stays near one hundredth, apart from three tall spikes, and shows no trend that matches the return."}}

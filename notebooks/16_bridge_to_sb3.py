@@ -49,7 +49,6 @@ from labs.pixel_wrapper import PixelObservationWrapper
 
 use_style()
 torch.set_num_threads(1)
-STEPS = 20  # of an episode on this page, so that a short run sees many
 
 # %% [markdown]
 # ## Who is who
@@ -87,10 +86,13 @@ assert sum(o.__module__.startswith("labs.") for o in counterparts.values()) == 3
 #
 # One real frame of Reach goes through both. On SB3's side: `predict`, `action_log_prob` and the
 # critic. On ours: sums and products, with the same weights. What remains may be rounding, nothing
-# else.
+# else. Episodes on this page last 20 steps in place of 50, so that a short run sees many.
 
 
 # %%
+STEPS = 20
+
+
 def make_env():
     env = envs.make_env(
         "reach", image_size=84, camera="workspace", scene="lean", max_episode_steps=STEPS

@@ -258,11 +258,8 @@ assert found["actor", "shared", "critic"] == 0, "only sharing cuts it"
 # Q alone. So "the gradient never arrived" does not describe steps 0 and 1 as SB3 runs them by default.
 #
 # And where it really does not arrive? On [Reach from the image alone](20_reach_and_pixels.ipynb) there are
-# matched runs, with nothing changed but the routing. In the final evaluation of the first three seeds, 100 episodes
-# each, SB3's default reaches {artifact}`reach-small-separate/seed0:evaluation.deterministic.success_rate|pct0`, {artifact}`reach-small-separate/seed1:evaluation.deterministic.success_rate|pct0` and
-# {artifact}`reach-small-separate/seed2:evaluation.deterministic.success_rate|pct0`; with `True`,
-# {artifact}`reach-small-actor/seed0:evaluation.deterministic.success_rate|pct0`, {artifact}`reach-small-actor/seed1:evaluation.deterministic.success_rate|pct0` and
-# {artifact}`reach-small-actor/seed2:evaluation.deterministic.success_rate|pct0`.
+# matched runs, with nothing changed but the routing. In the same number of steps SB3's default ends at
+# {success}`reach-small-separate`; with `True`, {success}`reach-small-actor`.
 # So the diagnosis describes a real illness. It is not the one that the default has.
 #
 # Second, the claim "one change". The presets are the reported settings. Ask them:

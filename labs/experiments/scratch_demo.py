@@ -7,6 +7,7 @@ a policy that does nothing and one that acts at random.
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -107,5 +108,17 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
     )
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m labs.experiments.scratch_demo",
+        description="Trains the from-scratch SAC and writes data/from-scratch-demo anew.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--steps", type=int, default=Settings().steps, help="environment steps")
+    parser.add_argument("--seed", type=int, default=0, help="of the run")
+    flags = parser.parse_args()
+    print(scratch_demo(steps=flags.steps, seed=flags.seed).path)
+
+
 if __name__ == "__main__":
-    print(scratch_demo().path)
+    main()
