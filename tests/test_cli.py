@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import resource
@@ -17,7 +18,8 @@ from labs import cli
 from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
 from labs.errors import UserError
 from labs.experiments import guards, launch, presets
-from labs.experiments.compare import compare, costs
+from labs.experiments.compare import as_text, compare, costs
+from labs.experiments.evidence import Arm
 
 
 @pytest.fixture(autouse=True)
@@ -330,6 +332,19 @@ def test_costs_of_an_arm_against_itself_are_one():
     never = costs("reach-state", "twin", [], threshold=1.01)
     assert never["not_reached"] == ["reach-state", "twin"] and never["rho"] == {}
     assert compare(["reach-state", "twin"], state="reach-state", pixels="twin")["costs"]["rho"]
+
+
+def test_a_late_run_leaves_rho_without_an_upper_bound(monkeypatch):
+    trained()
+    shutil.copytree(data_root() / "reach-state", data_root() / "late")
+    last = len(seeds_of("reach-state")) - 1
+    times = {"reach-state": [4000.0] * (last + 1), "late": [8000.0] * last + [math.inf]}
+    monkeypatch.setattr(Arm, "times", lambda arm, level: times[arm.name])
+    found = costs("reach-state", "late", ["late"], threshold=0.9)
+    assert found["not_reached"] == ["late"] and found["gap_closure"] == {}
+    assert (found["rho"]["late"]["value"], found["rho"]["late"]["high"]) == (2.0, None)
+    text = as_text({"rows": [], "costs": found})
+    assert "rho at 90%, late: 2.00 [" in text and ", no upper bound]" in text
 
 
 def test_frame(tmp_path):
