@@ -511,7 +511,7 @@ assert small["trained"]["block"]["mean"] > 0.9 * min(untrained)
 assert honest["trained"]["block"]["mean"] < 0.5 * min(
     d["block"]["mean"] for d in honest["untrained"]
 )
-assert final_success("push-small-honest")[0] < 2 * FLOOR, "it left the floor: the text says no"
+assert max(final_success("push-small-honest")) < 2 * FLOOR, "it left the floor: the text says no"
 
 # %% [markdown]
 # Nothing. It knows no more about the block than the same network before any training, and the curve rose
@@ -522,7 +522,7 @@ assert final_success("push-small-honest")[0] < 2 * FLOOR, "it left the floor: th
 #
 # The other arm of the table is the one in which the story is right. `push-small-honest` has the same network, pictures,
 # settings and reward; only the block's position is taken out of the vectors. In as many steps its encoder does learn where
-# the block is, by reward alone, while its success stays on the floor. (One seed too.) A flat curve *can* be an eye that opens. It is
+# the block is, by reward alone, while success stays on the floor with every seed. (The probe read one of them.) A flat curve *can* be an eye that opens. It is
 # where the eye is needed. In step 2 it is not, and there the eye stays shut.
 #
 # Black costs nothing. Its runs rise with the numbers alone and end as high, so the network of the image branch is no

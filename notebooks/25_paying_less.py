@@ -682,9 +682,9 @@ check_angle(block_angle)
 # | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. |
 # | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
-# | not settled | Whether one network can learn sight and control at once *by reward* at this price. `push-small-helped` and `push-small-honest`, one seed each, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). |
+# | not settled | Whether one network can learn sight and control at once *by reward* at this price. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). |
 # | not settled | What lets frozen images succeed at times. And what the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
-# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0 1 2 3 4`, `pixels train push-distilled-drq --seeds 0 1 2 3 4`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0` |
+# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0 1 2 3 4`, `pixels train push-distilled-drq --seeds 0 1 2 3 4`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0 1 2` |
 #
 # Next: [the exercises](26_exercises.ipynb).
