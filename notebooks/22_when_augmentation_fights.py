@@ -58,8 +58,8 @@ in_short("22_when_augmentation_fights")
 # {artifact}`shift-keypoints:provenance.parameters.moments|int` transitions of Push, all 81 shifts, both
 # cameras. The simulator says which pixels show the gripper and which show the block, and SpatialSoftmax reads
 # them: keypoints of an encoder that makes no mistake. Moments in which a shift would cut one of the two at the border
-# are left out. So this is geometry, and the distance cannot come out changed; a network's own keypoints are the subject
-# of the regressions below. Mean, and the 5th to 95th percentile over moments and shifts:
+# are left out. So this is geometry, and the distance cannot come out changed; what a network reads from shifted pictures is the
+# subject of the regressions below. Mean, and the 5th to 95th percentile over moments and shifts:
 
 
 # %%
