@@ -138,7 +138,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "11",
         "Shifts of 4 pixels put 40 to 80 % noise on the distance from gripper to block.",
-        "Keypoints without error, from the simulator's own masks, under every shift. A change of the distance below 5 % refutes it.",
+        "Keypoints without error, from the simulator's own masks, under every shift. A "
+        "change of the distance below 5 % refutes it.",
         sight.shift_noise,
         "notebooks/22_when_augmentation_fights",
         "pixels measure shift-keypoints",
