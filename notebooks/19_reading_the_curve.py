@@ -122,7 +122,8 @@ def settles_at(run):
 
 LONG = measured("push-blind-long")  # the same twin, three times the budget
 longer = [settles_at(run) / settles_at(BLIND[k]) for k, run in enumerate(LONG)]
-assert sum(ratio > 2 for ratio in longer) == 2 and len(longer) == 3, "the text says two of three"
+later = sum(ratio > 2 for ratio in longer)
+assert later > len(longer) / 2, "most settle later: read the text anew"
 
 # %% [markdown]
 # Run by run, and phase by phase:
@@ -172,10 +173,17 @@ assert np.median(early) > 0.5, "say when the loss rises"
 # began with. From the full state most of that comes while success is still flat. So a flat start and a sudden rise are not the
 # camera's signature: runs with a sparse reward and without a camera draw them too.
 #
-# *Settles* means: within the run's own budget. Give the blind twin three times the steps
-# ([there](17_is_it_cheating.ipynb)), and by the same rule two of three seeds settle more than twice as late, since the curve goes on
-# rising slowly. What has settled depends on how long one looks.
-#
+# *Settles* means: within the run's own budget. What has settled depends on how long one looks:
+
+# %% tags=["hide-input"]
+display(
+    Markdown(
+        f"Give the blind twin three times the steps ([there](17_is_it_cheating.ipynb)), and by the same rule {later} of {len(longer)} "
+        "seeds settle more than twice as late, since the curve goes on rising slowly."
+    )
+)
+
+# %% [markdown]
 # One thing differs. The reported loss *falls* on the floor; ours ends the floor higher than it began, in
 # every run, though in some it dips first. Whether it falls depends on where it starts, and so on how the networks and
 # the temperature begin. It is no law.
