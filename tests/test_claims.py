@@ -532,7 +532,7 @@ def test_claim_7_counts_a_run_that_never_got_there_as_later_than_any(data):
     alter(data / "reach-alone" / "seed1", "curve.csv", never)
     found = judge(CLAIM["7"], data)
     assert found.verdict == UNDECIDED, "it may be ten times, or a hundred"
-    assert "= 6.0 [6.0, no upper bound] " in found.effect and "(2 of 3 runs" in found.effect
+    assert "= 6.0 [6.0, no upper bound]; " in found.effect and "(2 of 3 runs" in found.effect
 
 
 def test_claim_7_tells_how_far_unfinished_arms_came(data):

@@ -128,7 +128,7 @@ def price_of_pixels(root: Path) -> Finding:
             verdict = UNDECIDED
         effect = (
             f"{task.capitalize()}, steps to 90 %: `{pixels.name}` / `{state.name}` = "
-            f"{ratio_text(ratio)} ({pixels.to(0.9)})"
+            f"{ratio_text(ratio)}; {pixels.to(0.9)}"
         )
         seeing = _fastest(root, task, "pixels", taught=True)
         if seeing is not None:
