@@ -178,12 +178,12 @@ share = (middle[LONG] - middle[BLIND]) / (middle[STATE] - middle[BLIND])
 print(f"of the gap to the full state the longer runs win back {share:.0%}")
 higher = [a > b for a, b in zip(rates[LONG], rates[BLIND], strict=False)]  # seed by seed
 print(f"{sum(higher)} of {len(higher)} seeds end higher than the same seed did in its short run")
-assert 0.3 < share < 0.7, "say something else about the gap"
+assert 0.5 < share < 0.75, "say something else about the gap"
 assert not all(higher), "every seed ends higher: say so"
 assert sixths[1] > 0.7 and list(sixths) == sorted(sixths), "it no longer rises: say so"
 
 # %% [markdown]
-# Three times the steps win back about half of the gap, and the mean curve rises slowly to the end. So the twin was
+# Three times the steps win back more than half of the gap on average, and the mean curve rises slowly to the end. So the twin was
 # still improving when its first budget ended. Not every seed was. Whether the
 # rest of the gap would go too, or is the rotation and the speed that its numbers hide, these runs do not say.
 

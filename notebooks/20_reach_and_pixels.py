@@ -427,11 +427,13 @@ ends = {
 for arm, rates in ends.items():
     print(f"{arm}: {', '.join(f'{rate:.0%}' for rate in rates)}; 50 % after {reached(arm, 0.5)}")
 assert np.mean(ends[NARROW]) < np.mean(ends[SHIFTED]), "it did better: say so"
-assert reached(NARROW, 0.5).median < reached(SHIFTED, 0.5).median, "it was not first: say so"
+assert reached(NARROW, 0.5).median >= reached(SHIFTED, 0.5).median, "it was first: say so"
 
 # %% [markdown]
-# It rises first, and ends lower. A short search finds who *starts* well: it should have been as long as
-# the budget that it speaks for. The arm of the table stays as it was, and the other is reported beside it.
+# Nothing of its lead is left: by the median it comes to 50 % no earlier, and it ends lower on average. With three seeds this
+# page said that it rises first; the fourth and the fifth took that back. A short search on one seed finds who started well
+# *once*. It should have been as long as the budget that it speaks for, and on several seeds. The arm of the table stays
+# as it was, and the other is reported beside it.
 #
 # ## Standing still
 #
