@@ -201,7 +201,9 @@ assert min(rates[PIXELS]) > max(rates[ONE_VIEW[0]]) > max(rates[ONE_VIEW[1]]), "
 def price(arm, level=0.9):
     """ρ of an arm in words."""
     found, state = named_arm(data_root(), arm), named_arm(data_root(), STATE)
-    return f"`{arm}`: ρ = {ratio_text(found.times_as_many(state, level))} at {level:.0%}, {found.to(level)}"
+    ratio = ratio_text(found.times_as_many(state, level))
+    sign = "" if ratio.startswith("at least") else "= "
+    return f"`{arm}`: ρ {sign}{ratio} at {level:.0%}, {found.to(level)}"
 
 
 display(Markdown(price(PIXELS)))
