@@ -37,8 +37,9 @@ def data(tmp_path):
 
 @pytest.fixture
 def measured(data):
-    """The same with the results of one arm."""
-    shutil.copytree(ROOT / "data" / "reach-state", data / "reach-state")
+    """The same with three results of one arm, however many there are."""
+    for seed in ("seed0", "seed1", "seed2"):
+        shutil.copytree(ROOT / "data" / "reach-state" / seed, data / "reach-state" / seed)
     return data
 
 
