@@ -133,6 +133,7 @@ twice = {
     for arm in (STATE, BLIND)
 }
 assert twice[BLIND] < len(rates[BLIND]) / 2 and twice[STATE] == len(rates[STATE]), "say it anew"
+assert all((r.table()["success"] >= 0.9).any() for r in runs_of(BLIND)), "the text says: every run"
 assert max(rates[BLIND]) <= 0.9, "the text says that it ends below"
 
 # %% tags=["hide-input"]

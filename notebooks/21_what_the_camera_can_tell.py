@@ -847,6 +847,7 @@ near, far = (
     for arm in ("push-distilled", "push-distilled-far")
 )
 assert near.low > far.high, "the camera decides"
+assert 0.25 < 1 - far.value / near.value < 0.33, "above: a good quarter of their pushes"
 text = (
     f"Students that imitate from pictures ([there](22_when_augmentation_fights.ipynb)) push in {near.value:.0%} of all "
     f"episodes with the workspace camera and in {far.value:.0%} with the default camera, all else equal."
