@@ -36,6 +36,7 @@ from notebook_pairs import (
     RUN_KEY,
     hash_code_cells,
     hash_input,
+    input_of,
     light_sources,
     pair_differences,
     read_source,
@@ -47,22 +48,22 @@ from PIL import Image, ImageChops, ImageStat
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
-# Runs in the kernel before the first cell: notes every file of the repository that is read.
+# Runs in the kernel before the first cell: notes what is read, files and listings of folders.
 WATCH = """
-import sys as _sys
-def _watch(event, args, _seen=_sys.__dict__.setdefault("_files_read", set())):
-    if event == "open" and isinstance(args[0], str) and not isinstance(args[1], int):
-        if args[1] is None or "r" in args[1]:
-            _seen.add(args[0])
+import os as _os, sys as _sys
+def _watch(event, args, _os=_os, _seen=_sys.__dict__.setdefault("_paths_read", set())):
+    listed = event in ("os.listdir", "os.scandir")
+    if listed or event == "open" and (args[1] is None or "r" in str(args[1])):
+        if isinstance(args[0], (str, _os.PathLike)):
+            _seen.add(_os.path.abspath(args[0]))
 _sys.addaudithook(_watch)
-del _watch, _sys
+del _watch, _os, _sys
 """
-# Runs after the last cell: those files, and the modules that came from compiled caches.
+# Runs after the last cell: those paths, and the modules that came from compiled caches.
 REPORT = """
-import json as _json, os as _os, sys as _sys
-_files = {_os.path.abspath(f) for f in _sys._files_read}
-_files |= {m.__file__ for m in list(_sys.modules.values()) if getattr(m, "__file__", None)}
-print(_json.dumps(sorted(_files)))
+import json as _json, sys as _sys
+_modules = {m.__file__ for m in list(_sys.modules.values()) if getattr(m, "__file__", None)}
+print(_json.dumps(sorted(_sys._paths_read | _modules)))
 """
 
 
@@ -82,17 +83,11 @@ def run_beside(client: NotebookClient, code: str) -> str:
     return "".join(text)
 
 
-def repository_inputs(files: list[str]) -> dict[str, str]:
-    """Hashes of those of the files that lie in `labs/` or `data/`, by relative path."""
-    inputs = {}
-    for file in files:
-        path = Path(file)
-        if not path.is_file() or not path.is_relative_to(ROOT):
-            continue
-        relative = path.relative_to(ROOT)
-        if relative.parts[0] in ("labs", "data") and relative.suffix != ".pyc":
-            inputs[relative.as_posix()] = hash_input(path)
-    return dict(sorted(inputs.items()))
+def repository_inputs(paths: list[str]) -> dict[str, str]:
+    """Hashes of the modules of `labs/` and the results of `data/` among what was read."""
+    inputs = {found for path in paths if (found := input_of(Path(path))) is not None}
+    present = sorted(path for path in inputs if (ROOT / path).exists())
+    return {path.as_posix(): hash_input(ROOT / path) for path in present}
 
 
 #: Colors of a palette, and the mean change of a channel, of 255, that it may cause.
@@ -253,14 +248,14 @@ def execute(source: Path, timeout: float) -> list[str]:
                 client.execute_cell(cell, index, execution_count=count)
         info = client.wait_for_reply(client.kc.kernel_info())
         notebook.metadata["language_info"] = NotebookNode(info["content"]["language_info"])
-        files = json.loads(run_beside(client, REPORT))
+        paths = json.loads(run_beside(client, REPORT))
     seconds = time.perf_counter() - start
 
     said = tidy(notebook)
     notebook.metadata[RUN_KEY] = NotebookNode(
         seconds=round(seconds, 1),
         code=hash_code_cells(notebook),
-        inputs=repository_inputs(files),
+        inputs=repository_inputs(paths),
     )
     pair = source.with_suffix(".ipynb")
     write_notebook(notebook, pair)

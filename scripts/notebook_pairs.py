@@ -134,9 +134,34 @@ def _code_only(text: str) -> str:
     return "\n".join(lines)
 
 
+def input_of(path: Path) -> Path | None:
+    """What a run depends on that read or listed this: a module, a whole result, or which exist.
+
+    A page that shows one seed of an arm is out of date as soon as the arm has another, so folders
+    of `data/` count as wholes.
+
+    Returns:
+        Relative to the repository; None for what lies outside `labs/` and `data/`.
+    """
+    if not path.is_relative_to(ROOT) or path.suffix == ".pyc":
+        return None
+    relative = path.relative_to(ROOT)
+    if relative.parts[:1] == ("data",):
+        return Path(*relative.parts[:2])
+    return relative if relative.parts[:1] == ("labs",) and path.is_file() else None
+
+
 def hash_input(path: Path) -> str:
-    """The hash of one file that a run read: its code for Python, its bytes otherwise."""
-    if path.suffix == ".py":
+    """The hash of an input: a module's code, the names in `data/`, what a folder or file holds."""
+    if path == ROOT / "data":
+        content = "\0".join(sorted(p.name for p in path.iterdir() if p.is_dir())).encode()
+    elif path.is_dir():
+        files = (p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        content = "\0".join(
+            f"{p.relative_to(path).as_posix()} {hashlib.sha256(p.read_bytes()).hexdigest()}"
+            for p in sorted(files)
+        ).encode()
+    elif path.suffix == ".py":
         content = _code_only(path.read_text(encoding="utf-8")).encode()
     else:
         content = path.read_bytes()
@@ -147,7 +172,7 @@ def stale_reasons(source: Path) -> list[str]:
     """Why the stored outputs of a notebook no longer belong to its code. Empty when they do.
 
     Contents decide, never the times of files: the code cells, every module of `labs` that the
-    run imported, and every file of `labs/` and `data/` that it read.
+    run imported, and every result of `data/` that it read.
     """
     pair = source.with_suffix(".ipynb")
     name = pair.relative_to(ROOT)
@@ -162,7 +187,7 @@ def stale_reasons(source: Path) -> list[str]:
         reasons.append("its code cells")
     for relative, digest in run["inputs"].items():
         path = ROOT / relative
-        if not path.is_file():
+        if not path.exists():
             reasons.append(f"{relative} (gone)")
         elif hash_input(path) != digest:
             reasons.append(relative)

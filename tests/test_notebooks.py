@@ -127,6 +127,29 @@ def test_a_run_stores_outputs_and_every_change_after_it_is_noticed(house, capsys
     assert "metadata ['book']" in check_pairs.light_problems(source)[0]
 
 
+def test_another_seed_and_another_arm_age_the_pages_that_show_them(house):
+    """A page that names two seeds is wrong when there are three, whatever files it has opened."""
+    (house / "data/arm/seed0").mkdir(parents=True)
+    (house / "data/arm/seed0/curve.csv").write_text("1")
+    reads, lists = house / "notebooks/01_reads.py", house / "notebooks/02_lists.py"
+    reads.write_text(f'{HEADER}\n# %%\nprint(open("../data/arm/seed0/curve.csv").read())\n')
+    lists.write_text(
+        f'{HEADER}\n# %%\nfrom pathlib import Path\n\nlist(Path("../data").iterdir())\n'
+    )
+    for source in (reads, lists):
+        assert execute_notebooks.execute(source, timeout=60) == []
+        assert notebook_pairs.stale_reasons(source) == []
+
+    (house / "data/arm/.curve.csv.tmp").write_text("half a file")
+    assert notebook_pairs.stale_reasons(reads) == []
+    (house / "data/arm/seed1").mkdir()
+    (house / "data/arm/seed1/curve.csv").write_text("1")
+    assert "older than data/arm:" in notebook_pairs.stale_reasons(reads)[0]
+    assert notebook_pairs.stale_reasons(lists) == []
+    (house / "data/other").mkdir()
+    assert "older than data:" in notebook_pairs.stale_reasons(lists)[0]
+
+
 def test_outputs_that_were_not_run_in_order_are_noticed(house):
     source = house / "notebooks/01_try.py"
     source.write_text(HEADER + CELLS)
