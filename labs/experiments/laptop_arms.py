@@ -64,7 +64,12 @@ def laptop_arms(
         push_state: Push from the state, with tuned settings.
         push_blind: its blind twin.
     """
-    return [*_reach(reach_state, reach_pixels), *_push(push_state), *_twins(push_blind)]
+    return [
+        *_reach(reach_state, reach_pixels),
+        *_push(push_state),
+        *_settled(push_state, push_blind),
+        *_twins(push_blind),
+    ]
 
 
 def _reach(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str]]:
@@ -233,6 +238,17 @@ def _distilled(plain: RunConfig) -> list[tuple[RunConfig, str]]:
     return arms
 
 
+def _settled(state: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]:
+    longer = "to three times its budget: has it settled?"
+    return [
+        (replace(state, arm="push-state-long", total_steps=300_000), f"the state control {longer}"),
+        (
+            replace(blind, arm="push-blind-long", total_steps=300_000),
+            f"the tuned blind twin {longer}",
+        ),
+    ]
+
+
 def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
     # The vectors of step 2, which suffice without a camera, beside a picture small enough for few
     # cores. The twins' pictures hold nothing.
@@ -274,10 +290,6 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             "the tuned blind twin with a memory of 10,000 transitions, a tenth of its budget",
         ),
         (replace(blind, arm="push-blind-k8", her_k=8), "the tuned blind twin, HER with k = 8"),
-        (
-            replace(blind, arm="push-blind-long", total_steps=300_000),
-            "the tuned blind twin to three times its budget: has it settled?",
-        ),
         (
             replace(blind, arm="push-blind-u012", gradient_steps=1),
             "the tuned blind twin with half as many updates, 0.125 a step",

@@ -67,6 +67,7 @@ STEPS = (
 #: Arms that are no step of the story: tuned settings, twins without a camera, other routes.
 BESIDE = (
     "push-state-tuned",
+    "push-state-long",
     "push-blind-tuned",
     "push-blind",
     "push-blank",

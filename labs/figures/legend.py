@@ -27,6 +27,7 @@ WORDS = {
     "push-small-actor": "vectors and a picture, actor's loss",
     "push-small-blank": "vectors and a black picture",
     "push-small-noise": "vectors and noise",
+    "push-state-long": "full state, three times the steps",
     "push-state-tuned": "full state",
     "push-told": "a locator sees, told what to do",
     "reach-asymmetric": "keypoints, the critic is told the state",
