@@ -1,4 +1,4 @@
-"""Policies before a picture that somebody moved."""
+"""Policies before pictures unlike those of their training: moved, or drawn large and shrunk."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 
 from labs.errors import UserError
 from labs.experiments import moved_pictures as study
+from labs.experiments import shrunk_pictures
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
+from labs.experiments.evaluate import Episodes
 
 
 def test_every_direction_and_one_distance():
@@ -62,7 +64,38 @@ def test_a_policy_gets_moved_pictures_and_unmoved_vectors():
             np.testing.assert_array_equal(first[key], still[key])
 
 
-def test_without_a_policy_it_says_what_to_train(tmp_path, monkeypatch):
+def test_shrunk_frames_differ_in_their_edges_and_in_nothing_else():
+    config = RunConfig(
+        task="push", observation="pixels", goal_mode="desired", proprioception=True, image_size=64
+    )
+    policy = Recorder(config)
+    found = shrunk_pictures.play_both(policy, episodes=2)
+    assert len(policy.seen) == 200 and found["native"] == {
+        **found["shrunk"],
+        "frames_per_second": found["native"]["frames_per_second"],
+    }  # doing nothing ends alike
+    assert (found["lost"], found["won"]) == (0, 0)
+    native, shrunk = policy.seen[0], policy.seen[100]
+    for key in ("proprioception", "desired_goal"):
+        np.testing.assert_array_equal(native[key], shrunk[key])
+    change = np.abs(native["pixels"].astype(int) - shrunk["pixels"])
+    assert 0 < change.mean() < 10 and change.max() > 30, "edges, and nothing but edges"
+
+
+def test_episodes_that_change_sides_are_counted(monkeypatch):
+    outcomes = iter([np.array([1, 1, 0, 0, 1], bool), np.array([0, 1, 1, 0, 0], bool)])
+    monkeypatch.setattr(
+        shrunk_pictures,
+        "run_episodes",
+        lambda *_, **__: Episodes(next(outcomes), np.zeros(5), np.zeros(5), 1.0),
+    )
+    found = shrunk_pictures.play_both(Recorder(RunConfig(task="push")), episodes=5)
+    assert (found["lost"], found["won"]) == (2, 1)
+    assert found["native"]["successes"] == 3 and found["shrunk"]["successes"] == 2
+
+
+@pytest.mark.parametrize("measure", [study.moved_pictures, shrunk_pictures.shrunk_pictures])
+def test_without_a_policy_it_says_what_to_train(tmp_path, monkeypatch, measure):
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     with pytest.raises(UserError, match="pixels train push-distilled --seeds 0"):
-        study.moved_pictures()
+        measure()

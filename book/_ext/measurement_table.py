@@ -84,6 +84,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "22_when_augmentation_fights",
         "pixels measure shift-keypoints",
     ),
+    "shrunk-pictures": (
+        "policies on frames drawn large and shrunk",
+        "21_what_the_camera_can_tell",
+        "pixels measure shrunk-pictures",
+    ),
     "told-first-attempt": (
         "imitation with few updates, and with more on the same frames",
         "25_paying_less",

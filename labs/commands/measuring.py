@@ -32,6 +32,7 @@ class MeasureOptions:
             "perception",
             "encoder-probe",
             "moved-pictures",
+            "shrunk-pictures",
             "gallery",
         ]
     ]
@@ -40,7 +41,8 @@ class MeasureOptions:
     shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
     millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
     minutes); moved-pictures: policies before a knocked camera (half a minute for each policy and
-    distance); gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
+    distance); shrunk-pictures: policies on frames drawn large and shrunk (five minutes a policy);
+    gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
     seeds: int = 3
     """perception: seeds of each cell"""
     minutes: float | None = None
@@ -69,6 +71,10 @@ def measure(argv: list[str]) -> int:
         from labs.experiments.moved_pictures import moved_pictures
 
         artifact = moved_pictures()
+    elif options.name == "shrunk-pictures":
+        from labs.experiments.shrunk_pictures import shrunk_pictures
+
+        artifact = shrunk_pictures()
     elif options.name == "gallery":
         from labs.experiments.gallery import gallery
 

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from labs.artifacts import Artifact, Clock, data_root, seed_folders, write_measurement
+from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
 from labs.experiments.guards import refuse_to_lose
-from labs.experiments.policies import WEIGHTS, load_policy
+from labs.experiments.policies import folders_with_weights, load_policy
 from labs.image_augmentation import RandomShiftAug
 
 #: Matched arms without and with random shifts, in the order of the table.
@@ -102,12 +102,7 @@ def moved_pictures(
     Raises:
         UserError: none of the arms has a policy here, or one that was played has none any more.
     """
-    there = [
-        folder
-        for arm in arms
-        for folder in seed_folders(data_root() / arm)
-        if (folder / WEIGHTS).exists()
-    ]
+    there = folders_with_weights(arms)
     if not there:
         raise UserError(f"no policy to play: pixels train {arms[0]} --seeds 0")
     names = [f"{folder.parent.name}/{folder.name}" for folder in there]

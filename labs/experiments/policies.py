@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 
-from labs.artifacts import json_text, load_artifact
+from labs.artifacts import data_root, json_text, load_artifact, seed_folders
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
 from labs.experiments.locating import load_locator
@@ -77,6 +78,12 @@ class TrainedPolicy:
             obs = dict(obs)
             obs["located"] = located(self.locator, obs.pop("pixels"))
         return self.sb3.predict(obs, deterministic=deterministic)[0]
+
+
+def folders_with_weights(arms: Iterable[str]) -> list[Path]:
+    """The runs of the arms whose weights lie in ``data/``, in the order of arms and seeds."""
+    seeds = (folder for arm in arms for folder in seed_folders(data_root() / arm))
+    return [folder for folder in seeds if (folder / WEIGHTS).exists()]
 
 
 def build_policy(config: RunConfig, observation_space: gym.Space, action_space: gym.Space):
