@@ -123,6 +123,8 @@ def write_artifact(
         _flush_to_disk(folder)
         put_in_place(folder, path)
     except OSError as error:
+        if error.filename and not Path(error.filename).is_relative_to(path.parent):
+            raise  # the block's own trouble with another file
         raise UserError(
             f"cannot write the artifact {path} ({error.strerror or error}): free some disk space "
             "or set PIXELS_DATA to another folder, and give the same command again"
@@ -203,10 +205,11 @@ class Artifact:
     def file(self, name: str) -> Path:
         """The path of one of its files. Raises UserError if the artifact has none of that name."""
         if self.left_out(name):
-            raise UserError(
-                f"{name} of {self.path} is too large for the repository: "
-                f"pixels train {self.path.parent.name} --seeds {self.path.name[4:]} --again"
-            )
+            again = "give the command again that made it"
+            if self.provenance.get("kind") == "training":
+                arm, seed = self.path.parent.name, self.path.name[4:]
+                again = f"pixels train {arm} --seeds {seed} --again"
+            raise UserError(f"{name} of {self.path} is too large for the repository: {again}")
         if name not in self.provenance["files"]:
             known = ", ".join(self.provenance["files"]) or "no file"
             raise UserError(f"{self.path} has no {name}: it holds {known}")

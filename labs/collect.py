@@ -275,7 +275,11 @@ class SharedVecEnv(VecEnv):
         return [results[i] for i in wanted]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        return self._call(indices, "get_attr", (attr_name,))
+        found = self._call(indices, "get_attr", (attr_name,))
+        for value in found:
+            if isinstance(value, AttributeError):
+                raise value
+        return found
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         self._call(indices, "set_attr", (attr_name, value))

@@ -99,7 +99,10 @@ class Worker:
 
         chosen = [self.envs[i] for i in indices]
         if method == "get_attr":
-            return [env.get_wrapper_attr(*args) for env in chosen]
+            try:
+                return [env.get_wrapper_attr(*args) for env in chosen]
+            except AttributeError as error:  # an answer, and no reason to stop the run
+                return [error] * len(chosen)
         if method == "set_attr":
             return [setattr(env, *args) for env in chosen]  # type: ignore[func-returns-value]
         if method == "is_wrapped":

@@ -152,7 +152,7 @@ class TimeToThreshold:
         median: the median time in steps; None when half of the runs or more never got there.
         reached: times of the runs that got there, sorted.
         censored: how many never got there.
-        budget: the longest budget of the censored runs, a lower bound of their times; None
+        budget: the longest budget of the censored runs; each took longer than its own; None
             without any.
     """
 
@@ -279,10 +279,10 @@ def gap_closure(
     Raises:
         ValueError: an arm without runs, a run that never got there, or no gap to close.
     """
-    if float(np.median(pixel_steps)) == float(np.median(state_steps)):
-        raise ValueError("pixels and state need the same number of steps: there is no gap to close")
     groups = (pixel_steps, arm_steps, state_steps)
     _require_finite(*groups)
+    if float(np.median(pixel_steps)) == float(np.median(state_steps)):
+        raise ValueError("pixels and state need the same number of steps: there is no gap to close")
     (p, a, s), drawn = _medians(groups, resamples, seed)
     value = (p - a) / (p - s)
     if any(len(group) < 2 for group in groups):

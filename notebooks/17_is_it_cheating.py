@@ -202,8 +202,9 @@ film(
 #
 # **"Push is solved from pixels."** In `goal_mode="both"` it can be solved *without* them: sixteen numbers
 # reach most of what the full state reaches. So a success rate in that mode says nothing about the
-# camera, whatever it is. It would take the trained pixel policy and its pictures blanked, shuffled or
-# frozen to say more, or a mode in which the block's position is withheld.
+# camera, whatever it is. To say more, take a trained pixel policy and blank, shuffle or freeze its pictures, as
+# [the five steps](18_five_steps.ipynb) and [reading the curve](19_reading_the_curve.ipynb) do with small ones, or a mode in which the
+# block's position is withheld.
 #
 # **"The sixteen numbers fail because they hide velocity and rotation."** The manuscript reports 0 % for
 # them, with a learning rate of 0.0001 and an update every fourth step, and explains it by

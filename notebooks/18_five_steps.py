@@ -528,7 +528,8 @@ assert 1 / 15 < at_most(3, 100, FLOOR) < 1 / 10 and at_most(0, 100, FLOOR) < 0.0
 #
 # ## The arms beside the story
 #
-# Other settings, twins without a camera, other routes: what was measured comes first, then what was not.
+# Other settings, twins without a camera, other routes: what was measured comes first, then what was not. (`push-told` was
+# tuned on its seed 0, which it reports too: [there](25_paying_less.ipynb) is its mean without that seed.)
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show all arms", "code_prompt_hide": "Hide all arms"}
 display(beside_table())
@@ -542,7 +543,7 @@ display(beside_table())
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well. |
 # | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
 # | not settled | Which of step 2's changes did it. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
-# | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like for the arms beside the story; `pixels plan push-step2` says what that costs |
+# | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like for the arms beside the story (the results lie in `data/`: `--again` makes them anew); `pixels plan push-step2` says what that costs |
 #
 # The story may still be right. What is missing is not another argument but matched runs. Next: how to
 # [read a curve](19_reading_the_curve.ipynb) while it is being drawn, and when not to stop it.

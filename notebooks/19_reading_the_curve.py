@@ -169,7 +169,7 @@ assert np.median(early) > 0.5, "say when the loss rises"
 
 # %% [markdown]
 # The shape is the same, on a task without pixels. Success lies on the floor, leaves it within a few
-# points, settles. And **the critic's loss rises**, before success does and while it does, to a multiple of what it
+# points, and settles in most runs. And **the critic's loss rises**, before success does and while it does, to a multiple of what it
 # began with. From the full state most of that comes while success is still flat. So a flat start and a sudden rise are not the
 # camera's signature: runs with a sparse reward and without a camera draw them too.
 #
@@ -468,11 +468,15 @@ assert LOWEST > 0.8 and late["push-small-blank"] == late["push-blind-tuned"] == 
 assert 0 < late["push-small-noise"] < n["push-small-noise"] / 2
 assert n["push-small"] / 2 < late["push-small"] < n["push-small"]
 assert times["push-small"][3] < min(times["push-small"][:3]), "the fourth was the first"
+last = [np.array_split(run.table()["success"], 6) for run in measured("push-small")]
+still = [parts[-1].mean() - parts[-2].mean() > 0.1 for parts in last]
+slow = [when > 1.25 * LATEST for when in times["push-small"]]
+assert all(s for s, is_slow in zip(still, slow, strict=True) if is_slow), "a late run has settled"
 display(
     Markdown(
         f"Against the numbers alone, **the picture can cost in two ways**: {late['push-small']} of "
         f"{n['push-small']} runs that have it rise late, more than a quarter later than the slowest run without a "
-        f"picture, and end lower than all of those. With noise {late['push-small-noise']} of "
+        f"picture, and end lower than all of those, where the budget ends and they still rise. With noise {late['push-small-noise']} of "
         f"{n['push-small-noise']} runs fares like that, with black none of {n['push-small-blank']}. After three "
         "seeds this page said that *every* run with the picture is late. The fourth took it back."
     )
@@ -526,18 +530,20 @@ assert max(final_success("push-small-honest")) < 2 * FLOOR, "it left the floor: 
 # all the same. (One seed, at the end of its run.)
 #
 # So the policy looks, and its encoder has learned nothing about the block. Both can be true: random weights already
-# tell more than a guess does, and a policy can lean on that. Training did not make it more exact.
+# tell more than a guess does, and a policy could lean on that. (A policy on an encoder that *stays* random would tell how far
+# that carries. None was trained.) Training did not make it more exact.
 #
 # The other arm of the table is the one in which the story is right. `push-small-honest` has the same network, pictures,
 # settings and reward; only the block's position is taken out of the vectors. In as many steps its encoder does learn where
 # the block is, by reward alone, while success stays on the floor with every seed. (The probe read one of them.) A flat curve *can* be an eye that opens. It is
 # where the eye is needed. In step 2 it is not, and there the eye stays shut.
 #
-# Black costs nothing. Its runs rise with the numbers alone and end as high, so the network of the image branch is no
-# burden in itself, nor are its weights and its updates. The price is in what the picture *shows*: features that
+# Black cost nothing that three runs could show. They rise with the numbers alone and end as high, so the network of the image branch seems no
+# burden in itself, nor its weights and its updates. The price seems to lie in what the picture *shows*: features that
 # change, and that the critic may take for news.
 #
-# Noise has that price too, in one of its four runs. Whether less often than the picture, four runs each cannot say: that the picture
+# One of the four runs with noise is late as well. It may have the same reason, or none: runs without any picture can be late
+# too ([one with a small memory](18_five_steps.ipynb) was). Four runs each cannot say whether noise costs less often than the picture: that the picture
 # costs is what they show. But with noise every run rises, and nothing was seen: the rise does not *wait* for sight.
 #
 # One explanation of the picture's price: the encoder moves with every
@@ -746,9 +752,23 @@ for _, table in runs:
 # | | |
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises before success and with it; plain value iteration shows the beginning of such a rise. On Push the share of goals grows like $r^2$ up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
-# | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise and lower the end, and did so in most runs; a wrong one misleads. A black one costs nothing. With noise every run rises. |
+# | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in three runs. With noise every run rises. |
 # | settled for blind twins | They are flat at first, without an encoder that could warm up; four times the updates bring the rise forward by less than twice. From an eighth of an update a step to a quarter they do bring it forward. |
-# | not settled | Whether success feeding itself sharpens the rise. Whether the reported flat phase of 2.2 million steps is the same thing, longer: no pixel run here is that long. |
-# | command | `pixels train push-small --seeds 0 1 2 3`, `push-small-noise`, `push-small-blank`, `push-blind-u012` and `push-blind-u050` for the twins; `pixels train push-state-tuned --seeds 0 1 2 3 4`, then `pixels plot phases push-state-tuned/seed0` |
+# | not settled | Whether the late runs would end as high as the others, given time. Whether noise or black are less in the way than a picture. Whether success feeding itself sharpens the rise. Whether the reported flat phase of 2.2 million steps is the same thing, longer: no pixel run here is that long. |
+# | command | below; the results lie in `data/`, and `--again` makes them anew |
+#
+# ```bash
+# pixels train push-state-tuned --seeds 0 1 2 3 4   # then: pixels plot phases push-state-tuned/seed0
+# pixels train push-blind-tuned --seeds 0 1 2 3 4
+# pixels train push-blind-long --seeds 0 1 2 3 4
+# pixels train push-blind-u012 --seeds 0 1 2 3 4    # and push-blind-u050: the updates
+# pixels train push-blind-u050 --seeds 0 1 2 3 4
+# pixels train push-small --seeds 0 1 2 3           # the twins
+# pixels train push-small-noise --seeds 0 1 2 3
+# pixels train push-small-blank --seeds 0 1 2
+# pixels train push-small-actor --seeds 0 1 2
+# pixels train push-small-honest --seeds 0 1 2
+# pixels measure encoder-probe
+# ```
 #
 # Next: [Reach, and what pixels cost there](20_reach_and_pixels.ipynb).

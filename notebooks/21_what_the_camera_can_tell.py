@@ -37,7 +37,8 @@ from labs.exercises import attempt
 from labs.experiments.perception import PEAK_RATE, Regressor
 from labs.experiments.perception_frames import belongs_to_task, show_goal, wander
 from labs.experiments.position_errors import mean_interval
-from labs.figures.results import probe_table
+from labs.experiments.presets import preset
+from labs.figures.results import film, probe_table
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short
 from labs.statistics import iqm
@@ -559,8 +560,56 @@ assert adds["default-keypoints-norm-trained"] > 0.5
 # NatureCNN does not mind: shrinking averages many drawn pixels into one, which is if anything a kinder
 # picture. The keypoints of KeypointCNN do. Before the default camera, behind LayerNorm, its error grows by
 # about half with two seeds and nearly doubles with the third. One reading, untested here: a softmax hangs on the strongest
-# cells, and a few gray levels can make others the strongest. So whether two renderings are "the same" depends on who looks. Evaluate a
-# policy on the frames that it trained on, or measure.
+# cells, and a few gray levels can make others the strongest. So whether two renderings are "the same" depends on who looks.
+#
+# And a policy? Each of these has trained on native frames. It plays the same episodes on both kinds:
+#
+# ```bash
+# pixels measure shrunk-pictures
+# ```
+
+# %%
+SHRUNK = load_artifact("shrunk-pictures").json("measurement.json")["policies"]
+rows = [
+    "| policy | its eyes | frame | native | shrunk | lost | won |",
+    "|---|---|---|---|---|---|---|",
+]
+EYES = {"locator": "a locator", "keypoint": "KeypointCNN", "nature": "NatureCNN"}
+for played in SHRUNK:
+    settings = preset(played["arm"])
+    texts = [
+        f"{played[name]['success_rate']:.0%} ({played[name]['success_low']:.0%} – {played[name]['success_high']:.0%})"
+        for name in ("native", "shrunk")
+    ]
+    rows.append(
+        f"| `{played['arm']}`, seed {played['seed']} | {EYES[settings.encoder]} | {settings.image_size} pixels "
+        f"| {texts[0]} | {texts[1]} | {len(played['lost'])} | {len(played['won'])} |"
+    )
+display(Markdown("\n".join(rows)))
+by_arm = {played["arm"]: played for played in SHRUNK}
+assert by_arm["push-distilled"]["shrunk"]["success_rate"] < 0.6
+assert all(
+    abs(len(by_arm[arm]["lost"]) - len(by_arm[arm]["won"])) <= 5
+    for arm in ("push-told", "push-asymmetric", "reach-small-annealed")
+)
+
+# %% [markdown]
+# **The student that imitates from pictures loses half of its episodes to soft edges.** Every thing stands where it
+# stood. The two policies that look through a locator do not notice, nor does the policy of Reach. What protects
+# them was not tested: the locator has the same three convolutions and keypoints, but larger frames, and was told positions in moments of all kinds;
+# the policy of Reach has NatureCNN, and trained with shifts. The student had learned its own pictures by heart, and
+# [the next page](22_when_augmentation_fights.ipynb) finds the same when somebody moves them. So evaluate a policy on the
+# frames that it trained on. And where the camera that it will meet is another one, train for that.
+
+# %% tags=["hide-input"]
+film(
+    load_artifact("shrunk-pictures"),
+    "Three episodes, each twice: left on native frames the policy pushes the block onto the target; right, on shrunk frames, it stops beside it or loses it. Below, the picture that the policy sees.",
+)
+
+# %% [markdown]
+# *Of all failures in this book, this one teaches most: the first three episodes that the student loses. Left native frames, right shrunk ones,
+# same start, same policy; below, what it sees.*
 #
 # ## LayerNorm and Tanh
 #
@@ -693,8 +742,8 @@ assert 0.25 < share < 0.4, "about a third of the way: read the text anew"
 # mm from a speck of two pixels, {artifact}`perception:summary.workspace-nature-norm-trained-sphere-goal.goal.mean|f0`
 # mm from the near camera. So in a relabeled transition the picture states one goal and the vector
 # another, both legibly. Whether that costs an agent anything, only matched runs with and without the
-# sphere can tell; they are not made yet. Leaving the sphere out costs nothing, where the goal is given as
-# a vector.
+# sphere can tell; they are not made yet. Where the goal is given as a vector, a picture without the sphere
+# holds back nothing that the policy would need.
 #
 # ## What a reward teaches
 #
@@ -828,7 +877,8 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 # - For NatureCNN the default camera is nearly as good as the aimed one. For keypoints it is half as good, or
 #   in between where KeypointCNN's stand behind LayerNorm (the quotients stand above). When the picture is moved, it is far
 #   worse for all of them.
-# - Native and shrunk frames differ in many pixels. NatureCNN does not mind; keypoints can.
+# - Native and shrunk frames differ in many pixels. NatureCNN does not mind; keypoints can, and one policy loses half of its
+#   successes by it.
 # - The source manuscript's remedy changes two things. Finer convolutions help to see the far block; keypoints on
 #   top of them lose more than was won. Before the near camera keypoints are good.
 # - LayerNorm and Tanh change what is learned, not only its range: keypoints that learn read worse behind them.
@@ -838,7 +888,9 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 #   the block where numbers do. It can do so while success is still on the floor.
 #
 # Not settled: what cells with one seed will say with more (the table names the count, and lists no cell
-# that was not run). The probe read one seed of each policy. And what these millimeters are worth to an agent is known
+# that was not run), and ManipulationCNN's flat head without LayerNorm and Tanh. No agent was trained by reward with and
+# without LayerNorm, or with and without the sphere: claims 17 and 18 rest on regression. The probe read one seed of each policy,
+# from {artifact}`encoder-probe:provenance.parameters.frames|int` frames, and no policy with ManipulationCNN. And what these millimeters are worth to an agent is known
 # in one case only:
 
 # %%

@@ -18,7 +18,8 @@
 # You will be able to look at an episode frame by frame and name what goes wrong, and to count kinds of
 # failure instead of failures. It leans on [the floor](01_proof_of_life.ipynb) and on the policies of
 # [Reach from state](03_reach_from_state.ipynb) and of [Is it cheating?](17_is_it_cheating.ipynb). The
-# episodes were recorded by one command:
+# episodes were recorded by one command. (One failure needs two pictures beside each other, and stands
+# [where it was found](21_what_the_camera_can_tell.ipynb): a policy that soft edges lead astray.)
 #
 # ```bash
 # pixels measure gallery

@@ -163,6 +163,15 @@ def test_a_full_disk_leaves_no_half_artifact(own_data, monkeypatch):
     assert [p for p in own_data.rglob("*") if p.is_file()] == []
 
 
+def test_trouble_with_another_file_is_not_blamed_on_the_disk(own_data, tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match="elsewhere"),
+        write_artifact(own_data / "x", kind="measurement", parameters={}),
+    ):
+        open(tmp_path / "elsewhere")
+    assert [p for p in own_data.rglob("*") if p.is_file()] == []
+
+
 def test_a_disk_that_fills_up_under_tensors_is_one_error(own_data, monkeypatch):
     save_tensors({"a": torch.ones(3)}, own_data / "x.safetensors")
     before = (own_data / "x.safetensors").read_bytes()

@@ -19,6 +19,7 @@ from labs.experiments.campaign import CampaignOptions
 from labs.experiments.config import FIELDS
 from labs.experiments.search import SearchOptions
 from labs.experiments.sweep import SweepOptions
+from labs.figures.results import provenance_card
 from labs.flags import parse
 
 ROOT = repository_root()
@@ -229,3 +230,23 @@ def test_every_knob_of_the_table_exists():
     flags = {f.replace("-", "_") for f in re.findall(r"--(?:no-)?([a-z][a-z-]+)", table)}
     assert len(flags) > 25 and flags - {"seeds"} <= set(FIELDS)
     assert set(re.findall(r"`--encoder (\w+)`", table)) >= {"nature", "normalized"}
+
+
+def test_where_the_numbers_come_from_is_told_for_every_seed(measured, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(measured))
+
+    def rows():
+        lines = provenance_card("reach-state").data.splitlines()
+        return dict(re.match(r"\| (.+?) \| (.*) \|", line).groups() for line in lines[2:])
+
+    for seed in range(3):  # as if all had been made at once
+        made_by(measured / f"reach-state/seed{seed}", commit="a" * 40)
+    assert rows()["code"] == f"commit `{'a' * 12}`"
+    made_by(measured / "reach-state/seed1", commit="b" * 40)
+    assert rows()["code"] == (f"commit `{'a' * 12}` (seeds 0 2); commit `{'b' * 12}` (seed 1)")
+    assert rows()["command"] == "`pixels train reach-state --seeds 0 1 2`"
+
+
+def made_by(path, **facts):
+    record = json.loads((path / "provenance.json").read_text())
+    (path / "provenance.json").write_text(json.dumps(record | facts))

@@ -23,13 +23,16 @@ from labs.experiments.evidence import (
     PARTLY,
     UNDECIDED,
     VERDICTS,
+    added,
     all_arms,
     difference,
     named_arm,
     percent,
+    points,
 )
 from labs.figures import verdicts
 from labs.flags import parse
+from labs.statistics import Interval
 
 ROOT = repository_root()
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -309,11 +312,13 @@ def test_claim_16_follows_pixels_and_error(data):
     def add(mean):
         return lambda c: c["resized_adds"]["block"].update(mean=mean, low=mean - 1, high=mean + 1)
 
-    trained = {k: v for k, v in PLAIN.items() if k != "encoder"}
+    trained = {"trained": True, "pad": 0}
     cells(data, add(0.5), **trained)
     assert verdict("16", data) == PARTLY
-    cells(data, add(9.0), camera="default", **PLAIN)
-    assert verdict("16", data) == FAILS
+    for plain in (PLAIN, PLAIN | {"normalize": False}):
+        cells(data, add(9.0), camera="default", **plain)
+        assert verdict("16", data) == FAILS, "any encoder, with LayerNorm or without"
+        cells(data, add(0.5), **trained)
 
     def same(found):
         for change in found["native_against_resized"].values():
@@ -321,6 +326,43 @@ def test_claim_16_follows_pixels_and_error(data):
 
     measured(data, "perception", same)
     assert verdict("16", data) == HOLDS
+
+
+@pytest.mark.parametrize(
+    "lost, won, expected",
+    [
+        (30, 0, FAILS),
+        (30, 25, PARTLY),  # many change sides, in both directions
+        (5, 0, PARTLY),  # as many could be won: 0.5 to the fifth
+        (8, 0, PARTLY),  # surely lost, and less than a tenth
+    ],
+)
+def test_claim_16_falls_with_a_policy_that_loses_a_tenth(data, lost, won, expected):
+    def add(cell):
+        cell["resized_adds"]["block"].update(mean=0.5, low=-0.5, high=1.5)
+
+    def one_policy(found):
+        native = {"successes": 90, "episodes": 100}
+        changed = {"lost": list(range(lost)), "won": list(range(50, 50 + won))}
+        row = {"arm": "any", "seed": 0, "native": native} | changed
+        found["policies"] = [row | {"shrunk": {"successes": 90 - lost + won, "episodes": 100}}]
+
+    cells(data, add, trained=True, pad=0)
+    shutil.copytree(ROOT / "data/shrunk-pictures", data / "shrunk-pictures")
+    measured(data, "shrunk-pictures", one_policy)
+    found = judge(CLAIM["16"], data)
+    assert found.verdict == expected
+    assert f"`any` succeeds in 90 of 100 episodes on native frames, in {90 - lost + won}" in (
+        found.effect
+    )
+
+
+def test_differences_have_a_sign_a_unit_and_an_interval():
+    assert points(Interval(-0.18, -0.262, -0.09)) == "−18 points [−26, −9]"
+    assert points(Interval(0.031, -0.001, 0.3)) == "+3 points [0, +30]"
+    cells_of_two_seeds = [{"mean": 1.0}, {"mean": 2.0}]
+    assert added(cells_of_two_seeds) == "+1.5 mm [+1.0, +2.0]"
+    assert added([{"mean": -0.31, "low": -0.5, "high": 0.01}]) == "−0.3 mm [−0.5, 0.0]"
 
 
 def test_claim_17_follows_the_pairs(data):
@@ -600,8 +642,9 @@ def test_a_row_of_many_cells_says_from_how_many_seeds(data):
         return [c for c in cells if c["encoder"] != kind or c["seed"] == 0]
 
     keep = lambda m: m.update(cells=one_seed_of("keypoints", m["cells"]))  # noqa: E731
+    assert judge(CLAIM["17"], data).seeds == "3 seeds"
     measured(data, "perception", keep)
-    assert judge(CLAIM["16"], data).seeds == "1 to 3 seeds"
+    assert judge(CLAIM["17"], data).seeds == "1 to 3 seeds"
 
 
 def probed(data, arm, error):

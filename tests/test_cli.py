@@ -67,6 +67,10 @@ BAD = [
         "the name of another arm",
     ),
     (["measure", "perception", "--seeds", "0"], "--seeds 0"),
+    (["measure", "visibility", "--seeds", "9"], "--seeds is for perception"),
+    (["plan", "reach-state", "--goal-mode", "none"], "leave goal_mode alone"),
+    (["plan", "reach-state", "--pad", "9"], "pad = 9 needs an image"),
+    (["plan", "reach-state", "--train-freq", "0"], "train_freq = 0 does not divide"),
     (["measure", "perception", "--minutes", "-1"], "--minutes -1"),
     (["measure", "perception", "--minutes", "nan"], "--minutes nan"),
     (["search", "reach-state-tuned", "--steps", "0"], "total_steps = 0"),
@@ -311,6 +315,10 @@ def test_compare_and_plot(tmp_path, capsys):
     out = tmp_path / "curve.png"
     assert cli.main(["plot", "curves", "reach-state", "--out", str(out)]) == 0
     assert out.read_bytes()[:4] == b"\x89PNG"
+    assert out.stat().st_mode & 0o777 == 0o644
+    assert cli.main(["plot", "curves", "reach-state", "--out", str(tmp_path / "plain")]) == 2
+    assert "has no suffix" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["curve.png"]
     assert cli.main(["plot", "phases", "reach-state/seed0", "--out", str(out)]) == 0
     assert cli.main(["plot", "steps", "--out", str(out)]) == 0
 

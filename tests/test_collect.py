@@ -99,6 +99,13 @@ def test_attributes_and_methods_reach_the_right_environment(three_envs):
     assert three_envs.env_is_wrapped(PixelObservationWrapper) == [True] * 3
 
 
+def test_an_attribute_that_nobody_has_stops_no_run(three_envs):
+    with pytest.raises(AttributeError, match="nonsense"):
+        three_envs.get_attr("nonsense")
+    assert not three_envs.has_attr("nonsense") and three_envs.has_attr("distance_threshold")
+    assert three_envs.get_attr("distance_threshold") == [0.05] * 3
+
+
 def test_a_request_during_a_step_is_refused_and_the_step_survives(three_envs):
     three_envs.reset()
     three_envs.step_async(np.zeros((3, 4), np.float32))

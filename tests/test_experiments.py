@@ -134,6 +134,7 @@ BAD = [
     ({"anneal": 1.5}, "anneal = 1.5 is out of range"),
     ({"anneal": 0.5, "encoder_learning_rate": 1e-4, **PIXELS}, "leave anneal alone"),
     ({"train_freq": 7}, "does not divide"),
+    ({"augmentation": "drq", "pad": 40, "image_size": 40, **PIXELS}, "out of sight"),
     ({"total_steps": 60, "n_envs": 2}, "less than one episode"),
     ({"buffer_size": 60, "n_envs": 2}, "holds less than one episode"),
     ({"learning_starts": 20_000}, "leaves no update"),

@@ -12,7 +12,7 @@ from labs.experiments import moved_pictures as study
 from labs.experiments import shrunk_pictures
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
-from labs.experiments.evaluate import Episodes
+from labs.experiments.evaluate import Episodes, final_seeds
 
 
 def test_every_direction_and_one_distance():
@@ -74,7 +74,7 @@ def test_shrunk_frames_differ_in_their_edges_and_in_nothing_else():
         **found["shrunk"],
         "frames_per_second": found["native"]["frames_per_second"],
     }  # doing nothing ends alike
-    assert (found["lost"], found["won"]) == (0, 0)
+    assert (found["lost"], found["won"]) == ([], [])
     native, shrunk = policy.seen[0], policy.seen[100]
     for key in ("proprioception", "desired_goal"):
         np.testing.assert_array_equal(native[key], shrunk[key])
@@ -90,8 +90,23 @@ def test_episodes_that_change_sides_are_counted(monkeypatch):
         lambda *_, **__: Episodes(next(outcomes), np.zeros(5), np.zeros(5), 1.0),
     )
     found = shrunk_pictures.play_both(Recorder(RunConfig(task="push")), episodes=5)
-    assert (found["lost"], found["won"]) == (2, 1)
+    first = final_seeds(5)[0]
+    assert (found["lost"], found["won"]) == ([first, first + 4], [first + 2])
     assert found["native"]["successes"] == 3 and found["shrunk"]["successes"] == 2
+
+
+def test_the_film_shows_both_kinds_of_frames_and_what_the_policy_sees():
+    config = RunConfig(
+        task="push", observation="pixels", goal_mode="desired", proprioception=True, image_size=48
+    )
+    policy, side = Recorder(config), shrunk_pictures.SIDE
+    frames = shrunk_pictures.side_by_side(policy, final_seeds(1))
+    assert len(frames) > 51 and frames[0].shape == (2 * side, 2 * side, 3)
+    np.testing.assert_array_equal(frames[0][:side, :side], frames[0][:side, side:])  # one start
+    scale = side // 48
+    for half, seen in ((0, policy.seen[0]), (side, policy.seen[50])):
+        shown = frames[0][side::scale, half : half + side : scale]
+        np.testing.assert_array_equal(shown, seen["pixels"][-3:].transpose(1, 2, 0))
 
 
 @pytest.mark.parametrize("measure", [study.moved_pictures, shrunk_pictures.shrunk_pictures])

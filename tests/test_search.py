@@ -110,6 +110,12 @@ def test_more_trials_than_are_planned_are_not_thrown_away(two_trials):
         search.search("reach-state-tuned", 600, progress=False)
 
 
+def test_what_an_arm_cannot_change_is_left_out():
+    """A second loss reads from normalized features: without LayerNorm there is no such arm."""
+    assert "no LayerNorm" in search.trials("push-small-honest")
+    assert "no LayerNorm" not in search.trials("push-small-helped")
+
+
 def test_an_arm_of_another_engine_is_refused():
     with pytest.raises(UserError, match="engine sb3"):
         search.trials("reach-state")

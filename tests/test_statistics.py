@@ -154,3 +154,5 @@ def test_ratios_refuse_runs_without_a_time():
         sample_efficiency_ratio([math.inf], [100])
     with pytest.raises(ValueError, match="no gap"):
         gap_closure([100], [100], [100])
+    with pytest.raises(ValueError, match="never reached"):
+        gap_closure([math.inf], [100], [math.inf])

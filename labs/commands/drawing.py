@@ -33,18 +33,25 @@ def plot(argv: list[str]) -> int:
     from labs.figures import curves
 
     if options.kind == "curves":
-        figure = curves.success_curves(options.arms, source=options.source)
+        floor = _floor_of(options.arms)
+        figure = curves.success_curves(options.arms, floor=floor, source=options.source)
     elif options.kind == "phases":
         if len(options.arms) != 1:
             raise UserError("phases draws one run: pixels plot phases push-step2/seed0")
         figure = curves.three_phases(options.arms[0], source=options.source)
     else:
-        from labs.artifacts import data_root
-        from labs.figures.ledger import push_floor
-
-        floor = push_floor() if (data_root() / "push-floor").exists() else None
-        figure = curves.five_steps(options.arms or curves.STEP_ARMS, floor=floor)
+        arms = options.arms or curves.STEP_ARMS
+        figure = curves.five_steps(arms, floor=_floor_of(arms))
     return _save(figure, options.out)
+
+
+def _floor_of(arms: tuple[str, ...]) -> float | None:
+    """What doing nothing achieves on Push, where nothing but Push is drawn and it was measured."""
+    from labs.artifacts import data_root
+    from labs.figures.ledger import push_floor
+
+    is_push = all(arm.startswith("push-") for arm in arms)
+    return push_floor() if is_push and (data_root() / "push-floor").exists() else None
 
 
 def _save(figure, out: str) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 from tyro.conf import Positional
 
+from labs.errors import UserError
 from labs.flags import NoOptions, parse
 
 
@@ -18,24 +20,26 @@ def probe(argv: list[str]) -> int:
     return 0
 
 
+#: What can be measured: name → the function that does it, in its module of ``labs.experiments``.
+MEASUREMENTS = {
+    "push-floor": "measure:push_floor",
+    "visibility": "measure:visibility",
+    "gradient-routing": "measure:gradient_routing",
+    "gradients-along-run": "gradients_along:gradients_along",
+    "shift-keypoints": "shift_keypoints:shift_keypoints",
+    "perception": "perception:perception",
+    "encoder-probe": "encoder_probe:encoder_probe",
+    "moved-pictures": "moved_pictures:moved_pictures",
+    "shrunk-pictures": "shrunk_pictures:shrunk_pictures",
+    "gallery": "gallery:gallery",
+}
+
+
 @dataclass(frozen=True)
 class MeasureOptions:
     """Measure the tasks, an encoder or gradients, in at most short trainings; leaves data/NAME."""
 
-    name: Positional[
-        Literal[
-            "push-floor",
-            "visibility",
-            "gradient-routing",
-            "gradients-along-run",
-            "shift-keypoints",
-            "perception",
-            "encoder-probe",
-            "moved-pictures",
-            "shrunk-pictures",
-            "gallery",
-        ]
-    ]
+    name: Positional[Literal[tuple(MEASUREMENTS)]]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
     reaches which encoder; gradients-along-run: the same along short runs (twenty minutes);
     shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
@@ -43,46 +47,21 @@ class MeasureOptions:
     minutes); moved-pictures: policies before a knocked camera (half a minute for each policy and
     distance); shrunk-pictures: policies on frames drawn large and shrunk (five minutes a policy);
     gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
-    seeds: int = 3
-    """perception: seeds of each cell"""
+    seeds: int | None = None
+    """perception: seeds of each cell, 3 when left out"""
     minutes: float | None = None
     """perception: after these, start no further cell and write what is there"""
 
 
 def measure(argv: list[str]) -> int:
     options = parse(MeasureOptions, argv, "pixels measure")
-    if options.name == "perception":
-        from labs.experiments.perception import perception
-
-        artifact = perception(options.seeds, options.minutes)
-    elif options.name == "shift-keypoints":
-        from labs.experiments.shift_keypoints import shift_keypoints
-
-        artifact = shift_keypoints()
-    elif options.name == "gradients-along-run":
-        from labs.experiments.gradients_along import gradients_along
-
-        artifact = gradients_along()
-    elif options.name == "encoder-probe":
-        from labs.experiments.encoder_probe import encoder_probe
-
-        artifact = encoder_probe()
-    elif options.name == "moved-pictures":
-        from labs.experiments.moved_pictures import moved_pictures
-
-        artifact = moved_pictures()
-    elif options.name == "shrunk-pictures":
-        from labs.experiments.shrunk_pictures import shrunk_pictures
-
-        artifact = shrunk_pictures()
-    elif options.name == "gallery":
-        from labs.experiments.gallery import gallery
-
-        artifact = gallery()
-    else:
-        from labs.experiments.measure import MEASUREMENTS
-
-        artifact = MEASUREMENTS[options.name]()
+    chosen = {"seeds": options.seeds, "minutes": options.minutes}
+    chosen = {flag: value for flag, value in chosen.items() if value is not None}
+    if chosen and options.name != "perception":
+        flags = " and ".join(f"--{flag}" for flag in chosen)
+        raise UserError(f"{flags} is for perception: leave it out")
+    module, function = MEASUREMENTS[options.name].split(":")
+    artifact = getattr(import_module(f"labs.experiments.{module}"), function)(**chosen)
     print(artifact.path)
     return 0
 

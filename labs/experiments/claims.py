@@ -183,8 +183,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "16",
         "A frame of 480 × 480, shrunk, equals one drawn at 84 × 84.",
-        "The pixels, and regressions trained on one and shown the other. A tenth more error with "
-        "any encoder refutes it; other pixels at the same error are *partly*.",
+        "The pixels, and regressions and policies trained on one and shown the other. A tenth more "
+        "error with any encoder, or a tenth of a policy's episodes lost, refutes it; other pixels "
+        "at the same error are *partly*.",
         sight.shrinking,
         "notebooks/21_what_the_camera_can_tell",
         PERCEPTION,

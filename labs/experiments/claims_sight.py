@@ -10,6 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import binomtest
+
 from labs.experiments.evidence import (
     FAILS,
     HOLDS,
@@ -18,6 +20,7 @@ from labs.experiments.evidence import (
     Arm,
     Finding,
     NotMeasured,
+    added,
     all_matched,
     difference,
     error_of,
@@ -26,6 +29,7 @@ from labs.experiments.evidence import (
     percent,
     percents,
     perception_cells,
+    points,
     seeds_span,
     seeds_text,
 )
@@ -111,8 +115,8 @@ def default_camera(root: Path) -> Finding:
         verdict = FAILS
     for far, near in pairs:
         effect += (
-            f"; `{far.name}` pushes {percents(far.rates)}, `{near.name}` {percents(near.rates)} "
-            f"({seeds_text(far, near)})"
+            f"; `{far.name}` pushes {percents(far.rates)}, `{near.name}` {percents(near.rates)}: "
+            f"{points(difference(near.rates, far.rates))} ({seeds_text(far, near)})"
         )
     return Finding(verdict, effect, seeds_span(*counts))
 
@@ -149,29 +153,46 @@ def shift_noise(root: Path) -> Finding:
 
 
 def shrinking(root: Path) -> Finding:
-    """Claim 16: is a shrunk 480 × 480 frame the native 84 × 84 frame, to any encoder?"""
+    """Claim 16: is a shrunk 480 × 480 frame the native 84 × 84 frame, to any encoder or policy?"""
     pixels = measurement(root, "perception")["native_against_resized"]
     effects, harms, counts = [], [], []
     for camera, found in pixels.items():
-        added = []
-        for encoder, words in ENCODERS.items():
-            cells = perception_cells(root, minimum=0, **_nature(camera, encoder=encoder))
+        parts = []
+        for (encoder, words), normalize in product(ENCODERS.items(), (True, False)):
+            setting = _nature(camera, encoder=encoder, normalize=normalize)
+            cells = perception_cells(root, minimum=0, **setting)
             if cells:
                 counts.append(cells)
                 more = [c["resized_adds"]["block"] for c in cells]
-                mean = sum(m["mean"] for m in more) / len(more)
                 native = sum(c["native"]["block"]["mean"] for c in cells) / len(cells)
+                mean = sum(m["mean"] for m in more) / len(more)
                 harms.append(mean / native if all(m["low"] > 0 for m in more) else 0.0)
-                added.append(f"{mean:+.1f} mm ({words})".replace("-", "−"))
+                parts.append(f"{added(more)} ({words}{'' if normalize else ', no LayerNorm'})")
         effects.append(
             f"{camera} camera: {percent(found['changed_share'])} of pixels differ, by "
-            f"{found['mean_change']:.1f} of 255 on average; error of the block {', '.join(added)}"
+            f"{found['mean_change']:.1f} of 255 on average; error of the block {', '.join(parts)}"
         )
     if not counts:
-        raise NotMeasured("perception has no trained encoder with LayerNorm + Tanh")
+        raise NotMeasured("perception has no trained encoder")
+    for policy in measurement(root, "shrunk-pictures", optional=True).get("policies", []):
+        native, shrunk = (policy[name] for name in ("native", "shrunk"))
+        harms.append(_surely_lost(policy))
+        effects.append(
+            f"`{policy['arm']}` succeeds in {native['successes']} of {native['episodes']} episodes "
+            f"on native frames, in {shrunk['successes']} on shrunk ones"
+        )
     equal = all(found["changed_share"] == 0 for found in pixels.values())
     verdict = HOLDS if equal else (FAILS if max(harms) >= LIMITS["shrink_harm"] else PARTLY)
     return Finding(verdict, "; ".join(effects), seeds_span(*counts))
+
+
+def _surely_lost(policy: dict[str, Any]) -> float:
+    """The share of its episodes that a policy loses on shrunk frames; 0 where as many could be
+    won, by the exact test of pairs (McNemar)."""
+    lost, won = len(policy["lost"]), len(policy["won"])
+    if not lost or binomtest(lost, lost + won, alternative="greater").pvalue > 0.025:
+        return 0.0
+    return (lost - won) / policy["native"]["episodes"]
 
 
 def only_bounds(root: Path) -> Finding:
@@ -215,11 +236,10 @@ def harmless_sphere(root: Path) -> Finding:
         worse = used.value / without.value - 1 >= LIMITS["sphere_harm"]
         harms.append(worse and used.low > without.high)
         readable.append(goal.value <= LIMITS["success_radius"])
-        added = sum(c["other_sphere"]["added_error"]["mean"] for c in plain) / len(plain)
+        appears = added([c["other_sphere"]["added_error"] for c in plain])
         effects.append(
             f"{camera} camera: block {mm(without)} without it, {mm(used)} with it, "
-            f"{added:+.1f} mm if it appears after training; the original goal can be read to "
-            f"{mm(goal)}"
+            f"{appears} if it appears after training; the original goal can be read to {mm(goal)}"
         )
     if any(harms):
         verdict = FAILS

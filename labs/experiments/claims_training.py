@@ -28,6 +28,7 @@ from labs.experiments.evidence import (
     matched,
     measurement,
     percents,
+    points,
     ratio_text,
     seeds_text,
 )
@@ -45,9 +46,11 @@ def routing_alone(root: Path) -> Finding:
         verdict = HOLDS
     else:
         verdict = FAILS if gain.high < LIMITS["routing_gain"] else UNDECIDED
-    effect = f"critic {percents(high.rates)}, actor {percents(low.rates)}"
-    return Finding(verdict, f"{effect}; to 50 %: {high.to(0.5)} against {low.to(0.5)}",
-                   seeds_text(high, low))  # fmt: skip
+    effect = (
+        f"critic {percents(high.rates)}, actor {percents(low.rates)}: {points(gain)}; to 50 %: "
+        f"{high.to(0.5)} against {low.to(0.5)}; runs of {low.steps:,} steps"
+    )
+    return Finding(verdict, effect, seeds_text(high, low))
 
 
 def _require_risen(*arms: Arm) -> None:
@@ -201,20 +204,22 @@ def shifts_fail(root: Path) -> Finding:
         rates = ", ".join(percents(plain.rates) for plain, _ in pairs)
         raise NotMeasured(f"the control without shifts has not risen: {rates}")
     scores = [iqm(drq.rates) for _, drq in risen]
+    gains = [difference(drq.rates, plain.rates) for plain, drq in risen]
     imitates = risen[0][0].imitates
     if all(score.high <= LIMITS["failed"] for score in scores):
         verdict = UNDECIDED if imitates else HOLDS
     else:
-        harms = [difference(plain.rates, drq.rates).high for plain, drq in risen]
         together = all(score.low >= LIMITS["learned"] for score in scores)
-        verdict = FAILS if together and max(harms) < LIMITS["gain"] else PARTLY
+        unharmed = all(gain.low > -LIMITS["gain"] for gain in gains)
+        verdict = FAILS if together and unharmed else PARTLY
     effect = "; ".join(
         f"{plain.config['camera']} camera: with shifts {percents(drq.rates)}, without "
-        f"{percents(plain.rates)}"
-        for plain, drq in risen
+        f"{percents(plain.rates)}: {points(gain)}"
+        for (plain, drq), gain in zip(risen, gains, strict=True)
     )
     if imitates:
-        effect += "; policies that imitate one that knows the state"
+        encoders = " and ".join(sorted({f"`{arm.config['encoder']}`" for arm, _ in risen}))
+        effect += f"; policies with encoder {encoders} that imitate one that knows the state"
     return Finding(verdict, effect, seeds_text(*(arm for pair in risen for arm in pair)))
 
 
@@ -262,7 +267,8 @@ def _gain(knob: str, small: Arm, large: Arm) -> Finding:
         verdict = FAILS if gain.high < LIMITS["gain"] else UNDECIDED
     effect = (
         f"{small.twins}{large.config[knob]:,}: {percents(large.rates)}; "
-        f"{small.config[knob]:,}: {percents(small.rates)}; runs of {small.steps:,} steps"
+        f"{small.config[knob]:,}: {percents(small.rates)}: {points(gain)}; runs of "
+        f"{small.steps:,} steps"
     )
     return Finding(verdict, effect, seeds_text(large, small))
 

@@ -347,6 +347,25 @@ def percents(rates: Sequence[float]) -> str:
     return f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}]"
 
 
+def points(gain: Interval) -> str:
+    """A difference of success rates with its interval: ``−18 points [−26, −9]``."""
+    return signed(gain, 100, " points", 0)
+
+
+def added(errors: Sequence[dict]) -> str:
+    """What something adds to the error, over seeds: ``+1.9 mm [+0.7, +3.1]``."""
+    return signed(over_seeds(errors), 1, " mm", 1)
+
+
+def signed(gain: Interval, factor: float, unit: str, digits: int) -> str:
+    """A difference with its sign, its unit and its interval; what rounds to 0 has no sign."""
+    value, low, high = (
+        f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
+        for rounded in (round(factor * x, digits) for x in (gain.value, gain.low, gain.high))
+    )
+    return f"{value}{unit} [{low}, {high}]"
+
+
 def ratio_text(ratio: Interval, digits: int = 1) -> str:
     """A ratio of times with its interval; late runs may leave it without an upper bound."""
     if math.isinf(ratio.value):

@@ -183,10 +183,3 @@ def gradient_routing(seeds: int = 5, batch_size: int = 64, progress: bool = True
         gl=envs.gl_renderer(),
         clock=clock,
     )
-
-
-MEASUREMENTS = {
-    "push-floor": push_floor,
-    "visibility": visibility,
-    "gradient-routing": gradient_routing,
-}

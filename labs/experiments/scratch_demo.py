@@ -8,6 +8,7 @@ a policy that does nothing and one that acts at random.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -17,6 +18,7 @@ import torch
 
 from labs import envs
 from labs.artifacts import Artifact, Clock, write_measurement
+from labs.errors import UserError
 from labs.experiments.evaluate import NoOp, Policy, RandomActions
 from labs.from_scratch_sac import Settings, demo
 from labs.statistics import wilson
@@ -108,7 +110,7 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
     )
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m labs.experiments.scratch_demo",
         description="Trains the from-scratch SAC and writes data/from-scratch-demo anew.",
@@ -117,8 +119,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Settings().steps, help="environment steps")
     parser.add_argument("--seed", type=int, default=0, help="of the run")
     flags = parser.parse_args()
-    print(scratch_demo(steps=flags.steps, seed=flags.seed).path)
+    try:
+        print(scratch_demo(steps=flags.steps, seed=flags.seed).path)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

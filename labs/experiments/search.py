@@ -64,7 +64,7 @@ CHANGES: dict[str, Callable[[RunConfig], Change]] = {
     "half the batch": lambda base: {"batch_size": base.batch_size // 2},
     "twice the batch": lambda base: {"batch_size": 2 * base.batch_size},
     "networks of 64": lambda base: {"net_arch": (64, 64)},
-    "no LayerNorm": lambda base: {"critic_layer_norm": False},
+    "no LayerNorm": lambda base: {} if base.auxiliary else {"critic_layer_norm": False},
     "not standardized": lambda base: {"standardize": False},
     "slow target (0.005)": lambda base: {"tau": 0.005},
     "no random actions": lambda base: {"random_actions": 0.0},

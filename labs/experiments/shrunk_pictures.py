@@ -1,18 +1,25 @@
 """How well policies act on frames that were drawn large and shrunk: artifact ``shrunk-pictures``.
 
 Every policy of :data:`ARMS` has trained on frames drawn at its own size. Here it plays the episodes
-of its final evaluation twice: on such frames, and on the stock environment's 480 × 480 made small
-by Pillow's bilinear filter, which smooths every edge. Physics, goals and actions are the same.
+of its final evaluation twice: on such frames, and on frames that are drawn at 480 × 480, the stock
+environment's size, and made small by Pillow's bilinear filter, which smooths every edge. Scene,
+camera, physics and goals are the same.
+
+A film shows the first episodes that the first arm loses by it.
 
 ``pixels measure shrunk-pictures`` needs the weights of at least one of the arms.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
@@ -23,11 +30,20 @@ from labs.experiments.evaluate import Episodes, final_seeds, run_episodes
 from labs.experiments.guards import refuse_to_lose
 from labs.experiments.moved_pictures import played
 from labs.experiments.policies import folders_with_weights, load_policy
+from labs.experiments.video import FRAMES_PER_SECOND, episode_frames, write_video
 
-#: An encoder that learned by imitation, a locator before two kinds of policies, an encoder that
-#: learned by the reward of Reach.
-ARMS = ("push-distilled", "push-told", "push-asymmetric", "reach-small-annealed")
+#: An encoder that learned by imitation, without random shifts and with them; a locator before two
+#: kinds of policies; an encoder that learned by the reward of Reach.
+ARMS = (
+    "push-distilled",
+    "push-distilled-drq",
+    "push-told",
+    "push-asymmetric",
+    "reach-small-annealed",
+)
 EPISODES = 100
+KINDS = {"native": True, "shrunk": False}  # of frames: whether they are drawn at their own size
+FILMED, SIDE = 3, 192  # episodes of the film, and pixels of each of its four pictures
 
 
 def play_both(policy, episodes: int = EPISODES) -> dict[str, Any]:
@@ -39,18 +55,47 @@ def play_both(policy, episodes: int = EPISODES) -> dict[str, Any]:
 
     Returns:
         ``native`` and ``shrunk`` (summaries of :class:`labs.experiments.evaluate.Episodes`), and
-        ``lost`` and ``won``: episodes that succeed on one kind of frame and not on the other.
+        ``lost`` and ``won``: seeds that succeed on one kind of frame and not on the other.
     """
     found: dict[str, Episodes] = {}
-    for name, native in (("native", True), ("shrunk", False)):
+    seeds = np.array(final_seeds(episodes))
+    for kind, native in KINDS.items():
         env = make_one(replace(policy.config, native_render=native))
-        found[name] = run_episodes(policy, policy.config, final_seeds(episodes), env=env)
+        found[kind] = run_episodes(policy, policy.config, seeds, env=env)
         env.close()
-    native, shrunk = found["native"].success, found["shrunk"].success
-    return {name: episodes.summary() for name, episodes in found.items()} | {
-        "lost": int(np.sum(native & ~shrunk)),
-        "won": int(np.sum(shrunk & ~native)),
+    native, shrunk = (found[kind].success for kind in KINDS)
+    return {kind: episodes.summary() for kind, episodes in found.items()} | {
+        "lost": seeds[native & ~shrunk].tolist(),
+        "won": seeds[shrunk & ~native].tolist(),
     }
+
+
+def side_by_side(policy, seeds: Sequence[int]) -> list[np.ndarray]:
+    """Episodes on native frames, left, and on shrunk ones, right; below, what the policy sees.
+
+    Returns:
+        Frames uint8 (2 · SIDE, 2 · SIDE, 3); the last of each episode stays for half a second.
+    """
+
+    def with_its_picture(frame: np.ndarray, obs: dict[str, np.ndarray]) -> np.ndarray:
+        newest = Image.fromarray(obs["pixels"][-3:].transpose(1, 2, 0))
+        return np.vstack([frame, newest.resize((SIDE, SIDE), Image.Resampling.NEAREST)])
+
+    frames: list[np.ndarray] = []
+    for seed in seeds:
+        halves = [
+            episode_frames(
+                policy,
+                replace(policy.config, native_render=native),
+                int(seed),
+                SIDE,
+                with_its_picture,
+            )
+            for native in KINDS.values()
+        ]
+        frames += [np.hstack(pair) for pair in zip(*halves, strict=True)]
+        frames += [frames[-1]] * (FRAMES_PER_SECOND // 2)
+    return frames
 
 
 def shrunk_pictures(
@@ -72,10 +117,16 @@ def shrunk_pictures(
         rows.append(
             {"arm": folder.parent.name, "seed": seed} | play_both(load_policy(folder), episodes)
         )
-    return write_measurement(
-        "shrunk-pictures",
-        {"policies": rows},
-        parameters={"episodes": episodes},
-        gl=gl_renderer(),
-        clock=clock,
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        film = Path(scratch) / "video.mp4"
+        lost = rows[0]["lost"][:FILMED]
+        if lost:
+            write_video(film, side_by_side(load_policy(there[0]), lost))
+        return write_measurement(
+            "shrunk-pictures",
+            {"policies": rows},
+            parameters={"episodes": episodes, "filmed": lost},
+            extra_files={film.name: film} if lost else None,
+            gl=gl_renderer(),
+            clock=clock,
+        )

@@ -36,13 +36,16 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
-#: Knobs that mean nothing where there is no image.
 CAMERA_NAMES = ("default", "workspace", "pair")
 
+#: Knobs that mean nothing where there is no image.
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
     *("encoder_learning_rate", "critic_sees", "temperature", "auxiliary"),
 )
+
+#: More of them. A blind twin may keep those of the arm that it is the twin of.
+PICTURE_SIZES = ("image_size", "pad", "features_dim", "num_filters")
 
 
 def validate(config: RunConfig) -> RunConfig:
@@ -57,15 +60,17 @@ def validate(config: RunConfig) -> RunConfig:
     return config
 
 
-def _choices(name: str) -> tuple[str, ...]:
-    hint = typing.get_type_hints(RunConfig)[name]
-    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+#: Knobs with named choices: name → what it may be.
+CHOICES: dict[str, tuple[str, ...]] = {
+    name: typing.get_args(hint)
+    for name, hint in typing.get_type_hints(RunConfig).items()
+    if typing.get_origin(hint) is Literal
+}
 
 
 def _problems(c: RunConfig):
-    for name in FIELDS:
-        choices = _choices(name)
-        if choices and getattr(c, name) not in choices:
+    for name, choices in CHOICES.items():
+        if getattr(c, name) not in choices:
             yield f"unknown {name} {getattr(c, name)!r}: choose one of {', '.join(choices)}"
     for name, (low, high) in LIMITS.items():
         if not low <= getattr(c, name) <= high:
@@ -112,12 +117,15 @@ def _entropy_problems(c: RunConfig):
 
 def _image_problems(c: RunConfig):
     if not c.has_images:
-        for name in IMAGE_KNOBS:
+        of_pictures = IMAGE_KNOBS + PICTURE_SIZES * (c.observation == "state")
+        for name in of_pictures:
             if getattr(c, name) != FIELDS[name].default:
                 yield (
                     f"{name} = {getattr(c, name)} needs an image, but observation = "
                     f"{c.observation}: set observation = pixels or leave {name} alone"
                 )
+        if c.observation == "state" and c.goal_mode != FIELDS["goal_mode"].default:
+            yield "observation = state holds both goals: leave goal_mode alone"
         if c.observation == "state" and (c.proprioception or c.full_state):
             yield (
                 "proprioception and full_state add to images, and observation = state has the "
@@ -147,6 +155,8 @@ def _image_problems(c: RunConfig):
         yield "full_state holds proprioception already: set one of the two"
     if c.augmentation == "drq" and c.pad == 0:
         yield "augmentation = drq with pad = 0 shifts nothing: set pad to 1 or more, or none"
+    if c.augmentation == "drq" and c.pad >= c.image_size:
+        yield f"pad = {c.pad} moves a picture of {c.image_size} pixels out of sight: lower pad"
     if c.augmentation == "drq" and c.image_content != "real":
         yield f"augmentation = drq of image_content = {c.image_content} is no experiment: drop one"
 
@@ -246,7 +256,7 @@ def _her_problems(c: RunConfig):
 
 def _budget_problems(c: RunConfig):
     episode = EPISODE_STEPS * c.n_envs
-    if EPISODE_STEPS % c.train_freq or c.train_freq < 1:
+    if c.train_freq < 1 or EPISODE_STEPS % c.train_freq:
         yield f"train_freq = {c.train_freq} does not divide the 50 steps of an episode: give 1 or 2"
     if c.total_steps < episode:
         yield (

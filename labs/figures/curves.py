@@ -234,6 +234,7 @@ def five_steps(
         stand_ins: arm → another arm whose result is drawn, under its own name, while the first
             has none.
     """
+    _refuse_nothing(arms)
     use_style()
     columns = min(3, len(arms))
     rows = math.ceil(len(arms) / columns)

@@ -6,6 +6,7 @@ Everything is read from the checked artifacts in ``data/``; nothing is typed.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
 
 from IPython.display import HTML, Markdown
 
@@ -108,22 +109,39 @@ def _digest(run: Artifact, name: str) -> str:
     return (run.provenance["files"] | run.provenance.get("left_out", {}))[name]
 
 
+def _by_seed(runs: Sequence[Artifact], fact: Callable[[dict], str]) -> str:
+    """What the provenance of every run says; where runs differ, which seeds say what."""
+    seeds: dict[str, list[str]] = {}
+    for run in runs:
+        seeds.setdefault(fact(run.provenance), []).append(run.path.name.removeprefix("seed"))
+    if len(seeds) == 1:
+        return next(iter(seeds))
+    return "; ".join(
+        f"{said} (seed{'s' * (len(of) > 1)} {' '.join(of)})" for said, of in seeds.items()
+    )
+
+
+def _machine(record: dict) -> str:
+    found = record["hardware"]
+    gpu = found["gpu"] or "none"
+    return f"{found['cpu']}, {found['cores']} cores, {found['memory_gib']} GiB, GPU: {gpu}"
+
+
 def provenance_card(arm: str) -> Markdown:
     """Where the numbers come from: command, code, lock, machine, versions, hashes."""
     runs = runs_of(arm)
-    record = runs[0].provenance
-    machine, versions = record["hardware"], record["versions"]
     seeds = [run.path.name.removeprefix("seed") for run in runs]
     total = sum(run.provenance["wall_time_s"] for run in runs)
     facts = {
         "command": f"`pixels train {arm} --seeds {' '.join(seeds)}`",
-        "made": record["finished"],
-        "code": f"commit `{(record['commit'] or 'unknown')[:12]}`",
-        "lock file": f"SHA-256 `{(record['lock_sha256'] or '')[:12]}…`",
-        "machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"GPU: {machine['gpu'] or 'none'}",
+        "made": _by_seed(runs, lambda r: r["finished"][:10]),
+        "code": _by_seed(runs, lambda r: f"commit `{(r['commit'] or 'unknown')[:12]}`"),
+        "lock file": _by_seed(runs, lambda r: f"SHA-256 `{(r['lock_sha256'] or '')[:12]}…`"),
+        "machine": _by_seed(runs, _machine),
         "wall time": f"{minutes(total)} for {len(runs)} seed{'s' * (len(runs) > 1)}",
-        "versions": ", ".join(f"{k} {v}" for k, v in versions.items()),
+        "versions": _by_seed(
+            runs, lambda r: ", ".join(f"{k} {v}" for k, v in r["versions"].items())
+        ),
         "weights": ", ".join(
             f"seed {seed} `{_digest(run, 'weights.safetensors')[:8]}…`"
             for seed, run in zip(seeds, runs, strict=True)

@@ -60,13 +60,19 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
     Returns:
         The path.
+
+    Raises:
+        ValueError: the path has no suffix.
     """
     path = Path(path)
+    if not path.suffix:
+        raise ValueError(f"{path} has no suffix to choose a format by: write {path}.png")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
     os.close(handle)
     try:
         figure.savefig(partial)
+        os.chmod(partial, 0o644)
         os.replace(partial, path)
     finally:
         Path(partial).unlink(missing_ok=True)
