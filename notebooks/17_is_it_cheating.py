@@ -33,6 +33,7 @@ from IPython.display import Markdown, display
 from labs import envs
 from labs.artifacts import load_artifact
 from labs.exercises import attempt
+from labs.experiments.evidence import difference, points
 from labs.experiments.presets import preset
 from labs.figures.curves import success_curves
 from labs.figures.results import film, minutes, provenance_card, results_table, runs_of
@@ -42,7 +43,7 @@ from labs.statistics import iqm, time_to_threshold
 
 use_style()
 STATE, BLIND = "push-state-tuned", "push-blind-tuned"
-LONG = "push-blind-long"  # the blind twin, three times the budget
+LONG, LONG_STATE = "push-blind-long", "push-state-long"  # the same two, three times the budget
 in_short("17_is_it_cheating")
 
 # %% [markdown]
@@ -158,35 +159,38 @@ display(
 # ## Had it settled?
 #
 # Between the two stands a gap. It may be what the sixteen numbers hide, the block's rotation and speed.
-# Or the twin was stopped while it still rose. A longer budget tells: the same arm to
+# Or the runs were stopped while they still rose. A longer budget tells: both arms to
 # {artifact}`push-blind-long/seed0:config.total_steps|int` steps, nothing else changed.
 
-# %% mystnb={"image": {"alt": "Success at Push against environment steps of the blind twin, run to 100,000 and to 300,000 steps: the long runs go on rising a little and stay near the top; with the do-nothing floor as a dotted line."}}
-assert preset(BLIND).differences(preset(LONG)).keys() == {"arm", "total_steps"}
-success_curves([BLIND, LONG], floor=floor)
+# %% mystnb={"image": {"alt": "Success at Push against environment steps of the full state and the blind twin, run to 300,000 steps: both go on rising a little and stay near the top, the full state above; with the do-nothing floor as a dotted line."}}
+for short, long in ((BLIND, LONG), (STATE, LONG_STATE)):
+    assert preset(short).differences(preset(long)).keys() == {"arm", "total_steps"}
+success_curves([LONG_STATE, LONG], floor=floor)
 plt.show()
 
 # %% tags=["hide-input"]
-display(results_table(LONG))
-rates[LONG] = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(LONG)]
-sixths = np.mean(
-    [[part.mean() for part in np.array_split(r.table()["success"], 6)] for r in runs_of(LONG)],
-    axis=0,
+display(Markdown("**The full state**"), results_table(LONG_STATE))
+display(Markdown("**The blind twin**"), results_table(LONG))
+for arm in (LONG, LONG_STATE):
+    rates[arm] = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
+    sixths = np.mean(
+        [[part.mean() for part in np.array_split(r.table()["success"], 6)] for r in runs_of(arm)],
+        axis=0,
+    )
+    print(
+        f"{arm}, the curves' mean in each sixth of the budget:",
+        ", ".join(f"{x:.0%}" for x in sixths),
+    )
+higher = [a > b for a, b in zip(rates[LONG], rates[BLIND], strict=True)]  # seed by seed
+print(
+    f"{sum(higher)} of {len(higher)} seeds of the twin end higher than the same seed did in its short run"
 )
-print("the curves' mean in each sixth of the budget:", ", ".join(f"{x:.0%}" for x in sixths))
-middle = {arm: np.mean(found) for arm, found in rates.items()}
-share = (middle[LONG] - middle[BLIND]) / (middle[STATE] - middle[BLIND])
-print(f"of the gap to the full state the longer runs win back {share:.0%}")
-higher = [a > b for a, b in zip(rates[LONG], rates[BLIND], strict=False)]  # seed by seed
-print(f"{sum(higher)} of {len(higher)} seeds end higher than the same seed did in its short run")
-assert 0.5 < share < 0.75, "say something else about the gap"
-assert not all(higher), "every seed ends higher: say so"
-assert sixths[1] > 0.7 and list(sixths) == sorted(sixths), "it no longer rises: say so"
-
-# %% [markdown]
-# Three times the steps win back more than half of the gap on average, and the mean curve rises slowly to the end. So the twin was
-# still improving when its first budget ended. Not every seed was. Whether the
-# rest of the gap would go too, or is the rotation and the speed that its numbers hide, these runs do not say.
+gaps = {}
+for state, twin in ((STATE, BLIND), (LONG_STATE, LONG)):
+    gaps[twin] = difference(rates[state], rates[twin])
+    print(
+        f"full state over blind twin after {preset(twin).total_steps:,} steps: {points(gaps[twin])}"
+    )
 
 # %% tags=["hide-input"]
 film(

@@ -32,6 +32,7 @@ EXPECTED: dict[str, tuple[set[int], str]] = {
     "e.render().mean()": ({0}, r"^[1-9]\d+\.\d+"),
     "gl_renderer": ({0}, r"'backend': '\w+', 'renderer': '.+', 'software': (True|False)"),
     "play_moved": ({0}, r"'episodes': 10, 'successes': [0-6],"),
+    "play_both": ({0}, r"'shrunk': \{'episodes': 10, 'successes': [0-7],.*'lost': \[2\d+"),
     "pixels doctor": ({0}, r"ok +OpenGL"),
 }
 
