@@ -26,7 +26,6 @@ Command line: ``python -m labs.auxiliary --verify``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch.nn.functional as F
@@ -54,20 +53,19 @@ class PositionHead(nn.Module):
     Args:
         features_dim: width of the encoder's features.
         space: of the ``privileged`` vector.
-        entries: which of it to read; None looks the width up in :data:`POSITIONS`.
 
     Raises:
-        ValueError: a width that is not in the table, and no entries.
+        ValueError: a width that is not in :data:`POSITIONS`.
     """
 
-    def __init__(self, features_dim: int, space: spaces.Box, entries: Sequence[int] | None = None):
+    def __init__(self, features_dim: int, space: spaces.Box):
         super().__init__()
         width = space.shape[0]
-        if entries is None and width not in POSITIONS:
+        if width not in POSITIONS:
             raise ValueError(
-                f"received a privileged vector of {width}; expected {sorted(POSITIONS)}, or entries"
+                f"received a privileged vector of {width}; expected {sorted(POSITIONS)}"
             )
-        self.entries = list(POSITIONS[width] if entries is None else entries)
+        self.entries = list(POSITIONS[width])
         self.truth = StandardizedExtractor(spaces.Dict({PRIVILEGED: space}))
         self.read = nn.Linear(features_dim, len(self.entries))
 

@@ -15,7 +15,6 @@ The tasks are those of Plappert et al. 2018 (arXiv 1802.09464).
 from __future__ import annotations
 
 import atexit
-import os
 import warnings
 import weakref
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from labs.gl import (  # before mujoco: it reads the chosen backend  # noqa: F40
     require_gl,
     setup_gl,
 )
+from labs.provenance import usable_cores
 
 # isort: split
 from farama_notifications import notifications
@@ -218,7 +218,7 @@ class SceneRenderer(gym.Wrapper):
             _open_renderers.add(self)
         return self._renderer
 
-    def _draw(self, hide_mocap: bool = False) -> np.ndarray:
+    def _draw(self, shadows: bool = True) -> np.ndarray:
         env = self.unwrapped
         if not env.block_gripper:  # the two blocked tasks end each step with a forward pass
             mujoco.mj_forward(env.model, env.data)
@@ -226,7 +226,7 @@ class SceneRenderer(gym.Wrapper):
         env.data.site_xpos[self._target] = env.goal
         renderer = self._get_renderer()
         flags = renderer.scene.flags
-        flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self.scene.shadows and not hide_mocap
+        flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self.scene.shadows and shadows
         flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = self.scene.skybox
         pictures = []
         for camera in self._cameras:
@@ -258,7 +258,7 @@ class SceneRenderer(gym.Wrapper):
         renderer = self._get_renderer()
         renderer.enable_segmentation_rendering()
         try:
-            ids = self._draw(hide_mocap=True)  # int32 (H, W, 2): object id, object type
+            ids = self._draw(shadows=False)  # int32 (H, W, 2): object id, object type
         finally:
             renderer.disable_segmentation_rendering()
             model.geom_group[mocap] = groups
@@ -355,5 +355,5 @@ def _look_up(value, table, kind, name):
 
 def worker_count(limit: int | None = None) -> int:
     """Environment workers that this machine can feed: its usable cores, at most ``limit``."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, limit or cores or 1))
+    cores = usable_cores()
+    return max(1, min(cores, limit or cores))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from gymnasium import spaces
 from safetensors import SafetensorError, safe_open
@@ -19,6 +18,7 @@ from stable_baselines3.common.buffers import BaseBuffer
 
 from labs.errors import UserError
 from labs.goal_tasks import FRAME_CHANNELS, GOAL_KEYS, goal_size, replay_bytes, stack_sizes
+from labs.pixel_replay import require_memory
 from labs.tensor_files import save_tensors
 
 
@@ -87,11 +87,11 @@ class EpisodeStore(BaseBuffer):
     # ------------------------------------------------------------------------------- storage
 
     def _allocate(self) -> None:
-        need = self.bytes_when_full
-        if self.device.type == "cpu" and need > (free := psutil.virtual_memory().available):
-            raise UserError(
-                f"replay memory of {self.buffer_size:,} transitions needs {need / 1e9:.1f} GB and "
-                f"{free / 1e9:.1f} GB are free: lower the buffer size"
+        if self.device.type == "cpu":
+            require_memory(
+                self.bytes_when_full,
+                f"a replay memory of {self.buffer_size:,} transitions",
+                remedy="lower the buffer size",
             )
         steps, n = self.episode_length, self.n_episodes
 

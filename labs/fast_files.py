@@ -139,7 +139,7 @@ class ModelFiles:
         if model.log_ent_coef is not None:
             with torch.no_grad():
                 model.log_ent_coef.copy_(found["log_ent_coef"])
-        model._make_update()
+        model.make_update()
         return model
 
     def save_replay_buffer(self, path: str | Path) -> None:

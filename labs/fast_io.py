@@ -71,8 +71,8 @@ def restore_networks(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     if model.log_ent_coef is not None:
         with torch.no_grad():
             model.log_ent_coef.copy_(tensors["log_ent_coef"])
-    if hasattr(model, "_make_update"):  # FastSAC's update is bound to the tensors
-        model._make_update()
+    if hasattr(model, "make_update"):  # FastSAC's update is bound to the tensors
+        model.make_update()
 
 
 # --------------------------------------------------------------------------- settings as JSON

@@ -127,9 +127,9 @@ class FastSAC(ModelFiles, SAC):
         self._standardizers = [
             m for m in self.policy.modules() if isinstance(m, StandardizedExtractor)
         ]
-        self._make_update()
+        self.make_update()
 
-    def _make_update(self) -> None:
+    def make_update(self) -> None:
         """(Re)binds the update to the policy's tensors; after anything that replaces them."""
         if self.channels_last:  # of convolutions' weights; everything else has one layout only
             self.policy.to(memory_format=torch.channels_last)
@@ -154,7 +154,7 @@ class FastSAC(ModelFiles, SAC):
     def set_parameters(self, *args: Any, **kwargs: Any) -> None:
         """As in SB3."""
         super().set_parameters(*args, **kwargs)
-        self._make_update()
+        self.make_update()
 
     # --------------------------------------------------------------------------------- learn
 
@@ -172,16 +172,22 @@ class FastSAC(ModelFiles, SAC):
         self._loss_count += gradient_steps
         self._n_updates += gradient_steps
 
+    def take_losses(self) -> dict[str, float]:
+        """The losses, averaged over the updates since they were last taken; empty without any."""
+        if not self._loss_count:
+            return {}
+        means = (self._loss_sums / self._loss_count).tolist()  # the only wait for the device
+        self._loss_sums.zero_()
+        self._loss_count = 0
+        return dict(zip(LOSSES, means, strict=True))
+
     def dump_logs(self) -> None:
-        """Writes the log: SB3's records, and the losses averaged since the last time."""
-        if self._loss_count:
-            means = (self._loss_sums / self._loss_count).tolist()  # the only wait for the device
+        """Writes the log: SB3's records, and the losses averaged since they were last taken."""
+        if losses := self.take_losses():
             self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-            for name, value in zip(LOSSES, means, strict=True):
+            for name, value in losses.items():
                 if name != "ent_coef_loss" or self.ent_coef_optimizer is not None:
                     self.logger.record(f"train/{name}", value)
-            self._loss_sums.zero_()
-            self._loss_count = 0
         super().dump_logs()
 
     def _updates_due(self, env: VecEnv) -> int:

@@ -40,7 +40,6 @@ from torch.func import functional_call
 from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.fast_compile import Compiled, begin_step
 
-ROUTINGS = ("separate", "actor", "critic")
 EPSILON = 1e-6  # SB3's guard in log(1 - tanh²)
 LOSSES = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss")
 

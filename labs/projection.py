@@ -83,6 +83,6 @@ def table_centimeters(camera: Camera, side: int = 84) -> tuple[float, float]:
     step = 1e-3
     near = [project(camera, np.add(TABLE_POINT, e), side) for e in step * np.eye(3)[:2]]
     far = [project(camera, np.subtract(TABLE_POINT, e), side) for e in step * np.eye(3)[:2]]
-    pixels_per_metre = np.subtract(near, far).T / (2 * step)  # (row, column) by (x, y)
-    row, column = 100 * np.linalg.norm(np.linalg.inv(pixels_per_metre), axis=0)
+    pixels_per_meter = np.subtract(near, far).T / (2 * step)  # (row, column) by (x, y)
+    row, column = 100 * np.linalg.norm(np.linalg.inv(pixels_per_meter), axis=0)
     return float(row), float(column)

@@ -16,6 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+GIB = 2**30
+
 PACKAGES = (
     "torch",
     "stable-baselines3",
@@ -81,17 +83,22 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+def usable_cores() -> int:
+    """The CPU cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return cores or 1
+
+
 @lru_cache
 def hardware() -> dict[str, Any]:
     """What this machine is: CPU, usable cores, memory in GiB, GPU, operating system."""
     import psutil
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_model(),
-        "cores": cores,
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "cores": usable_cores(),
+        "memory_gib": round(psutil.virtual_memory().total / GIB, 1),
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         "platform": platform.platform(terse=True),
     }

@@ -42,7 +42,7 @@ def light_sources() -> list[Path]:
 
 
 def training_sources() -> list[Path]:
-    """The `.py` halves of the parameterised notebooks that papermill runs."""
+    """The `.py` halves of the parameterized notebooks that papermill runs."""
     return sorted((ROOT / "notebooks" / "training").glob("*.py"))
 
 

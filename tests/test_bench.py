@@ -71,7 +71,8 @@ def test_savings_and_pieces_of_a_step_are_measured(small):
     assert names[4:] == (["bfloat16"] if mixed_precision("cpu") else [])
     for name in ("stock", "fast"):
         table = found["step"][name]
-        assert [p["name"] for p in table["pieces"]] == [*step.PER_STEP, *step.PER_UPDATE]
+        once_a_step = ["physics", "draw", "resize", "stack and copy", "act", "store"]
+        assert [p["name"] for p in table["pieces"]] == [*once_a_step, *step.PER_UPDATE]
         assert sum(p["share"] for p in table["pieces"]) == pytest.approx(1)
     for name, part in found.items():
         assert len(program.lines(name, part)) > 5
@@ -113,7 +114,7 @@ def test_worker_counts_reach_the_cores():
 
 
 def test_updates_are_measured_at_further_batch_sizes(monkeypatch):
-    def measured(repeats, seconds, transitions, device, batch=256):
+    def measured(repeats, seconds, transitions, device, batch):
         rates = {"stock": 1.0, "fast": 2.0, "ratio": 2.0, "ratio_low": 2.0, "ratio_high": 2.0}
         return rates | {"unit": f"updates/s, batch {batch}"}
 

@@ -12,7 +12,6 @@ from labs.experiments.models import autocast
 from labs.experiments.presets import preset
 from labs.experiments.validation import validate
 from labs.fast_sac import FastSAC
-from labs.fast_update import LOSSES
 from labs.mixed_precision import mixed_precision
 from tests.test_fast_sac import CASES, Replayed, make
 
@@ -54,7 +53,7 @@ def test_updates_in_bfloat16_stay_close_and_weights_stay_float32(case):
         model.replay_buffer = Replayed(space, 10)
         torch.manual_seed(0)
         model.train(gradient_steps=10, batch_size=32)
-        losses.append(dict(zip(LOSSES, (model._loss_sums / 10).tolist(), strict=True)))
+        losses.append(model.take_losses())
     for name in ("critic_loss", "actor_loss"):
         assert losses[1][name] != losses[0][name], "bfloat16 was asked for and is not used"
         assert losses[1][name] == pytest.approx(losses[0][name], rel=0.03), name

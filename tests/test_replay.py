@@ -291,7 +291,7 @@ def test_a_transition_costs_at_most_21_8_kilobytes():
 
 
 def test_more_memory_than_the_machine_has_is_one_clear_line():
-    with pytest.raises(UserError, match=r"needs 10\d\d\d\.\d GB and .* lower the buffer size"):
+    with pytest.raises(UserError, match=r"needs 10\d\d\d\.\d GB, .*: lower the buffer size"):
         EpisodeReplay(500_000_000, space_of(4, size=84), ACTIONS, "cpu", 1)
 
 

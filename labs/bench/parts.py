@@ -93,11 +93,11 @@ def filled(
     return stock, fast
 
 
-def sampler(buffer: Any, device: str, batch: int = BATCH) -> Work:
-    """Draws batches; one unit = one batch."""
+def sampler(buffer: Any, device: str) -> Work:
+    """Draws batches of 256; one unit = one batch."""
 
     def work() -> int:
-        buffer.sample(batch)
+        buffer.sample(BATCH)
         wait(device)
         return 1
 
@@ -144,11 +144,11 @@ def fast_model(env: Any, device: str, buffer_size: int, **options: Any) -> FastS
     return model
 
 
-def updater(model: SAC, device: str, batch: int | None = None) -> Work:
-    """Takes gradient updates; one unit = one update, its batch (None: of 256) included."""
+def updater(model: SAC, device: str, batch: int) -> Work:
+    """Takes gradient updates; one unit = one update, its batch included."""
 
     def work() -> int:
-        model.train(1, batch or BATCH)
+        model.train(1, batch)
         wait(device)
         return 1
 
@@ -156,10 +156,9 @@ def updater(model: SAC, device: str, batch: int | None = None) -> Work:
 
 
 def bench_update(
-    repeats: int, seconds: float, transitions: int, device: str, batch: int | None = None
+    repeats: int, seconds: float, transitions: int, device: str, batch: int
 ) -> dict[str, Any]:
-    """Gradient updates per second, replay included; ``batch`` None: 256."""
-    batch = batch or BATCH
+    """Gradient updates per second, replay included."""
     env = DummyVecEnv([fast_env])
     try:
         stock, fast = stock_model(env, device, transitions), fast_model(env, device, transitions)

@@ -120,13 +120,17 @@ def run_bench(options: BenchOptions, report: Callable[[str], None] | None = None
     return results
 
 
-def _updates(*settings: Any) -> dict[str, Any]:
-    """The update at batch 256; under ``more_batches`` at the others, which are the last setting."""
-    from labs.bench.parts import bench_update
+def _updates(
+    repeats: int, seconds: float, transitions: int, device: str, more_batches: tuple[int, ...]
+) -> dict[str, Any]:
+    """The update at batch 256, and under ``more_batches`` at the others."""
+    from labs.bench import parts
 
-    *shared, batches = settings
-    found = bench_update(*shared)
-    return found | {"more_batches": [bench_update(*shared, batch) for batch in batches]}
+    first, *more = (
+        parts.bench_update(repeats, seconds, transitions, device, batch)
+        for batch in (parts.BATCH, *more_batches)
+    )
+    return first | {"more_batches": more}
 
 
 # ----------------------------------------------------------------------------------- as text

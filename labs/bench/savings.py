@@ -104,7 +104,7 @@ def update_savings(
         model.replay_buffer = stock_memory if old else memory
     try:
         seconds_to_compile = first_call(models["compiled"], device) if compiled else None
-        work = {name: updater(model, device) for name, model in models.items()}
+        work = {name: updater(model, device, BATCH) for name, model in models.items()}
         found = milliseconds(work, repeats, seconds)
     finally:
         env.close()
@@ -118,7 +118,7 @@ def update_savings(
 def first_call(model: Any, device: str) -> float:
     """Seconds of the first update: what compiling costs before it saves anything."""
     start = time.perf_counter()
-    updater(model, device)()
+    updater(model, device, BATCH)()
     return time.perf_counter() - start
 
 
@@ -151,7 +151,9 @@ def state_update(
         del models["compiled"]
     try:
         seconds_to_compile = first_call(models["compiled"], device) if len(models) == 2 else None
-        found = milliseconds({n: updater(m, device) for n, m in models.items()}, repeats, seconds)
+        found = milliseconds(
+            {n: updater(m, device, BATCH) for n, m in models.items()}, repeats, seconds
+        )
     finally:
         env.close()
     return {

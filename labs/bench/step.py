@@ -13,8 +13,7 @@ from labs.bench.measure import BATCH, SIZE, Work, milliseconds, stepper
 from labs.bench.parts import fast_env, fast_model, filled, sampler, stock_env, stock_model, updater
 from labs.envs import EPISODE_STEPS, make_env
 
-#: Once an environment step, and once an update.
-PER_STEP = ("physics", "draw", "resize", "stack and copy", "act", "store")
+#: What is done once an update; all else is done once an environment step.
 PER_UPDATE = ("sample", "update")
 
 
@@ -88,7 +87,7 @@ def bench_step(
         work[name, "store"] = _store(memories[name], env)
         work[name, "sample"] = sampler(memories[name], device)
         models[name].replay_buffer = _OneBatch(memories[name])
-        work[name, "update"] = updater(models[name], device)
+        work[name, "update"] = updater(models[name], device, BATCH)
     try:
         found = {key: value["ms"] for key, value in milliseconds(work, repeats, seconds).items()}
     finally:

@@ -175,9 +175,7 @@ def child(job: str, backend: str | None = None, timeout: float = 600.0, **option
     return json.loads(result.stdout.strip().splitlines()[-1])
 
 
-def bench_workers(
-    repeats: int, seconds: float, updates_per_step: float, steps: int = 400
-) -> dict[str, Any]:
+def bench_workers(repeats: int, seconds: float, updates_per_step: float) -> dict[str, Any]:
     """The scan over workers from pixels under each backend that draws here, and from state."""
     result: dict[str, Any] = {"unit": "environment steps/s", "backends": {}}
     for backend in BACKENDS:
@@ -190,7 +188,7 @@ def bench_workers(
         result["backends"][backend] = found
     result["state"] = child("scan", what="state", repeats=repeats, seconds=seconds)
     result["state_training"] = child(
-        "state_training", repeats=repeats, steps=steps, updates_per_step=updates_per_step
+        "state_training", repeats=repeats, steps=400, updates_per_step=updates_per_step
     )
     return result
 

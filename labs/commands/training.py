@@ -88,10 +88,10 @@ def plan(argv: list[str]) -> int:
     if found is None:
         return 0
     arm, options, changed = found
+    from labs.experiments.checkpoint import runs_root
     from labs.experiments.guards import check_resources
     from labs.experiments.plan import plan
     from labs.experiments.presets import effective
-    from labs.experiments.train import runs_root
 
     if not options.seeds:
         raise UserError("no seed was given: --seeds 0 1 2")

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from labs.artifacts import write_atomically
-from labs.experiments.train import runs_root
+from labs.experiments.checkpoint import runs_root
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -36,7 +36,7 @@ def _remembered(path: Path) -> str | None:
         return None
 
 
-def ensure_gl(draws: bool = True, timeout: float = 60.0) -> str:
+def ensure_gl(draws: bool = True) -> str:
     """Before ``mujoco`` is imported: EGL if it draws, else OSMesa, and says which.
 
     What the reader chose by ``MUJOCO_GL`` is left alone, and so is a process that draws already.
@@ -44,7 +44,6 @@ def ensure_gl(draws: bool = True, timeout: float = 60.0) -> str:
 
     Args:
         draws: whether anything will be drawn; else nothing is tried and nothing said.
-        timeout: seconds for each backend.
 
     Returns:
         The backend.
@@ -68,7 +67,7 @@ def ensure_gl(draws: bool = True, timeout: float = 60.0) -> str:
     path = runs_root() / "gl.json"
     renderer = _remembered(path)
     if renderer is None:
-        backend, renderer = gl.working_gl(("egl", "osmesa"), timeout=timeout, say=say)
+        backend, renderer = gl.working_gl(("egl", "osmesa"), say=say)
         if backend == "egl" and (machine := _machine()):
             with contextlib.suppress(OSError):  # it only saves time
                 write_atomically(path, json.dumps({"machine": machine, "renderer": renderer}))

@@ -26,12 +26,12 @@ from labs.errors import UserError
 from labs.experiments import campaign_report, guards
 from labs.experiments.campaign_runs import SAVED, RunProcess, measure
 from labs.experiments.cells import Cell, cells_of, chosen
+from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import updates
 from labs.experiments.done import is_done
 from labs.experiments.plan import duration
 from labs.experiments.stopping import FINISH, SAVE
 from labs.experiments.sweep import parse_seeds
-from labs.experiments.train import runs_root
 
 REPORT_EVERY = 30.0  # seconds
 POLL = 0.2
@@ -211,7 +211,7 @@ class Campaign:
     def _pass_on(self) -> None:
         """Tells every run once; one that has not begun to train is only asked to save."""
         for run in self.running.values():
-            if not hasattr(run, "told"):
+            if not run.told:
                 progress = runs_root() / run.config.run_name / "progress.json"
                 try:
                     trains = json.loads(progress.read_text())["pid"] == run.pid

@@ -13,10 +13,10 @@ import numpy as np
 from labs.artifacts import Artifact, data_root, write_measurement
 from labs.errors import UserError
 from labs.experiments.cells import Cell, Group
+from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.curve import COLUMNS
 from labs.experiments.done import result_of
-from labs.experiments.train import runs_root
 from labs.statistics import steps_to
 
 POINTS = 3  # of a curve, averaged: one point is a handful of episodes

@@ -23,9 +23,10 @@ import psutil
 from labs.artifacts import json_text, write_atomically
 from labs.errors import UserError
 from labs.experiments import guards
+from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
 from labs.experiments.stopping import SAVE
-from labs.experiments.train import Stopped, runs_root, train
+from labs.experiments.train import Stopped, train
 
 SAVED = 3  # exit code of a run that saved itself and can go on
 PATIENCE = 60.0  # seconds for an earlier process of the same run to end
@@ -58,6 +59,7 @@ class RunProcess:
         wanted, self.log = folder / f"{stem}.json", folder / f"{stem}.log"
         write_atomically(wanted, json_text(config.as_dict()))
         environment = os.environ | {"PIXELS_LAUNCHER": str(os.getpid()), "OMP_NUM_THREADS": "1"}
+        self.told = False  # whether the campaign has asked it to end
         self.config, self.cores, self.started = config, tuple(cores), time.monotonic()
         parent = os.getpid()
         with open(self.log, "w") as log:

@@ -12,6 +12,7 @@ kept; a damaged one is skipped for the one before.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections import deque
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file as load_tensors
 
-from labs.artifacts import json_text, load_artifact, write_artifact
+from labs.artifacts import json_text, load_artifact, repository_root, write_artifact
 from labs.errors import UserError
 from labs.experiments import replay_pieces
 from labs.experiments.config import RunConfig
@@ -31,6 +32,11 @@ from labs.fast_io import network_tensors, restore_networks
 from labs.tensor_files import save_tensors
 
 KEEP = 2
+
+
+def runs_root() -> Path:
+    """Where unfinished runs live: ``$PIXELS_RUNS``, else ``_runs/`` in the repository."""
+    return Path(os.environ.get("PIXELS_RUNS") or repository_root() / "_runs")
 
 
 # --------------------------------------------------------------------------------- random states

@@ -1,4 +1,4 @@
-"""One training run as data: every knob, its default, its limits, and what contradicts what.
+"""One training run as data: every knob, its default, and what follows from it.
 
 Nothing heavy is imported here, so that ``pixels --help`` is quick.
 """
@@ -215,9 +215,9 @@ class RunConfig:
         return {k: (mine[k], theirs[k]) for k in mine if mine[k] != theirs[k]}
 
 
-def rounds(config: RunConfig, episodes: int = EPISODES_OF_A_ROUND) -> int:
-    """Rounds of so many episodes in a run of engine distill."""
-    return max(1, config.total_steps // (episodes * EPISODE_STEPS))
+def rounds(config: RunConfig) -> int:
+    """Rounds in a run of engine distill."""
+    return max(1, config.total_steps // (EPISODES_OF_A_ROUND * EPISODE_STEPS))
 
 
 def updates(config: RunConfig) -> int:

@@ -1,12 +1,19 @@
-"""The learning curve as a file: one row for each measurement."""
+"""What a run tells as it goes: the learning curve, a row for each measurement, and its progress."""
 
 from __future__ import annotations
 
 import csv
 import io
-from typing import Any
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from labs.artifacts import finite_or_none
+from labs.artifacts import finite_or_none, write_atomically
+
+if TYPE_CHECKING:
+    from labs.experiments.evaluate import Episodes
 
 COLUMNS = (
     "step",
@@ -25,6 +32,61 @@ COLUMNS = (
 def number(value: Any) -> float | None:
     """A finite float, None for what is missing or no number."""
     return None if value is None else finite_or_none(float(value))
+
+
+def curve_row(
+    found: Episodes,
+    *,
+    step: int,
+    updates: int,
+    wall_time: float,
+    losses: Mapping[str, float],
+    train_success: float | None = None,
+) -> dict[str, Any]:
+    """A row of the learning curve.
+
+    Args:
+        found: the episodes that were played for it.
+        step: environment steps so far.
+        updates: likewise.
+        wall_time: seconds so far.
+        losses: those of ``critic_loss``, ``actor_loss`` and ``ent_coef`` that the run has.
+        train_success: of the latest episodes of training, where they are counted.
+    """
+    return {
+        "step": step,
+        "updates": updates,
+        "success": float(found.success.mean()),
+        "return": float(found.returns.mean()),
+        "distance": float(found.distance.mean()),
+        "train_success": train_success,
+        "critic_loss": number(losses.get("critic_loss")),
+        "actor_loss": number(losses.get("actor_loss")),
+        "ent_coef": number(losses.get("ent_coef")),
+        "wall_time_s": round(wall_time, 1),
+    }
+
+
+def write_progress(
+    folder: Path,
+    *,
+    step: int,
+    total: int,
+    phase: str,
+    curve: list[dict[str, Any]],
+    wall_time: float,
+) -> dict[str, Any]:
+    """Writes how far a run is into its folder, where its launcher looks. Returns what it wrote."""
+    progress = {
+        "step": step,
+        "total": total,
+        "phase": phase,
+        "success": curve[-1]["success"] if curve else None,
+        "wall_time_s": round(wall_time, 1),
+        "pid": os.getpid(),
+    }
+    write_atomically(folder / "progress.json", json.dumps(progress))
+    return progress
 
 
 def curve_csv(rows: list[dict[str, Any]]) -> str:

@@ -13,7 +13,6 @@ killed run goes on from its last round, after checking every file's SHA-256.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -38,14 +37,15 @@ from labs.artifacts import (
 )
 from labs.errors import UserError
 from labs.experiments import guards
-from labs.experiments.checkpoint import belongs
+from labs.experiments.checkpoint import belongs, runs_root
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
+from labs.experiments.curve import curve_row, write_progress
 from labs.experiments.finish import finish
 from labs.experiments.lessons import Lessons
 from labs.experiments.locating import ensure_locator
 from labs.experiments.models import autocast
-from labs.experiments.stopping import FINISH, SAVE, launcher_is_gone, stop_on_signal
-from labs.experiments.train import Stopped, runs_root
+from labs.experiments.stopping import is_told_to_finish, launcher_is_gone, stop_on_signal
+from labs.experiments.train import Stopped
 from labs.fast_networks import StandardizedExtractor
 from labs.image_augmentation import RandomShiftAug
 from labs.tensor_files import save_tensors
@@ -80,7 +80,7 @@ class Distillation:
         self.config = config
         self.folder = runs_root() / config.run_name
         self.output = data_root() / config.run_name
-        self.rounds = rounds(config, EPISODES_OF_A_ROUND)
+        self.rounds = rounds(config)
         self.state: dict[str, Any] = {"round": 0, "updates": 0, "curve": [], "wall_time_s": 0.0}
         self._report = report or (lambda progress: None)
         self._restart = restart
@@ -119,14 +119,6 @@ class Distillation:
             return self.output
 
     def _finish(self) -> None:
-        extra = {
-            "started": self.state["started"],
-            "teacher": self.teacher_record,
-            "locator_time_s": self.locator_s,
-            "episodes_of_a_round": EPISODES_OF_A_ROUND,
-        }
-        if self._ended_early:
-            extra["ended_early"] = f"at step {self.steps:,} of {self.config.total_steps:,}"
         finish(
             self.output,
             self.config,
@@ -135,7 +127,13 @@ class Distillation:
             steps=self.steps,
             updates=self.state["updates"],
             wall_time=self.wall_time,
-            extra=extra,
+            ended_early=self._ended_early,
+            extra={
+                "started": self.state["started"],
+                "teacher": self.teacher_record,
+                "locator_time_s": self.locator_s,
+                "episodes_of_a_round": EPISODES_OF_A_ROUND,
+            },
             tell=self._tell,
         )
 
@@ -143,15 +141,11 @@ class Distillation:
     def _ended_early(self) -> bool:
         return self.lessons.episodes < self.rounds * EPISODES_OF_A_ROUND
 
-    @property
-    def _told_to_finish(self) -> bool:
-        return self._stop_signal == FINISH != SAVE
-
     def _teach(self) -> None:
         """The rounds that are left, until somebody says stop (Stopped) or finish now."""
         for number in range(self.state["round"], self.rounds):
             self._round(number)
-            if self._told_to_finish or number + 1 == self.rounds:
+            if is_told_to_finish(self._stop_signal) or number + 1 == self.rounds:
                 return
             if self._stop_signal is not None or launcher_is_gone():
                 raise Stopped(
@@ -228,7 +222,7 @@ class Distillation:
             self.state["updates"] += 1
         self.actor.eval()
         due = (number + 1) % max(1, self.config.eval_every // 2000) == 0
-        if due or self._told_to_finish or number + 1 == self.rounds:
+        if due or is_told_to_finish(self._stop_signal) or number + 1 == self.rounds:
             self._measure(float(loss.detach()))
         self._save(number, first)
 
@@ -262,18 +256,13 @@ class Distillation:
 
         seeds = range(CURVE_SEEDS, CURVE_SEEDS + self.config.curve_episodes)
         found = run_episodes(self.student, self.config, seeds, env=self.env)
-        row = {
-            "step": self.steps,
-            "updates": self.state["updates"],
-            "success": float(found.success.mean()),
-            "return": float(found.returns.mean()),
-            "distance": float(found.distance.mean()),
-            "train_success": None,
-            "critic_loss": None,
-            "actor_loss": loss,
-            "ent_coef": None,
-            "wall_time_s": round(self.wall_time(), 1),
-        }
+        row = curve_row(
+            found,
+            step=self.steps,
+            updates=self.state["updates"],
+            wall_time=self.wall_time(),
+            losses={"actor_loss": loss},
+        )
         self.state["curve"].append(row)
         self._tell("train")
 
@@ -346,14 +335,12 @@ class Distillation:
         )
 
     def _tell(self, phase: str) -> None:
-        curve = self.state["curve"]
-        progress = {
-            "step": self.steps,
-            "total": self.config.total_steps,
-            "phase": phase,
-            "success": curve[-1]["success"] if curve else None,
-            "wall_time_s": round(self.wall_time(), 1),
-            "pid": os.getpid(),
-        }
-        write_atomically(self.folder / "progress.json", json.dumps(progress))
+        progress = write_progress(
+            self.folder,
+            step=self.steps,
+            total=self.config.total_steps,
+            phase=phase,
+            curve=self.state["curve"],
+            wall_time=self.wall_time(),
+        )
         self._report(progress)

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from labs.artifacts import data_root
 from labs.errors import UserError
 from labs.mixed_precision import mixed_precision
-from labs.provenance import hardware, repository_root, versions
-
-GIB = 2**30
+from labs.provenance import GIB, hardware, repository_root, versions
 
 
 @dataclass(frozen=True)

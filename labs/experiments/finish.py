@@ -24,6 +24,7 @@ def finish(
     steps: int,
     updates: int,
     wall_time: Callable[[], float],
+    ended_early: bool = False,
     extra: dict[str, Any],
     tell: Callable[[str], None],
 ) -> Path:
@@ -37,6 +38,7 @@ def finish(
         steps: environment steps taken.
         updates: updates taken.
         wall_time: seconds since the start of the run.
+        ended_early: the run was told to finish before its last step.
         extra: further entries of its provenance.
         tell: called with the name of each phase.
 
@@ -45,6 +47,8 @@ def finish(
     """
     training_s = wall_time()
     tell("evaluate")
+    if ended_early:
+        extra = extra | {"ended_early": f"at step {steps:,} of {config.total_steps:,}"}
     extra = extra | {
         "training_time_s": round(training_s, 1),
         "frames_per_second": round(steps / training_s, 1),

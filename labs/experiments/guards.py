@@ -6,14 +6,13 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from labs.artifacts import Artifact, data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
-
-GIB = 2**30
+from labs.provenance import GIB
 
 
 def writable(folder: Path) -> Path:
@@ -29,6 +28,12 @@ def writable(folder: Path) -> Path:
             f"cannot make {folder} ({error.strerror}): set PIXELS_RUNS to a writable folder"
         ) from error
     return folder
+
+
+def refuse_repeated(seeds: Sequence[int], given: Iterable[object]) -> None:
+    """Raises UserError where a seed appears twice; ``given``: as the reader wrote them."""
+    if len(set(seeds)) != len(seeds):
+        raise UserError(f"a seed appears twice in --seeds {' '.join(map(str, given))}: drop one")
 
 
 class RunLock:

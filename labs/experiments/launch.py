@@ -20,9 +20,9 @@ from labs.artifacts import data_root, may_be_replaced, repository_root
 from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
+from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.done import holds_other_settings, is_done
-from labs.experiments.train import runs_root
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 
@@ -161,6 +161,29 @@ def _held_after(folder: Path, seconds: float) -> bool:
     return True
 
 
+def notebook_run(
+    arm: str,
+    seed: int,
+    overrides: dict[str, Any] | None = None,
+    *,
+    small: bool = False,
+    quick: bool = False,
+    restart: bool = False,
+) -> tuple[RunConfig, dict[str, Any]]:
+    """One run: its configuration, and the parameters with which the notebook arrives at it."""
+    from labs.experiments.presets import effective
+
+    parameters = {
+        "arm": arm,
+        "seed": seed,
+        "overrides": dict(overrides or {}),
+        "small": small,
+        "quick": quick,
+        "restart": restart,
+    }
+    return effective(arm, seed, overrides, small=small, quick=quick), parameters
+
+
 def train_arm(
     arm: str,
     seeds: Sequence[int],
@@ -179,25 +202,12 @@ def train_arm(
     Returns:
         The artifacts' folders, in the order of the seeds.
     """
-    from labs.experiments.presets import effective
-
     if not seeds:
         raise UserError("no seed was given: --seeds 0 1 2")
-    if len(set(seeds)) != len(seeds):
-        raise UserError(f"a seed appears twice in --seeds {' '.join(map(str, seeds))}: drop one")
-    configs = [effective(arm, seed, overrides, small=small, quick=quick) for seed in seeds]
-    done = []
-    for config in configs:
-        parameters = {
-            "arm": arm,
-            "seed": config.seed,
-            "overrides": dict(overrides or {}),
-            "small": small,
-            "quick": quick,
-            "restart": restart,
-        }
-        done.append(launch(config, parameters, again=again or restart, quiet=quiet))
-    return done
+    guards.refuse_repeated(seeds, seeds)
+    how = {"small": small, "quick": quick, "restart": restart}
+    runs = [notebook_run(arm, seed, overrides, **how) for seed in seeds]
+    return [launch(*run, again=again or restart, quiet=quiet) for run in runs]
 
 
 class _Watcher:

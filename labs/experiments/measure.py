@@ -2,6 +2,7 @@
 
 * :func:`push_floor`: how often FetchPush counts as solved when nobody touches the block.
 * :func:`visibility`: how many pixels show the gripper, the block and the goal, per camera.
+* :func:`gradient_routing`: which loss leaves a gradient in which encoder.
 
 Each leaves an artifact in ``data/`` that the book reads. ``pixels measure NAME`` runs one.
 """
@@ -34,7 +35,7 @@ def floor_by_geometry(samples: int = 1_000_000, seed: int = 0) -> float:
     """The floor from the rules of the reset alone, by Monte Carlo, without a simulator.
 
     The block lies anywhere in a 30 cm square around the gripper but not within 10 cm of its
-    centre; the target lies anywhere in the same square. Success is a distance below 5 cm.
+    center; the target lies anywhere in the same square. Success is a distance below 5 cm.
     """
     rng = np.random.default_rng(seed)
     block = rng.uniform(-0.15, 0.15, (samples, 2))

@@ -217,5 +217,5 @@ def _slow_encoders(model, learning_rate: float) -> None:
         group["params"] = [p for p in group["params"] if id(p) not in encoder]
         optimizer.add_param_group({"params": slow, "lr": learning_rate})
     model._update_learning_rate = lambda optimizers: None
-    if hasattr(model, "_make_update"):  # FastSAC's update is bound to the order of the weights
-        model._make_update()
+    if hasattr(model, "make_update"):  # FastSAC's update is bound to the order of the weights
+        model.make_update()

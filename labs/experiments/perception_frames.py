@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from labs import envs
 from labs.errors import UserError
-from labs.experiments.train import runs_root
+from labs.experiments.checkpoint import runs_root
 
 FRAMES = 12_500
 HELD_OUT = 2_500  # the last ones

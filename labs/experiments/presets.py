@@ -299,7 +299,7 @@ def preset(arm: str) -> RunConfig:
     return PRESETS[arm]
 
 
-# ------------------------------------------------------------------- overriding, recognising
+# ------------------------------------------------------------------- overriding, recognizing
 
 #: Settings that change how a run is done but not what is measured.
 NEUTRAL_KEYS = ("device", "torch_threads", "save_replay", "checkpoint_every", "video_episodes")

@@ -20,10 +20,11 @@ from tyro.conf import Positional
 
 from labs.artifacts import PROVENANCE, Artifact, Clock, data_root, load_artifact, write_measurement
 from labs.errors import UserError
+from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.done import is_done
 from labs.experiments.presets import preset
-from labs.experiments.train import Diverged, Training, runs_root
+from labs.experiments.train import Diverged, Training
 from labs.experiments.validation import validate
 from labs.statistics import steps_to
 

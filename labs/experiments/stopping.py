@@ -27,6 +27,14 @@ def launcher_is_gone() -> bool:
 SAVE, FINISH = signal.SIGTERM, getattr(signal, "SIGUSR1", signal.SIGTERM)
 
 
+def is_told_to_finish(number: int | None) -> bool:
+    """Whether the signal that a run got asks for its evaluation.
+
+    Where the system has no SIGUSR1, FINISH is SAVE, and a run only saves itself.
+    """
+    return number == FINISH != SAVE
+
+
 @contextlib.contextmanager
 def stop_on_signal(ask: Callable[[int], None]) -> Iterator[None]:
     """Calls ``ask(signal number)`` on these signals instead of dying.

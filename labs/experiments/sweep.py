@@ -22,6 +22,7 @@ from typing import Any
 from labs.artifacts import data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
+from labs.experiments.guards import refuse_repeated
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ def parse_seeds(texts: tuple[str, ...]) -> list[int]:
         if not span:
             raise UserError(f"--seeds {text} is empty: give the smaller number first")
         seeds += span
-    if len(set(seeds)) != len(seeds):
-        raise UserError(f"a seed appears twice in --seeds {' '.join(texts)}: drop one")
+    refuse_repeated(seeds, texts)
     return seeds
 
 
@@ -118,7 +118,7 @@ def _ray():
 
 def plan(options: SweepOptions) -> list[tuple[RunConfig, dict[str, Any]]]:
     """All runs of a sweep: effective configuration and notebook parameters."""
-    from labs.experiments.presets import effective
+    from labs.experiments.launch import notebook_run
 
     if not (options.cpus > 0 and options.gpus >= 0 and options.retries >= 0):
         raise UserError("--cpus must be positive, --gpus and --retries at least 0")
@@ -126,16 +126,7 @@ def plan(options: SweepOptions) -> list[tuple[RunConfig, dict[str, Any]]]:
     runs = []
     for arm in dict.fromkeys(options.arms):
         for seed in parse_seeds(options.seeds):
-            config = effective(arm, seed, changed, small=options.smoke)
-            parameters = {
-                "arm": arm,
-                "seed": seed,
-                "overrides": changed,
-                "small": options.smoke,
-                "quick": False,
-                "restart": False,
-            }
-            runs.append((config, parameters))
+            runs.append(notebook_run(arm, seed, changed, small=options.smoke))
     if not runs:
         raise UserError("nothing to sweep: --arms reach-state reach-pixels --seeds 0..2")
     return runs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -16,15 +15,14 @@ from labs.artifacts import (
     data_root,
     json_text,
     may_be_replaced,
-    repository_root,
     utc_now,
     write_atomically,
 )
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards
 from labs.experiments.config import EPISODE_STEPS, RunConfig, learning_rate_at
-from labs.experiments.curve import curve_csv, number
-from labs.experiments.stopping import FINISH, SAVE, launcher_is_gone, stop_on_signal
+from labs.experiments.curve import curve_csv, curve_row, write_progress
+from labs.experiments.stopping import SAVE, is_told_to_finish, launcher_is_gone, stop_on_signal
 from labs.experiments.validation import validate
 
 LARGEST_LOSS = 1e8
@@ -36,11 +34,6 @@ class Stopped(UserError):
 
 class Diverged(UserError):
     """The losses or the weights of the run are no numbers any more."""
-
-
-def runs_root() -> Path:
-    """Where unfinished runs live: ``$PIXELS_RUNS``, else ``_runs/`` in the repository."""
-    return Path(os.environ.get("PIXELS_RUNS") or repository_root() / "_runs")
 
 
 class Training:
@@ -59,7 +52,7 @@ class Training:
         restart: bool = False,
     ):
         self.config = validate(config)
-        self.folder = runs_root() / config.run_name
+        self.folder = checkpoint.runs_root() / config.run_name
         self.output = data_root() / config.run_name
         self.curve: list[dict[str, Any]] = []
         self.earlier_s = 0.0  # wall time of earlier sessions of this run
@@ -180,7 +173,7 @@ class Training:
             self._learn(chunk)
             self._check_losses()
             step = model.num_timesteps
-            last = step >= config.total_steps or self._stop_signal == FINISH != SAVE
+            last = step >= config.total_steps or is_told_to_finish(self._stop_signal)
             if last or step // config.eval_every > before // config.eval_every:
                 self._measure()
             self._tell("train")
@@ -219,18 +212,14 @@ class Training:
         found = run_episodes(self._live_policy(), self.config, seeds, env=self.eval_env)
         losses = self._losses()
         recent = list(self.model.ep_success_buffer or ())
-        row = {
-            "step": self.model.num_timesteps,
-            "updates": self.model._n_updates,
-            "success": float(found.success.mean()),
-            "return": float(found.returns.mean()),
-            "distance": float(found.distance.mean()),
-            "train_success": float(sum(recent) / len(recent)) if recent else None,
-            "critic_loss": number(losses.get("critic_loss")),
-            "actor_loss": number(losses.get("actor_loss")),
-            "ent_coef": number(losses.get("ent_coef")),
-            "wall_time_s": round(self.wall_time(), 1),
-        }
+        row = curve_row(
+            found,
+            step=self.model.num_timesteps,
+            updates=self.model._n_updates,
+            wall_time=self.wall_time(),
+            losses=losses,
+            train_success=float(sum(recent) / len(recent)) if recent else None,
+        )
         self.curve.append(row)
         write_atomically(self.folder / "curve.csv", curve_csv(self.curve))
         self.model.logger.record("eval/success_rate", row["success"])
@@ -247,17 +236,12 @@ class Training:
 
     def _losses(self) -> dict[str, float]:
         """The latest losses; of the fast engine, their means since the last episode."""
-        if not hasattr(self.model, "_loss_sums"):
+        if not hasattr(self.model, "take_losses"):
             values = self.model.logger.name_to_value
             return {k[6:]: float(v) for k, v in values.items() if k.startswith("train/")}
-        from labs.fast_update import LOSSES
-
-        if self.model._loss_count:
-            means = (self.model._loss_sums / self.model._loss_count).tolist()
-            self._latest = dict(zip(LOSSES, means, strict=True))
-            self.model._loss_sums.zero_()
-            self.model._loss_count = 0
-            for name, value in self._latest.items():
+        if losses := self.model.take_losses():
+            self._latest = losses
+            for name, value in losses.items():
                 self.model.logger.record(f"train/{name}", value)
         return self._latest
 
@@ -303,15 +287,14 @@ class Training:
         )
 
     def _tell(self, phase: str) -> None:
-        progress = {
-            "step": self.model.num_timesteps,
-            "total": self.config.total_steps,
-            "phase": phase,
-            "success": self.curve[-1]["success"] if self.curve else None,
-            "wall_time_s": round(self.wall_time(), 1),
-            "pid": os.getpid(),
-        }
-        write_atomically(self.folder / "progress.json", json.dumps(progress))
+        progress = write_progress(
+            self.folder,
+            step=self.model.num_timesteps,
+            total=self.config.total_steps,
+            phase=phase,
+            curve=self.curve,
+            wall_time=self.wall_time(),
+        )
         self._report(progress)
 
     # ----- the result
@@ -319,24 +302,21 @@ class Training:
     def _finish(self) -> Path:
         from labs.experiments.finish import finish
 
-        steps = self.model.num_timesteps
-        extra: dict[str, Any] = {
-            "started": self.started,
-            "sessions": self.sessions,
-            "notes": self.notes,
-            "locator_time_s": self.locator_s,
-        }
-        if self._ended_early:
-            extra["ended_early"] = f"at step {steps:,} of {self.config.total_steps:,}"
         return finish(
             self.output,
             self.config,
             self.model,
             self.curve,
-            steps=steps,
+            steps=self.model.num_timesteps,
             updates=self.model._n_updates,
             wall_time=self.wall_time,
-            extra=extra,
+            ended_early=self._ended_early,
+            extra={
+                "started": self.started,
+                "sessions": self.sessions,
+                "notes": self.notes,
+                "locator_time_s": self.locator_s,
+            },
             tell=self._tell,
         )
 

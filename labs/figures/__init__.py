@@ -1,5 +1,8 @@
 """Every figure of the book, each drawn by a function from an artifact or from the labs themselves.
 
-* :mod:`labs.figures.style`: the one look that all figures share.
-* :mod:`labs.figures.encoders`: what each encoder makes of a small object; the demo's curve.
+* ``style``, ``legend``: the one look that all figures share; an arm's words and color.
+* ``curves``, ``phases``: learning curves, and where they are flat, rise, settle.
+* ``results``, ``verdicts``: an arm's result, and a claim's, as a page shows it.
+* ``frame``, ``encoders``: what the policy sees; what an encoder makes of a small object.
+* ``ledger``, ``speed``, ``sb3_tests``: the source's reports, the fast path's savings, SB3's tests.
 """

@@ -7,7 +7,6 @@ from IPython.display import Markdown
 from labs.artifacts import load_artifact
 
 REFUSED = "refused on purpose"
-DEFECT = "defect"
 
 #: How the reason of a failure begins → what it means, and whether it is meant.
 MEANINGS: dict[str, tuple[str, str]] = {
@@ -20,13 +19,13 @@ MEANINGS: dict[str, tuple[str, str]] = {
 }
 
 
-def failures_table(name: str = "sb3-tests") -> Markdown:
+def failures_table() -> Markdown:
     """The tests that failed, one row for each kind of failure, with SB3's SAC beside them.
 
     A reason without an entry in :data:`MEANINGS` is shown as pytest gave it.
     """
     groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
-    for test in load_artifact(name).json("measurement.json")["tests"]:
+    for test in load_artifact("sb3-tests").json("measurement.json")["tests"]:
         if test["outcome"] == "failed":
             function = test["test"].partition("[")[0]
             groups.setdefault((function, *_meaning(test["reason"])), []).append(test)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import traitlets
 
@@ -27,9 +25,6 @@ class MemoryCalculator(BookWidget):
     stack = traitlets.Int(4).tag(sync=True)
     float32 = traitlets.Bool(False).tag(sync=True)
     memory = traitlets.Int(16).tag(sync=True)
-
-    def __init__(self, **state: Any):
-        super().__init__(**state)
 
     def bars(self) -> dict[str, float]:
         """GB (10⁹ bytes) of the two ways to store the frames."""
