@@ -392,9 +392,14 @@ display(Markdown("  \n".join(lines)))
 
 # %% tags=["hide-input"]
 changed = preset(STATE).differences(preset(PLAIN))
+of_pictures = {"camera", "scene", "image_size", "features_dim", "routing"}
 kept_out = {"arm", "eval_every", "checkpoint_every", "total_steps", "save_replay"}
 rows = ["| knob | `reach-state-tuned` | `reach-small` |", "|---|---|---|"]
-rows += [f"| `{k}` | {a} | {b} |" for k, (a, b) in changed.items() if k not in kept_out]
+rows += [
+    f"| `{k}` | {'–' if k in of_pictures else a} | {b} |"
+    for k, (a, b) in changed.items()
+    if k not in kept_out
+]
 display(Markdown("\n".join(rows)))
 sixths = [
     np.mean([p.mean() for p in column])
@@ -656,8 +661,8 @@ display(provenance_card(PIXELS))
 # pixels train reach-located --seeds 0 1 2 3 4
 # pixels train reach-located-workspace --seeds 0 1 2 3 4
 # pixels train reach-located-default --seeds 0 1 2 3 4
-# pixels train reach-keypoint --seeds 0 1 2
-# pixels train reach-asymmetric --seeds 0 1
+# pixels train reach-keypoint --seeds 0 1 2 3
+# pixels train reach-asymmetric --seeds 0 1 2 3 4
 # pixels train reach-small --seeds 0 1 2 3 4
 # pixels train reach-small-drq --seeds 0 1 2 3 4
 # pixels train reach-small-separate --seeds 0 1 2 3 4
