@@ -312,7 +312,8 @@ def test_claim_16_follows_pixels_and_error(data):
     def add(mean):
         return lambda c: c["resized_adds"]["block"].update(mean=mean, low=mean - 1, high=mean + 1)
 
-    trained = {"trained": True, "pad": 0}
+    both_ways = ("encoder", "normalize")
+    trained = {k: v for k, v in PLAIN.items() if k not in both_ways}
     cells(data, add(0.5), **trained)
     assert verdict("16", data) == PARTLY
     for plain in (PLAIN, PLAIN | {"normalize": False}):
@@ -347,7 +348,7 @@ def test_claim_16_falls_with_a_policy_that_loses_a_tenth(data, lost, won, expect
         row = {"arm": "any", "seed": 0, "native": native} | changed
         found["policies"] = [row | {"shrunk": {"successes": 90 - lost + won, "episodes": 100}}]
 
-    cells(data, add, trained=True, pad=0)
+    cells(data, add, **{k: v for k, v in PLAIN.items() if k not in ("encoder", "normalize")})
     shutil.copytree(ROOT / "data/shrunk-pictures", data / "shrunk-pictures")
     measured(data, "shrunk-pictures", one_policy)
     found = judge(CLAIM["16"], data)
