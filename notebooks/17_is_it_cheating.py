@@ -196,8 +196,8 @@ assert 0 < gaps[LONG].low and gaps[LONG].value < 0.7 * gaps[BLIND].value, "read 
 assert not all(higher), "every seed ends higher: say so"
 
 # %% [markdown]
-# Three times the steps lift both. The full state then hardly ever fails. The twin, still rising at its first budget's end with most
-# seeds, comes closer and does not arrive: the gap gets smaller and stays. A part of the first gap was time, then. What is left
+# Three times the steps lift both. The full state then hardly ever fails. The twin
+# comes closer and does not arrive: the gap gets smaller and stays. A part of the first gap was time, then. What is left
 # may be the rotation and the speed that sixteen numbers hide, or more time still. These runs do not tell the two apart.
 
 # %% tags=["hide-input"]

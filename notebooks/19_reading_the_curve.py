@@ -187,7 +187,8 @@ rows = [
 ]
 for name, short, long in LONG:
     pairs = list(zip(settled_at(short), settled_at(long), strict=True))
-    moved = [late is None or (soon is not None and late > 1.5 * soon) for soon, late in pairs]
+    moved = [late > 1.5 * soon for soon, late in pairs if soon is not None and late is not None]
+    assert len(moved) >= 3 and np.mean(moved) > 0.75, "most settle later: read the text anew"
     rows.append(
         f"| {name} | {median_step([soon for soon, _ in pairs])} | {median_step([late for _, late in pairs])} "
         f"| {sum(moved)} of {len(moved)} |"
@@ -195,6 +196,9 @@ for name, short, long in LONG:
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
+# *The last column counts seeds that settle in both.* Most of them settle later where they may run longer: they end higher, and what looked settled had only
+# slowed down.
+#
 # One thing differs. The reported loss *falls* on the floor; ours ends the floor higher than it began, in
 # every run, though in some it dips first. Whether it falls depends on where it starts, and so on how the networks and
 # the temperature begin. It is no law.
