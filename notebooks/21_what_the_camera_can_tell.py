@@ -571,8 +571,8 @@ assert adds["default-keypoints-norm-trained"] > 0.5
 # %%
 SHRUNK = load_artifact("shrunk-pictures").json("measurement.json")["policies"]
 rows = [
-    "| policy | its eyes | frame | native | shrunk | lost | won |",
-    "|---|---|---|---|---|---|---|",
+    "| policy | its eyes | native | shrunk | lost | won |",
+    "|---|---|---|---|---|---|",
 ]
 EYES = {"locator": "a locator", "keypoint": "KeypointCNN", "nature": "NatureCNN"}
 for played in SHRUNK:
@@ -582,7 +582,7 @@ for played in SHRUNK:
         for name in ("native", "shrunk")
     ]
     rows.append(
-        f"| `{played['arm']}`, seed {played['seed']} | {EYES[settings.encoder]} | {settings.image_size} pixels "
+        f"| `{played['arm']}`, seed {played['seed']} | {EYES[settings.encoder]}, {settings.image_size} pixels "
         f"| {texts[0]} | {texts[1]} | {len(played['lost'])} | {len(played['won'])} |"
     )
 display(Markdown("\n".join(rows)))

@@ -20,11 +20,9 @@ from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
-from labs.errors import UserError
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
-from labs.experiments.guards import refuse_to_lose
-from labs.experiments.policies import folders_with_weights, load_policy
+from labs.experiments.policies import load_policy, policies_to_play
 from labs.image_augmentation import RandomShiftAug
 
 #: Matched arms without and with random shifts, in the order of the table.
@@ -88,12 +86,6 @@ def play_moved(policy, distance: int, episodes: int = EPISODES, env=None) -> dic
     ).summary()
 
 
-def played(artifact: Artifact) -> list[str]:
-    """The policies that an artifact of :func:`moved_pictures` speaks of."""
-    rows = artifact.json("measurement.json")["policies"]
-    return [f"{row['arm']}/seed{row['seed']}" for row in rows]
-
-
 def moved_pictures(
     arms: tuple[str, ...] = ARMS, episodes: int = EPISODES, progress: bool = True
 ) -> Artifact:
@@ -102,11 +94,7 @@ def moved_pictures(
     Raises:
         UserError: none of the arms has a policy here, or one that was played has none any more.
     """
-    there = folders_with_weights(arms)
-    if not there:
-        raise UserError(f"no policy to play: pixels train {arms[0]} --seeds 0")
-    names = [f"{folder.parent.name}/{folder.name}" for folder in there]
-    refuse_to_lose("moved-pictures", played, names)
+    there = policies_to_play("moved-pictures", arms)
     clock, rows = Clock(), []
     bar = tqdm(total=len(there) * len(DISTANCES), desc="moved", disable=not progress)
     for folder in there:

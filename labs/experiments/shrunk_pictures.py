@@ -24,12 +24,9 @@ from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
-from labs.errors import UserError
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds, run_episodes
-from labs.experiments.guards import refuse_to_lose
-from labs.experiments.moved_pictures import played
-from labs.experiments.policies import folders_with_weights, load_policy
+from labs.experiments.policies import load_policy, policies_to_play
 from labs.experiments.video import FRAMES_PER_SECOND, episode_frames, write_video
 
 #: An encoder that learned by imitation, without random shifts and with them; a locator before two
@@ -106,11 +103,7 @@ def shrunk_pictures(
     Raises:
         UserError: none of the arms has a policy here, or one that was played has none any more.
     """
-    there = folders_with_weights(arms)
-    if not there:
-        raise UserError(f"no policy to play: pixels train {arms[0]} --seeds 0")
-    names = [f"{folder.parent.name}/{folder.name}" for folder in there]
-    refuse_to_lose("shrunk-pictures", played, names)
+    there = policies_to_play("shrunk-pictures", arms)
     clock, rows = Clock(), []
     for folder in tqdm(there, desc="shrunk", disable=not progress):
         seed = int(folder.name.removeprefix("seed"))
