@@ -662,7 +662,7 @@ display(provenance_card(PIXELS))
 # pixels train reach-located-workspace --seeds 0 1 2 3 4
 # pixels train reach-located-default --seeds 0 1 2 3 4
 # pixels train reach-keypoint --seeds 0 1 2 3
-# pixels train reach-asymmetric --seeds 0 1 2 3
+# pixels train reach-asymmetric --seeds 0 1 2 3 4
 # pixels train reach-small --seeds 0 1 2 3 4
 # pixels train reach-small-drq --seeds 0 1 2 3 4
 # pixels train reach-small-separate --seeds 0 1 2 3 4
