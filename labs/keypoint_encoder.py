@@ -128,7 +128,8 @@ class KeypointExtractor(ImageDictExtractor):
     vectors             identity                                   (B, n)
     ==================  =========================================  ==============
 
-    No LayerNorm: it would mix the keypoints' absolute positions, which are bounded already.
+    No LayerNorm unless asked for: it mixes the keypoints' absolute positions, which are bounded
+    already.
 
     Args:
         observation_space: see :class:`labs.image_extractor.ImageDictExtractor`.
@@ -136,6 +137,7 @@ class KeypointExtractor(ImageDictExtractor):
         views: cameras side by side in one image.
         temperature: of the softmax at the start: sharp, so that keypoints begin where something
             is.
+        normalize: end with LayerNorm and Tanh, over the keypoints of all frames together.
     """
 
     def __init__(
@@ -144,12 +146,15 @@ class KeypointExtractor(ImageDictExtractor):
         num_filters: int = 32,
         views: int = 1,
         temperature: float = 0.005,
+        normalize: bool = False,
     ):
         def make_branch(shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
             stack = KeypointStack(
                 shape[0], num_filters, shape[1:], views=views, temperature=temperature
             )
-            return stack, stack.features_dim
+            dim = stack.features_dim
+            branch = nn.Sequential(stack, nn.LayerNorm(dim), nn.Tanh()) if normalize else stack
+            return branch, dim
 
         super().__init__(observation_space, make_branch)
 

@@ -190,6 +190,7 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"encoder": "locator", "augmentation": "drq"}, "does not fit encoder = locator"),
         ({"encoder": "locator", "image_content": "blank"}, "does not fit encoder = locator"),
         ({"encoder": "keypoint", "locator_frames": 300}, "locator_frames is for encoder"),
+        ({"encoder": "nature", "keypoint_norm": True}, "follows encoder = keypoint"),
         ({"native_render": False}, "leave native_render alone"),
         ({"encoder": "keypoint", "critic_sees": "state", "routing": "critic"}, "of their own"),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),

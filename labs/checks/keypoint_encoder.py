@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from gymnasium import spaces
+from torch import nn
 
 from labs.checks.asserting import raises
 from labs.keypoint_encoder import KeypointCNN, KeypointExtractor
@@ -56,6 +57,18 @@ def check_frames_share_their_weights():
     assert (pixels[:, :64] - alone(images[:, :3])).abs().max() < 1e-5
     assert (pixels[:, 64:] - alone(images[:, 3:])).abs().max() < 1e-5
     assert torch.equal(features[:, extractor.slices["desired_goal"]], goal)
+
+
+def check_normalized_keypoints_follow_the_plain_ones():
+    """With LayerNorm and Tanh: the same keypoints of all frames, normalized together"""
+    space = spaces.Dict({"pixels": spaces.Box(0, 255, (6, 84, 84), np.uint8)})
+    extractor = KeypointExtractor(space, normalize=True)
+    stack, norm, _ = extractor.extractors["pixels"]
+    images = torch.rand(4, 6, 84, 84)
+    keypoints = stack(images)
+    expected = torch.tanh(nn.functional.layer_norm(keypoints, (128,), norm.weight, norm.bias))
+    assert extractor.features_dim == 128
+    assert (extractor({"pixels": images}) - expected).abs().max() < 1e-5
 
 
 def check_views_keep_their_keypoints_apart():

@@ -71,6 +71,8 @@ class RunConfig:
     temperature: float = 0.0
     """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
     keypoint 0.005)"""
+    keypoint_norm: bool = False
+    """encoder keypoint: LayerNorm and Tanh after the keypoints"""
     features_dim: int = 256
     """width of a flat head: the image's share of the features"""
     num_filters: int = 32

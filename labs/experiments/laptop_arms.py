@@ -235,7 +235,17 @@ def _distilled(plain: RunConfig) -> list[tuple[RunConfig, str]]:
                 f"{words}; random shifts",
             ),
         ]
-    return arms
+    return [
+        *arms,
+        (
+            replace(plain, arm="push-distilled-sphere", goal_sphere=True),
+            "the same imitation with the goal sphere in the picture",
+        ),
+        (
+            replace(plain, arm="push-distilled-norm", keypoint_norm=True),
+            "the same imitation with LayerNorm and Tanh after the keypoints",
+        ),
+    ]
 
 
 def _settled(state: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]:

@@ -48,6 +48,7 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
         kwargs["features_extractor_kwargs"] = {
             "num_filters": config.num_filters,
             "views": config.views,
+            "normalize": config.keypoint_norm,
         }
         if config.temperature:
             kwargs["features_extractor_kwargs"]["temperature"] = config.temperature

@@ -41,7 +41,7 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 #: Knobs that mean nothing where there is no image.
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
-    *("encoder_learning_rate", "critic_sees", "temperature", "auxiliary"),
+    *("encoder_learning_rate", "critic_sees", "temperature", "keypoint_norm", "auxiliary"),
 )
 
 #: More of them. A blind twin may keep those of the arm that it is the twin of.
@@ -147,6 +147,11 @@ def _image_problems(c: RunConfig):
         yield (
             f"temperature = {c.temperature} is of keypoints, and encoder = {c.encoder} with head = "
             f"{c.head} has none: leave temperature alone"
+        )
+    if c.keypoint_norm and c.encoder != "keypoint":
+        yield (
+            f"keypoint_norm = True follows encoder = keypoint, and encoder = {c.encoder}: drop it, "
+            "or set encoder = keypoint"
         )
     yield from _locator_problems(c)
     if c.camera == "pair" and not c.native_render:

@@ -95,6 +95,8 @@ BESIDE = (
     "push-distilled-far-drq",
     "push-distilled-flat",
     "push-distilled-flat-drq",
+    "push-distilled-sphere",
+    "push-distilled-norm",
 )
 
 

@@ -22,6 +22,8 @@ WORDS = {
     "push-distilled-far-drq": "keypoints, imitation, shifts, default camera",
     "push-distilled-flat": "NatureCNN, imitation",
     "push-distilled-flat-drq": "NatureCNN, imitation, shifts",
+    "push-distilled-norm": "keypoints, LayerNorm and Tanh, imitation",
+    "push-distilled-sphere": "keypoints, imitation, goal sphere shown",
     "push-located": "a locator sees, reward alone",
     "push-small": "vectors and a picture",
     "push-small-actor": "vectors and a picture, actor's loss",
