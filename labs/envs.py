@@ -160,12 +160,17 @@ class SceneRenderer(gym.Wrapper):
         camera: the camera; may be replaced at any time (``env.camera = ...``). A tuple of cameras
             draws their pictures side by side, left to right.
         scene: the scene options; fixed, because multi-sampling belongs to the context.
+
+    Attributes:
+        sphere: where the goal sphere is drawn, (3,) in meters; None: where the goal is. May be
+            replaced at any time.
     """
 
     def __init__(self, env: gym.Env, camera: Camera | tuple[Camera, ...], scene: Scene):
         super().__init__(env)
         self.camera = camera
         self.scene = scene
+        self.sphere: np.ndarray | None = None
         self._renderer: mujoco.Renderer | None = None
         self._option = mujoco.MjvOption()
         model = self.unwrapped.model
@@ -222,8 +227,9 @@ class SceneRenderer(gym.Wrapper):
         env = self.unwrapped
         if not env.block_gripper:  # the two blocked tasks end each step with a forward pass
             mujoco.mj_forward(env.model, env.data)
-        env.model.site_pos[self._target] = env.goal - self._target_origin
-        env.data.site_xpos[self._target] = env.goal
+        sphere = env.goal if self.sphere is None else self.sphere
+        env.model.site_pos[self._target] = sphere - self._target_origin
+        env.data.site_xpos[self._target] = sphere
         renderer = self._get_renderer()
         flags = renderer.scene.flags
         flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self.scene.shadows and shadows

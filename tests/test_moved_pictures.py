@@ -1,4 +1,4 @@
-"""Policies before pictures unlike those of their training: moved, or drawn large and shrunk."""
+"""Policies before pictures unlike those of their training: moved, shrunk, or a sphere elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from labs.errors import UserError
 from labs.experiments import moved_pictures as study
-from labs.experiments import shrunk_pictures
+from labs.experiments import shrunk_pictures, sphere_pictures
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds
@@ -109,8 +109,59 @@ def test_the_film_shows_both_kinds_of_frames_and_what_the_policy_sees():
         np.testing.assert_array_equal(shown, seen["pixels"][-3:].transpose(1, 2, 0))
 
 
-@pytest.mark.parametrize("measure", [study.moved_pictures, shrunk_pictures.shrunk_pictures])
+@pytest.mark.parametrize(
+    "measure",
+    [study.moved_pictures, shrunk_pictures.shrunk_pictures, sphere_pictures.sphere_pictures],
+)
 def test_without_a_policy_it_says_what_to_train(tmp_path, monkeypatch, measure):
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     with pytest.raises(UserError, match="pixels train push-distilled --seeds 0"):
         measure()
+
+
+def test_the_other_place_is_a_goal_far_enough_away():
+    goals = np.array([[0.0, 0, 0.4], [0.05, 0, 0.4], [0.2, 0, 0.4], [0.22, 0.1, 0.4]])
+    places = sphere_pictures.other_places(goals)
+    np.testing.assert_array_equal(places, goals[[2, 2, 3, 0]])  # the next one, in a circle
+    with pytest.raises(ValueError, match="away from goal 0"):
+        sphere_pictures.other_places(goals[:2])
+
+
+def test_the_way_towards_a_place_is_measured_from_the_goal():
+    goals = np.zeros((3, 3))
+    places = np.array([[0.2, 0, 0], [0, 0.2, 0], [0.2, 0, 0]])
+    ends = np.array([[0.18, 0.03, 0], [0.05, 0, 0], [-0.06, 0, 0]])
+    found = sphere_pictures.towards(ends, goals, places)
+    assert found["pull"]["mean"] == pytest.approx((180 + 0 - 60) / 3)
+    assert found["at_place"]["rate"] == pytest.approx(1 / 3)
+
+
+def test_the_sphere_moves_and_nothing_else_does():
+    config = RunConfig(
+        task="push",
+        observation="pixels",
+        goal_mode="desired",
+        proprioception=True,
+        image_size=64,
+        camera="workspace",
+        scene="lean",
+        goal_sphere=False,
+    )
+    policy = Recorder(config)
+    found = sphere_pictures.play_spheres(policy, episodes=6)
+    assert len(policy.seen) == 6 * 50 * 3
+    hidden, shown, elsewhere = (policy.seen[300 * k] for k in range(3))
+    for key in ("proprioception", "desired_goal"):
+        np.testing.assert_array_equal(hidden[key], elsewhere[key])
+        np.testing.assert_array_equal(hidden[key], shown[key])
+
+    def red_center(obs):
+        changed = np.abs(obs["pixels"].astype(int) - hidden["pixels"]).sum(axis=0) > 60
+        assert 3 < changed.sum() < 200, "the sphere and nothing but the sphere"
+        return np.argwhere(changed).mean(axis=0)
+
+    assert np.linalg.norm(red_center(shown) - red_center(elsewhere)) > 8  # pixels
+    goals = sphere_pictures.goals_of(final_seeds(6))
+    np.testing.assert_allclose(goals[0], hidden["desired_goal"])
+    for name in ("successes", "pull", "at_place"):  # doing nothing ends alike
+        assert found["hidden"][name] == found["shown"][name] == found["elsewhere"][name]

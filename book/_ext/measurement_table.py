@@ -89,6 +89,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "21_what_the_camera_can_tell",
         "pixels measure shrunk-pictures",
     ),
+    "sphere-pictures": (
+        "policies with the goal sphere hidden, at the goal, and elsewhere",
+        "21_what_the_camera_can_tell",
+        "pixels measure sphere-pictures",
+    ),
     "told-first-attempt": (
         "imitation with few updates, and with more on the same frames",
         "25_paying_less",

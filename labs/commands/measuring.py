@@ -31,6 +31,7 @@ MEASUREMENTS = {
     "encoder-probe": "encoder_probe:encoder_probe",
     "moved-pictures": "moved_pictures:moved_pictures",
     "shrunk-pictures": "shrunk_pictures:shrunk_pictures",
+    "sphere-pictures": "sphere_pictures:sphere_pictures",
     "gallery": "gallery:gallery",
 }
 
@@ -46,7 +47,8 @@ class MeasureOptions:
     millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
     minutes); moved-pictures: policies before a knocked camera (half a minute for each policy and
     distance); shrunk-pictures: policies on frames drawn large and shrunk (five minutes a policy);
-    gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
+    sphere-pictures: policies that see the goal sphere hidden, at the goal and elsewhere (three
+    minutes a policy); gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
     seeds: int | None = None
     """perception: seeds of each cell, 3 when left out"""
     minutes: float | None = None
