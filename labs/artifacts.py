@@ -1,10 +1,10 @@
 """Results on disk: written whole or not at all, checked on every load, never pickled.
 
 An artifact is a folder. Beside its files stands ``provenance.json``: when and where they were
-written, from which commit and parameters, and the SHA-256 of each file. A training run leaves
-``data/<arm>/seed<k>/`` with ``config.json``, ``curve.csv``, ``evaluation.json``,
-``weights.safetensors``, ``policy.json`` and ``video.mp4``; a measurement leaves
-``data/<name>/measurement.json`` and what belongs to it.
+written, from which commit and parameters (of a training: its whole configuration), the SHA-256 of
+each file, and its own. A training run leaves ``data/<arm>/seed<k>/`` with ``curve.csv``,
+``evaluation.json``, ``weights.safetensors``, ``policy.json`` and ``video.mp4``; a measurement
+leaves ``data/<name>/measurement.json`` and what belongs to it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from labs.json_text import finite_or_none as finite_or_none  # offered here too
 from labs.json_text import json_text as json_text
 from labs.provenance import Clock as Clock  # offered here too
 from labs.provenance import code_state as code_state
-from labs.provenance import git, provenance, repository_root, sha256, utc_now
+from labs.provenance import git, provenance, repository_root, sealed, sha256, utc_now
 
 PROVENANCE = "provenance.json"
 PATIENCE = 5.0  # seconds after which nobody is replacing an artifact any more
@@ -68,6 +68,12 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
 
 
 # ---------------------------------------------------------------------------------- write and load
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Writes an artifact's ``provenance.json``, with the SHA-256 by which damage shows."""
+    plain = json.loads(json_text(dict(record)))
+    write_atomically(folder / PROVENANCE, json_text(sealed(plain)))
 
 
 @contextlib.contextmanager
@@ -115,7 +121,7 @@ def write_artifact(
         record |= {"finished": utc_now()} | (clock.record() if clock else {}) | dict(extra or {})
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         record["files"] = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
-        write_atomically(folder / PROVENANCE, json_text(record))
+        write_record(folder, record)
         for file in files:
             os.chmod(file, 0o644)
             _flush_to_disk(file)
@@ -202,6 +208,11 @@ class Artifact:
     path: Path
     provenance: dict[str, Any]
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the content depends on; of a training run, its whole configuration."""
+        return self.provenance["parameters"]
+
     def file(self, name: str) -> Path:
         """The path of one of its files. Raises UserError if the artifact has none of that name."""
         if self.left_out(name):
@@ -247,7 +258,7 @@ def _remedy(path: Path) -> str:
 
 
 def load_artifact(path: str | Path) -> Artifact:
-    """Opens an artifact after checking the SHA-256 of every file in it.
+    """Opens an artifact after checking the SHA-256 of its record and of every file in it.
 
     Args:
         path: the folder, absolute or relative to ``data/``.
@@ -264,9 +275,11 @@ def load_artifact(path: str | Path) -> Artifact:
         raise UserError(f"there is no artifact in {path}: {_remedy(path)}")
     try:
         record = json.loads(listing.read_text())
-        files = dict(record["files"])
-    except (ValueError, KeyError, TypeError) as error:
+        files, intact = dict(record["files"]), record == sealed(record)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{listing} is damaged: {_remedy(path)}") from error
+    if not intact:
+        raise UserError(f"{listing} is damaged (its SHA-256 differs): {_remedy(path)}")
     for name, expected in files.items():
         if not (path / name).is_file():
             raise UserError(f"{path / name} is missing: {_remedy(path)}")

@@ -19,7 +19,7 @@ from typing import Any
 import gymnasium as gym
 import torch
 from stable_baselines3 import SAC
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
@@ -277,7 +277,7 @@ def _make_model(
         seed=seed,
         device="cpu",
     )
-    model.set_logger(configure(None, []))
+    model.set_logger(Logger(None, []))
     return model
 
 

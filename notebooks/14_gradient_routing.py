@@ -334,7 +334,7 @@ assert (updates[early], updates[-1]) == (296, 1496)
 assert round(min(moved.min() for moved in traveled.values()), 2) == 0.54
 assert round(still.max(), 2) == 0.15
 assert (ratio[:, -1] > 5 * ratio[:, 0]).all()
-for arm in load_artifact("gradients-along-run").provenance["parameters"]["arms"]:
+for arm in load_artifact("gradients-along-run").parameters["arms"]:
     for curve in (run.table() for run in runs_of(arm)):
         short = curve["step"] <= runs["critic"]["steps"][-1]
         assert curve["success"][short].max() <= 0.1, "some long run has risen by then"

@@ -160,7 +160,7 @@ display(
 #
 # Between the two stands a gap. It may be what the sixteen numbers hide, the block's rotation and speed.
 # Or the runs were stopped while they still rose. A longer budget tells: both arms to
-# {artifact}`push-blind-long/seed0:config.total_steps|int` steps, nothing else changed.
+# {artifact}`push-blind-long/seed0:provenance.parameters.total_steps|int` steps, nothing else changed.
 
 # %% mystnb={"image": {"alt": "Success at Push against environment steps of the full state and the blind twin, run to 300,000 steps: both go on rising a little and stay near the top, the full state above; with the do-nothing floor as a dotted line."}}
 for short, long in ((BLIND, LONG), (STATE, LONG_STATE)):
@@ -232,7 +232,7 @@ film(
 # ## Why so fast?
 #
 # The manuscript's own control, from the full state, needed 1.84 million steps to reach 90 %. These
-# runs are budgeted at {artifact}`push-state-tuned/seed0:config.total_steps|int`. What differs was found on a
+# runs are budgeted at {artifact}`push-state-tuned/seed0:provenance.parameters.total_steps|int`. What differs was found on a
 # seed that no table here reports:
 
 # %% tags=["hide-input"]

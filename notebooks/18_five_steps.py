@@ -134,7 +134,7 @@ display(
         f"{max(seeds):.0%} at {budget:,} steps, by 20 episodes each."
     )
 )
-assert {run.json("config.json")["curve_episodes"] for run in measured("push-state-tuned")} == {20}
+assert {run.parameters["curve_episodes"] for run in measured("push-state-tuned")} == {20}
 
 # %% [markdown]
 # Two kinds of success stand in a row. The steps to 50 % and to 90 % are read off the curve, which plays
@@ -437,7 +437,7 @@ display(
 # %%
 for arm in ("push-state-tuned", *RATES):
     for run in measured(arm):
-        table, c = run.table(), run.json("config.json")
+        table, c = run.table(), run.parameters
         when = leaves_floor_at(table, c["curve_episodes"], FLOOR)
         updates = int(table.set_index("step")["updates"][when])
         print(

@@ -45,7 +45,7 @@ from labs.widgets.phase_reader import PhaseReader
 use_style()
 FLOOR = push_floor()
 STATE, BLIND = measured("push-state-tuned"), measured("push-blind-tuned")
-EPISODES = STATE[0].json("config.json")["curve_episodes"]
+EPISODES = STATE[0].parameters["curve_episodes"]
 in_short("19_reading_the_curve")
 
 # %% [markdown]
@@ -218,7 +218,7 @@ three_phases(STATE[0])
 plt.show()
 
 # %% [markdown]
-# *One run, `push-state-tuned/seed0`, so no band; {artifact}`push-state-tuned/seed0:config.curve_episodes|int`
+# *One run, `push-state-tuned/seed0`, so no band; {artifact}`push-state-tuned/seed0:provenance.parameters.curve_episodes|int`
 # episodes a point. The critic's loss rises with success; the actor's loss has leveled off before.*
 #
 # ## What a loss says, and what it cannot
@@ -382,7 +382,7 @@ success_curves([FEW, "push-blind-tuned", MANY], floor=FLOOR)
 plt.show()
 
 # %% [markdown]
-# *Blind twins with {artifact}`push-blind-tuned/seed0:config.curve_episodes|int` episodes a point; a thin
+# *Blind twins with {artifact}`push-blind-tuned/seed0:provenance.parameters.curve_episodes|int` episodes a point; a thin
 # line is a run, a thick one the interquartile mean, the band its 95 % bootstrap interval.*
 
 
@@ -459,7 +459,7 @@ success_panels([arm for arm in TWINS if arm in half], floor=FLOOR)
 plt.show()
 
 # %% [markdown]
-# *The four twins, a panel each, {artifact}`push-small/seed0:config.curve_episodes|int` episodes a point; a thin
+# *The four twins, a panel each, {artifact}`push-small/seed0:provenance.parameters.curve_episodes|int` episodes a point; a thin
 # line is a run, a thick one the interquartile mean, the band its 95 % bootstrap interval. Count the thin lines
 # that rise late: most of those with the picture, one with noise, none with black.*
 

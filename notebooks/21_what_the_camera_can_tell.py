@@ -272,7 +272,7 @@ for kind in shown:
 blind = [f"{NEVER[thing]['mean']:.1f}" for thing in ("block", "gripper") for _ in envs.CAMERAS]
 rows.append(f"| never looking | – | {' | '.join(blind)} |")
 display(Markdown("\n".join(rows)))
-parameters = STUDY.provenance["parameters"]
+parameters = STUDY.parameters
 print(
     f"{parameters['cells_run']} of {parameters['cells_planned']} planned cells and seeds were run"
 )

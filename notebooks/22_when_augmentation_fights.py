@@ -309,8 +309,8 @@ assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still[
 # The students of [Paying less](25_paying_less.ipynb) learn this task by imitating a policy that knows
 # the state: the student acts, the teacher says at each moment what it would have done, and the student is fitted to
 # that, which is called DAgger. Each is trained twice: without shifts, and with shifts of up to
-# {artifact}`push-distilled-drq/seed0:config.pad|int` of its
-# {artifact}`push-distilled-drq/seed0:config.image_size|int` pixels, which is four of 84. Teacher, seeds,
+# {artifact}`push-distilled-drq/seed0:provenance.parameters.pad|int` of its
+# {artifact}`push-distilled-drq/seed0:provenance.parameters.image_size|int` pixels, which is four of 84. Teacher, seeds,
 # settings and the number of updates are the same. Then once more with the default camera, and once more
 # with NatureCNN and a flat head in place of keypoints:
 
@@ -351,7 +351,7 @@ success_panels([name for arm in PAIRS for name in (arm, f"{arm}-drq")], floor=fl
 plt.show()
 
 # %% [markdown]
-# *Left without shifts, right with them. A point is {artifact}`push-distilled/seed0:config.curve_episodes|int` episodes a seed: read the shape of these
+# *Left without shifts, right with them. A point is {artifact}`push-distilled/seed0:provenance.parameters.curve_episodes|int` episodes a seed: read the shape of these
 # curves, and take their ends from the table. Thin lines: seeds; thick: their interquartile mean; band: its 95 %
 # bootstrap interval. See that with the default camera shifts cost time.*
 
@@ -406,7 +406,7 @@ display(
 
 # %% tags=["hide-input"]
 knocked = load_artifact("moved-pictures").json("measurement.json")["policies"]
-distances = load_artifact("moved-pictures").provenance["parameters"]["distances"]
+distances = load_artifact("moved-pictures").parameters["distances"]
 
 
 def success_moved(arm, distance):

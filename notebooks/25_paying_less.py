@@ -358,17 +358,17 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 #
 # Two arms do it. `push-told` regresses from the locator's readings. `push-distilled` goes without a
 # locator: $\hat o$ is then the last two frames themselves,
-# {artifact}`push-distilled/seed0:config.image_size|int` pixels wide, and the joints. One network learns to
+# {artifact}`push-distilled/seed0:provenance.parameters.image_size|int` pixels wide, and the joints. One network learns to
 # see from the teacher's answers alone; nobody ever tells it a position. Its encoder is the locator's: three
 # convolutions, then keypoints. `push-distilled-drq` [shifts](12_random_shift.ipynb) each pair of frames by a few pixels
 # before it learns from them; why that could hurt, and whether it does, is
 # [another page's question](22_when_augmentation_fights.ipynb).
 #
 # A round of `push-told` is {artifact}`push-told/seed0:provenance.episodes_of_a_round|int` episodes and
-# {artifact}`push-told/seed0:config.gradient_steps|int` updates of
-# {artifact}`push-told/seed0:config.batch_size|int` moments; one of `push-distilled` as many episodes and
-# {artifact}`push-distilled/seed0:config.gradient_steps|int` updates of
-# {artifact}`push-distilled/seed0:config.batch_size|int`. The first has a teacher of its own seed, the second
+# {artifact}`push-told/seed0:provenance.parameters.gradient_steps|int` updates of
+# {artifact}`push-told/seed0:provenance.parameters.batch_size|int` moments; one of `push-distilled` as many episodes and
+# {artifact}`push-distilled/seed0:provenance.parameters.gradient_steps|int` updates of
+# {artifact}`push-distilled/seed0:provenance.parameters.batch_size|int`. The first has a teacher of its own seed, the second
 # for every seed that of `push-state-tuned`, seed 0, whose weights lie in `data/`. (Earlier starts of it, at 84 × 84
 # pixels, were dropped within minutes for their pace, all of them still on the floor. They left no result.)
 
@@ -437,7 +437,7 @@ def routes_rows(arm):
     for run, evaluation, spent in zip(runs, found, seconds, strict=True):
         seed, score = run.path.name.removeprefix("seed"), evaluation["deterministic"]
         of = f"seed {seed} of {len(runs)} seeds" if len(runs) > 1 else f"one seed: {seed}"
-        steps, planned = evaluation["steps"], run.json("config.json")["total_steps"]
+        steps, planned = evaluation["steps"], run.parameters["total_steps"]
         short = f", cut short of {planned:,}" if run.provenance.get("ended_early") else ""
         success = f"{score['success_rate']:.0%} ({score['success_low']:.1%} – {score['success_high']:.1%}, Wilson)"
         rows.append((f"`{arm}`, {of}", success, f"{steps:,}{short}", minutes(spent)))
@@ -493,7 +493,7 @@ assert all(abs(student.value - told_critic.value) < 0.06 for student in students
 #
 # The wall times hold everything: the frames of the locator, its training, the teacher's own training
 # where there is a teacher, evaluation and video. The steps do not: the locator's
-# {artifact}`push-asymmetric/seed0:config.locator_frames|int` frames and the teacher's own steps come on
+# {artifact}`push-asymmetric/seed0:provenance.parameters.locator_frames|int` frames and the teacher's own steps come on
 # top.
 
 # %% mystnb={"image": {"alt": "Success at Push against environment steps: the state policy, its blind twin, and the policies that act on pixels; with the do-nothing floor as a dotted line."}}
@@ -506,7 +506,7 @@ plt.show()
 
 def episodes_a_point(arms):
     """How many episodes a point of these arms' curves is."""
-    counts = {runs_of(arm)[0].json("config.json")["curve_episodes"] for arm in arms}
+    counts = {runs_of(arm)[0].parameters["curve_episodes"] for arm in arms}
     return " or ".join(str(n) for n in sorted(counts))
 
 

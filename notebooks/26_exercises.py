@@ -586,7 +586,7 @@ display(
 
 # %%
 from stable_baselines3 import SAC
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger
 
 from labs.drqv2_sac_policy import DrQv2SACPolicy
 
@@ -607,7 +607,7 @@ def push_model(policy, **policy_kwargs):
         seed=0,
         device="cpu",
     )
-    model.set_logger(configure(None, []))
+    model.set_logger(Logger(None, []))
     return model.learn(100)
 
 

@@ -17,14 +17,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from labs.artifacts import (
-    PROVENANCE,
-    Artifact,
-    data_root,
-    json_text,
-    load_artifact,
-    write_atomically,
-)
+from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, write_record
 from labs.experiments.locating import WEIGHTS as LOCATOR
 from labs.experiments.locating import folder
 from labs.experiments.policies import SPEC
@@ -71,7 +64,7 @@ def slim(path: Path) -> int:
     left_out = record.get("left_out", {}) | {name: files.pop(name) for name in names}
     saved = sum((path / name).stat().st_size for name in names)
     # First the listing: a killed run then leaves a file that nobody lists, not a missing one.
-    write_atomically(path / PROVENANCE, json_text(record | {"files": files, "left_out": left_out}))
+    write_record(path, record | {"files": files, "left_out": left_out})
     for name in names:
         (path / name).unlink()
     return saved

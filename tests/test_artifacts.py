@@ -50,7 +50,7 @@ def test_round_trip_with_provenance(own_data):
 
 def training_run(path):
     with write_artifact(path, kind="training", parameters={}) as folder:
-        (folder / "config.json").write_text("{}")
+        (folder / "curve.csv").write_text("step\n0\n")
         (folder / "weights.safetensors").write_bytes(b"w" * 1000)
         (folder / "policy.json").write_text("{}")
         (folder / "video.mp4").write_bytes(b"v" * 500)
@@ -75,10 +75,10 @@ def test_what_there_is_no_room_for_says_how_to_get_it(own_data, monkeypatch, see
     before = load_artifact(path).provenance["files"]
     slim_results.main()
     artifact = load_artifact(path)
-    assert {p.name for p in path.iterdir()} - {"config.json", "provenance.json"} == kept
-    assert set(artifact.provenance["files"]) == kept | {"config.json"}
+    assert {p.name for p in path.iterdir()} - {"curve.csv", "provenance.json"} == kept
+    assert set(artifact.provenance["files"]) == kept | {"curve.csv"}
     assert artifact.provenance["files"] | artifact.provenance.get("left_out", {}) == before
-    for name in before.keys() - kept - {"config.json"}:
+    for name in before.keys() - kept - {"curve.csv"}:
         assert artifact.left_out(name)
         with pytest.raises(UserError, match=f"pixels train {arm} --seeds {seed} --again"):
             artifact.file(name)
@@ -150,6 +150,17 @@ def test_a_damaged_provenance_is_one_error(own_data, content):
     (path / "provenance.json").write_text(content)
     with pytest.raises(UserError, match="damaged"):
         load_artifact(path)
+
+
+def test_a_changed_setting_is_damage(own_data):
+    listing = make(own_data / "x") / "provenance.json"
+    whole = listing.read_text()
+    listing.write_text(whole.replace('{"n": 1}', '{"n": 2}'))
+    assert listing.read_text() != whole
+    with pytest.raises(UserError, match=r"provenance.json is damaged \(its SHA-256 differs\)"):
+        load_artifact(own_data / "x")
+    listing.write_text(whole)
+    assert load_artifact(own_data / "x").parameters == {"n": 1}
 
 
 def test_a_full_disk_leaves_no_half_artifact(own_data, monkeypatch):
@@ -307,7 +318,7 @@ def test_kill_9_while_writing_leaves_whole_artifacts(own_data):
         if path.exists():
             artifact = load_artifact(path)  # raises when a file is half written
             numbers = {artifact.json(f"{i}.json") for i in range(20)}
-            assert numbers == {artifact.provenance["parameters"]["number"]}
+            assert numbers == {artifact.parameters["number"]}
             seen += 1
     assert seen >= 4
 

@@ -29,7 +29,7 @@ def test_every_comparison_runs_and_says_what_it_compared(small, capsys):
     assert cli.main(["bench", *COMPARISONS, *flags.split()]) == 0
     artifact = load_artifact("bench")
     result = artifact.json("measurement.json")
-    assert artifact.provenance["parameters"]["n_envs"] == 2
+    assert artifact.parameters["n_envs"] == 2
     assert {"load_at_start", "load_at_end", "torch_threads", "gl"} <= set(result["machine"])
     assert list(result["parts"]) == list(COMPARISONS)
     for name, part in result["parts"].items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
@@ -21,6 +20,7 @@ from labs.experiments.search import SearchOptions
 from labs.experiments.sweep import SweepOptions
 from labs.figures.results import provenance_card
 from labs.flags import parse
+from tests.altering import alter, alter_settings
 
 ROOT = repository_root()
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -87,23 +87,11 @@ def test_a_result_of_other_settings_is_called_so(measured, monkeypatch):
     monkeypatch.setitem(presets.PRESETS, "reach-state", cards.preset("reach-state"))
     folder = measured / changed.arm
     shutil.copytree(measured / "reach-state" / "seed0", folder / "seed0")
-    rewrite(folder / "seed0", {"gamma": 0.9, "arm": changed.arm})
+    alter_settings(folder / "seed0", gamma=0.9, arm=changed.arm)
     text = cards.card("reach-state", measured)
     assert f"also run as `{changed.arm}` (1 seed) with `gamma` 0.9 for 0.95" in text
-    rewrite(measured / "reach-state" / "seed0", {"tau": 0.01})
+    alter_settings(measured / "reach-state" / "seed0", tau=0.01)
     assert "changed since: `tau` 0.01 for 0.005" in cards.card("reach-state", measured)
-
-
-def rewrite(path, values):
-    """Changes the settings of a result and its hash, as an older program would have left them."""
-    import hashlib
-
-    config = json.loads((path / "config.json").read_text()) | values
-    (path / "config.json").write_text(json.dumps(config))
-    record = json.loads((path / "provenance.json").read_text())
-    record["files"]["config.json"] = hashlib.sha256((path / "config.json").read_bytes()).hexdigest()
-    (path / "provenance.json").write_text(json.dumps(record))
-    load_artifact(path)
 
 
 def test_the_overview_links_every_card(measured):
@@ -248,5 +236,4 @@ def test_where_the_numbers_come_from_is_told_for_every_seed(measured, monkeypatc
 
 
 def made_by(path, **facts):
-    record = json.loads((path / "provenance.json").read_text())
-    (path / "provenance.json").write_text(json.dumps(record | facts))
+    alter(path, "provenance.json", lambda record: record.update(facts))

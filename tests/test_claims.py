@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 import shutil
 import sys
@@ -11,7 +9,7 @@ import sys
 import pytest
 
 from labs import cli
-from labs.artifacts import load_artifact, repository_root
+from labs.artifacts import repository_root
 from labs.commands import measuring, training
 from labs.errors import UserError
 from labs.experiments import presets
@@ -33,6 +31,7 @@ from labs.experiments.evidence import (
 from labs.figures import verdicts
 from labs.flags import parse
 from labs.statistics import Interval
+from tests.altering import alter, alter_settings
 
 ROOT = repository_root()
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -50,30 +49,17 @@ def data(tmp_path):
         shutil.copytree(
             ROOT / "data" / name, tmp_path / name, ignore=shutil.ignore_patterns("*.mp4")
         )
-    for path in tmp_path.rglob("provenance.json"):
-        record = json.loads(path.read_text())
+
+    def without_films(record):
         record["files"] = {k: v for k, v in record["files"].items() if not k.endswith(".mp4")}
-        path.write_text(json.dumps(record))
+
+    for path in tmp_path.rglob("provenance.json"):
+        alter(path.parent, "provenance.json", without_films)
     for arm in ARMS:  # three seeds are enough here, however many there are
         for folder in (tmp_path / arm).iterdir():
             if folder.name not in ("seed0", "seed1", "seed2"):
                 shutil.rmtree(folder)
     return tmp_path
-
-
-def alter(path, file, change):
-    """Changes a JSON or CSV file of an artifact and its hash, as another result would have it."""
-    target = path / file
-    if file.endswith(".json"):
-        value = json.loads(target.read_text())
-        change(value)
-        target.write_text(json.dumps(value))
-    else:
-        target.write_text(change(target.read_text()))
-    record = json.loads((path / "provenance.json").read_text())
-    record["files"][file] = hashlib.sha256(target.read_bytes()).hexdigest()
-    (path / "provenance.json").write_text(json.dumps(record))
-    load_artifact(path)
 
 
 def measured(data, name, change):
@@ -107,7 +93,7 @@ def make_arm(data, name, rates, rises_at=1.0, controls=None, **knobs):
 
     for seed in range(3):
         folder = data / name / f"seed{seed}"
-        alter(folder, "config.json", lambda c: c.update(settings))
+        alter_settings(folder, **settings)
         alter(folder, "curve.csv", slower)
         if controls:
             scores = {k: {"success_rate": v} for k, v in controls.items()}
@@ -187,9 +173,8 @@ def test_seeds_without_runs_are_passed_over(data):
 
 def test_a_run_that_was_cut_short_is_no_run_of_its_arm(data):
     def cut(seed):
-        path = data / "push-blind-tuned" / f"seed{seed}" / "provenance.json"
-        record = json.loads(path.read_text()) | {"ended_early": "at step 200 of 400"}
-        path.write_text(json.dumps(record))
+        path = data / "push-blind-tuned" / f"seed{seed}"
+        alter(path, "provenance.json", lambda r: r.update(ended_early="at step 200 of 400"))
 
     cut(2)
     assert "`push-blind-tuned` has 2 of 3 seeds" in judge(CLAIM["1"], data).effect
@@ -484,7 +469,7 @@ def test_matched_arms_are_compared_on_the_seeds_that_both_have(data):
     make_arm(data, "critic", HIGH, routing="critic")
     before = judge(CLAIM["5"], data)
     shutil.copytree(data / "critic" / "seed0", data / "critic" / "seed3")
-    alter(data / "critic" / "seed3", "config.json", lambda c: c.update(seed=3))
+    alter_settings(data / "critic" / "seed3", seed=3)
     alter(
         data / "critic" / "seed3",
         "evaluation.json",

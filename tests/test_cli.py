@@ -20,6 +20,7 @@ from labs.errors import UserError
 from labs.experiments import guards, launch, presets
 from labs.experiments.compare import as_text, compare, costs
 from labs.experiments.evidence import Arm
+from tests.altering import alter
 
 
 @pytest.fixture(autouse=True)
@@ -325,9 +326,8 @@ def test_compare_and_plot(tmp_path, capsys):
 
 def test_a_comparison_names_runs_that_were_cut_short(capsys):
     trained()
-    path = data_root() / "reach-state" / "seed0" / "provenance.json"
-    record = json.loads(path.read_text()) | {"ended_early": "at step 200 of 400"}
-    path.write_text(json.dumps(record))
+    cut = data_root() / "reach-state" / "seed0"
+    alter(cut, "provenance.json", lambda r: r.update(ended_early="at step 200 of 400"))
     assert cli.main(["compare", "reach-state"]) == 0
     assert "reach-state/seed0 was cut short at step 200 of 400" in capsys.readouterr().out
 
@@ -405,9 +405,9 @@ def test_smoke_through_papermill(own_folders, capsys):
     argv = ["train", "reach-state", "--smoke", "--seeds", "4", "--gamma", "0.9", "--quiet"]
     assert cli.main([*argv, "--arm", "mine"]) == 0, capsys.readouterr().err
     artifact = load_artifact("mine/seed4")
-    parameters = artifact.provenance["parameters"]
+    parameters = artifact.parameters
     assert (parameters["gamma"], parameters["seed"], parameters["arm"]) == (0.9, 4, "mine")
-    files = {"config.json", "curve.csv", "evaluation.json", "policy.json", "video.mp4"}
+    files = {"curve.csv", "evaluation.json", "policy.json", "video.mp4"}
     assert set(artifact.provenance["files"]) == files | {"weights.safetensors"}
     assert artifact.table()["step"].tolist() == [0, 100, 200, 300]
     executed = own_folders / "runs" / "mine" / "seed4" / "executed.ipynb"

@@ -102,7 +102,7 @@ def test_an_arm(copy):
     add_lines(presets, "SUMMARY = {", '\n    "reach-narrow": "the same with 64 units a layer",')
     run(copy, "-m", "labs.cli", "train", "reach-narrow", "--smoke", "--quiet")
     artifact = load_artifact(copy / "data/reach-narrow-smoke/seed0")
-    assert artifact.json("config.json")["net_arch"] == [64, 64]
+    assert artifact.parameters["net_arch"] == [64, 64]
     assert "reach-narrow " in run(copy, "-m", "labs.cli", "train", "--help")
 
 

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3 import SAC
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor
 from stable_baselines3.her import HerReplayBuffer
 
@@ -108,7 +108,7 @@ def test_whole_runs_without_an_encoder_equal_stock_sac():
             buffer_size=100,
             device="cpu",
         )
-        model.set_logger(configure(None, []))
+        model.set_logger(Logger(None, []))
         model.learn(60)
         assert model._n_updates == 20 and isinstance(encoder_of(model), FlattenExtractor)
         weights.append(flat_parameters(model.policy))
@@ -128,7 +128,7 @@ def test_her_on_the_state_task():
         buffer_size=500,
         device="cpu",
     )
-    model.set_logger(configure(None, []))
+    model.set_logger(Logger(None, []))
     model.learn(70)
     assert isinstance(encoder_of(model), CombinedExtractor) and model._n_updates == 10
     env.close()

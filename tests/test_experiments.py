@@ -20,6 +20,7 @@ from labs.experiments.environments import make_one, make_training_env
 from labs.experiments.policies import load_policy
 from labs.experiments.train import Training, train
 from labs.experiments.validation import validate
+from tests.altering import alter
 
 TINY = replace(
     presets.smoke(presets.REACH_STATE),
@@ -322,15 +323,16 @@ def test_how_a_run_is_done_does_not_stop_it_from_going_on():
 @pytest.mark.parametrize("known", [True, False])
 def test_a_knob_that_a_checkpoint_does_not_know_has_its_default(known):
     """False: a checkpoint of before there were settings in it has a digest alone."""
-    folder = _stop_at(TINY, 100)
-    for path in checkpoint.folders(folder):
-        record = json.loads((path / "provenance.json").read_text())
+
+    def as_it_was(record):
         if known:
             del record["parameters"]["settings"]["anneal"]
             record["parameters"]["config"] = "the digest of fewer knobs"
         else:
             del record["parameters"]["settings"]
-        (path / "provenance.json").write_text(json.dumps(record))
+
+    for path in checkpoint.folders(_stop_at(TINY, 100)):
+        alter(path, "provenance.json", as_it_was)
     assert load_artifact(train(TINY)).provenance["sessions"] == 2
 
 

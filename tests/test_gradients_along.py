@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger
 
 from labs.artifacts import load_artifact
 from labs.errors import UserError
@@ -39,7 +39,7 @@ def trained(config, measured):
     env = make_training_env(config)
     update = CopiedUpdate(config, env) if measured else None
     model = build(config, env)
-    model.set_logger(configure(None, []))
+    model.set_logger(Logger(None, []))
     for number in range(ROUNDS):
         model.learn(50, reset_num_timesteps=number == 0)
         if measured:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from labs.figures.curves import (
     success_panels,
 )
 from labs.figures.phases import above_floor, find_phases, patience_stop
+from tests.altering import alter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "book" / "_ext"))
 import success_role
@@ -93,9 +93,8 @@ def test_runs_that_were_cut_short_are_counted_and_said(data):
     for seed in range(2):
         source = real / "push-state-tuned" / f"seed{seed}"
         shutil.copytree(source, here / "push-step0" / f"seed{seed}")
-    path = here / "push-step0" / "seed1" / "provenance.json"
-    record = json.loads(path.read_text()) | {"ended_early": "at step 200 of 400"}
-    path.write_text(json.dumps(record))
+    cut = here / "push-step0" / "seed1"
+    alter(cut, "provenance.json", lambda r: r.update(ended_early="at step 200 of 400"))
     assert ledger.success_cell("push-step0").endswith("2 seeds, 1 of 2 cut short")
     assert ledger.floor_cell("push-step0").endswith("(2 of 2 left it, 1 of 2 cut short)")
 

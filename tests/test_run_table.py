@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -12,8 +11,8 @@ import pytest
 from labs.artifacts import list_artifacts, load_artifact, repository_root
 from labs.errors import UserError
 from labs.experiments.presets import PRESETS
-from labs.provenance import sha256
 from labs.statistics import wilson
+from tests.altering import alter_settings
 
 ROOT = repository_root()
 DATA = ROOT / "data"
@@ -134,7 +133,7 @@ def test_numbers_are_the_artifacts(page):
         if run.provenance["kind"] != "training":
             continue
         name, found = path.relative_to(DATA).as_posix(), run.json("evaluation.json")
-        task = run.json("config.json")["task"]
+        task = run.parameters["task"]
         row = next(r for r in page[task].splitlines() if f"`{name}:" in r)
         shown = ROLE.sub(lambda m: resolve(m[1].replace("\\|", "|"), DATA), plain(row))
         cells = [cell.strip() for cell in shown.strip("|").split(" | ")]
@@ -203,12 +202,7 @@ def test_every_film_can_be_watched_and_asks_for_nothing_before(page):
 
 
 def test_settings_of_its_own_stand_in_the_box(few):
-    path = few / "push-told" / "seed0"
-    config = json.loads((path / "config.json").read_text()) | {"gamma": 0.9}
-    (path / "config.json").write_text(json.dumps(config))
-    record = json.loads((path / "provenance.json").read_text())
-    record["files"]["config.json"] = sha256(path / "config.json")
-    (path / "provenance.json").write_text(json.dumps(record))
+    alter_settings(few / "push-told" / "seed0", gamma=0.9)
     text = runs.run_table(few, "push", film_link)
     assert "settings of their own: `gamma` 0.9 for 0.95." in text
 

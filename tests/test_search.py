@@ -45,7 +45,7 @@ def test_what_was_tried_is_in_the_artifact_and_done_trials_stay(own_folders, mon
     flags = ["search", "reach-state-tuned", "--steps", "600"]
     assert cli.main(flags) == 0
     artifact = load_artifact("search-reach-state-tuned")
-    assert artifact.provenance["parameters"] == {
+    assert artifact.parameters == {
         **{"arm": "reach-state-tuned", "seed": search.SEED, "steps": 600},
         **{"trials_planned": 2, "trials_run": 2},
     }

@@ -159,7 +159,7 @@ def test_shifts_move_whole_frames():
 
 def test_the_artifact_says_what_was_run():
     artifact = load_artifact("perception")
-    found, parameters = artifact.json("measurement.json"), artifact.provenance["parameters"]
+    found, parameters = artifact.json("measurement.json"), artifact.parameters
     assert parameters["held_out"] >= 2500
     assert parameters["frames"] - parameters["held_out"] >= 10_000
     assert len(found["cells"]) == parameters["cells_run"] <= parameters["cells_planned"]

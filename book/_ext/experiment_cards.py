@@ -43,7 +43,7 @@ from labs.experiments.presets import CRITERIA, NOT_CHANGES, PRESETS, SUMMARY, pr
 GIB = 2**30
 TASKS = {"reach": "FetchReachDense-v4", "push": "FetchPush-v4"}
 STATE_WIDTH = {"reach": 10, "push": 25}
-RUN_FILES = ("config.json", "curve.csv", "evaluation.json", "policy.json", "weights.safetensors")
+RUN_FILES = ("curve.csv", "evaluation.json", "policy.json", "weights.safetensors")
 ENCODERS = {
     "nature": "NatureCNN",
     "normalized": "NatureCNN, LayerNorm, Tanh",
@@ -207,7 +207,7 @@ def variants_of(arm: str, root: Path) -> list[tuple[str, int, dict[str, tuple[An
 
 def differences(arm: str, run: Artifact) -> dict[str, tuple[Any, Any]]:
     """In what a result's settings differ from today's preset: knob → (preset, run)."""
-    found = preset(arm).differences(from_dict(run.json("config.json")))
+    found = preset(arm).differences(from_dict(run.parameters))
     return {k: v for k, v in found.items() if k not in NOT_CHANGES}
 
 

@@ -117,7 +117,7 @@ LOCATED = {"reach": "20_reach_and_pixels", "push": "25_paying_less"}
 def described(found: Artifact, root: Path) -> tuple[str, str | None, str | None]:
     """What an artifact holds as Markdown, the page that shows it, and its command."""
     name = found.path.relative_to(root).as_posix()
-    parameters = found.provenance["parameters"]
+    parameters = found.parameters
     if name in MEASURED:
         what, page, command = MEASURED[name]
         if "cells_planned" in parameters:

@@ -43,7 +43,7 @@ def trained(root: Path, task: str) -> dict[str, list[Artifact]]:
     """Arm → its runs by seed, in the order of the presets; what has no preset comes last."""
     found: dict[str, list[Artifact]] = {}
     for run in artifacts(root):
-        if run.provenance["kind"] == "training" and run.json("config.json")["task"] == task:
+        if run.provenance["kind"] == "training" and run.parameters["task"] == task:
             found.setdefault(run.path.parent.name, []).append(run)
     order = list(PRESETS)
 
@@ -159,7 +159,7 @@ def box(arm: str, runs: list[Artifact], films: dict[Path, str]) -> str:
 
 def _video(run: Artifact, address: str) -> str:
     """The film as a player that loads nothing before it is asked to."""
-    config = run.json("config.json")
+    config = run.parameters
     words = f"{config['video_episodes']} episodes of {run.path.parent.name}, seed {_seed(run)}"
     width = SIDE * (2 if config["camera"] == "pair" else 1)
     return (
@@ -216,10 +216,10 @@ def _other_runs(root: Path) -> Iterator[list[str]]:
     for i, run in enumerate(locator.json("measurement.json")["runs"] if locator else []):
         last = len(run["steps"]) - 1
         cells = point(locator, f"runs.{i}.steps.{last}", f"runs.{i}.success.{last}")
-        arm = card_link(locator.provenance["parameters"]["arm"])
+        arm = card_link(locator.parameters["arm"])
         yield ["`locator-first-attempt`", arm, str(run["seed"]), *cells, run["ended"]]
     if told:
-        parameters = told.provenance["parameters"]
+        parameters = told.parameters
         last = f"curve.{len(told.json('measurement.json')['curve']) - 1}"
         cells = point(told, f"{last}.step", f"{last}.success")
         arm, seed = card_link(parameters["arm"]), str(parameters["seed"])

@@ -16,7 +16,7 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import DictReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
@@ -70,7 +70,7 @@ def new_model(algorithm: type[SAC], seed: int = 0, **kwargs: Any) -> SAC:
         "device": "cpu",
     }
     model = algorithm(DrQv2SACPolicy, reach_env(), seed=seed, **(settings | kwargs))
-    model.set_logger(configure(None, []))
+    model.set_logger(Logger(None, []))
     return model
 
 
@@ -285,7 +285,7 @@ def check_save_and_load():
             assert policy.actor.features_extractor is policy.critic.features_extractor
         assert optimizers_holding(loaded, encoder_of(loaded)) == ("critic",)
         loaded.replay_buffer = filled_buffer()
-        loaded.set_logger(configure(None, []))
+        loaded.set_logger(Logger(None, []))
         train(model, seed=5), train(loaded, seed=5)
         difference = _largest_difference(model.policy, loaded.policy)
         assert difference <= 1e-5, f"the first update after loading differs by {difference:.1e}"

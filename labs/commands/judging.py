@@ -35,7 +35,7 @@ def eval_(argv: list[str]) -> int:
     if options.episodes < 1:
         raise UserError(f"--episodes {options.episodes} measures nothing: give 1 or more")
     first = load_artifact(seeds_of(options.arm)[0])
-    ensure_gl(first.provenance["parameters"].get("observation") == "pixels")
+    ensure_gl(first.parameters.get("observation") == "pixels")
     # From here on mujoco is imported.
     from labs.experiments import evaluate
     from labs.experiments.policies import WEIGHTS, load_policy

@@ -180,7 +180,7 @@ def find(run: Path, config: RunConfig) -> tuple[Path, list[str]] | tuple[None, l
         except UserError as error:
             problems.append(str(error))
             continue
-        if not belongs(artifact.provenance["parameters"], config, but=("save_replay",)):
+        if not belongs(artifact.parameters, config, but=("save_replay",)):
             raise UserError(
                 f"{run} holds a run with other settings, stopped at step "
                 f"{state['num_timesteps']:,}: give its settings to go on with it, --restart to "

@@ -41,9 +41,9 @@ def summarize(arm: str) -> dict[str, Any]:
     found = [s["deterministic"] for s in scores]
     row: dict[str, Any] = {
         "arm": arm,
-        "seeds": [run.provenance["parameters"]["seed"] for run in runs],
+        "seeds": [run.parameters["seed"] for run in runs],
         "ended_early": {
-            str(run.provenance["parameters"]["seed"]): run.provenance["ended_early"]
+            str(run.parameters["seed"]): run.provenance["ended_early"]
             for run in runs
             if "ended_early" in run.provenance
         },

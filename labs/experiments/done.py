@@ -21,7 +21,7 @@ def is_done(config: RunConfig) -> bool:
 def holds_other_settings(config: RunConfig) -> bool:
     """Whether the result that stands where the run's would is of another configuration."""
     found = _there(config)
-    return found is not None and differs(found.json("config.json"), config)
+    return found is not None and differs(found.parameters, config)
 
 
 def result_of(config: RunConfig) -> Artifact | None:
@@ -31,7 +31,7 @@ def result_of(config: RunConfig) -> Artifact | None:
         UserError: it is damaged.
     """
     found = _there(config)
-    return None if found is None or differs(found.json("config.json"), config) else found
+    return None if found is None or differs(found.parameters, config) else found
 
 
 def _there(config: RunConfig) -> Artifact | None:

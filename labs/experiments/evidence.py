@@ -32,7 +32,7 @@ from labs.statistics import (
 HOLDS, FAILS, PARTLY = "holds", "does not hold", "partly"
 UNDECIDED, OPEN = "undecided", "not yet measured"
 VERDICTS = (HOLDS, FAILS, PARTLY, UNDECIDED, OPEN)
-RUN_FILES = {"config.json", "evaluation.json", "curve.csv"}  # what makes an artifact a run
+RUN_FILES = {"evaluation.json", "curve.csv"}  # what makes an artifact a run
 PIPELINE = re.compile(r"-(smoke|toy|demo)(-|$)")  # names of runs that only prove the pipeline
 MIN_SEEDS = 3  # of an arm, before a rule about training reads it
 
@@ -101,7 +101,7 @@ def measurement(root: Path, name: str, optional: bool = False) -> dict[str, Any]
             return {}
         raise NotMeasured(f"data/{name} is not there")
     artifact = load_artifact((root / name).resolve())
-    return artifact.json("measurement.json") | {"parameters": artifact.provenance["parameters"]}
+    return artifact.json("measurement.json") | {"parameters": artifact.parameters}
 
 
 def perception_cells(root: Path, minimum: int = 1, **wanted: Any) -> list[dict]:
@@ -141,7 +141,7 @@ class Arm:
     @property
     def config(self) -> dict[str, Any]:
         """The first run's settings; knobs that it did not know have their defaults."""
-        return RunConfig().as_dict() | self.runs[0].json("config.json")
+        return RunConfig().as_dict() | self.runs[0].parameters
 
     @property
     def rates(self) -> list[float]:
@@ -160,7 +160,7 @@ class Arm:
 
     @property
     def seeds(self) -> list[int]:
-        return [run.json("config.json")["seed"] for run in self.runs]
+        return [run.parameters["seed"] for run in self.runs]
 
     def only(self, seeds: Collection[int]) -> Arm:
         """The same arm with these seeds alone."""

@@ -71,7 +71,6 @@ def finish(
             "training_frames_per_second": round(steps / training_s, 1),
         }
         (folder / "evaluation.json").write_text(json_text(result))
-        (folder / "config.json").write_text(json_text(config.as_dict()))
         (folder / "curve.csv").write_text(curve_csv(curve))
         if config.video_episodes:
             tell("video")

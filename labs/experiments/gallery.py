@@ -82,7 +82,7 @@ def snapshots(config: RunConfig, steps: Sequence[int], progress: bool = False) -
         progress: show a bar.
     """
     import torch
-    from stable_baselines3.common.logger import configure
+    from stable_baselines3.common.logger import Logger
 
     from labs.experiments.environments import make_training_env
     from labs.experiments.models import build
@@ -91,7 +91,7 @@ def snapshots(config: RunConfig, steps: Sequence[int], progress: bool = False) -
     torch.set_num_threads(config.torch_threads)
     env = make_training_env(config)
     model = build(config, env)
-    model.set_logger(configure(None, []))
+    model.set_logger(Logger(None, []))
     found = {}
     bar = tqdm(total=max(steps), desc=f"training {config.arm}", disable=not progress)
     for wanted in steps:
@@ -192,7 +192,7 @@ def describe(rollout: Rollout, group: str, label: str, task: str, seed: int) -> 
 
 def shown(artifact: Artifact) -> list[str]:
     """The policies that an artifact of :func:`gallery` shows."""
-    arms = artifact.provenance["parameters"]
+    arms = artifact.parameters
     return [f"{arm}/seed0" for arm in (*arms["push"], *arms["reach"])]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger
 from tqdm.auto import tqdm
 
 from labs import envs
@@ -93,7 +93,7 @@ class CopiedUpdate:
         # The copy never collects: its own memory is replaced by the learner's.
         small = EPISODE_STEPS * config.n_envs
         self.copy = build_sb3(replace(config, augmentation="none", buffer_size=small), env)
-        self.copy.set_logger(configure(None, []))
+        self.copy.set_logger(Logger(None, []))
         self.batch_size = config.batch_size
 
     def measure(self, model: FastSAC, batches: int = BATCHES) -> dict[Edge, float]:
@@ -156,7 +156,7 @@ def along(config: RunConfig, steps: int, tell: Callable[[int], Any] = lambda n: 
     try:
         update = CopiedUpdate(config, env)
         model = build(config, env)
-        model.set_logger(configure(None, []))
+        model.set_logger(Logger(None, []))
         start = {name: flat_parameters(e) for name, e in encoders_of(model).items()}
         points = []
         while model.num_timesteps < steps:

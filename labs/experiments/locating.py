@@ -308,7 +308,7 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
     from safetensors.torch import load_file
 
     artifact = load_artifact(folder(config))
-    view, wanted = artifact.provenance["parameters"]["view"], vars(View.of(config))
+    view, wanted = artifact.parameters["view"], vars(View.of(config))
     if view != wanted:
         changed = ", ".join(f"{k} {view[k]} -> {wanted[k]}" for k in view if view[k] != wanted[k])
         raise UserError(

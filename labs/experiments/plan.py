@@ -66,7 +66,7 @@ class NotebookProgress:
 
 def verdict(artifact: Artifact) -> str:
     """One sentence: did the run reach what its arm is expected to reach?"""
-    arm = artifact.provenance["parameters"]["arm"]
+    arm = artifact.parameters["arm"]
     found = artifact.json("evaluation.json")["deterministic"]
     measured = (
         f"success {found['success_rate']:.0%} in {found['episodes']} episodes "

@@ -159,7 +159,7 @@ def _stored(name: str, steps: int, planned: int) -> int:
     if not (data_root() / name / PROVENANCE).exists():
         return 0
     artifact = load_artifact(name)
-    theirs = artifact.provenance["parameters"]["steps"]
+    theirs = artifact.parameters["steps"]
     if theirs != steps:
         raise UserError(
             f"{artifact.path} holds trials of {theirs:,} steps: give --steps {theirs}, or delete it"

@@ -143,7 +143,7 @@ def floor_cell(arm: str) -> str:
     if not runs:
         return "–"
     floor = push_floor()
-    episodes = [run.json("config.json")["curve_episodes"] for run in runs]
+    episodes = [run.parameters["curve_episodes"] for run in runs]
     times = [leaves_floor_at(r.table(), n, floor) for r, n in zip(runs, episodes, strict=True)]
     middle = median(float("inf") if t is None else t for t in times)
     left = sum(t is not None for t in times)

@@ -111,7 +111,7 @@ class PhaseReader(BookWidget):
         described = []
         for label, artifact in runs:
             table = artifact.table()
-            episodes = artifact.json("config.json")["curve_episodes"]
+            episodes = artifact.parameters["curve_episodes"]
             phases = phases_of(table, episodes, floor)
             ranges = [wilson(round(s * episodes), episodes) for s in table["success"]]
             described.append(
