@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import sys
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from labs import cli
-from labs.artifacts import repository_root
+from labs.artifacts import repository_root, write_artifact
 from labs.commands import measuring, training
 from labs.errors import UserError
 from labs.experiments import presets
@@ -376,6 +377,27 @@ def test_claim_17_follows_the_pairs(data):
     assert verdict("17", data) == PARTLY
 
 
+@pytest.mark.parametrize(
+    ("bounded", "expected"),
+    [((0.95, 0.96, 0.97), HOLDS), ((0.8, 0.81, 0.8), FAILS)],
+)
+def test_claim_17_reads_policies(data, bounded, expected):
+    def equal(found):
+        kept = [c for c in found["cells"] if c["encoder"] == "keypoints" and not c["pad"]]
+        first = next(c for c in kept if c["trained"])
+        found["cells"] = [
+            first | {"camera": camera, "normalize": normalize}
+            for camera in ("default", "workspace")
+            for normalize in (True, False)
+        ]
+
+    measured(data, "perception", equal)
+    make_arm(data, "plain", HIGH, goal_mode="desired", keypoint_norm=False)
+    make_arm(data, "bounded", bounded, goal_mode="desired", keypoint_norm=True)
+    found = judge(CLAIM["17"], data)
+    assert found.verdict == expected and "`plain` 96 %" in found.effect
+
+
 def test_claim_18_follows_sight_and_goal(data):
     shown = NATURE | {"sphere": True}
     for camera in ("default", "workspace"):
@@ -388,6 +410,49 @@ def test_claim_18_follows_sight_and_goal(data):
     assert verdict("18", data) == HOLDS
     cells(data, error("block", 20), camera="workspace", target="positions", **shown)
     assert verdict("18", data) == FAILS
+
+
+@pytest.fixture
+def harmless(data):
+    """Results by which the sphere does nothing to sight and tells nothing of the goal."""
+    shown = NATURE | {"sphere": True}
+    for camera in ("default", "workspace"):
+        cells(data, error("block", 14), camera=camera, **PLAIN)
+        cells(data, error("block", 14), camera=camera, target="positions", **shown)
+        cells(data, error("goal", 90), camera=camera, target="goal", **shown)
+    return data
+
+
+def test_claim_18_falls_with_policies_that_push_worse(harmless):
+    make_arm(harmless, "without", HIGH, goal_mode="desired", goal_sphere=False)
+    make_arm(harmless, "with", HIGH, goal_mode="desired", goal_sphere=True)
+    assert verdict("18", harmless) == HOLDS
+    success(harmless, "with", 0.8, 0.81, 0.8)
+    found = judge(CLAIM["18"], harmless)
+    assert found.verdict == FAILS and "`with` pushes 80 %" in found.effect
+
+
+@pytest.mark.parametrize(
+    ("trained", "lost", "won", "expected"),
+    [
+        ("shown", 60, 0, PARTLY),
+        ("shown", 9, 0, HOLDS),
+        ("shown", 30, 25, HOLDS),
+        ("hidden", 60, 0, HOLDS),
+    ],
+)
+def test_claim_18_heeds_a_policy_that_follows_the_sphere(harmless, trained, lost, won, expected):
+    played = {"episodes": 100, "success_rate": 0.9, "at_place": {"rate": 0.25}}
+    row = {kind: played for kind in ("hidden", "shown", "elsewhere")}
+    row |= {"arm": "any", "seed": 0, "trained": trained}
+    row |= {"lost": list(range(lost)), "won": list(range(lost, lost + won))}
+    folder = harmless / "sphere-pictures"
+    with write_artifact(folder, kind="measurement", parameters={}) as new:
+        (new / "measurement.json").write_text(json.dumps({"policies": [row]}))
+    found = judge(CLAIM["18"], harmless)
+    assert found.verdict == expected
+    assert f"`any/seed0`, trained with the sphere {trained}" in found.effect
+    assert "25 % of the blocks end there" in found.effect
 
 
 # --------------------------------------------------------------------------- claims about training

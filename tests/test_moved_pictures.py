@@ -165,3 +165,4 @@ def test_the_sphere_moves_and_nothing_else_does():
     np.testing.assert_allclose(goals[0], hidden["desired_goal"])
     for name in ("successes", "pull", "at_place"):  # doing nothing ends alike
         assert found["hidden"][name] == found["shown"][name] == found["elsewhere"][name]
+    assert (found["trained"], found["lost"], found["won"]) == ("hidden", [], [])

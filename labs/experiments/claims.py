@@ -193,8 +193,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "17",
         "LayerNorm and Tanh after SpatialSoftmax only bound the values.",
-        "Regression with and without them. A tenth more or less error, intervals apart, refutes "
-        "it; more with one and less with the other is *partly*.",
+        "Regression with and without them, and policies that must look. A tenth more or less "
+        "error, intervals apart, refutes it, and so does a tenth of all episodes; more with one "
+        "and less with the other is *partly*.",
         sight.only_bounds,
         "notebooks/21_what_the_camera_can_tell",
         PERCEPTION,
@@ -202,8 +203,10 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "18",
         "The goal sphere in the picture is harmless.",
-        "Regression trained with it and without it: a tenth more error refutes it. And regression "
-        "of the goal from it: a goal that can be read, and is relabeled, is *partly*.",
+        "Regression trained with it and without it: a tenth more error refutes it. Policies that "
+        "must look, likewise: a tenth fewer episodes does. A goal that can be read from it, and is "
+        "relabeled, is *partly*, and so is a policy that trained with it and loses a tenth of its "
+        "episodes when it stands elsewhere.",
         sight.harmless_sphere,
         "notebooks/21_what_the_camera_can_tell",
         PERCEPTION,

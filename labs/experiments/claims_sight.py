@@ -41,6 +41,8 @@ KEYPOINTS = {
     "spatial_softmax": "ManipulationCNN + SpatialSoftmax",
 }
 
+SPHERES = ("hidden", "shown", "elsewhere")
+
 ENCODERS = {"nature": "NatureCNN"} | KEYPOINTS
 
 
@@ -110,7 +112,8 @@ def default_camera(root: Path) -> Finding:
         effect += f"; a shift of up to 4 pixels moves it by {far:.0f} cm against {near:.1f} cm"
         if verdict == HOLDS and far / near >= LIMITS["camera_factor"]:
             verdict = PARTLY  # as good to look through, but not to shift
-    pairs = _cameras_of_policies(root)
+    cameras = {"knob": "camera", "values": ("default", "workspace")}
+    pairs = [p for p in _pushing(root, **cameras) if iqm(p[1].rates).low >= LIMITS["learned"]]
     if pairs and min(difference(b.rates, a.rates).low for a, b in pairs) >= LIMITS["gain"]:
         verdict = FAILS
     for far, near in pairs:
@@ -121,15 +124,13 @@ def default_camera(root: Path) -> Finding:
     return Finding(verdict, effect, seeds_span(*counts))
 
 
-def _cameras_of_policies(root: Path) -> list[tuple[Arm, Arm]]:
-    """Matched arms of Push that are not told where the block is, with either camera, the aimed
-    one having risen."""
-    cameras = ("default", "workspace")
+def _pushing(root: Path, knob: str, values: tuple[Any, Any]) -> list[tuple[Arm, Arm]]:
+    """Matched arms of Push that are not told where the block is, one of each pair having risen."""
     try:
-        pairs = all_matched(root, "camera", cameras, task="push", goal_mode="desired")
+        pairs = all_matched(root, knob, values, task="push", goal_mode="desired")
     except NotMeasured:
         return []
-    return [pair for pair in pairs if iqm(pair[1].rates).low >= LIMITS["learned"]]
+    return [p for p in pairs if max(iqm(arm.rates).low for arm in p) >= LIMITS["learned"]]
 
 
 def shift_noise(root: Path) -> Finding:
@@ -176,7 +177,7 @@ def shrinking(root: Path) -> Finding:
         raise NotMeasured("perception has no trained encoder")
     for policy in measurement(root, "shrunk-pictures", optional=True).get("policies", []):
         native, shrunk = (policy[name] for name in ("native", "shrunk"))
-        harms.append(_surely_lost(policy))
+        harms.append(_surely_lost(policy, native["episodes"]))
         effects.append(
             f"`{policy['arm']}` succeeds in {native['successes']} of {native['episodes']} episodes "
             f"on native frames, in {shrunk['successes']} on shrunk ones"
@@ -186,17 +187,20 @@ def shrinking(root: Path) -> Finding:
     return Finding(verdict, "; ".join(effects), seeds_span(*counts))
 
 
-def _surely_lost(policy: dict[str, Any]) -> float:
-    """The share of its episodes that a policy loses on shrunk frames; 0 where as many could be
+def _surely_lost(policy: dict[str, Any], episodes: int) -> float:
+    """The share of its episodes that a policy loses on other frames; 0 where as many could be
     won, by the exact test of pairs (McNemar)."""
     lost, won = len(policy["lost"]), len(policy["won"])
     if not lost or binomtest(lost, lost + won, alternative="greater").pvalue > 0.025:
         return 0.0
-    return (lost - won) / policy["native"]["episodes"]
+    return (lost - won) / episodes
 
 
 def only_bounds(root: Path) -> Finding:
-    """Claim 17: does LayerNorm + Tanh after SpatialSoftmax leave the positions as readable?"""
+    """Claim 17: does LayerNorm + Tanh after SpatialSoftmax leave the positions as readable?
+
+    And do policies that must look push as well with them? A tenth of all episodes counts.
+    """
     effects, changes, counts = [], [], []
     for encoder, camera in product(KEYPOINTS, ("default", "workspace")):
         setting = _nature(camera, encoder=encoder)
@@ -213,6 +217,15 @@ def only_bounds(root: Path) -> Finding:
         )
     if not changes:
         raise NotMeasured("perception has no SpatialSoftmax with and without LayerNorm + Tanh")
+    for plain, bounded in _pushing(root, "keypoint_norm", (False, True)):
+        lost = difference(plain.rates, bounded.rates)
+        clear = lost.low >= LIMITS["gain"] or -lost.high >= LIMITS["gain"]
+        changes.append(lost.value if clear else 0.0)
+        effects.append(
+            f"`{bounded.name}` pushes {percents(bounded.rates)}, `{plain.name}` "
+            f"{percents(plain.rates)}: {points(difference(bounded.rates, plain.rates))} "
+            f"({seeds_text(bounded, plain)})"
+        )
     clear = [c for c in changes if abs(c) > LIMITS["only_bounds"]]
     if not clear:
         verdict = HOLDS
@@ -222,7 +235,10 @@ def only_bounds(root: Path) -> Finding:
 
 
 def harmless_sphere(root: Path) -> Finding:
-    """Claim 18: does the sphere leave sight alone, and does it say nothing about the goal?"""
+    """Claim 18: does the sphere leave sight alone, and does it say nothing about the goal?
+
+    And do policies that must look push as well with it, wherever it stands?
+    """
     harms, readable, effects, counts = [], [], [], []
     for camera in ("default", "workspace"):
         plain = perception_cells(root, **_nature(camera))
@@ -241,8 +257,37 @@ def harmless_sphere(root: Path) -> Finding:
             f"{camera} camera: block {mm(without)} without it, {mm(used)} with it, "
             f"{appears} if it appears after training; the original goal can be read to {mm(goal)}"
         )
+    for hidden, shown in _pushing(root, "goal_sphere", (False, True)):
+        lost = difference(hidden.rates, shown.rates)
+        harms.append(lost.low >= LIMITS["gain"])
+        effects.append(
+            f"`{shown.name}` pushes {percents(shown.rates)}, `{hidden.name}` "
+            f"{percents(hidden.rates)}: {points(difference(shown.rates, hidden.rates))} "
+            f"({seeds_text(hidden, shown)})"
+        )
+    followed, words = _followed(root)
+    readable.append(followed)
+    effects += words
     if any(harms):
         verdict = FAILS
     else:
         verdict = PARTLY if any(readable) else HOLDS
     return Finding(verdict, "; ".join(effects), seeds_span(*counts))
+
+
+def _followed(root: Path) -> tuple[bool, list[str]]:
+    """Whether a policy that trained with the sphere surely loses a tenth of its episodes when the
+    sphere stands elsewhere; and what to say of every policy that was played so."""
+    followed, words = False, []
+    for policy in measurement(root, "sphere-pictures", optional=True).get("policies", []):
+        shares = {kind: percent(policy[kind]["success_rate"]) for kind in SPHERES}
+        there = percent(policy["elsewhere"]["at_place"]["rate"])
+        words.append(
+            f"`{policy['arm']}/seed{policy['seed']}`, trained with the sphere {policy['trained']}: "
+            f"hidden {shares['hidden']}, at the goal {shares['shown']}, elsewhere "
+            f"{shares['elsewhere']}, and {there} of the blocks end there"
+        )
+        if policy["trained"] == "shown":
+            episodes = policy["shown"]["episodes"]
+            followed |= _surely_lost(policy, episodes) >= LIMITS["gain"]
+    return followed, words

@@ -132,21 +132,28 @@ def play_spheres(policy, episodes: int = EPISODES) -> dict[str, Any]:
     Returns:
         For each of :data:`KINDS` the summary of :class:`labs.experiments.evaluate.Episodes` and
         what :func:`towards` gives. The other place is the same in all three: where nothing is
-        drawn there, the numbers are what chance does.
+        drawn there, the numbers are what chance does. ``trained``: ``hidden`` or ``shown``.
+        ``lost`` and ``won``: seeds that succeed with the sphere at the goal and not with it
+        elsewhere, and the other way around.
     """
-    seeds = list(final_seeds(episodes))
+    seeds = np.array(final_seeds(episodes))
     goals = goals_of(seeds, policy.config.task)
     places = other_places(goals)
-    found = {}
+    success, found = {}, {}
     for kind in KINDS:
         drawn = replace(policy.config, goal_sphere=kind != "hidden")
-        elsewhere = dict(zip(seeds, places, strict=True)) if kind == "elsewhere" else None
+        elsewhere = dict(zip(seeds.tolist(), places, strict=True)) if kind == "elsewhere" else None
         env = SphereAt(make_one(drawn), elsewhere)
-        summary = run_episodes(policy, drawn, seeds, env=env).summary()
+        played = run_episodes(policy, drawn, seeds, env=env)
         env.close()
-        ends = np.array([env.ends[seed] for seed in seeds])
-        found[kind] = summary | towards(ends, goals, places)
-    return found
+        ends = np.array([env.ends[seed] for seed in seeds.tolist()])
+        success[kind] = played.success
+        found[kind] = played.summary() | towards(ends, goals, places)
+    return found | {
+        "trained": "hidden" if policy.config.goal_sphere is False else "shown",
+        "lost": seeds[success["shown"] & ~success["elsewhere"]].tolist(),
+        "won": seeds[success["elsewhere"] & ~success["shown"]].tolist(),
+    }
 
 
 def sphere_pictures(
