@@ -99,7 +99,7 @@ class DrQv2SAC(SAC):
                 self.logger.record(f"train/{name}", np.mean(values))
 
     def _update_temperature(self, log_prob: torch.Tensor) -> tuple[torch.Tensor, list[float]]:
-        """Moves α towards the target entropy where it is learned.
+        """Moves α toward the target entropy where it is learned.
 
         Returns:
             α as it was before the step, which this update uses throughout as SB3's does, and the

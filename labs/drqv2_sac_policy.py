@@ -48,7 +48,8 @@ from labs.manipulation_encoder import ManipulationExtractor
 
 
 class CriticEncoderActor(Actor):
-    """SB3's squashed Gaussian actor behind a gate: the encoder's features arrive detached.
+    """SB3's squashed Gaussian actor behind a gate: the encoder's features arrive detached, as in
+    DrQ-v2 (Yarats et al. 2021, arXiv 2107.09645).
 
     No loss of the actor can reach the encoder through this network. The encoder stays a submodule,
     so that ``predict`` works from observations; the optimizer must leave its parameters out.
@@ -91,7 +92,8 @@ class CriticEncoderActor(Actor):
 
 
 class CriticEncoderCritic(ContinuousCritic):
-    """SB3's twin Q-network with the gate set the other way: TD error trains the shared encoder.
+    """SB3's twin Q-network with the gate set the other way: TD error trains the shared encoder, as
+    in DrQ-v2 (Yarats et al. 2021, arXiv 2107.09645).
 
     SB3's critic closes the gate whenever the encoder is shared. Here it is open for the critic's
     loss. It closes for one caller only: where Q is differentiated with respect to the *action*,
@@ -104,6 +106,9 @@ class CriticEncoderCritic(ContinuousCritic):
         stop_actor_loss: close the gate for actions that carry a gradient. False leaves it open, so
             that the stray gradient can be measured.
         **kwargs: as for ``ContinuousCritic``.
+
+    Raises:
+        TypeError: an argument that ``ContinuousCritic`` does not have.
     """
 
     def __init__(self, *args: Any, stop_actor_loss: bool = True, **kwargs: Any):

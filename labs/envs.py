@@ -109,8 +109,8 @@ class Scene:
     """What is drawn. Each option that is switched off saves time; none touches the physics.
 
     Attributes:
-        samples: multi-sampling per pixel, 0 or a power of two. 4 is stock; 0 is three times faster
-            in software and leaves jagged edges.
+        samples: multi-sampling per pixel, 0 or a power of two. 4 is stock; 0 is two to three times
+            faster in software and leaves jagged edges.
         shadows: draw the lights' shadows. The Fetch scenes' only light casts none, so this
             saves nothing there; it is named because it costs much wherever a light does.
         skybox: draw the background; without it, black.

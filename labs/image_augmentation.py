@@ -29,7 +29,8 @@ Padding = Literal["replicate", "zeros"]
 
 
 class RandomShiftAug(nn.Module):
-    """Shifts each image of a batch by its own random number of pixels, at most ``pad`` each way.
+    """Shifts each image of a batch by its own random number of pixels, at most ``pad`` each way
+    (DrQ, Kostrikov et al. 2020, arXiv 2004.13649).
 
     It is the same as padding each side by ``pad`` and cropping back to the old size at a random
     place: (2 · pad + 1)² places, all equally likely. No padded image is made. On a GPU one gather
@@ -168,7 +169,8 @@ class RandomShiftAug(nn.Module):
         if images.ndim != 4:
             raise ValueError(f"images: received shape {shape}, expected (B, C, H, W)")
         channels, height, width = shape[1:]
-        # No picture is so narrow; a stack of frames is told from a narrow one where it is square.
+        # No picture is 1, 3 or 4 wide: those are channels. 6, 9 or 12 could be a narrow picture;
+        # where the two axes before are equal, it is a square one with a stack of frames last.
         square_stack = width in (6, 9, 12) and channels == height
         if (width in (1, 3, 4) or square_stack) and channels > 12 and height > width:
             raise ValueError(
@@ -273,7 +275,8 @@ class DrQDictReplayBuffer(_AugmentsWhenSampling, DictReplayBuffer):
     """Stable-Baselines3's ``DictReplayBuffer`` with images augmented at sample time.
 
     The stored images stay as the camera gave them; each time a transition is drawn it looks a
-    little different. ``obs`` and ``next_obs`` are shifted independently, as in DrQ.
+    little different. ``obs`` and ``next_obs`` are shifted independently, as in DrQ (Kostrikov et
+    al. 2020, arXiv 2004.13649).
 
     Use it as ``SAC("MultiInputPolicy", env, replay_buffer_class=DrQDictReplayBuffer,
     replay_buffer_kwargs={"aug_fn": RandomShiftAug(4)})``.
@@ -296,10 +299,10 @@ class DrQDictReplayBuffer(_AugmentsWhenSampling, DictReplayBuffer):
 class HerDrQDictReplayBuffer(_AugmentsWhenSampling, HerReplayBuffer):
     """Stable-Baselines3's ``HerReplayBuffer`` with images augmented after relabeling.
 
-    HER goes first: it chooses new goals and computes their rewards from stored vectors. Then the
-    images are augmented, and nothing else, so every reward still follows from the goals beside
-    it. The observation must hold ``achieved_goal`` and ``desired_goal``
-    (``PixelObservationWrapper(..., goal_mode="both")``).
+    HER (Andrychowicz et al. 2017, arXiv 1707.01495) goes first: it chooses new goals and computes
+    their rewards from stored vectors. Then the images are augmented, and nothing else, so every
+    reward still follows from the goals beside it. The observation must hold ``achieved_goal`` and
+    ``desired_goal`` (``PixelObservationWrapper(..., goal_mode="both")``).
 
     Args:
         *args: as for ``HerReplayBuffer``.

@@ -28,7 +28,8 @@ __all__ = ["ManipulationCNN", "ManipulationExtractor", "SpatialSoftmax", "shape_
 
 
 class ManipulationCNN(nn.Module):
-    """Four 3 × 3 convolutions with strides 2, 1, 1, 2, padding 1, each followed by a ReLU.
+    """Four 3 × 3 convolutions with strides 2, 1, 1, 2, padding 1, each followed by a ReLU; after
+    the encoder of DrQ-v2 (Yarats et al. 2021, arXiv 2107.09645), which strides once.
 
     After the first layer an object of 5 pixels is still 2.5 cells wide, where NatureCNN's stride
     of 4 leaves 1.25; at the end it is 1.25 cells wide in a map of 21 × 21.
@@ -104,7 +105,8 @@ class ManipulationCNN(nn.Module):
 
 
 class SpatialSoftmax(nn.Module):
-    """Each feature map becomes one point: its softmax-weighted mean position.
+    """Each feature map becomes one point: its softmax-weighted mean position (Levine et al. 2016,
+    arXiv 1504.00702).
 
     p(i, j) = softmax(f(i, j) / T) over the positions of one channel, then (Σ p x, Σ p y). The
     coordinates run from −1 to 1, the centers of the corner cells lie exactly at ±1, and (−1, −1)
@@ -216,7 +218,8 @@ class ManipulationExtractor(ImageDictExtractor):
         num_filters: channels of the convolutions; the coordinates are twice as many.
         flat_features_dim: width of the flat head.
         normalize: end with LayerNorm and Tanh. The coordinates lie in [−1, 1] already; LayerNorm
-            subtracts their mean over channels and so mixes their absolute positions.
+            subtracts the common mean of all of them, x and y together, and divides by their
+            spread: absolute positions mix.
         temperature: of the softmax at the start. At 1 the flat maps of an untrained encoder put
             every point into the middle of every picture; 0.0025 spreads them.
 

@@ -271,7 +271,8 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
     ) -> np.ndarray | float:
         """The environment's reward, for one pair of goals or a batch of them.
 
-        Gymnasium's wrappers do not forward attributes, and HER asks the outermost wrapper.
+        Gymnasium's wrappers do not forward attributes, and SB3's ``check_env`` asks the outermost
+        one. (HER would find it anyway: ``VecEnv.env_method`` looks through wrappers.)
 
         Args:
             achieved_goal: (3,) or (B, 3), meters: the goal achieved *after* the step.

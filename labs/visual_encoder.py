@@ -35,7 +35,8 @@ __all__ = [
     "squashed_gaussian_log_prob",
 ]
 
-LOG_STD_RANGE = (-20.0, 2.0)  # SB3's limits; beyond them exp() under- or overflows
+#: SB3's limits: far inside float32's range even as exp(−2 · log_std), which the density needs.
+LOG_STD_RANGE = (-20.0, 2.0)
 
 # ------------------------------------------------------------------------------------- NatureCNN
 
@@ -142,6 +143,10 @@ class NormalizedCombinedExtractor(ImageDictExtractor):
     Args:
         observation_space: see :class:`ImageDictExtractor`.
         cnn_output_dim: features of each image.
+
+    Raises:
+        TypeError: not a dict space.
+        ValueError: an image that is too small, or channels last; a width below 1.
     """
 
     def __init__(self, observation_space: spaces.Dict, cnn_output_dim: int = 50):
@@ -163,6 +168,9 @@ def _normalized_nature_cnn(channels: int, width: int, image_size: tuple[int, int
 class VisualGoalEncoder(nn.Module):
     """Pixels and goal → one feature vector: [Tanh(LayerNorm(NatureCNN(pixels))), goal].
 
+    NatureCNN is Mnih et al. 2015 (Nature 518); LayerNorm and Tanh are Yarats et al. 2021 (arXiv
+    2107.09645).
+
     ===========  ==================  ====================
     part         input               output
     ===========  ==================  ====================
@@ -176,6 +184,9 @@ class VisualGoalEncoder(nn.Module):
         goal_dim: numbers in a goal, 3 in the Fetch tasks (meters).
         image_features_dim: features of the image.
         image_size: (height, width) in pixels.
+
+    Raises:
+        ValueError: an image that is too small, or a width below 1.
     """
 
     def __init__(

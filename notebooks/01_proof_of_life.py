@@ -81,7 +81,7 @@ assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"]
 
 # %% [markdown]
 # Reach is dense. It pays minus the distance to the goal at every step: each step says whether the last one was
-# an improvement. Push is sparse. It pays $-1$ until the block lies within 5 cm of its target, then $0$. Nearly
+# an improvement. Push is sparse. It pays $-1$ while the block is more than 5 cm from its target, and $0$ otherwise. Nearly
 # every step of an untrained policy says the same thing: *not yet*.
 #
 # | indices of Push's `observation` | what | who could know it |
@@ -95,7 +95,7 @@ assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"]
 # | 20–22 | gripper velocity | the robot's joints |
 # | 23–24 | finger velocities | the robot's joints |
 #
-# Positions are in meters, rotations in radians, velocities in either *per control step*. Reach's ten numbers are
+# Positions are in meters and rotations in radians; velocities are in meters or radians *per control step*. Reach's ten numbers are
 # the robot's own, in the same order: gripper position 0–2, fingers 3–4, gripper velocity 5–7, finger
 # velocities 8–9.
 #
@@ -103,7 +103,7 @@ assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"]
 # camera. The others are {term}`privileged <privileged information>`: the simulator hands them over,
 # the world would not.
 
-# %%
+# %% tags=["nbval-check-output"]
 robot = envs.PROPRIO_INDICES["push"]
 print("proprioception:", robot, f"({len(robot)} numbers)")
 assert len(robot) == 10 and not set(robot) & set(range(3, 9)), "the block would leak"
@@ -164,13 +164,13 @@ assert 0.03 < solved.mean() < 0.11
 # {artifact}`push-floor:at_reset.rate|pct1` of {artifact}`push-floor:at_reset.n|int` episodes were
 # solved, and a policy that does nothing ends with {artifact}`push-floor:no_op.rate|pct1` (95 %
 # interval {artifact}`push-floor:no_op.low|pct1` to {artifact}`push-floor:no_op.high|pct1`).
-# Uniformly random actions touch the block in {artifact}`push-floor:moved_the_block.random.rate|pct1`
-# of the episodes and end with {artifact}`push-floor:random.rate|pct1`. The rules of the reset alone
+# Uniformly random actions move the block by more than a centimeter in
+# {artifact}`push-floor:moved_the_block.random.rate|pct1` of the episodes and end with {artifact}`push-floor:random.rate|pct1`. The rules of the reset alone
 # predict {artifact}`push-floor:geometry|pct1`, without any simulator.
 #
-# Remember this number. A curve that lies flat between {artifact}`push-floor:no_op.low|pct1` and
-# {artifact}`push-floor:no_op.high|pct1` has **learned nothing**: it *is* the
-# {term}`floor <do-nothing floor>`. Every plot of Push in this book draws it.
+# Remember this number: it is the {term}`floor <do-nothing floor>`. A point of a curve is twenty episodes or fewer, so
+# on the floor it jumps between 0 and 15 %. A curve that goes on doing so has **shown no learning**. Every success curve
+# of Push in this book draws the floor.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Blocks and targets of 300 resets seen from above: both fill the same square, the blocks leave a round hole in the middle; short gray lines join the few pairs that start solved."}}
 env = envs.make_env("push", render_mode=None)

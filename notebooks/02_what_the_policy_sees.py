@@ -67,8 +67,8 @@ plt.show()
 # The red dot is the goal. In Push the dark cube is the block. Could *you* push it to the dot from
 # the upper picture?
 #
-# Every policy that learns from the default camera answers that question at every step, with the
-# pixels marked here and no others:
+# Every policy that learns from the default camera answers that question at every step. Nearly all the
+# pixels that show block, goal and gripper are marked here:
 
 # %% mystnb={"image": {"alt": "The default camera's Push frame, enlarged around the table. Outlines mark the few pixels that belong to the gripper, the block and the goal."}}
 WORDS = {"object": "block"}  # the renderer's word, and this book's
@@ -126,7 +126,7 @@ plt.show()
 # With the default camera the block has a median of
 # {artifact}`visibility:push.default.object.median|int` pixels, and never more than
 # {artifact}`visibility:push.default.object.max|int`, out of 7056. With the workspace camera it has
-# {artifact}`visibility:push.workspace.object.median|int`. The block did not grow. Somebody turned
+# {artifact}`visibility:push.workspace.object.median|int`. The block did not grow. Somebody moved
 # the camera.
 #
 # Reach holds a surprise. The goal sphere may hang anywhere in a cube around the gripper, so the
@@ -240,23 +240,23 @@ assert costs["lean"][0] < costs["stock"][0] / 2
 # :label: ex-centimeters
 # ```
 # One pixel of the default camera: how many centimeters of the table is that? Complete
-# `centimetres_a_pixel`. It gets the block's width in pixels; the block is a cube with an edge of
+# `centimeters_a_pixel`. It gets the block's width in pixels; the block is a cube with an edge of
 # 5 cm. Then compare with the success radius.
 # ```{exercise-end}
 # ```
 
 
 # %% tags=["exercise"]
-def centimetres_a_pixel(width_in_pixels):
+def centimeters_a_pixel(width_in_pixels):
     """Centimeters that one pixel spans at the block's distance."""
     return ...
 
 
 # %% tags=["exercise-test", "hide-input"]
-def check_centimetres(answer):
+def check_centimeters(answer):
     """Names the likely mistake."""
     value = answer(10)
-    assert value is not ..., "centimetres_a_pixel still returns ...: fill it in"
+    assert value is not ..., "centimeters_a_pixel still returns ...: fill it in"
     assert value != 2.0, "that is pixels a centimeter: turn the fraction over"
     assert np.isclose(value, 0.5), "the block's edge is 5 cm: 10 pixels span 5 cm"
     assert np.isclose(answer(4), 1.25), (
@@ -265,7 +265,7 @@ def check_centimetres(answer):
 
 
 # %% tags=["nbval-check-output"]
-attempt(check_centimetres, centimetres_a_pixel)
+attempt(check_centimeters, centimeters_a_pixel)
 
 # %% [markdown]
 # ```{solution-start} ex-centimeters
@@ -274,14 +274,14 @@ attempt(check_centimetres, centimetres_a_pixel)
 
 
 # %% tags=["solution"]
-def centimetres_a_pixel(width_in_pixels):
+def centimeters_a_pixel(width_in_pixels):
     """Centimeters that one pixel spans at the block's distance."""
     return 5.0 / width_in_pixels
 
 
-check_centimetres(centimetres_a_pixel)
+check_centimeters(centimeters_a_pixel)
 for camera, things in visibility["push"].items():
-    cm = centimetres_a_pixel(things["object"]["median_width"])
+    cm = centimeters_a_pixel(things["object"]["median_width"])
     print(f"{camera}: {cm:.1f} cm a pixel; the success radius of 5 cm is {5 / cm:.0f} pixels")
 
 # %% [markdown]

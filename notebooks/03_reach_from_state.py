@@ -62,12 +62,12 @@ for name, policy in FLOORS.items():
 # %% [markdown]
 # ## The learning curve
 #
-# Soft actor-critic {cite}`haarnoja2018b`, as Stable-Baselines3 has it, learns from the dictionary
+# Soft actor-critic {cite}`haarnoja2018b`, as Stable-Baselines3 (SB3) has it, learns from the dictionary
 # of state, achieved and desired goal. Every thousand steps the policy plays a few episodes with
 # fixed seeds that training never meets. The line is the {term}`interquartile mean <IQM>` over the seeds,
 # the band its bootstrap interval ({term}`stratified bootstrap`), the thin lines are the runs.
 
-# %% mystnb={"image": {"alt": "Success rate against environment steps for Reach from state: three seeds rise from near zero to 90 percent by 5,000 to 7,000 steps, waver between 80 and 100 percent, and stay at 100 from 12,000 on."}}
+# %% mystnb={"image": {"alt": "Success rate against environment steps for Reach from state: five seeds rise from near zero to 90 percent by 5,000 to 8,000 steps, waver between 65 and 100 percent, and are all at 100 from 14,000 on."}}
 success_curves([ARM])
 plt.show()
 
@@ -257,7 +257,7 @@ print(
 #
 # ## Settled
 #
-# From exact state, Reach is a matter of minutes on one core, for every seed. So the pipeline is
-# right: environment, learner, evaluation, artifact. What follows replaces the exact state by a
+# From exact state, Reach is a matter of minutes on one core, for every seed. So environment,
+# learner, evaluation and artifact work together. What follows replaces the exact state by a
 # picture. The next two pages recall [SAC](04_sac_recap.ipynb) and [HER](05_her_recap.ipynb) for
 # those who want them; others go on to [rendering](06_rendering.ipynb).

@@ -13,7 +13,7 @@
 # # SAC in miniature
 #
 # Almost every policy of this book is trained by soft actor-critic, {term}`SAC` {cite}`haarnoja2018`, in its later
-# form with two critics and a temperature that sets itself {cite}`haarnoja2018b`. This page builds all of it, in
+# form, without a value network and with a temperature that sets itself {cite}`haarnoja2018b`. This page builds all of it, in
 # about a hundred lines, and trains it on the real Reach task in seconds. If you know SAC, read the exercise and go
 # on. If you do not, build it once: later pages change single lines of it, and a single line decides whether
 # anything is learned.
@@ -103,9 +103,9 @@ assert np.mean(np.abs(naive) > 0.99) > 0.5
 # $$ \log \pi(a \mid s) = \sum_i \Big[ \log \mathcal{N}(u_i; \mu_i, \sigma_i) -
 # \log \big( 1 - \tanh^2 u_i \big) \Big] $$ (eq-squashed)
 #
-# In 32-bit numbers $1 - \tanh^2 u$ is exactly 0 for $u$ above about 9, and its logarithm is
-# minus infinity. So we write the same thing as $2 (\log 2 - u - \mathrm{softplus}(-2u))$, which
-# never rounds to 0.
+# In 32-bit numbers $1 - \tanh^2 u$ is exactly 0 for $|u|$ above about 9, and its logarithm is
+# minus infinity. So we write the logarithm as $2 (\log 2 - u - \mathrm{softplus}(-2u))$, which is
+# the same and stays finite.
 
 
 # %%

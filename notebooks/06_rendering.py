@@ -138,7 +138,7 @@ print("equal, for resized, native and lean frames")
 # apart: shrinking averages over many drawn pixels, while a native frame takes a few samples for
 # each of its own.
 
-# %% mystnb={"image": {"alt": "Three pictures of the same Push scene around the table: shrunk from 480 by 480, drawn at 84 by 84, and their difference enhanced four times. The difference lights up along every edge, and at block and goal."}}
+# %% mystnb={"image": {"alt": "Three pictures of the same Push scene, the whole robot in view: shrunk from 480 by 480, drawn at 84 by 84, and their difference enhanced four times. The difference lights up along every edge, and at block and goal."}}
 large.reset(seed=4)
 native.reset(seed=4)
 shrunk, drawn = (render_and_resize(e).transpose(1, 2, 0) for e in (large, native))

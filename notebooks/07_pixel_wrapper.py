@@ -116,7 +116,7 @@ class Pixels(gym.Wrapper):
         return self.observe(raw), reward, terminated, truncated, info
 
 
-# %%
+# %% tags=["nbval-check-output"]
 def make(wrapper, **kwargs):
     env = envs.make_env("push", image_size=84, scene="lean", camera="workspace")
     return wrapper(env, goal_mode="both", frame_stack=4, **kwargs)
@@ -154,6 +154,8 @@ for _ in range(50):
     action = np.clip(np.r_[push, 0], -1, 1).astype(np.float32)
     mine, other = ours.step(action)[0], theirs.step(action)[0]
     recording.append(mine["pixels"][-3:])
+for key in mine:
+    np.testing.assert_array_equal(mine[key], other[key])
 print("50 steps: every key equal")
 
 # %% [markdown]
@@ -171,8 +173,8 @@ FrameStack(np.array(recording).transpose(0, 2, 3, 1), step=12)
 # | `goal_mode` | goals in the observation | what is left for the camera in Push |
 # |---|---|---|
 # | `none` | none | gripper (if joints are withheld), block, goal |
-# | `desired` | target | the block |
-# | `both` | target and **the block's exact position** | rotation and velocity |
+# | `desired` | target | gripper (if joints are withheld), the block |
+# | `both` | target and **the block's exact position** | gripper (if joints are withheld), the block's rotation and velocity |
 #
 # SB3's HER needs `both`, because it relabels with the `achieved_goal` of the observation. That is a
 # convenience of the software, and it hands the policy the answer. Our own replay memory relabels with

@@ -49,6 +49,7 @@ state = 500_000 * 4 * (2 * (25 + 3 + 3) + 4 + 2)
 print(f"500 K transitions of Push from state: {state / 1e9:.2f} GB")
 
 # %% [markdown]
+# The state is stored as float32; the source manuscript reports about 250 MB for it.
 # Pixels are stored as the bytes they are ({term}`uint8 pixel storage`), and become numbers between 0 and 1 only in the batch that
 # the network sees. Storing them as float32 would cost four times as much and tell nothing more.
 #
@@ -98,7 +99,7 @@ class Replay:
 # %% [markdown]
 # Fill it with a real episode, and the one of `labs` beside it:
 
-# %%
+# %% tags=["nbval-check-output"]
 env = envs.make_env("push", image_size=84, scene="lean", camera="workspace")
 env = PixelObservationWrapper(env, goal_mode="both", frame_stack=4)
 sizes = {"img_shape": (12, 84, 84), "goal_dim": 3, "act_dim": 4, "capacity": 30}
@@ -132,7 +133,7 @@ assert (
 )
 for key, value in theirs.sample(16).items():
     torch.testing.assert_close(batch[key], value, rtol=0, atol=0)
-print("equal to PixelReplayBuffer, batch for batch")
+print("equal to PixelReplayBuffer, to the bit")
 
 # %% [markdown]
 # All `dones` are 0. A Fetch episode stops because a clock runs out, so `terminated` is always false, and the

@@ -87,7 +87,7 @@ assert follow(NATURE)[0][2] == WIDTH / 4 and follow(NATURE, width=7)[-1][2] < 1
 # square through. (`python -m labs.manipulation_encoder --compare-nature` draws the two encoders side by
 # side, with the block's size at each layer.)
 
-# %% mystnb={"image": {"alt": "A white square of 5 pixels in an 84 by 84 image, and below each other its traces in the layers of both encoders under averaging filters. In NatureCNN's last layer of 7 by 7 cells the trace covers most of the map; in ManipulationCNN's last layer of 21 by 21 cells it is a small blot."}}
+# %% mystnb={"image": {"alt": "A white square of 5 pixels in an 84 by 84 image, and below each other its traces in the layers of both encoders under averaging filters. In NatureCNN's last layer of 7 by 7 cells the trace covers 5 by 5 of the cells; in ManipulationCNN's last layer of 21 by 21 cells it is a small blot."}}
 image = torch.zeros(1, 1, 84, 84)
 image[..., 40 : 40 + WIDTH, 40 : 40 + WIDTH] = 1
 
@@ -130,7 +130,7 @@ assert nature_trace < manipulation_trace and (WIDTH != 5 or nature_trace < 0.05)
 # hand: one empty image tells.
 
 
-# %%
+# %% tags=["nbval-check-output"]
 class NatureCNN(nn.Module):
     """(B, C, 84, 84) in [0, 1] → (B, features_dim)."""
 
@@ -186,7 +186,7 @@ print("equal to labs.visual_encoder.NatureCNN and to SB3's NatureCNN")
 # *map*, and that is the point of the [next page](10_spatial_softmax.ipynb).
 
 
-# %%
+# %% tags=["nbval-check-output"]
 class ManipulationCNN(nn.Module):
     """(B, C, 84, 84) in [0, 1] → (B, num_filters, 21, 21)."""
 
@@ -216,7 +216,7 @@ assert torch.equal(theirs(images), manipulation(images))
 print("equal to labs.manipulation_encoder.ManipulationCNN")
 
 # %% [markdown]
-# A fiftieth of the parameters. It is not cheaper, though: every filter visits 42 × 42 places.
+# A fiftieth of the parameters. It is not cheaper, though: the filters of three of its four layers visit 42 × 42 places.
 
 
 # %%

@@ -211,7 +211,7 @@ assert all(run["right"] < 1.5 for run in results["keypoints, left half"])
 
 
 # %%
-def labelled_frames(n, seed):
+def labeled_frames(n, seed):
     """Frames of Push, (N, 84, 84, 3), and the centers of block, gripper, goal in pixels, (N, 3, 2).
 
     Frames in which one of them shows fewer than 9 pixels are left out.
@@ -233,7 +233,7 @@ def labelled_frames(n, seed):
     return np.array(frames), np.array(centers)
 
 
-frames, centers = labelled_frames(190, seed=0)
+frames, centers = labeled_frames(190, seed=0)
 images = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
 
 torch.manual_seed(0)

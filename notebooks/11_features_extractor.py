@@ -13,9 +13,9 @@
 # # The features extractor
 #
 # An observation has several keys: pixels, joints, goals. A policy's MLP takes one vector. The piece
-# between them, SB3's {term}`features extractor`, decides how loud each sensor speaks. Two arguments are often
-# given for a short class that puts the sensors side by side. Measured, the first is reversed; the second hides
-# a price.
+# between them, SB3's {term}`features extractor`, decides how loud each sensor speaks. Two things are often
+# said for normalizing what comes from the camera: without it the goals drown beside 256 numbers, and on coordinates it
+# changes nothing but the bounds. Measured, the first is the other way round, and the second hides a price.
 #
 # You will be able to build an extractor for any dictionary of sensors, and to measure what each
 # contributes. The page leans on [the encoders](09_cnn_encoders.ipynb) and on
@@ -182,7 +182,7 @@ torch.testing.assert_close(normalized(goal_batch)[:, :3], batch["achieved_goal"]
 # The order is that of the space, and Gymnasium sorts a dict's keys. With the same weights both must
 # agree with those in `labs`:
 
-# %%
+# %% tags=["nbval-check-output"]
 pairs = [
     (normalized, visual_encoder.NormalizedCombinedExtractor(goal_space), goal_batch),
     (manipulation, manipulation_encoder.ManipulationExtractor(space), batch),
@@ -217,13 +217,13 @@ for seed in range(3):
     with torch.no_grad():
         image = Extractor(goal_space, nature_branch)(goal_batch)[:, 6:]
     squares, varying = image.square().sum(dim=1).mean(), image.var(dim=0).sum()
-    print(f"seed {seed}: the image's squares sum to {squares:.1f}; {varying:.2f} of that varies")
+    print(f"seed {seed}: the image's squares sum to {squares:.1f}, of which {varying:.2f} varies")
     assert 18 < squares < 20 and 0.25 < varying < 0.6
 
 # %% [markdown]
 # By count the goals gain: 2.3% becomes 10.7%. By variance, before training, they *lose*, because now the image
 # is louder: LayerNorm has stretched tiny differences. It is not at its loudest. Its squares sum to about 19,
-# and only about 0.4 of that varies from frame to frame. Both are true. Whoever argues with the first number
+# and of these 19 only about 0.4 varies from frame to frame. Both are true. Whoever argues with the first number
 # alone argues for the wrong reason.
 #
 # ## Sensor separation
@@ -285,7 +285,7 @@ print("all coordinates + 0.2, or all halved: LayerNorm's output is the same")
 # Not only in algebra: shift the *frames* by 8 pixels down and to the right, which is two cells of the map, or 0.2
 # in coordinates, and look at the keypoints of all 64 frames. (`RandomShiftAug` is built on the
 # [next page](12_random_shift.ipynb).) Black is the line of what did not move. See that on the left most points lie above it, by
-# 0.2: they went with the picture; and that after LayerNorm, on the right, they lie on it.
+# 0.2: they went with the picture; and that after LayerNorm, on the right, they gather around it.
 
 # %% mystnb={"image": {"alt": "Top: a frame of Push and the same frame shifted by 8 pixels down and right, with keypoints that moved along. Bottom left: coordinates of the shifted frames against those of the frames lie mostly on a line 0.2 above the diagonal. Bottom right: after LayerNorm and Tanh they gather around the diagonal itself."}}
 shift = torch.tensor([[-8, -8]]).expand(64, 2)  # window up and left, content down and right
@@ -343,12 +343,13 @@ for seed in range(3):
         assert share > 0.4
     assert diagonal[2] < diagonal[1], "down the diagonal LayerNorm hides movement"
     assert diagonal[2] < 0.8 * control[2], "and more of it than to the side"
+    assert 0.1 < diagonal[2] / diagonal[1] < 0.7, "a sixth to two thirds: read the text anew"
 
 # %% [markdown]
-# One direction of absolute position, x + y, is gone up to what the anchors keep: those are the keypoints that stay
-# behind, at a border or on the background. The more keypoints go with the picture, the more of its movement is
-# gone. x − y stays, in units of the spread; and the spread, by which everything is divided, moves too. What
-# remains besides is arrangement. For a gripper that must meet a block arrangement may be just right; for "is the
+# LayerNorm takes away the movement of the *mean* of all 64 coordinates. Had all of them moved by 0.2, nothing would
+# be left. Those that stay behind, at a border or on the background, and those that jump the other way hold the
+# mean back: here a sixth to two thirds of the movement is left. x − y stays, in units of the spread; and the spread,
+# by which everything is divided, moves too. What remains besides is arrangement. For a gripper that must meet a block arrangement may be just right; for "is the
 # block at x = 1.34 m" it is not.
 #
 # It gives something, too. An untrained SpatialSoftmax at $T = 1$ has keypoints that hardly move
@@ -366,7 +367,7 @@ assert gain > 10
 
 # %% [markdown]
 # A price and a gain. Which is larger is a question for an experiment: two arms that differ in `normalize=False`
-# of the `ManipulationExtractor` in `labs`. No arm of this book has run it. By regression, without an agent,
+# of the `ManipulationExtractor` in `labs` (`--no-manipulation-norm`). No arm of this book has run it. By regression, without an agent,
 # [what the camera can tell](21_what_the_camera_can_tell.ipynb) measures both sides.
 #
 # ## In SB3
@@ -466,6 +467,6 @@ check_columns_of(columns_of)
 # ## Settled
 #
 # 56 or 80 numbers, each sensor at its place, equal to `labs`, and at home in an SB3 policy.
-# Normalizing bounds the camera's loudness; on coordinates it also takes away one of the two numbers that say where
-# the whole picture stands, and its scale. Next: somebody shifts the picture
+# Normalizing bounds the camera's loudness; on coordinates it also takes away their common mean, and with it a
+# part of what says where the whole picture stands, and their scale. Next: somebody shifts the picture
 # [on purpose](12_random_shift.ipynb).

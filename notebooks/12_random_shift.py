@@ -301,7 +301,7 @@ for name in envs.CAMERAS:
 
 # %% [markdown]
 # Both points move by exactly minus the offset. They move **together**, so the vector between them
-# does not change at all. (Moments in which one of them touches the border are left out: there the
+# does not change at all. (Moments in which one of them comes within four pixels of the border are left out: there the
 # shift cuts it.) The last column shows where such a percentage can come from: four pixels,
 # *divided by* the median distance. But that is the motion of either point. The distance itself has no
 # noise. (The quotient hangs on the moments. Over other ones,

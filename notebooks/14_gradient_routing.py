@@ -254,7 +254,7 @@ for way, norms_of_way in along.items():
 print(f"{sum(along[way].size for way in cut_ways)} norms behind a cut: all exactly 0")
 print(f"{sum(n.size for w, n in along.items() if w not in cut_ways)} norms elsewhere: none is 0")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of gradient norms in the encoder against updates, on a logarithmic scale, three seeds each. Left, the critic's loss: separate and critic fall at once from above one to about a hundredth, climb again and stay near a tenth. Right, the actor's loss: in the actor's own encoder it falls to about a thousandth and later returns to several hundredths under separate, but stays near a thousandth under actor; the stray gradient in the critic's encoder stays above one almost throughout."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of gradient norms in the encoder against updates, on a logarithmic scale, three seeds each. Left, the critic's loss: separate and critic fall at once from above one to between one and four hundredths, climb again and stay near a tenth. Right, the actor's loss: in the actor's own encoder it falls to about a thousandth and later returns to several hundredths under separate, but stays near a thousandth under actor; the stray gradient in the critic's encoder stays above one almost throughout."}}
 DRAWN = {  # way → color, line, marker, words
     ("separate", "critic's", "critic"): ("blue", "-", "o", "separate, critic's encoder"),
     ("critic", "shared", "critic"): ("green", "-", "^", "critic, shared encoder"),
@@ -350,8 +350,8 @@ display(table(lambda values: ", ".join(f"{v:.2g}" for v in values)))
 # **The actor's gradient fades.** On the way it falls below a tenth of its first norm, in every seed of both
 # routings that let it pass. Where the critic has an encoder of its own, it comes back, sooner or later by
 # the seed, and the actor's encoder moves on. Where it is all that the shared encoder gets, it ends
-# smaller than it began, though in one seed it has begun to grow. From update 296 to 1,496 the other encoders move
-# on by at least 0.54. This one moves on by at most 0.15.
+# smaller than it began, though in one seed it has begun to grow. From update 296 to 1,496 the other encoders get
+# farther from their first weights by at least 0.54, this one by at most 0.15.
 #
 # **The stray gradient does not fade.** It starts near the size of the critic's own gradient and ends as a
 # multiple of it, because that one shrinks. So the trap is worse in a run than in one update: were the two

@@ -14,8 +14,8 @@
 #
 # From here on a library trains. Stable-Baselines3 {cite}`raffin2021` has the parts that you built,
 # under other names, inside classes that call each other. This page walks from one side to the other:
-# which part is which, whether the numbers agree, what the library adds, and what the four curves it
-# logs are made of.
+# which part is which, whether the numbers agree, what the library adds, and what four of the curves
+# that it logs are made of.
 #
 # You will be able to find each part of this book in the library, and to predict what it logs. The page
 # leans on [the networks](15_from_scratch_networks.ipynb) and on
@@ -84,12 +84,12 @@ assert sum(o.__module__.startswith("labs.") for o in counterparts.values()) == 3
 #
 # ## One observation, two ways
 #
-# One real frame of Reach goes through both. On SB3's side: `predict`, `action_log_prob` and the
+# Two real frames of Reach, one from each robot, go through both. On SB3's side: `predict`, `action_log_prob` and the
 # critic. On ours: sums and products, with the same weights. What remains may be rounding, nothing
 # else. Episodes on this page last 20 steps in place of 50, so that a short run sees many.
 
 
-# %%
+# %% tags=["nbval-check-output"]
 STEPS = 20
 
 
@@ -396,10 +396,10 @@ moved = sum(
 assert moved > 0, "the critic's step moves the encoder"
 
 # %% [markdown]
-# A hundred updates teach nothing, and the success rate says so. Mind what the *other* three say
-# meanwhile: they move, in good order. **Three of the four curves describe the learner. Only the fourth
-# describes the robot.** Two more habits of theirs are worth knowing. The losses of a row are those of
-# the single last batch before it, so they jump. And the success rate lags: it is a mean over the
+# After a hundred updates no episode has succeeded yet, and only the success rate says so. Mind what the *other* three say
+# meanwhile: they move, in good order. **Three of these four curves describe the learner. Only the fourth
+# describes the robot.** Two more habits of theirs are worth knowing. The losses of a row are means over the last call of
+# `train` before it, here a single batch, so they jump. And the success rate lags: it is a mean over the
 # last 100 episodes, all of them played with noise.
 #
 # ```{exercise-start}

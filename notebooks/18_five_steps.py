@@ -60,6 +60,9 @@ plt.show()
 # `push-state-tuned`, at other settings, drawn on the same axis, so that five runs are one steep line at its
 # left end. Look where the flat panels end, and where step 2 begins to rise.*
 #
+# The source manuscript promised three seeds and shows one. Its control stepped at 271 frames a second, its pixel
+# arms at 25 to 50.
+#
 # A story has two parts: what was seen, and what was concluded. Under each step stands a verdict on the
 # second: its conclusion **follows** from what was run, **does not follow**, or is **not tested**.
 #

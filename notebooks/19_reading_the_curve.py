@@ -212,9 +212,9 @@ PhaseReader(
     point=5,
 )
 
-# %% mystnb={"image": {"alt": "Three panels under each other for one run of Push from state: success stays at the floor until thirty thousand steps and climbs to 95 percent; the critic loss rises from 0.13 to 0.55 at fifty thousand steps and falls to 0.33; the actor loss climbs from minus 17 to plus 3 within twenty-five thousand steps and then stays."}}
+# %% mystnb={"image": {"alt": "Three panels under each other for one run of Push from state: success stays at the dotted line of doing nothing until thirty thousand steps and climbs to 95 percent; the critic loss rises from 0.13 to 0.55 at fifty thousand steps and falls to 0.33; the actor loss climbs from minus 17 to plus 3 within twenty-five thousand steps and then stays."}}
 # pixels plot phases push-state-tuned/seed0
-three_phases(STATE[0])
+three_phases(STATE[0], floor=FLOOR)
 plt.show()
 
 # %% [markdown]

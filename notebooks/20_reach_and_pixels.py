@@ -288,8 +288,8 @@ for arm in ("reach-keypoint", PLAIN):
 # %% [markdown]
 # ## The second attempt
 #
-# So: NatureCNN on the same two views, as small as the sphere allows; a small batch, so that an update
-# takes a few hundredths of a second; α starts at 0.02; five times the steps, and with them five times the
+# So: NatureCNN on the same two views, as small as the sphere allows; a small batch, and products in bfloat16 where the
+# processor has them, so that an update takes a few hundredths of a second; α starts at 0.02; five times the steps, and with them five times the
 # goals. Four arms. One has no shifts. Three have them, and differ in whose loss trains the encoder.
 
 # %% mystnb={"image": {"alt": "Success at Reach from the image alone against environment steps, the encoder trained by the reward: without shifts, and with shifts under each of three gradient routings; the state policy for comparison."}}
@@ -358,17 +358,20 @@ assert max(learned["actor"]) < 0.15 < min(learned["critic"] + learned["separate"
 # %% tags=["hide-input"]
 ROWS = {"state": STATE, "pixels": PLAIN, "pixels with shifts": SHIFTED}
 rows = [
-    "| arm | seeds | success, interquartile mean | mean return | steps to 50 % | steps to 90 % | environment steps/s |",
-    "|---|---|---|---|---|---|---|",
+    "| arm | seeds | success, interquartile mean | mean return | final distance | steps to 50 % | steps to 90 % | training time | environment steps/s |",
+    "|---|---|---|---|---|---|---|---|---|",
 ]
 for name, arm in ROWS.items():
     found = summarize(arm)
     success, returned = found["success"], found["return"]
+    distance = 100 * found["final_distance"]["value"]
+    training = minutes(float(np.median(found["training_time_s"])))
     rows.append(
         f"| {name}<br>`{arm}` | {len(found['seeds'])} "
         f"| {success['value']:.1%} ({success['low']:.1%} – {success['high']:.1%}) "
-        f"| {returned['value']:.2f} ({returned['low']:.2f} – {returned['high']:.2f}) "
-        f"| {reached(arm, 0.5)} | {reached(arm, 0.9)} | {np.median(found['frames_per_second']):.0f} |"
+        f"| {returned['value']:.2f} ({returned['low']:.2f} – {returned['high']:.2f}) | {distance:.1f} cm "
+        f"| {reached(arm, 0.5)} | {reached(arm, 0.9)} | {training} "
+        f"| {np.median(found['frames_per_second']):.0f} |"
     )
 display(Markdown("\n".join(rows)))
 
@@ -661,7 +664,7 @@ display(provenance_card(PIXELS))
 # pixels train reach-located --seeds 0 1 2 3 4
 # pixels train reach-located-workspace --seeds 0 1 2 3 4
 # pixels train reach-located-default --seeds 0 1 2 3 4
-# pixels train reach-keypoint --seeds 0 1 2 3
+# pixels train reach-keypoint --seeds 0 1 2 3 4
 # pixels train reach-asymmetric --seeds 0 1 2 3 4
 # pixels train reach-small --seeds 0 1 2 3 4
 # pixels train reach-small-drq --seeds 0 1 2 3 4

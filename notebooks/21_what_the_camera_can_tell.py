@@ -699,14 +699,14 @@ lines = {
     ),
     "the same network, sphere appears": lambda c: (
         f"{average(c, PLAIN, 'other_sphere', 'block', 'mean'):.1f}, answer pulled "
-        f"{average(c, PLAIN, 'pull', 'mean'):.1f} mm towards the goal"
+        f"{average(c, PLAIN, 'pull', 'mean'):.1f} mm toward the goal"
     ),
     "KeypointCNN: block, trained and tested without sphere": lambda c: cell_text(
         SUMMARY[f"{c}-{POINTS}"], "block"
     ),
     "KeypointCNN: sphere appears": lambda c: (
         f"{average(c, POINTS, 'other_sphere', 'block', 'mean'):.1f}, answer pulled "
-        f"{average(c, POINTS, 'pull', 'mean'):.1f} mm towards the goal"
+        f"{average(c, POINTS, 'pull', 'mean'):.1f} mm toward the goal"
     ),
     "NatureCNN: block, trained and tested with sphere": lambda c: cell_text(
         SUMMARY[f"{c}-{SPHERE}"], "block"

@@ -331,8 +331,9 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 
 # %% [markdown]
 # It moves what is read by a small share of the error that was there before. `FastSAC(...,
-# autocast=torch.bfloat16)` trains so, and `pixels train --precision bfloat16`. Arms of this book run
-# in float32 on a CPU unless their table says otherwise; on a GPU in bfloat16.
+# autocast=torch.bfloat16)` trains so, and `pixels train --precision bfloat16`. Most arms of this book run
+# in float32 on a CPU. Those that were found for few cores, by reward from small pictures and by imitation
+# (`--precision fastest`), take bfloat16 where the processor multiplies it; on a GPU all do. Their cards say so.
 #
 # ## Each saving, one after the other
 

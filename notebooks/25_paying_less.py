@@ -368,7 +368,8 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # {artifact}`push-told/seed0:provenance.parameters.gradient_steps|int` updates of
 # {artifact}`push-told/seed0:provenance.parameters.batch_size|int` moments; one of `push-distilled` as many episodes and
 # {artifact}`push-distilled/seed0:provenance.parameters.gradient_steps|int` updates of
-# {artifact}`push-distilled/seed0:provenance.parameters.batch_size|int`. The first has a teacher of its own seed, the second
+# {artifact}`push-distilled/seed0:provenance.parameters.batch_size|int`, its products in bfloat16 where the processor has
+# them. The first has a teacher of its own seed, the second
 # for every seed that of `push-state-tuned`, seed 0, whose weights lie in `data/`. (Earlier starts of it, at 84 × 84
 # pixels, were dropped within minutes for their pace, all of them still on the floor. They left no result.)
 

@@ -27,9 +27,14 @@ from labs.experiments.presets import CRITERIA, PRESETS, effective
 VIDEO = "video.mp4"
 
 #: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
-#: a page or an exercise plays its policy; the expected success did not come; or two minutes make it
+#: a page or an exercise plays its policy; the expected success did not come; or minutes make it
 #: again and nothing plays it.
-PLAYED = {"push-blind-tuned": 1, "push-located": 0, "reach-state-tuned": 0}
+PLAYED = {
+    "push-blind-tuned": 1,
+    "push-located": 0,
+    "push-distilled-drq": 0,
+    "reach-state-tuned": 0,
+}
 
 
 def seeds_with_weights(arm: str) -> int:

@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 
 from labs import cli
 from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
+from labs.commands import training
 from labs.errors import UserError
 from labs.experiments import guards, launch, presets
 from labs.experiments.compare import as_text, compare, costs
@@ -429,3 +430,16 @@ def test_a_wrong_configuration_stops_before_training(own_folders):
             {"arm": "reach-state", "small": True, "requested": wanted}, own_folders / "x.ipynb"
         )
     assert not data_root().exists()
+
+
+@pytest.mark.parametrize(
+    ("losses", "success", "says"),
+    [
+        ([0.5, 0.2], 0.0, "Phase 1: the loss falls"),
+        ([0.2, 0.5], 0.0, "this is not"),
+        ([0.5, 0.2], 0.75, "this is not"),
+        ([0.5], 0.0, "raise --total-steps"),
+    ],
+)
+def test_the_demo_says_what_it_shows(losses, success, says):
+    assert says in training._phase_1(losses, success)

@@ -21,6 +21,7 @@ from labs.figures.curves import (
     five_steps,
     success_curves,
     success_panels,
+    three_phases,
 )
 from labs.figures.phases import above_floor, find_phases, patience_stop
 from tests.altering import alter
@@ -220,3 +221,13 @@ def test_a_sentence_may_hold_the_success_of_an_arm():
     assert success_role.success_of("push-blind-tuned") == ledger.success_cell("push-blind-tuned")
     with pytest.raises(UserError, match="push-step0 has no result"):
         success_role.success_of("push-step0")
+
+
+def test_success_of_push_stands_over_its_floor_and_reach_has_none():
+    run = ledger.measured("push-state-tuned")[0]
+    figure = three_phases(run, floor=ledger.floor_of(["push"]))
+    (floor,) = (line for line in figure.axes[0].lines if line.get_label() == "doing nothing")
+    assert floor.get_ydata()[0] == ledger.push_floor() > 0
+    assert ledger.floor_of(["push", "reach"]) is None
+    figure = three_phases(run, floor=None)
+    assert "doing nothing" not in {line.get_label() for line in figure.axes[0].lines}

@@ -127,11 +127,11 @@ def test_the_other_place_is_a_goal_far_enough_away():
         sphere_pictures.other_places(goals[:2])
 
 
-def test_the_way_towards_a_place_is_measured_from_the_goal():
+def test_the_way_toward_a_place_is_measured_from_the_goal():
     goals = np.zeros((3, 3))
     places = np.array([[0.2, 0, 0], [0, 0.2, 0], [0.2, 0, 0]])
     ends = np.array([[0.18, 0.03, 0], [0.05, 0, 0], [-0.06, 0, 0]])
-    found = sphere_pictures.towards(ends, goals, places)
+    found = sphere_pictures.toward(ends, goals, places)
     assert found["pull"]["mean"] == pytest.approx((180 + 0 - 60) / 3)
     assert found["at_place"]["rate"] == pytest.approx(1 / 3)
 

@@ -50,6 +50,10 @@ ENCODERS = {
     "manipulation": "ManipulationCNN",
     "keypoint": "KeypointCNN on each frame",
 }
+PRECISIONS = {  # what is not float32 everywhere but on a GPU
+    "fastest": "bfloat16 products where the processor multiplies them, else float32",
+    "bfloat16": "bfloat16 products",
+}
 ROUTINGS = {
     "separate": "actor and critic each train an encoder of their own",
     "actor": "one encoder, trained by the actor's loss",
@@ -263,6 +267,7 @@ def card(arm: str, root: Path, folded: bool = False) -> str:
         ("picture", _picture(config) if config.has_images else None),
         ("encoder", _encoder(config) if config.has_images else None),
         ("budget", _budget(config)),
+        ("precision", PRECISIONS.get(config.precision)),
         ("against", _changes(config)),
         ("needs", _needs(config)),
         ("leaves", f"`data/{arm}/seed<k>/` with {files} and `provenance.json`"),

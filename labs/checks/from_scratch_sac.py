@@ -114,7 +114,7 @@ def check_actor_climbs():
     assert reached() > start + 0.1, f"from {start:.4f} to {reached():.4f}"
 
 
-def check_temperature_moves_towards_target():
+def check_temperature_moves_toward_target():
     """The temperature falls when the entropy is above its target and rises when below"""
     for log_prob, sign in ((-10.0, -1), (10.0, 1)):
         agent = Agent(SMALL)

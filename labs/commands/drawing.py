@@ -31,27 +31,19 @@ def plot(argv: list[str]) -> int:
 
     matplotlib.use("Agg")
     from labs.figures import curves
+    from labs.figures.ledger import floor_of
 
+    drawn = options.arms or curves.STEP_ARMS
+    floor = floor_of(arm.split("-")[0] for arm in drawn)  # names of arms begin with their task
     if options.kind == "curves":
-        floor = _floor_of(options.arms)
         figure = curves.success_curves(options.arms, floor=floor, source=options.source)
     elif options.kind == "phases":
         if len(options.arms) != 1:
             raise UserError("phases draws one run: pixels plot phases push-step2/seed0")
-        figure = curves.three_phases(options.arms[0], source=options.source)
+        figure = curves.three_phases(options.arms[0], floor=floor, source=options.source)
     else:
-        arms = options.arms or curves.STEP_ARMS
-        figure = curves.five_steps(arms, floor=_floor_of(arms))
+        figure = curves.five_steps(drawn, floor=floor)
     return _save(figure, options.out)
-
-
-def _floor_of(arms: tuple[str, ...]) -> float | None:
-    """What doing nothing achieves on Push, where nothing but Push is drawn and it was measured."""
-    from labs.artifacts import data_root
-    from labs.figures.ledger import push_floor
-
-    is_push = all(arm.startswith("push-") for arm in arms)
-    return push_floor() if is_push and (data_root() / "push-floor").exists() else None
 
 
 def _save(figure, out: str) -> int:

@@ -73,6 +73,8 @@ class RunConfig:
     keypoint 0.005)"""
     keypoint_norm: bool = False
     """encoder keypoint: LayerNorm and Tanh after the keypoints"""
+    manipulation_norm: bool = True
+    """encoder manipulation: LayerNorm and Tanh after its head"""
     features_dim: int = 256
     """width of a flat head: the image's share of the features"""
     num_filters: int = 32

@@ -60,6 +60,7 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
             "spatial_softmax": config.head == "spatial_softmax",
             "num_filters": config.num_filters,
             "flat_features_dim": config.features_dim,
+            "normalize": config.manipulation_norm,
             "temperature": config.temperature or 1.0,
         }
     if config.standardize:

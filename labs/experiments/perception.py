@@ -161,7 +161,7 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
 
     Beside the errors: native against resized frames, and frames with the sphere against frames
     without it, each pair of pictures showing the same moment. ``pull`` is how far the sphere draws
-    the answer for the block towards the goal.
+    the answer for the block toward the goal.
     """
     started = time.process_time()
     train = len(data["positions"]) - HELD_OUT
@@ -198,7 +198,7 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
         result["other_sphere"] = {k: summary(v) for k, v in errors_mm(moved, truth).items()}
         difference = errors(model, other[train:], everything)["block"] - found["block"]
         result["other_sphere"]["added_error"] = mean_interval(difference)
-        # towards the goal: the answer with the sphere minus the answer without it
+        # toward the goal: the answer with the sphere minus the answer without it
         with_sphere, without = (predicted, moved) if cell.sphere else (moved, predicted)
         goal = torch.from_numpy(data["goals"][train:]) - truth[:, :2]
         step = 1000 * (with_sphere - without)[:, :2]

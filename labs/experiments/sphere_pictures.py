@@ -101,7 +101,7 @@ class SphereAt(gym.Wrapper):
         return *rest, info
 
 
-def towards(ends: np.ndarray, goals: np.ndarray, places: np.ndarray) -> dict[str, Any]:
+def toward(ends: np.ndarray, goals: np.ndarray, places: np.ndarray) -> dict[str, Any]:
     """Where blocks ended, on the way from the goal of their episode to another place.
 
     Args:
@@ -110,7 +110,7 @@ def towards(ends: np.ndarray, goals: np.ndarray, places: np.ndarray) -> dict[str
         places: float (n, 3): the other places.
 
     Returns:
-        ``pull``: the mean way from goal towards place in millimeters, with its interval;
+        ``pull``: the mean way from goal toward place in millimeters, with its interval;
         ``at_place``: how often the block counts as having arrived there.
     """
     way = places - goals
@@ -131,7 +131,7 @@ def play_spheres(policy, episodes: int = EPISODES) -> dict[str, Any]:
 
     Returns:
         For each of :data:`KINDS` the summary of :class:`labs.experiments.evaluate.Episodes` and
-        what :func:`towards` gives. The other place is the same in all three: where nothing is
+        what :func:`toward` gives. The other place is the same in all three: where nothing is
         drawn there, the numbers are what chance does. ``trained``: ``hidden`` or ``shown``.
         ``lost`` and ``won``: seeds that succeed with the sphere at the goal and not with it
         elsewhere, and the other way around.
@@ -148,7 +148,7 @@ def play_spheres(policy, episodes: int = EPISODES) -> dict[str, Any]:
         env.close()
         ends = np.array([env.ends[seed] for seed in seeds.tolist()])
         success[kind] = played.success
-        found[kind] = played.summary() | towards(ends, goals, places)
+        found[kind] = played.summary() | toward(ends, goals, places)
     return found | {
         "trained": "hidden" if policy.config.goal_sphere is False else "shown",
         "lost": seeds[success["shown"] & ~success["elsewhere"]].tolist(),

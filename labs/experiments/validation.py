@@ -41,7 +41,8 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 #: Knobs that mean nothing where there is no image.
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
-    *("encoder_learning_rate", "critic_sees", "temperature", "keypoint_norm", "auxiliary"),
+    *("encoder_learning_rate", "critic_sees", "temperature", "auxiliary"),
+    *("keypoint_norm", "manipulation_norm"),
 )
 
 #: More of them. A blind twin may keep those of the arm that it is the twin of.
@@ -148,11 +149,20 @@ def _image_problems(c: RunConfig):
             f"temperature = {c.temperature} is of keypoints, and encoder = {c.encoder} with head = "
             f"{c.head} has none: leave temperature alone"
         )
-    if c.keypoint_norm and c.encoder != "keypoint":
+    for encoder in ("keypoint", "manipulation"):
+        name = f"{encoder}_norm"
+        if getattr(c, name) != FIELDS[name].default and c.encoder != encoder:
+            yield (
+                f"{name} = {getattr(c, name)} is of encoder = {encoder}, and encoder = "
+                f"{c.encoder}: drop it, or set encoder = {encoder}"
+            )
+    if c.features_dim != FIELDS["features_dim"].default and (has_keypoints or c.has_locator):
         yield (
-            f"keypoint_norm = True follows encoder = keypoint, and encoder = {c.encoder}: drop it, "
-            "or set encoder = keypoint"
+            f"features_dim = {c.features_dim} is the width of a flat head, and encoder = "
+            f"{c.encoder} with head = {c.head} ends in positions: leave features_dim alone"
         )
+    if c.pad != FIELDS["pad"].default and c.augmentation == "none":
+        yield f"pad = {c.pad} is of random shifts: set augmentation = drq or leave pad alone"
     yield from _locator_problems(c)
     if c.camera == "pair" and not c.native_render:
         yield "camera = pair draws two pictures at image_size: leave native_render alone"

@@ -174,11 +174,14 @@ def success_panels(arms: Sequence[str], *, floor: float | None = None) -> Figure
     return figure
 
 
-def three_phases(run: Artifact | str, *, source: bool = False) -> Figure:
+def three_phases(
+    run: Artifact | str, *, floor: float | None = None, source: bool = False
+) -> Figure:
     """One run's success, critic loss and actor loss under each other.
 
     Args:
         run: a training artifact, or its path below ``data/``.
+        floor: success of doing nothing, drawn as a line.
         source: shade the phases where the source manuscript saw them.
     """
     run = load_artifact(run) if isinstance(run, str) else run
@@ -194,6 +197,9 @@ def three_phases(run: Artifact | str, *, source: bool = False) -> Figure:
                 SOURCE_PHASES, ("#EEEEEE", "#DDDDDD", "#EEEEEE"), strict=True
             ):
                 axes.axvspan(start, end, color=shade, zorder=-1)
+    if floor is not None:
+        draw_floor(rows[0], floor)
+        rows[0].legend(fontsize="small")
     _success_axes(rows[0])
     _thousands(rows[-1], float(table["step"].max()))
     return figure

@@ -6,6 +6,7 @@ that it is not, with the command that would change that, when they do not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
@@ -103,6 +104,12 @@ BESIDE = (
 def push_floor() -> float:
     """The do-nothing floor of Push, as measured."""
     return load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+
+
+def floor_of(tasks: Iterable[str]) -> float | None:
+    """What doing nothing achieves, where nothing but Push is drawn and it was measured."""
+    there = (data_root() / "push-floor").exists()
+    return push_floor() if there and all(task == "push" for task in tasks) else None
 
 
 def measured(arm: str) -> list[Artifact]:

@@ -75,11 +75,17 @@ print(config.run_name)
 import matplotlib.pyplot as plt
 
 from labs.artifacts import load_artifact
+from labs.figures.curves import draw_floor
+from labs.figures.ledger import floor_of
 
 artifact = load_artifact(path)
 curve = artifact.table()
 fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 axes[0].plot(curve["step"], curve["success"])
+floor = floor_of([config.task])
+if floor is not None:
+    draw_floor(axes[0], floor)
+    axes[0].legend()
 axes[0].set(xlabel="environment steps", ylabel="success rate", ylim=(-0.03, 1.03))
 axes[1].plot(curve["step"], curve["critic_loss"], label="critic loss")
 axes[1].plot(curve["step"], curve["actor_loss"], label="actor loss")
