@@ -29,6 +29,8 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown, display
 from stable_baselines3 import SAC
+from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import nn
 
 from labs.artifacts import load_artifact
@@ -36,7 +38,7 @@ from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.exercises import attempt
 from labs.figures.results import runs_of
 from labs.figures.style import OKABE_ITO, use_style
-from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
+from labs.manipulation_encoder import ManipulationCNN, ManipulationExtractor, SpatialSoftmax
 from labs.routing_probe import gradient_norm, make_push_env
 from labs.widgets.gradient_routing import GradientRouting
 
@@ -365,6 +367,30 @@ display(table(lambda values: ", ".join(f"{v:.2g}" for v in values)))
 # %% [markdown]
 # ## Build it into SB3
 #
+# Two gates first, each a few lines on SB3's own class. The actor encodes without a graph. The critic encodes
+# with one, where SB3's would not if the encoder is shared; it closes for one caller only: where the *actions*
+# carry a gradient, the loss is the actor's, and what would pass is the stray gradient.
+
+
+# %%
+class MyActor(Actor):
+    """The actor's gate: features arrive detached."""
+
+    def extract_features(self, obs, features_extractor):
+        with torch.no_grad():
+            return super().extract_features(obs, features_extractor)
+
+
+class MyCritic(ContinuousCritic):
+    """The critic's gate: open for the TD error, closed for the actor's loss."""
+
+    def forward(self, obs, actions):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not actions.requires_grad):
+            features = self.extract_features(obs, self.features_extractor)
+        return tuple(q(torch.cat([features, actions], dim=1)) for q in self.q_networks)
+
+
+# %% [markdown]
 # A policy in SB3 builds actor, critic and target in one method. Three lines of it carry the routing:
 # the critic gets *the actor's* encoder object, the target gets one of its own, and the optimizers
 # divide the parameters **by identity**. A name such as `features_extractor` occurs in both networks
@@ -372,8 +398,19 @@ display(table(lambda values: ", ".join(f"{v:.2g}" for v in values)))
 
 
 # %%
-class MyPolicy(DrQv2SACPolicy):
-    """The routing, built here; actor and critic classes from labs."""
+class MyPolicy(SACPolicy):
+    """One encoder, trained by the critic's loss."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, features_extractor_class=ManipulationExtractor, **kwargs)
+
+    def make_actor(self, features_extractor=None):
+        kwargs = self._update_features_extractor(self.actor_kwargs, features_extractor)
+        return MyActor(**kwargs).to(self.device)
+
+    def make_critic(self, features_extractor=None):
+        kwargs = self._update_features_extractor(self.critic_kwargs, features_extractor)
+        return MyCritic(**kwargs).to(self.device)
 
     def _build(self, lr_schedule):
         self.actor = self.make_actor()

@@ -444,6 +444,7 @@ print(f"a pixel of 64 is {worth[0]:.1f} cm of table sideways, {worth[1]:.1f} cm 
 # they had learned their camera by heart. (Whether the wrong place throws them off or the unfamiliar border of a moved
 # picture, this table does not say.) Those who trained with shifts do not notice three pixels, and
 # most of their successes survive six, twice as far as they were ever shifted. Nothing else in their settings differs.
+# [Soft edges](21_what_the_camera_can_tell.ipynb), which nothing in their training showed them, they bear as well.
 #
 # This is where the title of the page has to be read the other way. Shifts loosen the tie between picture and
 # meters. A policy that knows its own gripper *could* tie it anew at every moment, as the anchored reader does. That
