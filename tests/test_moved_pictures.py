@@ -100,7 +100,7 @@ def test_the_film_shows_both_kinds_of_frames_and_what_the_policy_sees():
         task="push", observation="pixels", goal_mode="desired", proprioception=True, image_size=48
     )
     policy, side = Recorder(config), shrunk_pictures.SIDE
-    frames = shrunk_pictures.side_by_side(policy, final_seeds(1))
+    frames = shrunk_pictures.film_of(policy, final_seeds(1))
     assert len(frames) > 51 and frames[0].shape == (2 * side, 2 * side, 3)
     np.testing.assert_array_equal(frames[0][:side, :side], frames[0][:side, side:])  # one start
     scale = side // 48
@@ -166,3 +166,21 @@ def test_the_sphere_moves_and_nothing_else_does():
     for name in ("successes", "pull", "at_place"):  # doing nothing ends alike
         assert found["hidden"][name] == found["shown"][name] == found["elsewhere"][name]
     assert (found["trained"], found["lost"], found["won"]) == ("hidden", [], [])
+
+
+def test_the_film_shows_the_sphere_at_the_goal_and_elsewhere():
+    config = RunConfig(
+        task="push",
+        observation="pixels",
+        goal_mode="desired",
+        proprioception=True,
+        image_size=48,
+        camera="workspace",
+    )
+    policy, side = Recorder(config), sphere_pictures.SIDE
+    frames = sphere_pictures.film_of(policy, final_seeds(1), episodes=6)
+    left, right = frames[0][:side, :side].astype(int), frames[0][:side, side:].astype(int)
+    changed = np.abs(left - right).sum(axis=2) > 60
+    assert 20 < changed.sum() < side * side / 20, "the sphere, in two places, and nothing else"
+    pictures = policy.seen[0]["pixels"], policy.seen[50]["pixels"]
+    assert not np.array_equal(*pictures), "the policy sees what the film shows"

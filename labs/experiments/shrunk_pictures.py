@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
@@ -27,7 +26,7 @@ from labs.envs import gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds, run_episodes
 from labs.experiments.policies import load_policy, policies_to_play
-from labs.experiments.video import FRAMES_PER_SECOND, episode_frames, write_video
+from labs.experiments.video import side_by_side, write_video
 
 #: An encoder that learned by imitation, without random shifts and with them; a locator before two
 #: kinds of policies; an encoder that learned by the reward of Reach.
@@ -67,32 +66,10 @@ def play_both(policy, episodes: int = EPISODES) -> dict[str, Any]:
     }
 
 
-def side_by_side(policy, seeds: Sequence[int]) -> list[np.ndarray]:
-    """Episodes on native frames, left, and on shrunk ones, right; below, what the policy sees.
-
-    Returns:
-        Frames uint8 (2 · SIDE, 2 · SIDE, 3); the last of each episode stays for half a second.
-    """
-
-    def with_its_picture(frame: np.ndarray, obs: dict[str, np.ndarray]) -> np.ndarray:
-        newest = Image.fromarray(obs["pixels"][-3:].transpose(1, 2, 0))
-        return np.vstack([frame, newest.resize((SIDE, SIDE), Image.Resampling.NEAREST)])
-
-    frames: list[np.ndarray] = []
-    for seed in seeds:
-        halves = [
-            episode_frames(
-                policy,
-                replace(policy.config, native_render=native),
-                int(seed),
-                SIDE,
-                with_its_picture,
-            )
-            for native in KINDS.values()
-        ]
-        frames += [np.hstack(pair) for pair in zip(*halves, strict=True)]
-        frames += [frames[-1]] * (FRAMES_PER_SECOND // 2)
-    return frames
+def film_of(policy, seeds: Sequence[int]) -> list[np.ndarray]:
+    """Episodes on native frames, left, and on shrunk ones, right; below, what the policy sees."""
+    row = [(replace(policy.config, native_render=native), None) for native in KINDS.values()]
+    return side_by_side(policy, [row] * len(seeds), seeds, SIDE)
 
 
 def shrunk_pictures(
@@ -114,7 +91,7 @@ def shrunk_pictures(
         film = Path(scratch) / "video.mp4"
         lost = rows[0]["lost"][:FILMED]
         if lost:
-            write_video(film, side_by_side(load_policy(there[0]), lost))
+            write_video(film, film_of(load_policy(there[0]), lost))
         return write_measurement(
             "shrunk-pictures",
             {"policies": rows},

@@ -6,14 +6,19 @@ sphere elsewhere, at the goal of another episode. In the last case picture and v
 they do in a replay memory after hindsight relabeling (HER, Andrychowicz et al. 2017, arXiv
 1707.01495): the frames still show the goal that the episode had. Where does the block go?
 
+A film shows the first episodes that the first policy that trained with the sphere loses when it is
+elsewhere.
+
 ``pixels measure sphere-pictures`` plays every policy of :data:`ARMS` whose weights lie in
 ``data/``.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -27,6 +32,7 @@ from labs.experiments.evaluate import final_seeds, run_episodes
 from labs.experiments.measure import proportion
 from labs.experiments.policies import load_policy, policies_to_play
 from labs.experiments.position_errors import mean_interval
+from labs.experiments.video import side_by_side, write_video
 
 #: Trained without the sphere: imitation without shifts and with them, a locator before two kinds of
 #: policies. Trained with it, at the goal: imitation.
@@ -39,6 +45,7 @@ ARMS = (
 )
 KINDS = ("hidden", "shown", "elsewhere")
 EPISODES = 100
+FILMED, SIDE = 3, 192  # episodes of the film, and pixels of each of its four pictures
 APART = 2 * DISTANCE_THRESHOLD  # meters: a block is at the goal, at the sphere, or at neither
 
 
@@ -156,6 +163,16 @@ def play_spheres(policy, episodes: int = EPISODES) -> dict[str, Any]:
     }
 
 
+def film_of(policy, seeds: Sequence[int], episodes: int = EPISODES) -> list[np.ndarray]:
+    """Some of the episodes with the sphere at the goal, left, and elsewhere, right; below, what the
+    policy sees."""
+    every = list(final_seeds(episodes))
+    places = dict(zip(every, other_places(goals_of(every, policy.config.task)), strict=True))
+    shown = replace(policy.config, goal_sphere=True)
+    rows = [[(shown, None), (shown, places[seed])] for seed in seeds]
+    return side_by_side(policy, rows, seeds, SIDE)
+
+
 def sphere_pictures(
     arms: tuple[str, ...] = ARMS, episodes: int = EPISODES, progress: bool = True
 ) -> Artifact:
@@ -171,10 +188,17 @@ def sphere_pictures(
         rows.append(
             {"arm": folder.parent.name, "seed": seed} | play_spheres(load_policy(folder), episodes)
         )
-    return write_measurement(
-        "sphere-pictures",
-        {"policies": rows},
-        parameters={"episodes": episodes, "apart": APART},
-        gl=gl_renderer(),
-        clock=clock,
-    )
+    misled = [i for i, row in enumerate(rows) if row["trained"] == "shown" and row["lost"]]
+    filmed = rows[misled[0]]["lost"][:FILMED] if misled else []
+    with tempfile.TemporaryDirectory() as scratch:
+        film = Path(scratch) / "video.mp4"
+        if filmed:
+            write_video(film, film_of(load_policy(there[misled[0]]), filmed, episodes))
+        return write_measurement(
+            "sphere-pictures",
+            {"policies": rows},
+            parameters={"episodes": episodes, "apart": APART, "filmed": filmed},
+            extra_files={film.name: film} if filmed else None,
+            gl=gl_renderer(),
+            clock=clock,
+        )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from labs.envs import make_env
 from labs.experiments.config import RunConfig
@@ -15,7 +17,9 @@ FRAMES_PER_SECOND = 25  # of the file; the environment runs at 25 steps a second
 SMALL = ("-preset", "veryslow", "-tune", "animation", "-movflags", "+faststart")
 
 
-def episode_frames(policy, config: RunConfig, seed: int, size: int, draw=None) -> list[np.ndarray]:
+def episode_frames(
+    policy, config: RunConfig, seed: int, size: int, draw=None, sphere: np.ndarray | None = None
+) -> list[np.ndarray]:
     """One deterministic episode, drawn by a second environment in step with the policy's own.
 
     The policy keeps its own view (84 pixels, lean scene, ...); the viewer gets a large picture of
@@ -27,9 +31,12 @@ def episode_frames(policy, config: RunConfig, seed: int, size: int, draw=None) -
         seed: of the episode.
         size: height and width of the frames.
         draw: optional function (frame, observation) → frame that draws on the picture.
+        sphere: where both draw the goal sphere, (3,) in meters; None: at the goal.
     """
     env = make_one(config)
     view = make_env(config.task, camera=config.camera, image_size=size)
+    for drawing in (env, view):
+        drawing.set_wrapper_attr("sphere", sphere)
     obs, _ = env.reset(seed=seed)
     view.reset(seed=seed)
     frames = []
@@ -44,6 +51,38 @@ def episode_frames(policy, config: RunConfig, seed: int, size: int, draw=None) -
     frames.append(view.render() if draw is None else draw(view.render(), obs))
     env.close()
     view.close()
+    return frames
+
+
+def side_by_side(
+    policy, episodes: Sequence[Sequence[tuple[RunConfig, np.ndarray | None]]], seeds, side: int
+) -> list[np.ndarray]:
+    """Episodes that differ in what the policy is shown, next to each other.
+
+    Args:
+        policy: what acts, before one view.
+        episodes: for each seed the pictures of a row, each as (configuration, sphere) of
+            :func:`episode_frames`.
+        seeds: of the episodes.
+        side: height and width of each picture in pixels; below it stands what the policy sees.
+
+    Returns:
+        Frames uint8 (2 · side, pictures · side, 3); the last of each episode stays for half a
+        second.
+    """
+
+    def with_its_picture(frame: np.ndarray, obs: dict[str, np.ndarray]) -> np.ndarray:
+        newest = Image.fromarray(obs["pixels"][-3:].transpose(1, 2, 0))
+        return np.vstack([frame, newest.resize((side, side), Image.Resampling.NEAREST)])
+
+    frames: list[np.ndarray] = []
+    for seed, row in zip(seeds, episodes, strict=True):
+        films = [
+            episode_frames(policy, config, int(seed), side, with_its_picture, sphere)
+            for config, sphere in row
+        ]
+        frames += [np.hstack(pictures) for pictures in zip(*films, strict=True)]
+        frames += [frames[-1]] * (FRAMES_PER_SECOND // 2)
     return frames
 
 
