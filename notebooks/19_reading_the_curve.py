@@ -203,7 +203,23 @@ display(Markdown("\n".join(rows)))
 # every run, though in some it dips first. Whether it falls depends on where it starts, and so on how the networks and
 # the temperature begin. It is no law.
 #
-# Scrub through it. What is drawn faintly lies in the future: you do not have it when you decide.
+# With step 2's own networks, temperature and routing it does fall. `pixels demo` runs the first
+# {artifact}`push-demo/seed0:evaluation.steps|int` steps of step 2, in
+# {artifact}`push-demo/seed0:provenance.wall_time_s|duration` on one core:
+
+# %%
+demo = load_artifact("push-demo/seed0").table().dropna(subset=["critic_loss"])
+ends = [demo["critic_loss"].iloc[i] for i in (0, -1)]
+print(
+    f"critic's loss {ends[0]:.3f} → {ends[1]:.3f}; success at every point: {demo['success'].max():.0%}"
+)
+assert ends[1] < 0.7 * ends[0] and demo["success"].max() == 0, "this is not phase 1: say so"
+
+# %% [markdown]
+# The critic learns that everything fails, and is right. That is phase 1: a falling loss, and nothing learned that
+# would push a block.
+#
+# Now back to the tuned runs. Scrub through one. What is drawn faintly lies in the future: you do not have it when you decide.
 
 # %%
 PhaseReader(

@@ -56,7 +56,7 @@ gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json"
 #
 # Policies with a camera show where they look, twice over. Shaded patches are those on which the action
 # hangs: blank one of them and the action moves. Yellow dots are the encoder's keypoints, where it has
-# them. Some ride on the block, some on the gripper. A crowd in the middle of the table is no
+# them in one view. Some ride on the block, some on the gripper. A crowd in the middle of the table is no
 # discovery: a pattern that is everywhere on the table has its mean place there. The red goal is drawn
 # for you; Push's camera policies get it as three numbers, and their pictures leave it out.
 
@@ -104,8 +104,8 @@ assert outcomes["Push, a hard start", "state, after 60,000 steps"]
 #   lands it. The pixel policy that nobody told *has* found the block, and shoves it far off. A success rate
 #   counts both as a miss.
 #
-# Two warnings. The starts were chosen by how they end: the hard one is the first that the blind twin fails
-# and the full state solves, the easy one the first that both solve. They show kinds of failure, not how often
+# Two warnings. The starts were chosen by how they end: the hard one is the first from which the blind twin
+# pushes and ends far off and the full state succeeds, the easy one the first, away from the goal, from which both succeed. They show kinds of failure, not how often
 # each occurs. And *nobody told* speaks of the acting: that policy looks through a locator that was taught
 # positions, and its run was cut short {artifact}`push-located/seed0:provenance.ended_early`.
 #
@@ -115,7 +115,7 @@ assert outcomes["Push, a hard start", "state, after 60,000 steps"]
 # back means overshoot, and the shaded band is the radius of success. Who does the same to the block shares a
 # line.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line an episode, the success radius of 5 cm shaded. Doing nothing is a flat line; the full state falls below 5 cm and stays; the blind twin's failing episode does not."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line for episodes that do the same to the block, the success radius of 5 cm shaded. Doing nothing, random actions and the policy after 40,000 steps are one flat line; the full state falls below 5 cm and stays; the blind twin falls below it and comes out again; the pixel policy that nobody told ends far away."}}
 groups = list(dict.fromkeys(r["group"] for r in gallery["rollouts"]))
 figure, panels = plt.subplots(len(groups), 1, figsize=(7, 2.3 * len(groups)), layout="constrained")
 policies = dict.fromkeys(r["label"] for r in gallery["rollouts"])  # each has one look
@@ -270,7 +270,7 @@ assert all(sum(row.values()) == 20 for row in counts.values())
 # ## Where a pixel policy looks
 #
 # For a policy with a camera one more thing can be drawn: on which part of the picture does its action
-# hang? Replace one patch after the other by its mean color, and measure how far the action moves
+# hang? Paint one patch after the other in the mean color of the picture, and measure how far the action moves
 # {cite}`zeiler2014`. No gradient is needed, so it works through any layer, a detached one included. But
 # does the tool find what is there? Try it on a policy of which we *know* where it looks.
 
@@ -314,6 +314,6 @@ if not seeing:
 # |---|---|
 # | settled | A success rate mixes pushes with starts that needed none, and failures of several kinds. Distances and the block's motion tell them apart. |
 # | not settled | *Why* a given policy overshoots or falls short. An episode shows how, and suggests what to measure. |
-# | command | `pixels measure gallery` records it again from whatever results lie in `data/` |
+# | command | `pixels measure gallery` records it again. It needs the weights of every arm that is shown, and names those that are not here: git leaves out four of them |
 #
 # Next: [the scoreboard of claims](../book/scoreboard.md).

@@ -16,8 +16,8 @@
 # one replay memory of half a million transitions takes 85 GB. A subject that costs this much has few
 # readers. This page looks at where the time of one step goes, takes the waste out piece by piece,
 # and shows what each piece was worth. What is left afterwards is the {term}`fast engine`,
-# `labs.fast_sac.FastSAC`, in which most arms of this book were trained; the others ran in SB3, which stays the reference
-# that it must equal.
+# `labs.fast_sac.FastSAC`, in which most arms of this book were trained. Students that imitate have an engine of their
+# own, and `reach-state` ran in SB3, the reference that the fast engine is held to.
 #
 # What would make the subject affordable was written down before anything was built. On two CPU
 # cores: environment steps with pictures 8 times as fast, a transition in at most 21,800 bytes, batches
@@ -103,8 +103,8 @@ assert pieces["draw 480 × 480"] > 3 * pieces["physics"], "drawing dominates the
 speed.step_table()
 
 # %% [markdown]
-# Even at so few updates the update is nearly everything: ManipulationCNN keeps a 42 × 42 grid through
-# four convolutions, and a batch holds 256 of them. Two lessons follow. Making the environment fast
+# Even at so few updates the update is nearly everything: ManipulationCNN has a 42 × 42 grid after each of its
+# first three convolutions, and a batch holds 256 of them. Two lessons follow. Making the environment fast
 # is worth little while the update is slow, and the number of updates a step is the knob that decides
 # what a run costs. Both ends are mended below.
 #
@@ -121,7 +121,7 @@ print(envs.gl_renderer()["renderer"].split(" ")[0])
 # `labs.envs.Scene`, and none touches the physics. Below, each change *alone*, drawn at
 # 84 × 84: what it does to the frame, and what is left of its price.
 
-# %% mystnb={"image": {"alt": "Nine frames of Push at 84 by 84 pixels, each beside the pixels that differ from the stock frame, in dark: stock; without multi-sampling, arm, skybox, mocap bars, shadows, goal sphere; the workspace camera; and the lean scene. Edges change without multi-sampling, the arm and the background vanish, shadows change nothing, the goal sphere is a few pixels, and the workspace camera shows the table alone."}}
+# %% mystnb={"image": {"alt": "Nine frames of Push at 84 by 84 pixels, each beside the pixels that differ from the stock frame, in dark: stock; without multi-sampling, arm, skybox, mocap bars, shadows, goal sphere; the workspace camera; and the lean scene. Edges change without multi-sampling, the arm and the background vanish, shadows change nothing, the goal sphere is a few pixels, and the workspace camera shows the table with block, goal and the end of the arm."}}
 stock_scene = SCENES["stock"]
 shown = {"stock": (stock_scene, "default")}
 alone = scenes()["alone"].items()
@@ -157,13 +157,13 @@ assert share["no shadows"] == 0 < share["no goal sphere"] < 0.01
 # not because of its price. The workspace camera spends the same pixels on the table; it is cheaper too, since
 # most of the robot lies outside of its picture.
 #
-# Without multi-sampling the edges are jagged: software draws every sample of every pixel. The arm is
-# the largest thing in the scene and says nothing that the gripper does not say. The mocap bars are a
+# Without multi-sampling the edges are jagged: software draws every sample of every pixel. The arm costs
+# most at this size and says nothing that the gripper does not say. The mocap bars are a
 # translucent ghost of the body that pulls the gripper: leaving them out makes the picture *more*
 # honest. What a saving is worth depends on what was saved before it, so both are measured: each
 # alone against the stock route of 480 × 480, and one after the other. The first two rows
-# are the same in both columns: they were measured twice, and differ by up to a sixth. That is the noise. The
-# last rows differ from physics alone by less than that.
+# are the same in both columns: they were measured twice, and differ by up to 2 ms. That is the noise. The
+# last rows differ from physics alone by less.
 
 # %%
 speed.alone_table()
@@ -262,16 +262,18 @@ for name, (forward, backward) in passes.items():
 assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder"] == (3, 1)
 
 # %% [markdown]
-# A backward pass costs about two forward passes, so 11 become 5. Two more changes cost one line
+# A backward pass costs about two forward passes, so 11 become 5. Sharing the encoder, which is another
+# [routing](14_gradient_routing.ipynb), makes 7 of 11; encoding each batch once makes 5 of 7. Two more changes cost one line
 # each. *Channels last*: the convolution reads the channels of a pixel from neighboring addresses.
 # *Needed gradients only*: `torch.autograd.grad(loss, parameters)` instead of `loss.backward()`.
 #
 # `torch.compile` is the change that one expects most of. On a CPU it is switched off: nearly all the
-# time goes into convolutions and matrix products, which it leaves as they are, and compiling takes a
-# minute or more before the first update. `FastSAC(..., compile=True)` switches it on; on a GPU it is
-# on, with CUDA graphs, unless told otherwise. Either way the update equals SB3's to 1e-5, as long as no
+# time goes into convolutions and matrix products, which it leaves as they are, and compiling took
+# {artifact}`bench:parts.savings.update.compile_s|duration` before the first update. `FastSAC(..., compile=True)` switches it on; on a GPU it is
+# on, with CUDA graphs, unless told otherwise. Either way the update equals its reference to 1e-5, as long as no
 # number lies so close to a kink, of a ReLU or of the smaller of two values, that the order of a sum decides
-# on which side.
+# on which side. The reference is SB3's SAC; for one encoder that the critic trains, which SB3 does not have, it is
+# `labs.drqv2_sac.DrQv2SAC`, whose actor is judged on the features from before the critic's step.
 #
 # ## Judged by SB3's own tests
 #
@@ -332,8 +334,8 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 # %% [markdown]
 # It moves what is read by a small share of the error that was there before. `FastSAC(...,
 # autocast=torch.bfloat16)` trains so, and `pixels train --precision bfloat16`. Most arms of this book run
-# in float32 on a CPU. Those that were found for few cores, by reward from small pictures and by imitation
-# (`--precision fastest`), take bfloat16 where the processor multiplies it; on a GPU all do. Their cards say so.
+# in float32 on a CPU. `reach-small` and `push-distilled` with their relatives (`--precision fastest`) take bfloat16 where
+# the processor multiplies it; on a GPU all arms of the fast engine do. Their cards say so.
 #
 # ## Each saving, one after the other
 
@@ -365,7 +367,7 @@ assert max(rates) < 2 * min(rates), "else the sentence above is wrong"
 # ## What came out
 #
 # Every target stands beside what was measured. (The same update appears in several tables of this page with times
-# that differ by a few tenths: they were measured apart, on a machine with other work to do. Compare within a table.) Ours ran beside the stock route, in turns in the same
+# that differ, by a sixth for the stock one and by over a third for ours: they were measured apart, on a machine with other work to do. Compare within a table.) Ours ran beside the stock route, in turns in the same
 # run, on {artifact}`bench:machine.cores|int` cores without a graphics card. The last two rows come
 # from the arms `reach-state-tuned` and `push-state-tuned`: the median over the seeds of the wall time,
 # setting up and evaluations included, until a point of the curve first reaches the rate.
@@ -389,8 +391,7 @@ targets
 # what the update gains then is taken from the waterfall above, up to "channels last". End to end was
 # not measured in float32.
 #
-# When the bench began, the load of the machine was {artifact}`bench:machine.load_at_start|f0`: so many other processes
-# wanted a core.
+# When the bench began, the load average of the machine was {artifact}`bench:machine.load_at_start|f1`.
 # Measuring in turns keeps the ratios fair; CPU time stands beside wall time.
 #
 # ## On your machine
@@ -468,7 +469,7 @@ for rate in (0.0, 0.05, 0.25, 1.0):
 #
 # | | |
 # |---|---|
-# | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once, with updates equal to SB3's to 1e-5. Every target for CPU cores is met, end to end with bfloat16. What remains is the update itself: the more updates a step, the less everything else matters. |
+# | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once. The update equals SB3's to 1e-5, and `DrQv2SAC`'s where one encoder is trained by the critic. Every target for CPU cores is met, end to end with bfloat16. What remains is the update itself: the more updates a step, the less everything else matters. |
 # | not settled | Any GPU: both targets are open, and the compiled update with CUDA graphs has a test that is skipped without one. Processors without bfloat16, end to end. What workers gain on more than two cores. |
 # | command | `pixels bench --name my-bench`, then `speed.ratios_table("my-bench")`; `python scripts/sb3_own_tests.py CLONE` for SB3's tests; `pixels train reach-state-tuned --seeds 0 1 2 3 4`, and the same for `push-state-tuned`, for the times |
 #

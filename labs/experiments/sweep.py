@@ -142,10 +142,8 @@ def sweep(options: SweepOptions) -> int:
     if not todo:
         return 0
     ray = _ray()
-    local = options.address == "local"
-    ray.init(
-        address=None if local else options.address, include_dashboard=False, log_to_driver=False
-    )
+    # "local" starts a Ray of its own, even beside another one on this machine.
+    ray.init(address=options.address, include_dashboard=False, log_to_driver=False)
     task = ray.remote(run_one).options(
         num_cpus=options.cpus,
         num_gpus=options.gpus,
