@@ -451,8 +451,10 @@ def test_claim_18_heeds_a_policy_that_follows_the_sphere(harmless, trained, lost
         (new / "measurement.json").write_text(json.dumps({"policies": [row]}))
     found = judge(CLAIM["18"], harmless)
     assert found.verdict == expected
-    assert f"`any/seed0`, trained with the sphere {trained}" in found.effect
-    assert "25 % of the blocks end there" in found.effect
+    with_ = "with it" if trained == "shown" else "without it"
+    where = "success in % with it hidden / at the goal / elsewhere"
+    assert f"{where}, trained {with_}: `any/seed0` 90 / 90 / 90" in found.effect
+    assert "at most 25 % of the blocks end where" in found.effect
 
 
 # --------------------------------------------------------------------------- claims about training

@@ -277,17 +277,25 @@ def harmless_sphere(root: Path) -> Finding:
 
 def _followed(root: Path) -> tuple[bool, list[str]]:
     """Whether a policy that trained with the sphere surely loses a tenth of its episodes when the
-    sphere stands elsewhere; and what to say of every policy that was played so."""
-    followed, words = False, []
-    for policy in measurement(root, "sphere-pictures", optional=True).get("policies", []):
-        shares = {kind: percent(policy[kind]["success_rate"]) for kind in SPHERES}
-        there = percent(policy["elsewhere"]["at_place"]["rate"])
-        words.append(
-            f"`{policy['arm']}/seed{policy['seed']}`, trained with the sphere {policy['trained']}: "
-            f"hidden {shares['hidden']}, at the goal {shares['shown']}, elsewhere "
-            f"{shares['elsewhere']}, and {there} of the blocks end there"
-        )
-        if policy["trained"] == "shown":
-            episodes = policy["shown"]["episodes"]
-            followed |= _surely_lost(policy, episodes) >= LIMITS["gain"]
-    return followed, words
+    sphere stands elsewhere; and what to say of all policies that were played so."""
+    played = measurement(root, "sphere-pictures", optional=True).get("policies", [])
+    words = []
+    for trained, with_ in (("hidden", "without"), ("shown", "with")):
+        shares = [
+            f"`{policy['arm']}/seed{policy['seed']}` "
+            + " / ".join(f"{100 * policy[kind]['success_rate']:.0f}" for kind in SPHERES)
+            for policy in played
+            if policy["trained"] == trained
+        ]
+        if shares:
+            words.append(f"trained {with_} it: {', '.join(shares)}")
+    if played:
+        words[0] = f"success in % with it hidden / at the goal / elsewhere, {words[0]}"
+        there = max(policy["elsewhere"]["at_place"]["rate"] for policy in played)
+        words.append(f"at most {percent(there)} of the blocks end where it stands elsewhere")
+    followed = [
+        _surely_lost(policy, policy["shown"]["episodes"]) >= LIMITS["gain"]
+        for policy in played
+        if policy["trained"] == "shown"
+    ]
+    return any(followed), words
