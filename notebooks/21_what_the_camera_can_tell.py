@@ -34,7 +34,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from labs import envs
 from labs.artifacts import data_root, load_artifact, runs_of
 from labs.exercises import attempt
-from labs.experiments.evidence import difference, matched, percents, points, seeds_text
+from labs.experiments.evidence import difference, matched, percents, seeds_text
+from labs.experiments.evidence import points as in_points
 from labs.experiments.perception import PEAK_RATE, Regressor
 from labs.experiments.perception_frames import belongs_to_task, show_goal, wander
 from labs.experiments.position_errors import mean_interval
@@ -682,7 +683,7 @@ def students(knob):
         each = ", ".join(f"{rate:.0%}" for rate in arm.rates)
         rows.append(f"| `{arm.name}` | {each} | {percents(arm.rates)} |")
     display(Markdown("\n".join(rows)))
-    display(Markdown(f"With it: {points(apart)} ({seeds_text(off, on)})."))
+    display(Markdown(f"With it: {in_points(apart)} ({seeds_text(off, on)})."))
     return apart
 
 
@@ -808,11 +809,12 @@ for played in PLAYED:
     shares = " | ".join(
         f"{played[k]['success_rate']:.0%}" for k in ("hidden", "shown", "elsewhere")
     )
-    pull = played["elsewhere"]["pull"]
+    pull = [f"{played['elsewhere']['pull'][k]:.0f}" for k in ("mean", "low", "high")]
+    drawn = "{} ({} – {})".format(*pull).replace("-", "−")
+    there = f"{played['elsewhere']['at_place']['rate']:.0%}"
     rows.append(
         f"| `{played['arm']}`, seed {played['seed']} | {played['trained']} | {shares} "
-        f"| {pull['mean']:.0f} ({pull['low']:.0f} – {pull['high']:.0f}) "
-        f"| {played['elsewhere']['at_place']['rate']:.0%} |"
+        f"| {drawn} | {there} |"
     )
 display(Markdown("\n".join(rows)))
 by_training = {
