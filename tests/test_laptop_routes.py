@@ -192,8 +192,6 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"encoder": "keypoint", "locator_frames": 300}, "locator_frames is for encoder"),
         ({"encoder": "nature", "keypoint_norm": True}, "is of encoder = keypoint"),
         ({"manipulation_norm": False}, "is of encoder = manipulation"),
-        ({"encoder": "keypoint", "features_dim": 64}, "is the width of a flat head"),
-        ({"encoder": "keypoint", "pad": 2}, "is of random shifts"),
         ({"native_render": False}, "leave native_render alone"),
         ({"encoder": "keypoint", "critic_sees": "state", "routing": "critic"}, "of their own"),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),

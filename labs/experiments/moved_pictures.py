@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
-from labs.experiments.policies import load_policy, policies_to_play
+from labs.experiments.policies import play_all
 from labs.image_augmentation import RandomShiftAug
 
 #: Matched arms without and with random shifts, in the order of the table.
@@ -94,20 +93,15 @@ def moved_pictures(
     Raises:
         UserError: none of the arms has a policy here, or one that was played has none any more.
     """
-    there = policies_to_play("moved-pictures", arms)
-    clock, rows = Clock(), []
-    bar = tqdm(total=len(there) * len(DISTANCES), desc="moved", disable=not progress)
-    for folder in there:
-        policy = load_policy(folder)
+
+    def play(policy) -> dict[str, Any]:
         env = make_one(policy.config)
-        found = {}
-        for distance in DISTANCES:
-            found[str(distance)] = play_moved(policy, distance, episodes, env)
-            bar.update()
+        moved = {str(d): play_moved(policy, d, episodes, env) for d in DISTANCES}
         env.close()
-        seed = int(folder.name.removeprefix("seed"))
-        rows.append({"arm": folder.parent.name, "seed": seed, "moved": found})
-    bar.close()
+        return {"moved": moved}
+
+    clock = Clock()
+    rows = play_all("moved-pictures", arms, play, progress)
     return write_measurement(
         "moved-pictures",
         {"policies": rows},

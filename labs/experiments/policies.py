@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, data_root, json_text, load_artifact, seed_folders
 from labs.errors import UserError
@@ -102,6 +104,27 @@ def policies_to_play(name: str, arms: Sequence[str]) -> list[Path]:
         raise UserError(f"no policy to play: pixels train {arms[0]} --seeds 0")
     refuse_to_lose(name, played, [f"{folder.parent.name}/{folder.name}" for folder in found])
     return found
+
+
+def play_all(
+    name: str, arms: Sequence[str], play: Callable[[TrainedPolicy], dict[str, Any]], progress: bool
+) -> list[dict[str, Any]]:
+    """What a measurement finds with each policy of :func:`policies_to_play`, in their order.
+
+    Args:
+        name: of the measurement.
+        arms: those whose policies it plays.
+        play: plays one policy.
+        progress: show a bar.
+
+    Returns:
+        For each policy ``arm``, ``seed`` and what ``play`` gave.
+    """
+    return [
+        {"arm": folder.parent.name, "seed": int(folder.name.removeprefix("seed"))}
+        | play(load_policy(folder))
+        for folder in tqdm(policies_to_play(name, arms), desc=name, disable=not progress)
+    ]
 
 
 def build_policy(config: RunConfig, observation_space: gym.Space, action_space: gym.Space):

@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds, run_episodes
-from labs.experiments.policies import load_policy, policies_to_play
+from labs.experiments.policies import load_policy, play_all
 from labs.experiments.video import side_by_side, write_video
 
 #: An encoder that learned by imitation, without random shifts and with them; a locator before two
@@ -80,18 +79,14 @@ def shrunk_pictures(
     Raises:
         UserError: none of the arms has a policy here, or one that was played has none any more.
     """
-    there = policies_to_play("shrunk-pictures", arms)
-    clock, rows = Clock(), []
-    for folder in tqdm(there, desc="shrunk", disable=not progress):
-        seed = int(folder.name.removeprefix("seed"))
-        rows.append(
-            {"arm": folder.parent.name, "seed": seed} | play_both(load_policy(folder), episodes)
-        )
+    clock = Clock()
+    rows = play_all("shrunk-pictures", arms, lambda policy: play_both(policy, episodes), progress)
     with tempfile.TemporaryDirectory() as scratch:
         film = Path(scratch) / "video.mp4"
         lost = rows[0]["lost"][:FILMED]
         if lost:
-            write_video(film, film_of(load_policy(there[0]), lost))
+            policy = load_policy(f"{rows[0]['arm']}/seed{rows[0]['seed']}")
+            write_video(film, film_of(policy, lost))
         return write_measurement(
             "shrunk-pictures",
             {"policies": rows},

@@ -23,14 +23,13 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import DISTANCE_THRESHOLD, gl_renderer, make_env
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
 from labs.experiments.measure import proportion
-from labs.experiments.policies import load_policy, policies_to_play
+from labs.experiments.policies import load_policy, play_all
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.video import side_by_side, write_video
 
@@ -181,19 +180,17 @@ def sphere_pictures(
     Raises:
         UserError: none of the arms has a policy here, or one that was played has none any more.
     """
-    there = policies_to_play("sphere-pictures", arms)
-    clock, rows = Clock(), []
-    for folder in tqdm(there, desc="sphere", disable=not progress):
-        seed = int(folder.name.removeprefix("seed"))
-        rows.append(
-            {"arm": folder.parent.name, "seed": seed} | play_spheres(load_policy(folder), episodes)
-        )
-    misled = [i for i, row in enumerate(rows) if row["trained"] == "shown" and row["lost"]]
-    filmed = rows[misled[0]]["lost"][:FILMED] if misled else []
+    clock = Clock()
+    rows = play_all(
+        "sphere-pictures", arms, lambda policy: play_spheres(policy, episodes), progress
+    )
+    misled = [row for row in rows if row["trained"] == "shown" and row["lost"]]
+    filmed = misled[0]["lost"][:FILMED] if misled else []
     with tempfile.TemporaryDirectory() as scratch:
         film = Path(scratch) / "video.mp4"
         if filmed:
-            write_video(film, film_of(load_policy(there[misled[0]]), filmed, episodes))
+            policy = load_policy(f"{misled[0]['arm']}/seed{misled[0]['seed']}")
+            write_video(film, film_of(policy, filmed, episodes))
         return write_measurement(
             "sphere-pictures",
             {"policies": rows},

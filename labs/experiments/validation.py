@@ -156,13 +156,6 @@ def _image_problems(c: RunConfig):
                 f"{name} = {getattr(c, name)} is of encoder = {encoder}, and encoder = "
                 f"{c.encoder}: drop it, or set encoder = {encoder}"
             )
-    if c.features_dim != FIELDS["features_dim"].default and (has_keypoints or c.has_locator):
-        yield (
-            f"features_dim = {c.features_dim} is the width of a flat head, and encoder = "
-            f"{c.encoder} with head = {c.head} ends in positions: leave features_dim alone"
-        )
-    if c.pad != FIELDS["pad"].default and c.augmentation == "none":
-        yield f"pad = {c.pad} is of random shifts: set augmentation = drq or leave pad alone"
     yield from _locator_problems(c)
     if c.camera == "pair" and not c.native_render:
         yield "camera = pair draws two pictures at image_size: leave native_render alone"
