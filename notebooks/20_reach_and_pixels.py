@@ -358,8 +358,8 @@ assert max(learned["actor"]) < 0.15 < min(learned["critic"] + learned["separate"
 # %% tags=["hide-input"]
 ROWS = {"state": STATE, "pixels": PLAIN, "pixels with shifts": SHIFTED}
 rows = [
-    "| arm | seeds | success, interquartile mean | mean return | final distance | steps to 50 % | steps to 90 % | training time | environment steps/s |",
-    "|---|---|---|---|---|---|---|---|---|",
+    "| arm | seeds | success, interquartile mean | mean return, final distance | steps to 50 % | steps to 90 % | training time, steps/s |",
+    "|---|---|---|---|---|---|---|",
 ]
 for name, arm in ROWS.items():
     found = summarize(arm)
@@ -369,9 +369,9 @@ for name, arm in ROWS.items():
     rows.append(
         f"| {name}<br>`{arm}` | {len(found['seeds'])} "
         f"| {success['value']:.1%} ({success['low']:.1%} – {success['high']:.1%}) "
-        f"| {returned['value']:.2f} ({returned['low']:.2f} – {returned['high']:.2f}) | {distance:.1f} cm "
-        f"| {reached(arm, 0.5)} | {reached(arm, 0.9)} | {training} "
-        f"| {np.median(found['frames_per_second']):.0f} |"
+        f"| {returned['value']:.2f} ({returned['low']:.2f} – {returned['high']:.2f})<br>{distance:.1f} cm "
+        f"| {reached(arm, 0.5)} | {reached(arm, 0.9)} "
+        f"| {training}<br>{np.median(found['frames_per_second']):.0f} a second |"
     )
 display(Markdown("\n".join(rows)))
 

@@ -1039,7 +1039,7 @@ display(Markdown(text))
 # pixels measure shrunk-pictures            # policies on frames drawn large and shrunk
 # pixels measure sphere-pictures            # policies and the goal sphere
 # pixels train push-distilled-norm --seeds 0 1 2 3
-# pixels train push-distilled-sphere --seeds 0 1 2 3
+# pixels train push-distilled-sphere --seeds 0 1 2
 # pixels claims                             # the verdicts that follow
 # ```
 #
