@@ -838,11 +838,11 @@ assert all(
 
 # %% [markdown]
 # **Nobody follows the sphere.** Where it stands elsewhere, next to no block ends there. The vector's word counts. But the
-# sphere does harm where nobody looked for it. Students that never met it lose about a third of their successes when it
+# sphere does harm where nobody looked for it. Students that never met it lose nearly a third of their successes when it
 # appears *at the goal*, where it tells the truth, and more elsewhere. Random shifts do not help against that (`push-distilled-drq` is
 # the run that was trained again, above). Policies that look through a locator
 # lose a tenth at most. And students that trained with the sphere lose 11 to 30 episodes of a hundred when it moves away, though
-# the vector is right; one of the three fails as often when it is not there at all. So they do use it, each in its own way.
+# the vector is right; one of the three fails even more often when it is not there at all. So they do use it, each in its own way.
 #
 # Their training never showed picture and vector apart. One that relabels goals does, in most of its samples, and a
 # policy may learn there to overlook the sphere. Whether a reward teaches that, and at what price, was not measured.
