@@ -65,10 +65,11 @@ class ImageDictExtractor(BaseFeaturesExtractor):
         """Encodes a batch of observations that SB3's ``preprocess_obs`` has seen.
 
         Args:
-            observations: key → float tensor; images (B, C, H, W) in [0, 1], vectors (B, n).
+            observations: key → float tensor; images (B, C, H, W) in [0, 1], vectors (B, n). Or
+                vectors (B · M, n), M of them side by side for each image, which is encoded once.
 
         Returns:
-            float (B, features_dim).
+            float, as many rows as the vectors have: (B, features_dim) or (B · M, features_dim).
 
         Raises:
             ValueError: a key is missing.
@@ -76,7 +77,12 @@ class ImageDictExtractor(BaseFeaturesExtractor):
         """
         if missing := [key for key in self.extractors if key not in observations]:
             raise ValueError(f"received keys {sorted(observations)}, expected also {missing}")
-        return torch.cat([f(observations[key]) for key, f in self.extractors.items()], dim=1)
+        parts = [f(observations[key]) for key, f in self.extractors.items()]
+        rows = max(len(part) for part in parts)
+        return torch.cat(
+            [p if len(p) == rows else p.repeat_interleave(rows // len(p), dim=0) for p in parts],
+            dim=1,
+        )
 
 
 def _channels_first_shape(key: str, space: spaces.Box) -> tuple[int, int, int]:

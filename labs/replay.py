@@ -61,6 +61,8 @@ class EpisodeReplay(EpisodeStore):
             (all episodes while there is none). A goal at which the object already lies teaches
             nothing about pushing.
         min_motion: meters.
+        goals_per_frame: goals M for each drawn transition. Its frames come once, its vectors and
+            everything else M times: what sees the frames is computed once for all M goals.
         seed: of the sampler's own generator.
 
     Raises:
@@ -87,6 +89,7 @@ class EpisodeReplay(EpisodeStore):
         reward_fn: RewardFn | None = None,
         moved_only: bool = False,
         min_motion: float = 0.005,
+        goals_per_frame: int = 1,
         seed: int | None = None,
     ):
         super().__init__(
@@ -106,9 +109,15 @@ class EpisodeReplay(EpisodeStore):
             )
         if moved_only and not n_sampled_goal:
             raise ValueError("received moved_only=True without HER; expected n_sampled_goal > 0")
+        if goals_per_frame < 1 or (goals_per_frame > 1 and not n_sampled_goal):
+            raise ValueError(
+                f"received goals_per_frame {goals_per_frame} with n_sampled_goal {n_sampled_goal}; "
+                "expected at least 1, and HER for more than 1"
+            )
         self.her_ratio = 1 - 1 / (n_sampled_goal + 1)
         self.strategy = goal_selection_strategy
         self.moved_only, self.min_motion = moved_only, min_motion
+        self.goals_per_frame = goals_per_frame
         self.reward_fn = reward_fn or (
             lambda achieved, desired: goal_reward(
                 achieved, desired, threshold=distance_threshold, reward_type=reward_type
@@ -155,15 +164,50 @@ class EpisodeReplay(EpisodeStore):
         if virtual:
             if self.moved_only and len(moved := self.moved_episodes()):
                 episode[real:] = moved[self._integers(len(moved), virtual)]
-            now = step[real:]
-            if self.strategy == "future":
-                later = now + self._integers(self.episode_length - now, virtual)
-            elif self.strategy == "final":
-                later = torch.full_like(now, self.episode_length - 1)
-            else:
-                later = self._integers(self.episode_length, virtual)
-            goal[real:] = later + 1  # what the chosen step achieved
+            goal[real:] = self._hindsight(step[real:])
         return episode, step, goal
+
+    def _hindsight(self, step: torch.Tensor) -> torch.Tensor:
+        """Indices into the achieved goals of the same episode, by the strategy."""
+        if self.strategy == "future":
+            later = step + self._integers(self.episode_length - step, len(step))
+        elif self.strategy == "final":
+            later = torch.full_like(step, self.episode_length - 1)
+        else:
+            later = self._integers(self.episode_length, len(step))
+        return later + 1  # what the chosen step achieved
+
+    def goals_of(self, episode: torch.Tensor, goal: torch.Tensor) -> torch.Tensor | None:
+        """The goals that :meth:`draw` chose, float64 (B, G) in meters; None where none is seen."""
+        if "desired_goal" not in self.memory:
+            return None
+        desired = self.memory["desired_goal"].index_select(0, episode)
+        if not self.n_sampled_goal:
+            return desired
+        row = episode * (self.episode_length + 1) + goal.clamp_min(0)
+        hindsight = self.memory["achieved_goal"].flatten(0, 1).index_select(0, row)
+        return torch.where((goal >= 0)[:, None], hindsight, desired)
+
+    def more_goals(self, episode: torch.Tensor, step: torch.Tensor, goal: torch.Tensor):
+        """The goals that :meth:`draw` chose, and further ones for the same transitions.
+
+        A further goal is, with HER's share, one that was achieved later in its own episode, and
+        otherwise the desired goal of any episode. The reward of a transition is known for every
+        goal, so every goal may be learned from (Kaelbling 1993, *Learning to achieve goals*).
+
+        Returns:
+            float64 (B · M, G); the goals of a transition lie side by side, the first is the one
+            that :meth:`draw` chose.
+        """
+        more = self.goals_per_frame - 1
+        own, now = episode.repeat_interleave(more), step.repeat_interleave(more)
+        chance = torch.rand(len(now), generator=self.generator, device=self.device)
+        relabel = chance < self.her_ratio
+        source = torch.where(relabel, own, self._integers(self.stored_episodes, len(now)))
+        further = self.goals_of(source, torch.where(relabel, self._hindsight(now), -1))
+        first = self.goals_of(episode, goal)
+        both = torch.cat([first[:, None], further.view(len(first), more, -1)], dim=1)
+        return both.flatten(0, 1)
 
     def sample(self, batch_size: int, env: object = None) -> DictReplayBufferSamples:
         """Draws a batch: uniformly over the transitions of finished episodes.
@@ -175,11 +219,15 @@ class EpisodeReplay(EpisodeStore):
         Returns:
             SB3's ``DictReplayBufferSamples`` on ``device``: images uint8 (B, 3·n, H, W), vectors
             and goals float32, ``actions`` float32 (B, A), ``rewards`` and ``dones`` float32 (B, 1).
+            With M goals per frame everything but the images has B · M rows.
             ``observations`` and ``next_observations`` share the memory of their common frames.
         """
         if env is not None:
             raise ValueError("received a VecNormalize; expected None (normalize in the network)")
-        return self.gather(*self.draw(batch_size))
+        episode, step, goal = self.draw(batch_size)
+        if self.goals_per_frame == 1:
+            return self.gather(episode, step, goal)
+        return self._batch(episode, step, self.more_goals(episode, step, goal))
 
     def _get_samples(self, batch_inds: np.ndarray, env: object = None) -> DictReplayBufferSamples:
         """SB3's hook: the stored transitions of these numbers, with their original goals."""
@@ -191,28 +239,31 @@ class EpisodeReplay(EpisodeStore):
         self, episode: torch.Tensor, step: torch.Tensor, goal: torch.Tensor
     ) -> DictReplayBufferSamples:
         """The transitions (episode, step) with the goals that :meth:`draw` chose."""
-        width = self.episode_length + 1
-        row = episode * width + step
+        return self._batch(episode, step, self.goals_of(episode, goal))
+
+    def _batch(
+        self, episode: torch.Tensor, step: torch.Tensor, desired: torch.Tensor | None
+    ) -> DictReplayBufferSamples:
+        """The transitions (B,) and their goals (B · M, G), with the rewards that follow."""
         now: dict[str, torch.Tensor] = {}
         after: dict[str, torch.Tensor] = {}
+        for key in self.image_keys:
+            now[key], after[key] = self._stacks(key, episode, step)
+        if desired is not None and len(desired) > len(step):
+            many = len(desired) // len(step)
+            episode, step = episode.repeat_interleave(many), step.repeat_interleave(many)
+        row = episode * (self.episode_length + 1) + step
         for key in self.observation_space.spaces:
-            if key in self.image_keys:
-                now[key], after[key] = self._stacks(key, episode, step)
-            elif key != "desired_goal":
+            if key not in self.image_keys and key != "desired_goal":
                 table = self.memory[key].flatten(0, 1)
                 now[key] = table.index_select(0, row).float()
                 after[key] = table.index_select(0, row + 1).float()
-        if "desired_goal" in self.observation_space.spaces:
-            desired = self.memory["desired_goal"].index_select(0, episode)
-            rewards = self.memory["rewards"][episode, step]
-            if self.n_sampled_goal:
-                table = self.memory["achieved_goal"].flatten(0, 1)
-                hindsight = table.index_select(0, episode * width + goal.clamp_min(0))
-                desired = torch.where((goal >= 0)[:, None], hindsight, desired)
-                rewards = self.reward_fn(table.index_select(0, row + 1), desired).float()
+        rewards = self.memory["rewards"][episode, step]
+        if desired is not None:
             now["desired_goal"] = after["desired_goal"] = desired.float()
-        else:
-            rewards = self.memory["rewards"][episode, step]
+            if self.n_sampled_goal:
+                achieved = self.memory["achieved_goal"].flatten(0, 1).index_select(0, row + 1)
+                rewards = self.reward_fn(achieved, desired).float()
         return DictReplayBufferSamples(
             observations=now,
             actions=self.memory["actions"][episode, step],

@@ -122,6 +122,34 @@ class NatureCNN(nn.Module):
         return self.linear(self.cnn(images))
 
 
+class NatureExtractor(ImageDictExtractor):
+    """Image → NatureCNN; vectors pass unchanged. SB3's ``CombinedExtractor``, weight for weight,
+    but for one thing: it lets many goals share one picture.
+
+    ==================  ========================  ==============
+    key                 branch                    output
+    ==================  ========================  ==============
+    ``desired_goal``    identity                  (B, 3)
+    ``pixels``          NatureCNN to 256          (B, 256)
+    all                 concatenated              (B, 259)
+    ==================  ========================  ==============
+
+    Args:
+        observation_space: see :class:`ImageDictExtractor`.
+        cnn_output_dim: features of each image.
+
+    Raises:
+        TypeError: not a dict space.
+        ValueError: an image that is too small, or channels last; a width below 1.
+    """
+
+    def __init__(self, observation_space: spaces.Dict, cnn_output_dim: int = 256):
+        def make_branch(shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+            return NatureCNN(shape[0], cnn_output_dim, shape[1:]), cnn_output_dim
+
+        super().__init__(observation_space, make_branch)
+
+
 class NormalizedCombinedExtractor(ImageDictExtractor):
     """Image → NatureCNN → LayerNorm → Tanh; vectors pass unchanged.
 

@@ -28,8 +28,11 @@ from labs.fast_networks import StandardizedExtractor
 from labs.fast_sac import FastSAC
 from labs.fast_update import LOSSES
 from labs.image_augmentation import RandomShiftAug
+from labs.keypoint_encoder import KeypointExtractor
+from labs.manipulation_encoder import ManipulationExtractor
 from labs.pixel_wrapper import PixelObservationWrapper
 from labs.replay import EpisodeReplay
+from labs.visual_encoder import NatureExtractor
 
 torch.set_num_threads(1)
 
@@ -183,6 +186,50 @@ def assert_ten_updates_equal(case, ent_coef, updates=10, activation=SMOOTH, **kw
 @pytest.mark.parametrize("case", CASES)
 def test_ten_updates_equal_the_reference(case, ent_coef, channels_last):
     assert_ten_updates_equal(case, ent_coef, channels_last=channels_last)
+
+
+@pytest.mark.parametrize("encoder", [NatureExtractor, KeypointExtractor, ManipulationExtractor])
+@pytest.mark.parametrize("policy", ["MultiInputPolicy", "LayerNormDrQv2Policy"])
+def test_many_goals_of_one_picture_train_as_many_pictures_would(policy, encoder):
+    """A picture encoded once for four goals gives the update of four copies of it."""
+    options = {"features_extractor_class": encoder, "activation_fn": SMOOTH}
+    shared, copied = (make(FastSAC, PIXELS, policy, policy_kwargs=options) for _ in range(2))
+    copied.policy.load_state_dict(shared.policy.state_dict())
+    start = [p.detach().clone() for p in shared.policy.parameters()]
+    many = Replayed(PIXELS, 1, size=32)
+
+    def rows(part, size):
+        return {k: v[:: 32 // size] if k == "pixels" else v for k, v in part.items()}
+
+    few = [
+        batch._replace(
+            observations=rows(batch.observations, 8),
+            next_observations=rows(batch.next_observations, 8),
+        )
+        for batch in many.batches
+    ]
+    again = [
+        batch._replace(
+            **{
+                name: part | {"pixels": part["pixels"].repeat_interleave(4, dim=0)}
+                for name in ("observations", "next_observations")
+                for part in (getattr(batch, name),)
+            }
+        )
+        for batch in few
+    ]
+    gradients = []
+    for model, batches in ((shared, few), (copied, again)):
+        model.replay_buffer = many
+        many.batches = list(batches)
+        gradients.append(record_gradients(model))
+        torch.manual_seed(0)
+        model.train(1, 8)
+    assert copied.take_losses() == pytest.approx(shared.take_losses(), rel=1e-5)
+    for name in gradients[0]:
+        assert close(gradients[1][name], gradients[0][name]), name
+    moved = [not torch.equal(a, b) for a, b in zip(start, shared.policy.parameters(), strict=True)]
+    assert all(moved), "an update that moves nothing equals anything"
 
 
 @pytest.mark.parametrize("augment", [None, lambda images: images.flip(-1)])

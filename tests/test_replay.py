@@ -331,6 +331,8 @@ def test_a_goal_that_changes_within_an_episode_is_refused():
         ({"observation_space": space_of(2, ())}, "expected 0: a goal that no policy sees"),
         ({"goal_selection_strategy": "past"}, "expected one of future, final, episode"),
         ({"n_sampled_goal": -1}, "expected 0 or more"),
+        ({"goals_per_frame": 0}, "expected at least 1"),
+        ({"goals_per_frame": 2, "n_sampled_goal": 0}, "and HER for more than 1"),
         ({"buffer_size": 10}, "at least one episode"),
         (
             {"observation_space": spaces.Dict(pixels=spaces.Box(0, 255, (4, 9, 9), np.uint8))},
@@ -373,6 +375,73 @@ def test_relabelling_may_keep_to_episodes_in_which_the_object_moved():
     episodes, _, goal = replay.draw(2000)
     assert set(episodes[goal >= 0].tolist()) == moved
     assert set(episodes[goal < 0].tolist()) == set(range(10))
+
+
+# ------------------------------------------------------------------------------ many goals a frame
+
+
+def many_goals(goals, strategy="future"):
+    space = space_of(2, goals=("desired_goal",))
+    replay = EpisodeReplay(
+        60,
+        space,
+        ACTIONS,
+        "cpu",
+        1,
+        episode_length=6,
+        goal_selection_strategy=strategy,
+        goals_per_frame=goals,
+        seed=3,
+    )
+    Feed(space, 6, 1, 0).run(replay, 36)
+    return replay
+
+
+@pytest.mark.parametrize("strategy", ["future", "final", "episode"])
+def test_many_goals_share_one_picture_and_each_has_its_own_reward(strategy):
+    replay = many_goals(8, strategy)
+    state = replay.generator.get_state()
+    episode, step, first = replay.draw(400)
+    one = replay.gather(episode, step, first)
+    replay.generator.set_state(state)
+    batch = replay.sample(400)
+    assert batch.observations["pixels"].shape == one.observations["pixels"].shape
+    for part, single in (
+        (batch.observations, one.observations),
+        (batch.next_observations, one.next_observations),
+    ):
+        for key, value in single.items():
+            assert torch.equal(value, part[key] if key == "pixels" else part[key][::8]), key
+            assert key == "pixels" or len(part[key]) == 3200
+    assert torch.equal(one.rewards, batch.rewards[::8])
+    assert torch.equal(one.actions.repeat_interleave(8, dim=0), batch.actions)
+    memory = replay.memory
+    asked = batch.observations["desired_goal"].double()
+    achieved = memory["achieved_goal"][episode, step + 1].repeat_interleave(8, dim=0)
+    far = torch.linalg.vector_norm(achieved - asked, dim=1) > 0.05
+    assert torch.equal(batch.rewards[:, 0], -far.float())
+    assert {0.0, -1.0} == set(batch.rewards.flatten().tolist())
+    known = {"future": 0, "final": 0, "episode": 0, "of any episode": 0}
+    for i in torch.arange(3200).view(400, 8)[:, 1:].flatten().tolist():
+        own = (memory["achieved_goal"][episode[i // 8]].float() == asked[i].float()).all(dim=1)
+        known["future"] += bool(own[step[i // 8] + 1 :].any())
+        known["final"] += bool(own[-1])
+        known["episode"] += bool(own[1:].any())
+        known["of any episode"] += bool(
+            (memory["desired_goal"].float() == asked[i].float()).all(dim=1).any()
+        )
+    share = known[strategy] / 2800
+    assert 0.77 < share < 0.88, "HER's share, and those that coincide"
+    assert known["of any episode"] / 2800 > 0.15
+
+
+def test_one_goal_a_frame_draws_as_ever():
+    plain, one = many_goals(1), many_goals(8)
+    for a, b in zip(plain.draw(50), one.draw(50), strict=True):
+        assert torch.equal(a, b)
+    sample = plain.sample(50)
+    assert len(sample.observations["pixels"]) == len(sample.rewards) == 50
+    assert len(one.sample(50).rewards) == 400
 
 
 @pytest.mark.parametrize("steps", [12, 60])

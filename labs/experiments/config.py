@@ -104,6 +104,9 @@ class RunConfig:
     """hindsight experience replay (sparse tasks)"""
     her_k: int = 4
     """HER: k / (k + 1) of a batch is relabeled"""
+    goals_per_frame: int = 1
+    """engine fast: goals that each transition of a batch is judged by; its frames are encoded once
+    for all of them"""
     her_strategy: Literal["future", "final", "episode"] = "future"
     """HER: where new goals come from"""
     moved_only: bool = False

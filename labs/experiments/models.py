@@ -34,7 +34,10 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
             kwargs["features_extractor_class"] = StandardizedExtractor
         return _asymmetric(config, plain), kwargs
     if config.encoder == "nature":
-        kwargs["features_extractor_class"] = CombinedExtractor
+        from labs.visual_encoder import NatureExtractor
+
+        shares = config.goals_per_frame > 1
+        kwargs["features_extractor_class"] = NatureExtractor if shares else CombinedExtractor
         kwargs["features_extractor_kwargs"] = {"cnn_output_dim": config.features_dim}
     elif config.encoder == "normalized":
         from labs.visual_encoder import NormalizedCombinedExtractor
@@ -154,6 +157,7 @@ def build_fast(config: RunConfig, env):
             "n_sampled_goal": config.her_k if config.her else 0,
             "goal_selection_strategy": config.her_strategy,
             "moved_only": config.moved_only,
+            "goals_per_frame": config.goals_per_frame,
         },
         augment=RandomShiftAug(pad=config.pad) if config.augmentation == "drq" else None,
         random_actions=config.random_actions,

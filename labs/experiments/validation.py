@@ -21,6 +21,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "locator_frames": (256, 10**6),
     "pad": (0, 40),
     "her_k": (1, 64),
+    "goals_per_frame": (1, 256),
     "batch_size": (2, 65_536),
     "learning_starts": (EPISODE_STEPS, 10**7),
     "buffer_size": (EPISODE_STEPS, 10**8),
@@ -244,6 +245,11 @@ def _distill_problems(c: RunConfig):
 
 
 def _her_problems(c: RunConfig):
+    if c.goals_per_frame > 1 and not (c.her and c.engine == "fast" and c.has_images):
+        yield (
+            f"goals_per_frame = {c.goals_per_frame} relabels the frames of engine fast: set her = "
+            "True, engine = fast and observation = pixels, or leave goals_per_frame alone"
+        )
     if not c.her:
         if c.moved_only:
             yield "moved_only = True chooses what HER relabels, but her = False: set her = True"
