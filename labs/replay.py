@@ -193,7 +193,7 @@ class EpisodeReplay(EpisodeStore):
 
         A further goal is, with HER's share, one that was achieved later in its own episode, and
         otherwise the desired goal of any episode. The reward of a transition is known for every
-        goal, so every goal may be learned from (Kaelbling 1993, *Learning to achieve goals*).
+        goal, so all may be learned from (Kaelbling 1993; Matthews et al. 2026, arXiv 2605.23551).
 
         Returns:
             float64 (B · M, G); the goals of a transition lie side by side, the first is the one

@@ -46,7 +46,9 @@ from labs.bench.parts import fast_env
 from labs.bench.savings import SCENE_SAVINGS, scenes
 from labs.envs import SCENES
 from labs.exercises import attempt
+from labs.experiments.environments import make_training_env
 from labs.experiments.locating import View, collect_moments, load_locator
+from labs.experiments.models import build
 from labs.experiments.presets import preset
 from labs.fast_sac import FastSAC
 from labs.figures import sb3_tests, speed
@@ -274,6 +276,58 @@ assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder
 # number lies so close to a kink, of a ReLU or of the smaller of two values, that the order of a sum decides
 # on which side. The reference is SB3's SAC; for one encoder that the critic trains, which SB3 does not have, it is
 # `labs.drqv2_sac.DrQv2SAC`, whose actor is judged on the features from before the critic's step.
+
+# %% [markdown]
+# ## One picture, many goals
+#
+# Hindsight gives a sampled transition another goal, and the reward of every goal is known: it is a distance.
+# So nothing forbids asking about several goals at once: tables of values were learned so {cite:p}`kaelbling1993`,
+# and networks that put out the value of every goal {cite:p}`matthews2026`. With a camera it is also cheap. A goal enters behind the encoder: the picture is
+# encoded once, and $M$ rows of features, joints and goals go on from there,
+#
+# $$ L = \frac{1}{BM} \sum_{i=1}^{B} \sum_{j=1}^{M} \bigl( Q(f_\psi(o_i),\, v_i,\, g_{ij},\, a_i) - y_{ij} \bigr)^2 . $$ (eq-many-goals)
+#
+# The first goal of a transition is drawn as ever. Each further one is hindsight's with HER's share, and
+# otherwise the desired goal of any episode. `goals_per_frame` is $M$.
+
+# %%
+arm = preset("push-eight-goals")
+seeing = make_training_env(replace(arm, n_envs=1))
+
+
+def model_with(goals):
+    """The learner of the arm, its memory full of random pictures: only the clock is asked."""
+    model = build(replace(arm, n_envs=1, goals_per_frame=goals, buffer_size=300), seeing)
+    model.set_logger(Logger(None, []))
+    store = model.replay_buffer.memory
+    store["pixels"].random_(256)
+    store["achieved_goal"].normal_(std=0.1)
+    model.replay_buffer.restored(6)
+    return model
+
+
+batch = model_with(8).replay_buffer.sample(arm.batch_size)
+for key, value in batch.observations.items():
+    print(f"{key:>16} {tuple(value.shape)}")
+assert batch.observations["pixels"].shape == (64, 3, 48, 48)
+assert len(batch.observations["desired_goal"]) == len(batch.rewards) == 64 * 8
+
+# %%
+update_ms = {}
+print("goals a picture   ms an update   ms for 64 goals")
+for goals in (1, 2, 4, 8, 16):
+    learner = model_with(goals)
+    update_ms[goals] = cpu_ms(lambda model=learner: model.train(1, arm.batch_size))
+    print(f"{goals:>15} {update_ms[goals]:14.0f} {update_ms[goals] / goals:17.1f}")
+seeing.close()
+assert update_ms[8] < 4 * update_ms[1], "eight goals for less than four times one"
+
+# %% [markdown]
+# The picture is small and the heads are not, so on one core the heads soon cost as much as the encoder. With
+# a larger encoder, or on a GPU, further goals are nearer to free. One update on $B$ pictures with $M$
+# goals equals one on $BM$ pictures that hold each picture $M$ times; a test says so for all routings that
+# share an encoder or do not. What the goals teach the encoder is measured where
+# [the other encoders are probed](21_what_the_camera_can_tell.ipynb).
 #
 # ## Judged by SB3's own tests
 #

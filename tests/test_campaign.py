@@ -59,7 +59,7 @@ def test_a_group_compares_at_an_equal_budget(group):
     """Nothing that a run may cost differs within a group, but what its question is about."""
     asked = {
         "twins": {"image_content", "observation"},
-        "helpers": {"critic_sees", "routing", "temperature", "auxiliary"},
+        "helpers": {"critic_sees", "routing", "temperature", "auxiliary", "goals_per_frame"},
         "routing": {"routing", "gradient_steps"},
         "shifts": {"augmentation", "pad", "camera", "head", "features_dim"},
         "memory": {"buffer_size", "her_k"},

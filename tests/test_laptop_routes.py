@@ -16,6 +16,7 @@ from labs.experiments import distill, locating, presets
 from labs.experiments.config import override, updates, updates_per_step
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one
+from labs.experiments.models import build
 from labs.experiments.plan import plan
 from labs.experiments.policies import load_policy
 from labs.experiments.stopping import FINISH, SAVE
@@ -162,6 +163,41 @@ def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folder
     assert not np.array_equal(policy.predict(obs), policy.predict(black))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"encoder": "normalized", "routing": "actor"},
+        {"encoder": "keypoint", "features_dim": 256, "auxiliary": 1.0},
+        {"encoder": "manipulation", "routing": "separate", "critic_sees": "state"},
+    ],
+    ids=["critic", "actor", "helped", "told"],
+)
+def test_every_way_of_training_judges_a_picture_by_many_goals(changes, monkeypatch):
+    """The picture is encoded for the transition, and not once more for each of its goals."""
+    config = presets.effective(
+        "push-eight-goals", small=True, overrides=changes | {"batch_size": 4, "arm": "many"}
+    )
+    assert config.goals_per_frame == 8
+    seen = set()
+
+    def watch(module, inputs, features):
+        seen.add((len(inputs[0]), len(features)))
+
+    def watched(config, env):
+        model = build(config, env)
+        branches = [m for n, m in model.policy.named_modules() if n.endswith("extractors.pixels")]
+        assert branches
+        for branch in branches:
+            branch.register_forward_hook(watch)
+        return model
+
+    monkeypatch.setattr("labs.experiments.models.build", watched)
+    policy = load_policy(train(config))
+    assert (4, 4) in seen and max(seen)[0] <= max(4, config.n_envs), seen
+    assert "privileged" not in policy.sb3.observation_space.spaces
+
+
 def test_a_locator_of_another_view_is_refused():
     locating.train_locator(LOCATED, epochs=1)
     with pytest.raises(UserError, match="another view .goal_sphere False -> True"):
@@ -195,6 +231,7 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"native_render": False}, "leave native_render alone"),
         ({"encoder": "keypoint", "critic_sees": "state", "routing": "critic"}, "of their own"),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),
+        ({"goals_per_frame": 8, "her": False, "moved_only": False}, "set her = True, engine"),
         ({"auxiliary": 1.0}, "trains an encoder beside the critic"),
         ({"auxiliary": 1.0, "encoder": "keypoint"}, "trains an encoder beside the critic"),
     ],

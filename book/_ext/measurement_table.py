@@ -44,6 +44,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "23_failure_gallery",
         "pixels measure gallery",
     ),
+    "goal-sight": (
+        "positions read from encoders whose pictures were judged by one goal or by eight",
+        "21_what_the_camera_can_tell",
+        "pixels measure goal-sight",
+    ),
     "gradient-routing": (
         "which loss reaches which encoder",
         "14_gradient_routing",

@@ -29,6 +29,7 @@ MEASUREMENTS = {
     "shift-keypoints": "shift_keypoints:shift_keypoints",
     "perception": "perception:perception",
     "encoder-probe": "encoder_probe:encoder_probe",
+    "goal-sight": "goal_sight:goal_sight",
     "moved-pictures": "moved_pictures:moved_pictures",
     "shrunk-pictures": "shrunk_pictures:shrunk_pictures",
     "sphere-pictures": "sphere_pictures:sphere_pictures",
@@ -45,6 +46,7 @@ class MeasureOptions:
     reaches which encoder; gradients-along-run: the same along short runs (twenty minutes);
     shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
     millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
+    minutes); goal-sight: the same, where pictures were judged by one goal or by eight (two
     minutes); moved-pictures: policies before a knocked camera (half a minute for each policy and
     distance); shrunk-pictures: policies on frames drawn large and shrunk (five minutes a policy);
     sphere-pictures: policies that see the goal sphere hidden, at the goal and elsewhere (three

@@ -60,8 +60,11 @@ GROUPS = (
     ),
     Group(
         "helpers",
-        "What helps sight: a critic that is told the state, keypoints that start sharp?",
-        ("push-gpu-told", "push-gpu-helped", "push-gpu-sharp", "push-gpu-flat-start"),
+        "What helps sight: a critic that is told the state, many goals a picture, sharp keypoints?",
+        (
+            *("push-gpu-told", "push-gpu-helped", "push-gpu-sharp"),
+            *("push-gpu-one-goal", "push-gpu-flat-start"),
+        ),
     ),
     Group(
         "routing",

@@ -99,7 +99,8 @@ def probe(policy, task: str, frames: np.ndarray, truth: np.ndarray, seed: int = 
     return errors(task, read.numpy(), truth[train:])
 
 
-def _untrained(trained: TrainedPolicy, seed: int):
+def untrained(trained: TrainedPolicy, seed: int):
+    """A policy of the same networks that has learned nothing."""
     torch.manual_seed(seed)
     return build_policy(trained.config, trained.sb3.observation_space, trained.sb3.action_space)
 
@@ -115,7 +116,7 @@ def probe_arm(arm: str, frames: int = FRAMES + HELD_OUT, draws: int = UNTRAINED)
         "arm": arm,
         "trained": probe(trained.sb3, view.task, pictures, truth),
         "untrained": [
-            probe(_untrained(trained, seed), view.task, pictures, truth, seed)
+            probe(untrained(trained, seed), view.task, pictures, truth, seed)
             for seed in range(draws)
         ],
         "guess": errors(view.task, guess, truth[-held:]),
