@@ -104,6 +104,31 @@ def probe_table(arms: tuple[str, ...] = ()) -> Markdown:
     return Markdown("\n".join(rows))
 
 
+def goal_sight_table() -> Markdown:
+    """Where the block is, read from encoders whose pictures were judged by one goal or by more."""
+    found = load_artifact("goal-sight").json("measurement.json")
+    rows = [
+        "| encoder of | seeds | pictures in its batches | rewards that judged them "
+        "| the block is read to |",
+        "|---|---|---|---|---|",
+    ]
+    by_arm: dict[str, list[dict]] = {}
+    for run in found["runs"]:
+        by_arm.setdefault(run["run"].split("/")[0], []).append(run)
+    for arm, runs in by_arm.items():
+        read = [run["read"]["block"]["mean"] for run in runs]
+        rows.append(
+            f"| `{arm}` | {len(runs)} | {runs[0]['frames']:,} | {runs[0]['rewards']:,} "
+            f"| {' '.join(f'{mm:.0f}' for mm in sorted(read))} mm |"
+        )
+    draws = sorted(draw["block"]["mean"] for draw in found["untrained"])
+    before = " ".join(f"{mm:.0f}" for mm in draws)
+    rows.append(f"| the same network, untrained | {len(draws)} draws | 0 | 0 | {before} mm |")
+    guess = found["guess"]["block"]["mean"]
+    rows.append(f"| a guess without looking | | | | {guess:.0f} mm |")
+    return Markdown("\n".join(rows))
+
+
 def _digest(run: Artifact, name: str) -> str:
     """The SHA-256 of a file that the run wrote, whether the repository has room for it or not."""
     return (run.provenance["files"] | run.provenance.get("left_out", {}))[name]
