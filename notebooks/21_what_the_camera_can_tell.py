@@ -40,7 +40,7 @@ from labs.experiments.perception import PEAK_RATE, Regressor
 from labs.experiments.perception_frames import belongs_to_task, show_goal, wander
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.presets import preset
-from labs.figures.results import film, probe_table
+from labs.figures.results import film, goal_sight_table, probe_table
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short
 from labs.statistics import iqm
@@ -981,6 +981,49 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 # ```{solution-end}
 # ```
 #
+# ## Eight goals a picture
+#
+# A sparse reward says one thing: whether the block lies within five centimeters of the goal. One picture with one goal gets
+# one such answer. But the encoder does not see the goal, so a picture can be
+# [encoded once and judged by many](24_making_it_fast.ipynb). `push-one-goal` and `push-eight-goals` differ in that and
+# in nothing else: joints, pixels and the goal, by reward alone, the same updates on as many pictures.
+
+# %%
+display(goal_sight_table())
+SIGHT = load_artifact("goal-sight").json("measurement.json")
+read = {
+    arm: [r["read"]["block"]["mean"] for r in SIGHT["runs"] if r["run"].startswith(f"{arm}/")]
+    for arm in ("push-one-goal", "push-eight-goals")
+}
+before = [draw["block"]["mean"] for draw in SIGHT["untrained"]]
+assert max(read["push-eight-goals"]) < min(read["push-one-goal"]), "every seed of one arm is ahead"
+assert max(read["push-eight-goals"]) < min(before) / 2
+assert max(read["push-one-goal"]) > max(before), "one encoder ended blind"
+ends = {
+    arm: [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)]
+    for arm in (*read, "push-eight-goals-long")
+}
+for arm, rates in ends.items():
+    print(f"{arm}: success {', '.join(f'{rate:.0%}' for rate in rates)}")
+assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floor: the text says no"
+
+# %% [markdown]
+# With eight goals every seed reads the block better than any seed with one, and better than its untrained self by far. With one goal,
+# one encoder of three ended worse than it began: it tells no picture from another. It is three
+# seeds each, and eight goals are also eight times as many rows for the heads: whether the goals' variety or their
+# number helps, this pair does not say.
+#
+# No policy pushes. `push-eight-goals-long`, one seed, went on to
+# {artifact}`push-eight-goals-long/seed0:evaluation.updates|int` updates in
+# {artifact}`push-eight-goals-long/seed0:evaluation.steps|int` steps, and ends at
+# {artifact}`push-eight-goals-long/seed0:evaluation.deterministic.success_rate|pct0`, where
+# doing nothing ends. A better eye did not turn into control, which is what the probe suggested above: what is missing
+# is not, or not only, an eye. Its likely seat is the critic, since [a critic that is told the
+# state](25_paying_less.ipynb) makes the same task possible.
+#
+# Is it fair? The policy gets a picture, joints and a goal. Only relabeling knows where the block is, as in all of
+# HER. But a reward for many goals comes close to being told a position: with enough of them it is one.
+#
 # ## Settled
 #
 # At this budget, with these cameras:
@@ -1002,6 +1045,8 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 #   draw it, or should know that it stays.
 # - A reward teaches an encoder what pays: where the goal and the block are when nothing else tells it, and nothing about
 #   the block where numbers do. It can do so while success is still on the floor.
+# - Judged by eight goals, one picture teaches more than judged by one: every seed read the block better. It is not enough to
+#   push.
 #
 # Not settled: what cells with one seed will say with more (the table names the count, and lists no cell
 # that was not run), and ManipulationCNN's flat head without LayerNorm and Tanh. No agent was trained *by reward* with and
@@ -1036,6 +1081,8 @@ display(Markdown(text))
 # pixels measure perception                 # goes on where it was stopped
 # pixels measure perception --minutes 60    # stops after an hour and writes what is there
 # pixels measure encoder-probe              # what a reward taught
+# pixels train push-one-goal --seeds 0 1 2  # and push-eight-goals; then:
+# pixels measure goal-sight                 # what eight goals a picture taught
 # pixels measure shrunk-pictures            # policies on frames drawn large and shrunk
 # pixels measure sphere-pictures            # policies and the goal sphere
 # pixels train push-distilled-norm --seeds 0 1 2 3
