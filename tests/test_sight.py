@@ -16,6 +16,7 @@ from labs.errors import UserError
 from labs.experiments import (
     encoder_probe,
     gallery,
+    goal_sight,
     moved_pictures,
     perception,
     perception_frames,
@@ -33,6 +34,7 @@ from labs.experiments.position_errors import (
     rounded,
     summary,
 )
+from labs.experiments.presets import preset
 from labs.image_augmentation import RandomShiftAug
 from labs.projection import project, to_table
 
@@ -306,6 +308,26 @@ def test_a_measurement_refuses_to_forget_policies_that_it_knows(measure):
     with pytest.raises(UserError, match=rf"{name} knows .*pixels train .*, or delete"):
         measure(progress=False)  # the repository keeps fewer weights than were measured
     assert load_artifact(name).provenance == before
+
+
+def test_one_goal_and_eight_are_probed_in_the_seeds_that_both_have(monkeypatch, tmp_path):
+    seen = {run["run"]: run for run in load_artifact("goal-sight").json("measurement.json")["runs"]}
+    looked = [goal_sight.looked_at(load_artifact(f"{arm}/seed0")) for arm in goal_sight.ARMS]
+    assert looked[0]["frames"] == looked[1]["frames"], "the same pictures"
+    assert looked[1]["rewards"] == 8 * looked[0]["rewards"]
+    for arm, facts in zip(goal_sight.ARMS, looked, strict=True):
+        assert facts.items() <= seen[f"{arm}/seed0"].items()
+    one, eight = (preset(arm) for arm in goal_sight.ARMS)
+    assert set(one.differences(eight)) == {"arm", "goals_per_frame"}
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    for name in ("push-one-goal/seed0", "push-one-goal/seed2", "push-eight-goals/seed2"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "weights.safetensors").touch()
+    found = goal_sight.runs_with_weights()
+    assert found == ["push-one-goal/seed2", "push-eight-goals/seed2"]
+    (tmp_path / "push-one-goal/seed2/weights.safetensors").unlink()
+    with pytest.raises(UserError, match="no encoder to probe: pixels train push-one-goal"):
+        goal_sight.goal_sight(progress=False)
 
 
 def test_what_has_not_been_measured_cannot_be_lost(tmp_path, monkeypatch):
