@@ -325,8 +325,8 @@ assert update_ms[8] < 4 * update_ms[1], "eight goals for less than four times on
 # %% [markdown]
 # The picture is small and the heads are not, so on one core the heads soon cost as much as the encoder. With
 # a larger encoder, or on a GPU, further goals are nearer to free. One update on $B$ pictures with $M$
-# goals equals one on $BM$ pictures that hold each picture $M$ times; a test says so for all routings that
-# share an encoder or do not. What the goals teach the encoder is measured where
+# goals equals one on $BM$ pictures that hold each picture $M$ times; a test says so with one encoder
+# and with two. What the goals teach the encoder is measured where
 # [the other encoders are probed](21_what_the_camera_can_tell.ipynb).
 #
 # ## Judged by SB3's own tests
