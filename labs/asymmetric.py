@@ -46,17 +46,21 @@ class PrivilegedObservation(gym.ObservationWrapper):
     ================  ===========  =========  ================================================
     ``privileged``    (25,)        float64    Push with the goal given: its state, m, m/step, rad
                       (10 + 3,)               Reach from the image alone: state, then goal, m
+                      (3,)                    only the achieved goal: the block's center, m
     others                                    unchanged
     ================  ===========  =========  ================================================
 
     Args:
         env: over a ``PixelObservationWrapper``, which keeps the raw observation.
+        keys: what of the raw observation is told. None: the state, and the goal where only the
+            picture shows it. ``("achieved_goal",)`` is what hindsight reads in training anyway.
     """
 
-    def __init__(self, env: gym.Env):
+    def __init__(self, env: gym.Env, keys: tuple[str, ...] | None = None):
         super().__init__(env)
         raw, seen = env.unwrapped.observation_space, env.observation_space.spaces
-        self._keys = ["observation", *(["desired_goal"] if "desired_goal" not in seen else [])]
+        state = ("observation", *(() if "desired_goal" in seen else ("desired_goal",)))
+        self._keys = state if keys is None else keys
         size = sum(raw[key].shape[0] for key in self._keys)
         box = spaces.Box(-np.inf, np.inf, (size,), np.float64)
         self.observation_space = spaces.Dict({**seen, PRIVILEGED: box})

@@ -136,9 +136,10 @@ def test_measuring_a_located_arm_does_not_change_its_training():
     assert weights[0] == weights[1]
 
 
-def test_a_critic_that_was_told_the_state_leaves_a_policy_that_sees(own_folders):
+@pytest.mark.parametrize("told", ["state", "achieved"])
+def test_a_critic_that_was_told_leaves_a_policy_that_sees(told, own_folders):
     """What was told in training is in no artifact, and the policy acts without it."""
-    config = replace(LOCATED, arm="asymmetric", critic_sees="state")
+    config = replace(LOCATED, arm="asymmetric", critic_sees=told)
     policy = load_policy(train(config))
     assert "privileged" not in policy.sb3.observation_space.spaces
     env = make_one(config)
@@ -170,8 +171,14 @@ def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folder
         {"encoder": "normalized", "routing": "actor"},
         {"encoder": "keypoint", "features_dim": 256, "auxiliary": 1.0},
         {"encoder": "manipulation", "routing": "separate", "critic_sees": "state"},
+        {
+            "encoder": "keypoint",
+            "features_dim": 256,
+            "routing": "separate",
+            "critic_sees": "achieved",
+        },
     ],
-    ids=["critic", "actor", "helped", "told"],
+    ids=["critic", "actor", "helped", "told", "told-achieved"],
 )
 def test_every_way_of_training_judges_a_picture_by_many_goals(changes, monkeypatch):
     """The picture is encoded for the transition, and not once more for each of its goals."""
@@ -230,6 +237,10 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"manipulation_norm": False}, "is of encoder = manipulation"),
         ({"native_render": False}, "leave native_render alone"),
         ({"encoder": "keypoint", "critic_sees": "state", "routing": "critic"}, "of their own"),
+        (
+            {"critic_sees": "achieved", "her": False, "moved_only": False},
+            "no more than HER needs",
+        ),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),
         ({"goals_per_frame": 8, "her": False, "moved_only": False}, "set her = True, engine"),
         ({"auxiliary": 1.0}, "trains an encoder beside the critic"),

@@ -87,8 +87,9 @@ def _algorithm(config: RunConfig) -> str:
     else:
         parts = ["SAC"]
         engine = "on " + ("Stable-Baselines3" if config.engine == "sb3" else "the fast engine")
-    if config.critic_sees == "state":
-        parts.append("a critic that is told the state, in training only")
+    if config.critic_sees != "same":
+        told = {"state": "the state", "achieved": "the achieved goal"}[config.critic_sees]
+        parts.append(f"a critic that is told {told}, in training only")
     if config.auxiliary:
         parts.append("a second loss that tells the encoder positions, in training only")
     if config.her:

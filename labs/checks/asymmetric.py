@@ -58,6 +58,19 @@ def check_a_goal_that_only_the_picture_shows_is_told():
     assert np.array_equal(obs[PRIVILEGED], [*raw["observation"], *raw["desired_goal"]])
 
 
+def check_no_more_is_told_than_hindsight_reads():
+    """Asked for the achieved goal alone, the wrapper adds the block's place and nothing else"""
+    env = make_env("push", camera="workspace", scene="lean", image_size=36)
+    pixels = PixelObservationWrapper(env, (36, 36), goal_mode="desired")
+    env = PrivilegedObservation(pixels, keys=("achieved_goal",))
+    obs, _ = env.reset(seed=0)
+    for _ in range(3):
+        assert obs[PRIVILEGED].shape == (3,) and env.observation_space.contains(obs)
+        assert np.array_equal(obs[PRIVILEGED], env.unwrapped._get_obs()["achieved_goal"])
+        obs, *_ = env.step(np.array([1, 0.5, -0.2, 0], np.float32))
+    env.close()
+
+
 def check_widths_of_the_table():
     """Actor and critics read as many numbers as the table says"""
     policy = _policy(_env().observation_space)

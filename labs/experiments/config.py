@@ -87,9 +87,10 @@ class RunConfig:
     """engine fast: standardize vectors by running mean and deviation"""
     routing: Literal["separate", "actor", "critic"] = "separate"
     """whose loss trains the encoder: separate (an encoder each), actor (shared), critic (shared)"""
-    critic_sees: Literal["same", "state"] = "same"
-    """engine fast: what the critic is told in training; state: the simulator's state vector in
-    place of the camera (asymmetric actor-critic)"""
+    critic_sees: Literal["same", "state", "achieved"] = "same"
+    """engine fast: what the critic is told in training in place of the camera (asymmetric
+    actor-critic); state: the simulator's state vector; achieved: the achieved goal, which HER
+    needs anyway"""
 
     auxiliary: float = 0.0
     """engine fast, routing critic: weight of a second loss of the encoder, which is told in
@@ -200,7 +201,7 @@ class RunConfig:
     @property
     def is_told(self) -> bool:
         """Whether training adds the simulator's state, for the critic or beside the encoder."""
-        return self.critic_sees == "state" or self.auxiliary > 0
+        return self.critic_sees != "same" or self.auxiliary > 0
 
     @property
     def run_name(self) -> str:

@@ -162,7 +162,8 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
         if locate and config.is_told:
             from labs.asymmetric import PrivilegedObservation
 
-            env = PrivilegedObservation(env)
+            told = ("achieved_goal",) if config.critic_sees == "achieved" else None
+            env = PrivilegedObservation(env, told)
     return env
 
 

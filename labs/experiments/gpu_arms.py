@@ -79,6 +79,10 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]
     told = replace(short, routing="separate", critic_sees="state")
     arms += [
         (replace(told, arm="push-gpu-told"), "one GPU: as honest, the critic is told the state"),
+        (
+            replace(told, arm="push-gpu-achieved", critic_sees="achieved"),
+            "one GPU: the same, and the critic is told the achieved goal alone, which HER needs",
+        ),
         (replace(short, arm="push-gpu-sharp"), "one GPU: as honest, half the budget"),
         (
             replace(short, arm="push-gpu-helped", auxiliary=1.0),

@@ -193,6 +193,17 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         eval_every=10_000,
     )
     asymmetric = replace(located, arm="push-asymmetric", critic_sees="state", total_steps=100_000)
+    # No locator: the actor's loss alone teaches its keypoints to see. Each picture is encoded once.
+    whole = replace(
+        asymmetric,
+        arm="push-asymmetric-keypoint",
+        encoder="keypoint",
+        frame_stack=1,
+        image_size=64,
+        batch_size=64,
+        goals_per_frame=4,
+        eval_every=5000,
+    )
     distilled = replace(
         located,
         arm="push-distilled",
@@ -232,6 +243,14 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         (
             asymmetric,
             "the honest task, a locator sees: the critic is told the state while it trains",
+        ),
+        (
+            whole,
+            "the honest task, one network: the actor learns to see from a critic told the state",
+        ),
+        (
+            replace(whole, arm="push-asymmetric-achieved", critic_sees="achieved"),
+            "the same, and the critic is told no more than the achieved goal, which HER needs",
         ),
         *_distilled(distilled),
     ]

@@ -205,10 +205,15 @@ def _engine_problems(c: RunConfig):
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
-    if c.critic_sees == "state" and (c.engine != "fast" or c.routing != "separate"):
+    if c.critic_sees != "same" and (c.engine != "fast" or c.routing != "separate"):
         yield (
-            "critic_sees = state gives actor and critic networks of their own: set engine = fast "
-            "and routing = separate"
+            f"critic_sees = {c.critic_sees} gives actor and critic networks of their own: set "
+            "engine = fast and routing = separate"
+        )
+    if c.critic_sees == "achieved" and (not c.her or c.auxiliary):
+        yield (
+            "critic_sees = achieved tells no more than HER needs: set her = True, auxiliary = 0, "
+            "or critic_sees = state"
         )
     told = c.engine == "fast" and c.routing == "critic" and c.critic_layer_norm
     if c.auxiliary and (not told or c.has_locator):
