@@ -3,7 +3,7 @@
 
     python scripts/slim_results.py          every arm in data/
 
-* the video of every seed but the first;
+* the video of every seed but the first, and of the first too where another arm's shows the same;
 * the weights of every seed but the first, and of the first too where neither success is expected of
   the arm nor anything plays its policy; with them, what says how to build their network;
 * the weights of every locator through which no policy with weights looks.
@@ -37,6 +37,10 @@ PLAYED = {
 }
 
 
+#: Policies on the floor whose film shows what another's does: a longer run, a picture of noise.
+WITHOUT_FILM = {"push-eight-goals", "push-small-blank"}
+
+
 def seeds_with_weights(arm: str) -> int:
     """How many seeds of an arm keep their weights."""
     return PLAYED.get(arm, 1 if arm in CRITERIA else 0)
@@ -53,8 +57,9 @@ def superfluous(run: Artifact) -> list[str]:
     if LOCATOR in run.provenance["files"]:
         return [] if run.path in locators_in_use() else [LOCATOR]
     seed = int(run.path.name.removeprefix("seed"))
-    unwanted = [VIDEO] if seed > 0 else []
-    if seed >= seeds_with_weights(run.path.parent.name):
+    arm = run.path.parent.name
+    unwanted = [VIDEO] if seed > 0 or arm in WITHOUT_FILM else []
+    if seed >= seeds_with_weights(arm):
         unwanted += [POLICY, SPEC]
     return [name for name in unwanted if name in run.provenance["files"]]
 

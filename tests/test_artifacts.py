@@ -66,11 +66,13 @@ def training_run(path):
         (1, "played", {"weights.safetensors", "policy.json"}),
         (2, "played", set()),
         (0, "other", {"video.mp4"}),
+        (0, "alike", set()),
     ],
 )
 def test_what_there_is_no_room_for_says_how_to_get_it(own_data, monkeypatch, seed, arm, kept):
     monkeypatch.setattr(slim_results, "CRITERIA", {"hopeful": 0.9})
     monkeypatch.setattr(slim_results, "PLAYED", {"played": 2})
+    monkeypatch.setattr(slim_results, "WITHOUT_FILM", {"alike"})
     path = training_run(own_data / arm / f"seed{seed}")
     before = load_artifact(path).provenance["files"]
     slim_results.main()

@@ -62,7 +62,7 @@ GROUPS = (
         "helpers",
         "What helps sight: a critic that is told the state, many goals a picture, sharp keypoints?",
         (
-            *("push-gpu-told", "push-gpu-helped", "push-gpu-sharp"),
+            *("push-gpu-told", "push-gpu-achieved", "push-gpu-helped", "push-gpu-sharp"),
             *("push-gpu-one-goal", "push-gpu-flat-start"),
         ),
     ),
