@@ -88,6 +88,7 @@ BESIDE = (
     "push-blind-long",
     "push-honest",
     "push-asymmetric",
+    "push-asymmetric-keypoint",
     "push-told",
     "push-located",
     "push-distilled",
