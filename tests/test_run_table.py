@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from itertools import chain
 
 import pytest
 
@@ -68,7 +69,7 @@ def few(tmp_path):
     """A small copy: one arm, one locator, one measurement, the runs of no arm."""
     for name in (
         *("push-told", "locator-push-workspace", "push-floor"),
-        *("tuning", "told-first-attempt", "locator-first-attempt"),
+        *(*runs.TUNING, "told-first-attempt", "locator-first-attempt"),
     ):
         shutil.copytree(DATA / name, tmp_path / name)
     return tmp_path
@@ -120,7 +121,8 @@ def test_what_lies_in_data_is_described(page):
         assert not re.fullmatch("a [a-z]+", what), f"{name}: give it its words in MEASURED"
         document = re.search(r" \(\{doc\}`/(.+?)`\)$", what)
         assert (ROOT / f"{document[1]}.ipynb").is_file() if document else name == "`tuning`"
-        happened_once = name.strip("`") in ("tuning", "told-first-attempt", "locator-first-attempt")
+        once = (*runs.TUNING, "told-first-attempt", "locator-first-attempt")
+        happened_once = name.strip("`") in once
         assert (command == "none") == happened_once
 
 
@@ -174,7 +176,8 @@ def test_machines_in_a_few_words():
 
 def test_every_run_that_stands_under_no_arm_is_told(page):
     rows = page["other"].splitlines()[2:]
-    for run in load_artifact(DATA / "tuning").json("measurement.json")["runs"]:
+    tried = [load_artifact(DATA / name).json("measurement.json")["runs"] for name in runs.TUNING]
+    for run in chain(*tried):
         (row,) = (r for r in rows if f"{run['run']}: {run['task']}" in r)
         assert run["outcome"] in row
         steps = ROLE.findall(row)[0].replace("\\|", "|")

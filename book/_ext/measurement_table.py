@@ -105,6 +105,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         None,
     ),
     "tuning": ("trial runs with settings of their own", None, None),
+    "tuning-told-critic": (
+        "two trial runs before a critic that is told more than the actor sees",
+        "25_paying_less",
+        None,
+    ),
     "visibility": (
         "how many pixels each thing has, and how often it is hidden",
         "02_what_the_policy_sees",

@@ -198,21 +198,26 @@ def run_table(root: Path, task: str, link: Callable[[Path], str]) -> str:
     return "\n".join([*table(list(RUN_HEADS), rows), "", *boxes])
 
 
+#: Artifacts of trial runs on a spare seed, with settings of their own.
+TUNING = ("tuning", "tuning-told-critic")
+
+
 def _other_runs(root: Path) -> Iterator[list[str]]:
     """Runs that stand under no arm: artifact, run, seed, last point, success there, its end."""
-    tuning, locator, told = (
-        load_artifact(root / name) if (root / name).exists() else None
-        for name in ("tuning", "locator-first-attempt", "told-first-attempt")
+    trials, (locator, told) = (
+        [load_artifact(root / name) if (root / name).exists() else None for name in names]
+        for names in (TUNING, ("locator-first-attempt", "told-first-attempt"))
     )
 
     def point(run: Artifact, steps: str, success: str) -> list[str]:
         return [_number(run, root, steps, "int"), _number(run, root, success, "pct0")]
 
-    for i, run in enumerate(tuning.json("measurement.json")["runs"] if tuning else []):
-        last = f"runs.{i}.curve.{len(run['curve']) - 1}"
-        cells = point(tuning, f"{last}.steps", f"{last}.success")
-        seed = str(run["settings"]["seed"])
-        yield ["`tuning`", f"{run['run']}: {run['task']}", seed, *cells, run["outcome"]]
+    for tuning in filter(None, trials):
+        for i, run in enumerate(tuning.json("measurement.json")["runs"]):
+            last = f"runs.{i}.curve.{len(run['curve']) - 1}"
+            cells = point(tuning, f"{last}.steps", f"{last}.success")
+            words, seed = f"{run['run']}: {run['task']}", str(run["settings"]["seed"])
+            yield [f"`{tuning.path.name}`", words, seed, *cells, run["outcome"]]
     for i, run in enumerate(locator.json("measurement.json")["runs"] if locator else []):
         last = len(run["steps"]) - 1
         cells = point(locator, f"runs.{i}.steps.{last}", f"runs.{i}.success.{last}")
