@@ -547,6 +547,7 @@ for arm in ON_THE_FLOOR:
         end = run.json("evaluation.json")["deterministic"]
         assert end["success_low"] < floor < end["success_high"], "the caption says: on the floor"
 
+
 # %% mystnb={"image": {"alt": "Success of the two seeds of push-located against environment steps. Both lie on the do-nothing floor for the first 80 thousand steps; seed 0 ends there, seed 1 then rises, unevenly."}}
 def seed_by_seed(arm):
     """A curve for each seed of an arm, none of them averaged."""
