@@ -37,8 +37,9 @@ PLAYED = {
 }
 
 
-#: Policies on the floor whose film shows what another's does: a longer run, a picture of noise.
-WITHOUT_FILM = {"push-eight-goals", "push-small-blank"}
+#: Arms whose film shows what another's does: push-eight-goals-long (the floor), push-small-noise (no
+#: picture to look at), push-blind-tuned.
+WITHOUT_FILM = {"push-eight-goals", "push-one-goal", "push-small-blank", "push-blind-k8"}
 
 
 def seeds_with_weights(arm: str) -> int:

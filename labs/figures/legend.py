@@ -10,7 +10,7 @@ from labs.figures.style import OKABE_ITO
 #: Arm → what tells it from the others of its figure, in a few words.
 WORDS = {
     "push-asymmetric": "a locator sees, the critic is told the state",
-    "push-asymmetric-keypoint": "keypoints, the critic is told the state",
+    "push-asymmetric-keypoint": "keypoints and joints, the critic is told the state",
     "push-blind-buffer10k": "blind twin, memory of 10,000",
     "push-blind-k8": "blind twin, k = 8",
     "push-blind-long": "blind twin, three times the steps",
