@@ -37,8 +37,8 @@ PLAYED = {
 }
 
 
-#: Arms whose film shows what another's does: push-eight-goals-long (the floor), push-small-noise (no
-#: picture to look at), push-blind-tuned.
+#: Arms whose film shows what another's does: that of push-eight-goals-long (the floor), of
+#: push-small-noise (nothing to look at), of push-blind-tuned.
 WITHOUT_FILM = {"push-eight-goals", "push-one-goal", "push-small-blank", "push-blind-k8"}
 
 
