@@ -422,7 +422,8 @@ display(
 # {artifact}`push-asymmetric-keypoint/seed0:provenance.parameters.image_size|int` pixels, the locator's three convolutions and
 # keypoints, trained from their first weights by a reward. Each picture is encoded once and judged by
 # {artifact}`push-asymmetric-keypoint/seed0:provenance.parameters.goals_per_frame|int` goals
-# ([why](24_making_it_fast.ipynb)). It was tried once before, on a seed that no result reports, and not tuned.
+# ([why](24_making_it_fast.ipynb)). It was tried once before, on a spare seed that stands apart below, and not tuned. (Two starts
+# before that, with two frames and batches of 128, were dropped within minutes for their pace, and left no result.)
 
 # %% [markdown]
 # ## What came out
@@ -608,10 +609,8 @@ assert shown["success_low"] > floor > second["deterministic"]["success_low"]
 assert second["deterministic"]["success_high"] < 0.15, "seed 1 left the floor: read the text anew"
 assert all(p["success"] <= 0.1 for p in trial["curve"] if p["steps"] <= 80_000)
 assert trial["evaluation"]["success_low"] > shown["success_high"], "the trial was lucky"
-located_at = {r.path.name: r.table() for r in runs_of(ASYMMETRIC)}
-assert all(
-    dict(zip(c["step"], c["success"], strict=True))[40_000] > floor for c in located_at.values()
-), "with a locator it rises by 40,000 steps"
+with_locator = [run.table() for run in runs_of(ASYMMETRIC)]
+assert all(max(c["success"][c["step"] <= 40_000]) > floor for c in with_locator), "by 40,000 steps"
 assert TRIED[1]["settings"]["critic_sees"] == "achieved"
 assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["success_high"]
 

@@ -200,7 +200,7 @@ class RunConfig:
 
     @property
     def is_told(self) -> bool:
-        """Whether training adds the simulator's state, for the critic or beside the encoder."""
+        """Whether training adds what the simulator knows, for the critic or beside the encoder."""
         return self.critic_sees != "same" or self.auxiliary > 0
 
     @property

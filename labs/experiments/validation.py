@@ -210,11 +210,8 @@ def _engine_problems(c: RunConfig):
             f"critic_sees = {c.critic_sees} gives actor and critic networks of their own: set "
             "engine = fast and routing = separate"
         )
-    if c.critic_sees == "achieved" and (not c.her or c.auxiliary):
-        yield (
-            "critic_sees = achieved tells no more than HER needs: set her = True, auxiliary = 0, "
-            "or critic_sees = state"
-        )
+    if c.critic_sees == "achieved" and not c.her:
+        yield "critic_sees = achieved tells no more than HER needs: set her = True"
     told = c.engine == "fast" and c.routing == "critic" and c.critic_layer_norm
     if c.auxiliary and (not told or c.has_locator):
         yield (
