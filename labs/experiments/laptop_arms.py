@@ -249,6 +249,16 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             "the honest task, one network: the actor learns to see from a critic told the state",
         ),
         (
+            replace(
+                whole,
+                arm="push-asymmetric-keypoint-long",
+                total_steps=300_000,
+                buffer_size=300_000,
+                eval_every=10_000,
+            ),
+            "the same to three times its budget: does the late rise become control?",
+        ),
+        (
             replace(whole, arm="push-asymmetric-achieved", critic_sees="achieved"),
             "the same, and the critic is told no more than the achieved goal, which HER needs",
         ),

@@ -89,6 +89,7 @@ BESIDE = (
     "push-honest",
     "push-asymmetric",
     "push-asymmetric-keypoint",
+    "push-asymmetric-keypoint-long",
     "push-told",
     "push-located",
     "push-distilled",
