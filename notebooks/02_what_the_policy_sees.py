@@ -96,7 +96,7 @@ plt.show()
 # asking the renderer which thing each pixel belongs to. The scene is the stock one, so the arm may stand in
 # the way. This table is its result:
 
-# %%
+# %% tags=["hide-input"]
 visibility = load_artifact("visibility").json("measurement.json")
 rows = [
     "| task | camera | thing | pixels, median (5 % – 95 %) | width × height | hidden in |",
@@ -293,7 +293,7 @@ for camera, things in visibility["push"].items():
 # [camera's projection](12_random_shift.ipynb) gives the exact figures for a pixel, in the middle of the square in
 # which blocks start:
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| camera | rough, by the width | exact, across the view | exact, along it |",
     "|---|---|---|---|",

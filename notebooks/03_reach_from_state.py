@@ -108,7 +108,7 @@ film(
 # ($\tau = 0.02$), four environments, and half an {term}`update a step <replay ratio>`. Its learner is the book's own, too (`engine="fast"`,
 # [a later page](24_making_it_fast.ipynb)), not SB3's `train()`:
 
-# %%
+# %% tags=["hide-input"]
 TUNED = "reach-state-tuned"
 display(results_table(TUNED))
 seconds = []
@@ -127,7 +127,7 @@ display(
 # reason is the {term}`entropy coefficient`, the price that SAC pays for noise. It starts near one and falls with
 # the updates, and this arm stops after few of them: its mean action is good by then, its noise still large.
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| arm | updates | entropy coefficient at the end | sampled actions succeed |",
     "|---|---|---|---|",

@@ -49,7 +49,7 @@ in_short("17_is_it_cheating")
 # %% [markdown]
 # ## What each is told
 
-# %%
+# %% tags=["hide-input"]
 numbers = {
     "gripper position": ("yes", "yes"),
     "block position": ("yes", "yes, as `achieved_goal`"),
@@ -94,7 +94,7 @@ plt.show()
 for arm in (STATE, BLIND):
     display(Markdown(f"**{arm}**"), results_table(arm))
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| | success, interquartile mean | steps to 50 % | steps to 90 % | wall time a seed |",
     "|---|---|---|---|---|",

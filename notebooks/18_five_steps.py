@@ -91,7 +91,7 @@ display(investigation_table())
 # Ours, with other settings, gets there much earlier. So does its {term}`blind twin`, which sees what
 # step 2 sees, without the picture:
 
-# %%
+# %% tags=["hide-input"]
 display(beside_table(("push-state-tuned", "push-blind-tuned")))
 SOURCE_RISE = {"push-state": 1.28e6, "push-step2": 2.2e6}  # reported, one seed each
 for arm in ("push-state-tuned", "push-blind-tuned"):
@@ -164,7 +164,7 @@ assert {run.parameters["curve_episodes"] for run in measured("push-state-tuned")
 #
 # The tempting reading: *a little was learned.* Count first what nothing scores.
 
-# %%
+# %% tags=["hide-input"]
 floor = load_artifact("push-floor").json("measurement.json")
 rows = ["| who | success | 95 % interval |", "|---|---|---|"]
 for who, key in (("doing nothing", "no_op"), ("random actions", "random")):
@@ -236,7 +236,7 @@ assert len(changed("push-step0", "push-step1")) == 3
 # One change, says the story: the critic's loss now trains the encoder. Before, Stable-Baselines3 cut
 # it off. Two checks. First, the claim about SB3, measured in its own update:
 
-# %%
+# %% tags=["hide-input"]
 edges = load_artifact("gradient-routing").json("measurement.json")["edges"]
 names = {
     "separate": "SB3's default (`share_features_extractor=False`)",
@@ -328,7 +328,7 @@ assert np.median(ends["push-small-actor"]) >= np.median(ends["push-small"])
 # The routing that the story calls broken does at least as well. Its encoder never hears of the TD error, and every run
 # rises. Does it see? Spoil the images of the finished policies:
 
-# %%
+# %% tags=["hide-input"]
 display(controls_table("push-small-actor"))
 for run in measured("push-small-actor"):
     found = run.json("evaluation.json")
@@ -358,7 +358,7 @@ for run in measured("push-small-actor"):
 # {term}`replay ratio`.
 
 
-# %%
+# %% tags=["hide-input"]
 def travel(arm, steps):
     """Learning rate × updates after some environment steps."""
     c = preset(arm)
@@ -437,7 +437,7 @@ display(
 # [The next page](19_reading_the_curve.ipynb) draws the curves. And all of our tuned arms rise after far
 # less travel than the reported ones. The ruler is no constant of nature:
 
-# %%
+# %% tags=["hide-input"]
 for arm in ("push-state-tuned", *RATES):
     for run in measured(arm):
         table, c = run.table(), run.parameters

@@ -448,7 +448,7 @@ display(
 # blind twin. One gets the picture, small enough for a core to train on; one gets noise of the same size,
 # drawn anew at every step; one a picture that is always black; one has no picture at all.
 
-# %%
+# %% tags=["hide-input"]
 TWINS = {
     "push-small": "the numbers and a picture, 36 × 36",
     "push-small-noise": "the numbers and noise, 36 × 36",
@@ -655,7 +655,7 @@ display(Markdown("\n".join(rows)))
 # "Stop when the best success has not risen for $N$ evaluations." Here is that rule on runs which all
 # ended well:
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| N | runs killed | in the floor phase | killed at | their final success, thrown away |",
     "|---|---|---|---|---|",

@@ -533,7 +533,7 @@ display(Markdown(price(ANNEALED)))
 # Here nothing but the image is given, so nothing else *can* be used but habit. The controls measure
 # habit: black images, the images of another episode, the first image for ever.
 
-# %%
+# %% tags=["hide-input"]
 for arm in (PIXELS, ANNEALED):
     display(Markdown(f"**{arm}**"), controls_table(arm))
     for run in runs_of(arm):

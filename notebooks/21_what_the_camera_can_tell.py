@@ -221,7 +221,7 @@ for name in envs.CAMERAS:
 # 64 coordinates in all. It is the eye of the policies of [paying less](25_paying_less.ipynb), which a few cores
 # can train.
 
-# %%
+# %% tags=["hide-input"]
 KINDS = {
     "nature-norm-trained": "NatureCNN",
     "nature-plain-trained": "NatureCNN, no LayerNorm + Tanh",
@@ -279,7 +279,7 @@ print(
     f"{parameters['cells_run']} of {parameters['cells_planned']} planned cells and seeds were run"
 )
 
-# %% mystnb={"image": {"alt": "Error of the block's place per encoder as bars with intervals, one panel per camera, with the success radius of 50 millimeters and the error of never looking as lines: the trained encoders stay far below the success radius, apart from two before the default camera in which a network died; the random ones lie around or above it."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Error of the block's place per encoder as bars with intervals, one panel per camera, with the success radius of 50 millimeters and the error of never looking as lines: the trained encoders stay far below the success radius, apart from two before the default camera in which a network died; the random ones lie around or above it."}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.6, 1.5 + 0.34 * len(shown)))
 for ax, camera in zip(axes, envs.CAMERAS, strict=True):
     for y, kind in enumerate(shown):
@@ -308,7 +308,7 @@ plt.show()
 # ones, encoders at random weights, with the dashed line, never looking. The two blue bars beyond the dotted line hold a
 # network that died or never started; the section on the remedy, below, has more of them.*
 
-# %% mystnb={"image": {"alt": "Predicted against true place of the block along x for held-out frames of the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Predicted against true place of the block along x for held-out frames of the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
 examples = STUDY.json("examples.json")
 truth = np.array(examples["truth"]) / 10  # centimeters
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7, 3.4))
@@ -320,7 +320,7 @@ for ax, kind in zip(axes, ("nature-norm-random", "nature-norm-trained"), strict=
 axes[0].set_ylabel("answered x (cm)")
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 held_out = parameters["held_out"]
 caption = (
     f"*{len(truth)} of the {held_out:,} held-out frames, default camera, seed 0: answered against true x. "
@@ -333,7 +333,7 @@ display(Markdown(caption))
 # ## Does a stride of 4 destroy an object of 5 pixels?
 
 
-# %%
+# %% tags=["hide-input"]
 def block(name):
     return SUMMARY[name]["block"]
 
@@ -423,7 +423,7 @@ assert len(started) == len(far[bare]) - 1 and max(far[plain]) < min(started) < m
 #
 # Is more training the answer? Look at NatureCNN's error along its 36 passes:
 
-# %%
+# %% tags=["hide-input"]
 never = NEVER["block"]["mean"]
 for camera in envs.CAMERAS:
     for cell in seeds_of_cell(camera, longer):
@@ -450,7 +450,7 @@ assert max(back["by_epoch"][:12]) > 0.95 * never and back["block"]["mean"] <= mi
 #
 # ## Is anything wrong with the default camera?
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| | default camera | workspace camera |",
     "|---|---|---|",
@@ -494,7 +494,7 @@ for camera in envs.CAMERAS:
 # their pushes to it ([there](22_when_augmentation_fights.ipynb)). For NatureCNN it is less than it looks. How good it is, as the aimed camera's error
 # divided by its own:
 
-# %%
+# %% tags=["hide-input"]
 as_good = {}
 rows = ["| encoder | aimed camera's error ÷ default camera's |", "|---|---|"]
 for kind, words in KINDS.items():
@@ -524,7 +524,7 @@ assert 0.6 < as_good["keypoints-norm-trained"] < 0.85
 # The stock environment draws 480 × 480; shrinking is what most code does next. Drawing 84 × 84 at once
 # is many times cheaper. The same moments, both ways:
 
-# %%
+# %% tags=["hide-input"]
 rows = ["| camera | pixels that differ | by, of 255 |", "|---|---|---|"]
 for camera, change in FOUND["native_against_resized"].items():
     rows.append(
@@ -539,7 +539,7 @@ display(Markdown("\n".join(rows)))
 # shrunk ones, and take the difference moment by moment. Drawing large is slow, so this takes a part of
 # the held-out moments, and its errors differ a little from the table above:
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| encoder | camera | native, mm | shrunk adds, mm, seed by seed |",
     "|---|---|---|---|",
@@ -570,7 +570,7 @@ assert adds["default-keypoints-norm-trained"] > 0.5
 # pixels measure shrunk-pictures
 # ```
 
-# %%
+# %% tags=["hide-input"]
 SHRUNK = load_artifact("shrunk-pictures").json("measurement.json")["policies"]
 rows = [
     "| policy | its eyes | native | shrunk | lost | won |",
@@ -629,7 +629,7 @@ film(
 # $[-1, 1]$ already: is it then only a bound? LayerNorm subtracts the mean of all coordinates and divides
 # by their spread, so each of its outputs depends on every keypoint.
 
-# %%
+# %% tags=["hide-input"]
 rows = ["| after | camera | with, mm | without, mm | seeds |", "|---|---|---|---|---|"]
 for kind, words in (
     ("keypoints", "KeypointCNN"),
@@ -657,7 +657,7 @@ for camera in envs.CAMERAS:
 # camera. Part of that is optimization, not capacity: every cell has the same step size, and before the
 # workspace camera that step is too large for it without LayerNorm. Its error *after* each pass:
 
-# %%
+# %% tags=["hide-input"]
 for name in ("workspace-nature-norm-trained-seed0", "workspace-nature-plain-trained-seed0"):
     (cell,) = [c for c in FOUND["cells"] if c["name"] == name]
     print(f"{name:<38}", " ".join(f"{e:6.1f}" for e in cell["by_epoch"]), "mm")
@@ -717,7 +717,7 @@ plt.show()
 # *One moment in front of each camera, drawn without and with the goal sphere. With the default camera the sphere is a
 # pixel or two, with the workspace camera a disc.*
 
-# %%
+# %% tags=["hide-input"]
 rows = ["| | default camera | workspace camera |", "|---|---|---|"]
 PLAIN, SPHERE, GOAL = (f"nature-norm-trained{s}" for s in ("", "-sphere", "-sphere-goal"))
 POINTS = "keypoints-norm-trained"
@@ -865,7 +865,7 @@ film(
 # {cite:p}`alain2016`. Two controls stand beside it: the same network before any training, and a guess that
 # never looks. The vectors that some of these policies also get are held still.
 
-# %%
+# %% tags=["hide-input"]
 display(probe_table())
 PROBE = load_artifact("encoder-probe").json("measurement.json")["encoders"]
 PROBE = {found["arm"]: found for found in PROBE}
@@ -988,7 +988,7 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 # [encoded once and judged by many](24_making_it_fast.ipynb). `push-one-goal` and `push-eight-goals` differ in that and
 # in nothing else: joints, pixels and the goal, by reward alone, the same updates on as many pictures.
 
-# %%
+# %% tags=["hide-input"]
 display(goal_sight_table())
 SIGHT = load_artifact("goal-sight").json("measurement.json")
 read = {
@@ -1055,7 +1055,7 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 # from {artifact}`encoder-probe:provenance.parameters.frames|int` frames, and no policy with ManipulationCNN. And what these millimeters are worth to an agent is known
 # in one case only:
 
-# %%
+# %% tags=["hide-input"]
 near, far = (
     iqm([run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)])
     for arm in ("push-distilled", "push-distilled-far")
@@ -1068,7 +1068,7 @@ text = (
 )
 display(Markdown(text))
 
-# %%
+# %% tags=["hide-input"]
 unnamed = sum("machine" not in cell for cell in FOUND["cells"])
 recorded = {0: "Every cell records", 1: "Every cell except one records"}.get(
     unnamed, f"Every cell except {unnamed} records"

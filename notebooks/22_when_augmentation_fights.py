@@ -63,7 +63,7 @@ in_short("22_when_augmentation_fights")
 # subject of the regressions below. Mean, and the 5th to 95th percentile over moments and shifts:
 
 
-# %%
+# %% tags=["hide-input"]
 def spread(entry, digits=1):
     return f"{entry['mean']:.{digits}f} ({entry['p5']:.{digits}f} – {entry['p95']:.{digits}f})"
 
@@ -172,7 +172,7 @@ plt.show()
 # the joints tell. *Anchored*: the joints say where the gripper is, so hang the block onto it **in the
 # picture**, then follow the ray.
 
-# %%
+# %% tags=["hide-input"]
 rows = ["| a shift moves the answer by, cm | default camera | workspace camera |", "|---|---|---|"]
 for thing, words in (
     ("block", "absolute"),
@@ -205,7 +205,7 @@ assert 2 < cm["default"]["relative"]["mean"] < cm["default"]["block"]["mean"] / 
 # The critic's target joins two pictures, `obs` and `next_obs`. DrQ draws a shift for each. A block that
 # rests then seems to jump:
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| error of the block's apparent motion | default camera | workspace camera |",
     "|---|---|---|",
@@ -233,7 +233,7 @@ for camera in envs.CAMERAS:
 # was moved, from the edges of the table, and undo it. Does it? [The regressions](21_what_the_camera_can_tell.ipynb)
 # tell: one trained on still frames, one on shifted ones, both asked for the block on either.
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| encoder | camera | trained on | seeds | still frames, mm | shifted frames, mm | gripper to block, shifted, mm |",
     "|---|---|---|---|---|---|---|",
@@ -345,7 +345,7 @@ for arm, (encoder, camera) in PAIRS.items():
         rows.append(f"| {encoder} | {camera} | {shifts} | " + " | ".join(texts) + " |")
 display(Markdown("\n".join(rows)))
 
-# %% mystnb={"image": {"alt": "Six panels, success at Push against environment steps of students that imitate: left without random shifts, right with them; keypoints before the near camera, keypoints before the default camera, NatureCNN before the near camera. All leave the do-nothing floor; before the default camera the right curve rises later."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Six panels, success at Push against environment steps of students that imitate: left without random shifts, right with them; keypoints before the near camera, keypoints before the default camera, NatureCNN before the near camera. All leave the do-nothing floor; before the default camera the right curve rises later."}}
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
 success_panels([name for arm in PAIRS for name in (arm, f"{arm}-drq")], floor=floor)
 plt.show()
@@ -524,7 +524,7 @@ display(verdict("11"), verdict("12"))
 # independent ones destroy it. And can a network that is told the truth mend that? Error on shifted frames, of
 # networks trained on still and on shifted ones:
 
-# %%
+# %% tags=["hide-input"]
 answers = []
 for kind, words in KINDS.items():
     parts = []

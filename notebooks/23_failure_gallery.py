@@ -66,7 +66,7 @@ start = next(
 )
 RolloutGallery.from_artifact(chosen=start, step=20)
 
-# %%
+# %% tags=["hide-input"]
 arm_of = {
     (task, label): f" (`{arm}`)"
     for task, arms in (("push", PUSH_ARMS), ("reach", REACH_ARMS))

@@ -246,7 +246,7 @@ check_median_time(median_time)
 # Three pairs: the exercise itself, and two that a laptop trains in ten minutes a seed, from the state and by
 # the {term}`blind twin`. What was not measured says so.
 
-# %%
+# %% tags=["hide-input"]
 rows = ["| arm | k | runs | steps to 20 % | never |", "|---|---|---|---|---|"]
 twin = effective("push-state-tuned", 0, {"her_k": 8}).arm
 step2 = effective("push-step2", 0, {"her_k": 4}).arm
@@ -736,7 +736,7 @@ pixels.close()
 # stepped. `DrQv2SACPolicy` as it stands cuts the second as well. The full result,
 # five seeds and every routing, is cached (`pixels measure gradient-routing`):
 
-# %%
+# %% tags=["hide-input"]
 rows = [
     "| routing | encoder | critic's loss | actor's loss | stepped by |",
     "|---|---|---|---|---|",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from urllib.parse import unquote
 
 import check_pairs
@@ -72,6 +73,19 @@ def test_header_says_runtime_and_hardware(source):
     metadata = notebook_pairs.read_source(source).metadata
     assert set(metadata["book"]) >= {"runtime", "hardware"}
     assert metadata["kernelspec"]["name"] == "python3"
+
+
+RECORDED = re.compile(r"\b(load_artifact|runs_of|measured|SUMMARY|FOUND|MEASURED|SIGHT|SHRUNK)\b")
+
+
+@pytest.mark.parametrize("source", LIGHT, ids=lambda p: p.stem)
+def test_code_that_only_lays_out_a_recorded_table_is_folded(source):
+    """Readers came for the table. Code that computes or simulates on the page stays open."""
+    for cell in notebook_pairs.read_source(source).cells:
+        lays_out = '"|---' in cell.source and RECORDED.search(cell.source)
+        if cell.cell_type == "code" and lays_out and "make_" not in cell.source:
+            tags = set(cell.metadata.get("tags", []))
+            assert tags & {"hide-input", "hide-cell", "exercise", "solution"}, cell.source[:200]
 
 
 def test_every_notebook_has_its_source():
