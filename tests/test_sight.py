@@ -21,8 +21,10 @@ from labs.experiments import (
     perception,
     perception_frames,
     shift_keypoints,
+    told_sight,
 )
 from labs.experiments.guards import refuse_to_lose
+from labs.experiments.locating import View
 from labs.experiments.perception import HELD_OUT, Regressor, fit, shifted
 from labs.experiments.perception_cells import Cell, all_cells
 from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
@@ -328,6 +330,25 @@ def test_one_goal_and_eight_are_probed_in_the_seeds_that_both_have(monkeypatch, 
     (tmp_path / "push-one-goal/seed2/weights.safetensors").unlink()
     with pytest.raises(UserError, match="no encoder to probe: pixels train push-one-goal"):
         goal_sight.goal_sight(progress=False)
+
+
+def test_a_told_critics_actors_are_probed_with_one_that_imitates(monkeypatch, tmp_path):
+    row = encoder_probe.probe_runs([told_sight.YARDSTICK], 300, 1, progress=False)
+    assert row["runs"][0]["read"] == encoder_probe.probe_arm("push-distilled", 300, 1)["trained"]
+    with pytest.raises(ValueError, match="expected a run with the view of push-distilled"):
+        encoder_probe.probe_runs([told_sight.YARDSTICK, "reach-small-annealed/seed0"], 300, 1)
+    long, short = (preset(arm) for arm in told_sight.ARMS)
+    assert View.of(long) == View.of(short) == View.of(preset("push-distilled"))
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    with pytest.raises(UserError, match=f"pixels train {told_sight.ARMS[0]} --seeds 0"):
+        told_sight.told_sight(progress=False)
+    for name in ("push-asymmetric-keypoint-long/seed1", "push-asymmetric-keypoint/seed0"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "weights.safetensors").touch()
+    assert told_sight.runs_with_weights() == [
+        "push-asymmetric-keypoint-long/seed1",
+        "push-asymmetric-keypoint/seed0",
+    ]
 
 
 def test_what_has_not_been_measured_cannot_be_lost(tmp_path, monkeypatch):

@@ -104,6 +104,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "25_paying_less",
         None,
     ),
+    "told-sight": (
+        "positions read from encoders that learned from a told critic's opinion",
+        "25_paying_less",
+        "pixels measure told-sight",
+    ),
     "tuning": ("trial runs with settings of their own", None, None),
     "tuning-told-critic": (
         "two trial runs before a critic that is told more than the actor sees",

@@ -30,6 +30,7 @@ MEASUREMENTS = {
     "perception": "perception:perception",
     "encoder-probe": "encoder_probe:encoder_probe",
     "goal-sight": "goal_sight:goal_sight",
+    "told-sight": "told_sight:told_sight",
     "moved-pictures": "moved_pictures:moved_pictures",
     "shrunk-pictures": "shrunk_pictures:shrunk_pictures",
     "sphere-pictures": "sphere_pictures:sphere_pictures",
@@ -47,10 +48,11 @@ class MeasureOptions:
     shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
     millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
     minutes); goal-sight: the same, where pictures were judged by one goal or by eight (two
-    minutes); moved-pictures: policies before a knocked camera (half a minute for each policy and
-    distance); shrunk-pictures: policies on frames drawn large and shrunk (five minutes a policy);
-    sphere-pictures: policies that see the goal sphere hidden, at the goal and elsewhere (three
-    minutes a policy); gallery: episodes of good and bad policies, frame by frame (ten minutes)"""
+    minutes); told-sight: the same, where a told critic judged (a minute); moved-pictures: policies
+    before a knocked camera (half a minute for each policy and distance); shrunk-pictures: policies
+    on frames drawn large and shrunk (five minutes a policy); sphere-pictures: policies that see the
+    goal sphere hidden, at the goal and elsewhere (three minutes a policy); gallery: episodes of
+    good and bad policies, frame by frame (ten minutes)"""
     seeds: int | None = None
     """perception: seeds of each cell, 3 when left out"""
     minutes: float | None = None

@@ -10,6 +10,8 @@ Artifact ``encoder-probe``: errors in millimeters, by arm. ``pixels measure enco
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -33,6 +35,7 @@ FRAMES, HELD_OUT = 6000, 1500
 SEED = 5_000_000  # of the moments, apart from all others
 UNTRAINED = 3  # draws of the untrained network
 EPOCHS, BATCH, WIDTH = 40, 128, 256
+PARAMETERS = {"frames": FRAMES, "held_out": HELD_OUT, "seed": SEED, "epochs": EPOCHS}
 
 
 @torch.no_grad()
@@ -105,22 +108,54 @@ def untrained(trained: TrainedPolicy, seed: int):
     return build_policy(trained.config, trained.sb3.observation_space, trained.sb3.action_space)
 
 
-def probe_arm(arm: str, frames: int = FRAMES + HELD_OUT, draws: int = UNTRAINED) -> dict:
-    """The encoder of an arm's seed 0 beside its controls."""
-    trained = load_policy(f"{arm}/seed0")
-    view = View.of(trained.config)
-    pictures, truth = collect_moments(view, frames, SEED)
+def probe_runs(
+    names: Sequence[str],
+    frames: int = FRAMES + HELD_OUT,
+    draws: int = UNTRAINED,
+    progress: bool = True,
+) -> dict:
+    """The encoders of runs that look through one camera, beside controls that they share.
+
+    Args:
+        names: ``arm/seed<k>``; the controls are networks of the first one's kind.
+        frames: that the probe learns from and is judged on.
+        draws: of the untrained network.
+        progress: show a bar.
+
+    Returns:
+        ``runs``: for each its name and what :func:`probe` read; ``untrained``: one reading a draw;
+        ``guess``: never looks.
+
+    Raises:
+        ValueError: the runs look through different cameras.
+    """
+    trained = {name: load_policy(name) for name in names}
+    views = {name: View.of(policy.config) for name, policy in trained.items()}
+    first = names[0]
+    if strangers := [name for name in names if views[name] != views[first]]:
+        raise ValueError(f"received {strangers[0]}; expected a run with the view of {first}")
+    task = views[first].task
+    pictures, truth = collect_moments(views[first], frames, SEED)
     held = min(HELD_OUT, frames // 5)
     guess = np.broadcast_to(truth[:-held].mean(0), truth[-held:].shape)
     return {
-        "arm": arm,
-        "trained": probe(trained.sb3, view.task, pictures, truth),
+        "runs": [
+            {"run": name, "read": probe(policy.sb3, task, pictures, truth)}
+            for name, policy in tqdm(trained.items(), desc="encoders", disable=not progress)
+        ],
         "untrained": [
-            probe(untrained(trained, seed), view.task, pictures, truth, seed)
+            probe(untrained(trained[first], seed), task, pictures, truth, seed)
             for seed in range(draws)
         ],
-        "guess": errors(view.task, guess, truth[-held:]),
+        "guess": errors(task, guess, truth[-held:]),
     }
+
+
+def probe_arm(arm: str, frames: int = FRAMES + HELD_OUT, draws: int = UNTRAINED) -> dict:
+    """The encoder of an arm's seed 0 beside its controls."""
+    found = probe_runs([f"{arm}/seed0"], frames, draws, progress=False)
+    (run,) = found.pop("runs")
+    return {"arm": arm, "trained": run["read"], **found}
 
 
 def probed(artifact: Artifact) -> list[str]:
@@ -140,7 +175,6 @@ def encoder_probe(arms: tuple[str, ...] = ARMS, progress: bool = True) -> Artifa
     refuse_to_lose("encoder-probe", probed, [f"{arm}/seed0" for arm in there])
     clock = Clock()
     rows = [probe_arm(arm) for arm in tqdm(there, desc="encoders", disable=not progress)]
-    parameters = {"frames": FRAMES, "held_out": HELD_OUT, "seed": SEED, "epochs": EPOCHS}
     return write_measurement(
-        "encoder-probe", {"encoders": rows}, parameters=parameters, gl=gl_renderer(), clock=clock
+        "encoder-probe", {"encoders": rows}, parameters=PARAMETERS, gl=gl_renderer(), clock=clock
     )

@@ -10,25 +10,13 @@ Artifact ``goal-sight``: errors in millimeters, by arm and seed, and what each r
 
 from __future__ import annotations
 
-import numpy as np
-from tqdm.auto import tqdm
-
 from labs.artifacts import Artifact, Clock, data_root, load_artifact, write_measurement
 from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.config import from_dict
-from labs.experiments.encoder_probe import (
-    EPOCHS,
-    FRAMES,
-    HELD_OUT,
-    SEED,
-    UNTRAINED,
-    probe,
-    untrained,
-)
+from labs.experiments.encoder_probe import PARAMETERS, probe_runs
 from labs.experiments.guards import refuse_to_lose
-from labs.experiments.locating import View, collect_moments, errors
-from labs.experiments.policies import WEIGHTS, load_policy
+from labs.experiments.policies import WEIGHTS
 
 ARMS = ("push-one-goal", "push-eight-goals")
 
@@ -58,14 +46,10 @@ def probed(artifact: Artifact) -> list[str]:
     return [row["run"] for row in artifact.json("measurement.json")["runs"]]
 
 
-def goal_sight(
-    frames: int = FRAMES + HELD_OUT, draws: int = UNTRAINED, progress: bool = True
-) -> Artifact:
+def goal_sight(progress: bool = True) -> Artifact:
     """Probes the encoders of both arms: artifact ``goal-sight``.
 
     Args:
-        frames: that the probe learns from and is judged on.
-        draws: of the untrained network.
         progress: show a bar.
 
     Raises:
@@ -79,28 +63,9 @@ def goal_sight(
         )
     refuse_to_lose("goal-sight", probed, names)
     clock = Clock()
-    trained = {name: load_policy(name) for name in names}
-    first = trained[names[0]]
-    view = View.of(first.config)
-    pictures, truth = collect_moments(view, frames, SEED)
-    held = min(HELD_OUT, frames // 5)
-    guess = np.broadcast_to(truth[:-held].mean(0), truth[-held:].shape)
-    rows = [
-        {
-            "run": name,
-            "read": probe(policy.sb3, view.task, pictures, truth),
-            **looked_at(load_artifact(name)),
-        }
-        for name, policy in tqdm(trained.items(), desc="encoders", disable=not progress)
-    ]
-    values = {
-        "runs": rows,
-        "untrained": [
-            probe(untrained(first, seed), view.task, pictures, truth, seed) for seed in range(draws)
-        ],
-        "guess": errors(view.task, guess, truth[-held:]),
-    }
-    parameters = {"frames": frames - held, "held_out": held, "seed": SEED, "epochs": EPOCHS}
+    values = probe_runs(names, progress=progress)
+    for row in values["runs"]:
+        row |= looked_at(load_artifact(row["run"]))
     return write_measurement(
-        "goal-sight", values, parameters=parameters, gl=gl_renderer(), clock=clock
+        "goal-sight", values, parameters=PARAMETERS, gl=gl_renderer(), clock=clock
     )

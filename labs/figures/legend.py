@@ -11,7 +11,7 @@ from labs.figures.style import OKABE_ITO
 WORDS = {
     "push-asymmetric": "a locator sees, the critic is told the state",
     "push-asymmetric-keypoint": "keypoints and joints, the critic is told the state",
-    "push-asymmetric-keypoint-long": "keypoints, the critic is told the state, three times the steps",
+    "push-asymmetric-keypoint-long": "the critic is told the state, three times the steps",
     "push-blind-buffer10k": "blind twin, memory of 10,000",
     "push-blind-k8": "blind twin, k = 8",
     "push-blind-long": "blind twin, three times the steps",

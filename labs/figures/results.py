@@ -129,6 +129,27 @@ def goal_sight_table() -> Markdown:
     return Markdown("\n".join(rows))
 
 
+def told_sight_table() -> Markdown:
+    """Where the block is, read from encoders that a told critic's opinion has trained."""
+    found = load_artifact("told-sight").json("measurement.json")
+    rows = [
+        "| encoder of | updates | its policy succeeds | the block is read to |",
+        "|---|---|---|---|",
+    ]
+    for run in found["runs"]:
+        ended = load_artifact(run["run"]).json("evaluation.json")
+        success = ended["deterministic"]["success_rate"]
+        rows.append(
+            f"| `{run['run']}` | {ended['updates']:,} | {success:.0%} "
+            f"| {run['read']['block']['mean']:.0f} mm |"
+        )
+    draws = sorted(draw["block"]["mean"] for draw in found["untrained"])
+    before = " ".join(f"{mm:.0f}" for mm in draws)
+    rows.append(f"| the same network, untrained, {len(draws)} draws | 0 | | {before} mm |")
+    rows.append(f"| a guess without looking | | | {found['guess']['block']['mean']:.0f} mm |")
+    return Markdown("\n".join(rows))
+
+
 def _digest(run: Artifact, name: str) -> str:
     """The SHA-256 of a file that the run wrote, whether the repository has room for it or not."""
     return (run.provenance["files"] | run.provenance.get("left_out", {}))[name]
