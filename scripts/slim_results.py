@@ -27,19 +27,25 @@ from labs.experiments.presets import CRITERIA, PRESETS, effective
 VIDEO = "video.mp4"
 
 #: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
-#: a page or an exercise plays its policy; the expected success did not come; or minutes make it
-#: again and nothing plays it.
+#: a page or an exercise plays its policy, or it took hours and is alone of its kind; the expected
+#: success did not come; or minutes make it again and nothing plays it.
 PLAYED = {
+    "push-asymmetric-keypoint-long": 1,
     "push-blind-tuned": 1,
     "push-located": 0,
+    "push-told": 0,
     "push-distilled-drq": 0,
     "reach-state-tuned": 0,
 }
 
 
 #: Arms whose film shows what another's does: that of push-eight-goals-long (the floor), of
-#: push-small-noise (nothing to look at), of push-blind-tuned.
-WITHOUT_FILM = {"push-eight-goals", "push-one-goal", "push-small-blank", "push-blind-k8"}
+#: push-small-noise (nothing to look at), of push-blind-tuned, of push-asymmetric-keypoint-long, of
+#: push-asymmetric, of push-distilled.
+WITHOUT_FILM = {
+    *("push-eight-goals", "push-one-goal", "push-small-blank", "push-blind-k8"),
+    *("push-asymmetric-keypoint", "push-told", "push-distilled-norm"),
+}
 
 
 def seeds_with_weights(arm: str) -> int:
