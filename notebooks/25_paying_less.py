@@ -746,8 +746,8 @@ for arm in (ASYMMETRIC, TOLD, LONGER, DISTILLED, SHIFTED):
 # gripper can go behind the block and start to push, and is right until the block has moved. Short pushes
 # may succeed that way. It fits that another episode's images, which show a wrong beginning, do not help. It
 # is an explanation that fits, not one that was tested. And it leaves something open: the students that learned from
-# frames, with shifts or without, fall to the floor with a frozen image too. They see two frames and may read motion from them, which a frozen
-# image denies; the network that was judged by the told critic sees one. That fits as well, and was not tested either.
+# frames, with shifts or without, fall to the floor with a frozen image too. That they learned from
+# frames is not the reason: so did the network that the told critic judged.
 
 # %% tags=["hide-input"]
 film(

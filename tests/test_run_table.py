@@ -150,7 +150,7 @@ def test_numbers_are_the_artifacts(page):
         assert (" + " in cells[5]) == bool(run.provenance.get("locator_time_s"))
         assert ("film</a>" in cells[7]) == (path / "video.mp4").exists()
         made = f"{run.provenance['finished'][:10]}, `{run.provenance['commit'][:7]}`"
-        assert cells[9] == made
+        assert cells[9] == made + "+" * bool(run.provenance["uncommitted_code"])
         again = run.provenance.get("sessions", 1) > 1
         assert ("resumed" in row) == again
         assert ("ended early" in row) == ("ended_early" in run.provenance)
