@@ -609,7 +609,7 @@ for short, long in zip(runs_of(WHOLE), runs_of(LONGER), strict=True):
 display(
     Markdown(
         f"*The {len(runs_of(LONGER))} seeds of `{LONGER}`, and dashed the trial. The dotted line is where `{WHOLE}` ends; up to there its curves are "
-        f"these, number for number. A point is {episodes_a_point([LONGER])} episodes; no mean, no band. See that both seeds leave the floor about where the short runs ended, and that both arrive.*"
+        f"these, number for number. A point is {episodes_a_point([LONGER])} episodes; no mean, no band. See that the short runs ended where these begin to rise, and that both arrive.*"
     )
 )
 
@@ -655,7 +655,7 @@ assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["s
 # **A budget can be the verdict.** `push-asymmetric-keypoint` is the same two runs, ended at
 # {artifact}`push-asymmetric-keypoint/seed0:evaluation.steps|int` steps. It reads
 # {artifact}`push-asymmetric-keypoint/seed0:evaluation.deterministic.success_rate|pct0` and
-# {artifact}`push-asymmetric-keypoint/seed1:evaluation.deterministic.success_rate|pct0`: one seed hardly moves, one does not.
+# {artifact}`push-asymmetric-keypoint/seed1:evaluation.deterministic.success_rate|pct0`: one seed has just left the floor, one has not.
 # Every word of that was true, and none of it told where the curves were going. (The trial had flattered instead: it ended with
 # {artifact}`tuning-told-critic:runs.0.evaluation.successes|int` of
 # {artifact}`tuning-told-critic:runs.0.evaluation.episodes|int` episodes at the same budget, three times as many as seed 0.) That an arm of
