@@ -683,7 +683,7 @@ assert max(told_eyes) < read[f"{DISTILLED}/seed0"], "imitation's eye is as good:
 # those and nothing else would take no {term}`privileged information` beyond that. One trial, on the same spare seed and at the same budget,
 # stayed on the floor: {artifact}`tuning-told-critic:runs.1.evaluation.successes|int` of
 # {artifact}`tuning-told-critic:runs.1.evaluation.episodes|int` episodes. The arm is `push-asymmetric-achieved`, and waits for
-# a longer run: at that budget the seeds above said nothing either.
+# a longer run: at that budget one of the two seeds above lay on the floor too.
 
 # %% tags=["hide-cell"]
 for arm in measured:
@@ -822,7 +822,7 @@ check_angle(block_angle)
 # | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
 # | settled | An encoder can learn to see the block from the actor's loss alone, where the critic is told the state: both seeds of `push-asymmetric-keypoint-long` push, and fall to the floor before black images and before those of another episode. |
-# | not settled | How surely, and how far below the locator's policies it ends, if at all: two seeds. And whether the achieved goal, three numbers, is enough to tell the critic: one trial of `push-asymmetric-achieved`, ended where these had not risen yet either. |
+# | not settled | How surely: two seeds. And whether the achieved goal, three numbers, is enough to tell the critic: one trial of `push-asymmetric-achieved`, ended at a budget at which one of these two had not risen yet. |
 # | not settled | Whether one network can learn sight and control at once *by reward* at this price, nobody told. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, and `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor as well ([there](21_what_the_camera_can_tell.ipynb)). |
 # | not settled | What lets frozen images succeed at times, and why not those students. And what the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
