@@ -204,6 +204,13 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         goals_per_frame=4,
         eval_every=5000,
     )
+    settled = replace(
+        whole,
+        arm="push-asymmetric-keypoint-long",
+        total_steps=300_000,
+        buffer_size=300_000,
+        eval_every=10_000,
+    )
     distilled = replace(
         located,
         arm="push-distilled",
@@ -249,18 +256,12 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             "the honest task, one network: the actor learns to see from a critic told the state",
         ),
         (
-            replace(
-                whole,
-                arm="push-asymmetric-keypoint-long",
-                total_steps=300_000,
-                buffer_size=300_000,
-                eval_every=10_000,
-            ),
+            settled,
             "the same to three times its budget: does the late rise become control?",
         ),
         (
-            replace(whole, arm="push-asymmetric-achieved", critic_sees="achieved"),
-            "the same, and the critic is told no more than the achieved goal, which HER needs",
+            replace(settled, arm="push-asymmetric-achieved", critic_sees="achieved"),
+            "the same budget, and the critic is told only the achieved goal, which HER needs",
         ),
         *_distilled(distilled),
     ]
