@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from labs.artifacts import write_measurement
 from labs.errors import UserError
 from labs.experiments import moved_pictures as study
-from labs.experiments import shrunk_pictures, sphere_pictures
+from labs.experiments import play, shrunk_pictures, sphere_pictures
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_every_direction_and_one_distance():
@@ -184,3 +189,52 @@ def test_the_film_shows_the_sphere_at_the_goal_and_elsewhere():
     assert 20 < changed.sum() < side * side / 20, "the sphere, in two places, and nothing else"
     pictures = policy.seen[0]["pixels"], policy.seen[50]["pixels"]
     assert not np.array_equal(*pictures), "the policy sees what the film shows"
+
+
+def test_policies_without_weights_keep_what_was_found_with_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    shutil.copytree(ROOT / "data/push-distilled/seed0", tmp_path / "push-distilled/seed0")
+    gone = {"arm": "push-told", "seed": 2, "successes": 7}
+    again = {"arm": "push-distilled", "seed": 0, "successes": 0}
+    known = write_measurement("some", {"policies": [gone, again]}, parameters={"episodes": 3})
+
+    def measure(episodes):
+        return play.play_all(
+            "some",
+            ("push-distilled", "push-told"),
+            lambda policy: {"successes": policy.config.seed + 90},
+            {"episodes": episodes},
+            progress=False,
+        )
+
+    assert measure(3) == [
+        again | {"successes": 90},
+        gone | {"commit": known.provenance["commit"]},
+    ]
+    with pytest.raises(UserError, match="some knows push-told/seed2, and no weights"):
+        measure(4)
+    earlier = gone | {"commit": "of long ago"}
+    write_measurement("some", {"policies": [earlier]}, parameters={"episodes": 3})
+    assert measure(3)[1] == earlier, "the code that measured it, not the code that wrote it again"
+
+
+def test_a_film_stays_where_the_policy_that_lost_is_gone(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    shutil.copytree(ROOT / "data/push-distilled/seed0", tmp_path / "push-distilled/seed0")
+    extra = {"video.mp4": b"a film"}
+    write_measurement("some", {}, parameters={"filmed": [5, 6]}, extra_files=extra)
+    drawn = []
+
+    def frames(policy, seeds):
+        drawn.append((policy.config.run_name, seeds))
+        return [np.zeros((32, 32, 3), np.uint8)] * 2
+
+    unharmed = {"arm": "push-asymmetric", "seed": 0, "lost": []}
+    gone = {"arm": "push-told", "seed": 2, "lost": [5, 6, 7], "commit": "of long ago"}
+    here = {"arm": "push-distilled", "seed": 0, "lost": [1, 2, 3, 4]}
+    assert play.film_of_lost("some", [unharmed], frames) == ([], {})
+    assert play.film_of_lost("some", [unharmed, gone, here], frames) == ([5, 6], extra)
+    assert not drawn
+    lost, film = play.film_of_lost("some", [unharmed, here, gone], frames)
+    assert lost == [1, 2, 3] and drawn == [("push-distilled/seed0", lost)]
+    assert film["video.mp4"][4:8] == b"ftyp", "an MP4"

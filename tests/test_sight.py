@@ -28,6 +28,7 @@ from labs.experiments.locating import View
 from labs.experiments.perception import HELD_OUT, Regressor, fit, shifted
 from labs.experiments.perception_cells import Cell, all_cells
 from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
+from labs.experiments.play import policies_here
 from labs.experiments.position_errors import (
     by_name,
     errors_mm,
@@ -333,21 +334,27 @@ def test_one_goal_and_eight_are_probed_in_the_seeds_that_both_have(monkeypatch, 
 
 
 def test_a_told_critics_actors_are_probed_with_one_that_imitates(monkeypatch, tmp_path):
-    row = encoder_probe.probe_runs([told_sight.YARDSTICK], 300, 1, progress=False)
+    imitates = "push-distilled/seed0"
+    row = encoder_probe.probe_runs([imitates], 300, 1, progress=False)
     assert row["runs"][0]["read"] == encoder_probe.probe_arm("push-distilled", 300, 1)["trained"]
     with pytest.raises(ValueError, match="expected a run with the view of push-distilled"):
-        encoder_probe.probe_runs([told_sight.YARDSTICK, "reach-small-annealed/seed0"], 300, 1)
-    long, short = (preset(arm) for arm in told_sight.ARMS)
-    assert View.of(long) == View.of(short) == View.of(preset("push-distilled"))
+        encoder_probe.probe_runs([imitates, "reach-small-annealed/seed0"], 300, 1)
+    first, *others = (View.of(preset(arm)) for arm in told_sight.ARMS)
+    assert others == [first, first]
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     with pytest.raises(UserError, match=f"pixels train {told_sight.ARMS[0]} --seeds 0"):
         told_sight.told_sight(progress=False)
-    for name in ("push-asymmetric-keypoint-long/seed1", "push-asymmetric-keypoint/seed0"):
+
+
+def test_policies_come_in_the_order_of_arms_and_seeds(monkeypatch, tmp_path):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    for name in ("told/seed0", "told/seed10", "told/seed2", "asked/seed1"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "weights.safetensors").touch()
-    assert told_sight.runs_with_weights() == [
-        "push-asymmetric-keypoint-long/seed1",
-        "push-asymmetric-keypoint/seed0",
+    (tmp_path / "asked/seed0").mkdir()  # its weights are left out
+    assert policies_here(("told", "asked")) == [
+        *("told/seed0", "told/seed2", "told/seed10"),
+        "asked/seed1",
     ]
 
 

@@ -5,8 +5,8 @@ episode by others. Joints and goal stay as they are, so picture and vectors disa
 things are, which is what random shifts (DrQ, Kostrikov et al. 2020, arXiv 2004.13649) do to a
 training.
 
-``pixels measure moved-pictures`` plays every policy of :data:`ARMS` whose weights lie in ``data/``;
-the repository has room for one of them, so train the others first.
+``pixels measure moved-pictures`` plays every policy of :data:`ARMS` whose weights lie in ``data/``,
+and keeps what it found before with others: the repository has room for the weights of one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
-from labs.experiments.policies import play_all
+from labs.experiments.play import play_all
 from labs.image_augmentation import RandomShiftAug
 
 #: Matched arms without and with random shifts, in the order of the table.
@@ -91,7 +91,8 @@ def moved_pictures(
     """Plays every policy of the arms that has weights: artifact ``moved-pictures``.
 
     Raises:
-        UserError: none of the arms has a policy here, or one that was played has none any more.
+        UserError: none of the arms has a policy here, or one that has none any more was played over
+            other episodes or distances.
     """
 
     def play(policy) -> dict[str, Any]:
@@ -100,12 +101,12 @@ def moved_pictures(
         env.close()
         return {"moved": moved}
 
-    clock = Clock()
-    rows = play_all("moved-pictures", arms, play, progress)
+    clock, parameters = Clock(), {"distances": list(DISTANCES), "episodes": episodes}
+    rows = play_all("moved-pictures", arms, play, parameters, progress)
     return write_measurement(
         "moved-pictures",
         {"policies": rows},
-        parameters={"distances": list(DISTANCES), "episodes": episodes},
+        parameters=parameters,
         gl=gl_renderer(),
         clock=clock,
     )

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from tqdm.auto import tqdm
 
-from labs.artifacts import Artifact, data_root, json_text, load_artifact, seed_folders
+from labs.artifacts import json_text, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
-from labs.experiments.guards import refuse_to_lose
 from labs.experiments.locating import load_locator
 from labs.fast_io import decode_space, encode_space
 from labs.locator import located
@@ -81,50 +77,6 @@ class TrainedPolicy:
             obs = dict(obs)
             obs["located"] = located(self.locator, obs.pop("pixels"))
         return self.sb3.predict(obs, deterministic=deterministic)[0]
-
-
-def policies_to_play(name: str, arms: Sequence[str]) -> list[Path]:
-    """The runs of the arms whose weights lie in ``data/``, in the order of arms and seeds.
-
-    Args:
-        name: of the measurement that plays them and lists them under ``policies``.
-        arms: those whose policies it plays.
-
-    Raises:
-        UserError: there is none, or one that the measurement knows has no weights any more.
-    """
-
-    def played(artifact: Artifact) -> list[str]:
-        rows = artifact.json("measurement.json")["policies"]
-        return [f"{row['arm']}/seed{row['seed']}" for row in rows]
-
-    seeds = (folder for arm in arms for folder in seed_folders(data_root() / arm))
-    found = [folder for folder in seeds if (folder / WEIGHTS).exists()]
-    if not found:
-        raise UserError(f"no policy to play: pixels train {arms[0]} --seeds 0")
-    refuse_to_lose(name, played, [f"{folder.parent.name}/{folder.name}" for folder in found])
-    return found
-
-
-def play_all(
-    name: str, arms: Sequence[str], play: Callable[[TrainedPolicy], dict[str, Any]], progress: bool
-) -> list[dict[str, Any]]:
-    """What a measurement finds with each policy of :func:`policies_to_play`, in their order.
-
-    Args:
-        name: of the measurement.
-        arms: those whose policies it plays.
-        play: plays one policy.
-        progress: show a bar.
-
-    Returns:
-        For each policy ``arm``, ``seed`` and what ``play`` gave.
-    """
-    return [
-        {"arm": folder.parent.name, "seed": int(folder.name.removeprefix("seed"))}
-        | play(load_policy(folder))
-        for folder in tqdm(policies_to_play(name, arms), desc=name, disable=not progress)
-    ]
 
 
 def build_policy(config: RunConfig, observation_space: gym.Space, action_space: gym.Space):

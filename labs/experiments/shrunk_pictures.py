@@ -5,17 +5,16 @@ of its final evaluation twice: on such frames, and on frames that are drawn at 4
 environment's size, and made small by Pillow's bilinear filter, which smooths every edge. Scene,
 camera, physics and goals are the same.
 
-A film shows the first episodes that the first arm loses by it.
+A film shows the first episodes that the first policy loses by it.
 
-``pixels measure shrunk-pictures`` needs the weights of at least one of the arms.
+``pixels measure shrunk-pictures`` plays every policy whose weights lie in ``data/``, and keeps what
+it found before with others.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,21 +23,23 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds, run_episodes
-from labs.experiments.policies import load_policy, play_all
-from labs.experiments.video import side_by_side, write_video
+from labs.experiments.play import film_of_lost, play_all
+from labs.experiments.video import side_by_side
 
-#: An encoder that learned by imitation, without random shifts and with them; a locator before two
-#: kinds of policies; an encoder that learned by the reward of Reach.
+#: An encoder that learned by imitation, without random shifts and with them, and one that learned
+#: from a told critic; a locator before two kinds of policies; an encoder that learned by the reward
+#: of Reach.
 ARMS = (
     "push-distilled",
     "push-distilled-drq",
+    "push-asymmetric-keypoint-long",
     "push-told",
     "push-asymmetric",
     "reach-small-annealed",
 )
 EPISODES = 100
 KINDS = {"native": True, "shrunk": False}  # of frames: whether they are drawn at their own size
-FILMED, SIDE = 3, 192  # episodes of the film, and pixels of each of its four pictures
+SIDE = 192  # pixels of each of the film's four pictures
 
 
 def play_both(policy, episodes: int = EPISODES) -> dict[str, Any]:
@@ -77,21 +78,19 @@ def shrunk_pictures(
     """Plays every policy of the arms that has weights: artifact ``shrunk-pictures``.
 
     Raises:
-        UserError: none of the arms has a policy here, or one that was played has none any more.
+        UserError: none of the arms has a policy here, or one that has none any more was played over
+            other episodes.
     """
-    clock = Clock()
-    rows = play_all("shrunk-pictures", arms, lambda policy: play_both(policy, episodes), progress)
-    with tempfile.TemporaryDirectory() as scratch:
-        film = Path(scratch) / "video.mp4"
-        lost = rows[0]["lost"][:FILMED]
-        if lost:
-            policy = load_policy(f"{rows[0]['arm']}/seed{rows[0]['seed']}")
-            write_video(film, film_of(policy, lost))
-        return write_measurement(
-            "shrunk-pictures",
-            {"policies": rows},
-            parameters={"episodes": episodes, "filmed": lost},
-            extra_files={film.name: film} if lost else None,
-            gl=gl_renderer(),
-            clock=clock,
-        )
+    clock, parameters = Clock(), {"episodes": episodes}
+    rows = play_all(
+        "shrunk-pictures", arms, lambda policy: play_both(policy, episodes), parameters, progress
+    )
+    lost, film = film_of_lost("shrunk-pictures", rows, film_of)
+    return write_measurement(
+        "shrunk-pictures",
+        {"policies": rows},
+        parameters=parameters | {"filmed": lost},
+        extra_files=film,
+        gl=gl_renderer(),
+        clock=clock,
+    )

@@ -10,15 +10,13 @@ A film shows the first episodes that the first policy that trained with the sphe
 elsewhere.
 
 ``pixels measure sphere-pictures`` plays every policy of :data:`ARMS` whose weights lie in
-``data/``.
+``data/``, and keeps what it found before with others.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -29,9 +27,9 @@ from labs.envs import DISTANCE_THRESHOLD, gl_renderer, make_env
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
 from labs.experiments.measure import proportion
-from labs.experiments.policies import load_policy, play_all
+from labs.experiments.play import film_of_lost, play_all
 from labs.experiments.position_errors import mean_interval
-from labs.experiments.video import side_by_side, write_video
+from labs.experiments.video import side_by_side
 
 #: Trained without the sphere: imitation without shifts and with them, a locator before two kinds of
 #: policies. Trained with it, at the goal: imitation.
@@ -44,7 +42,7 @@ ARMS = (
 )
 KINDS = ("hidden", "shown", "elsewhere")
 EPISODES = 100
-FILMED, SIDE = 3, 192  # episodes of the film, and pixels of each of its four pictures
+SIDE = 192  # pixels of each of the film's four pictures
 APART = 2 * DISTANCE_THRESHOLD  # meters: a block is at the goal, at the sphere, or at neither
 
 
@@ -178,24 +176,22 @@ def sphere_pictures(
     """Plays every policy of the arms that has weights: artifact ``sphere-pictures``.
 
     Raises:
-        UserError: none of the arms has a policy here, or one that was played has none any more.
+        UserError: none of the arms has a policy here, or one that has none any more was played over
+            other episodes.
     """
-    clock = Clock()
+    clock, parameters = Clock(), {"episodes": episodes, "apart": APART}
     rows = play_all(
-        "sphere-pictures", arms, lambda policy: play_spheres(policy, episodes), progress
+        "sphere-pictures", arms, lambda policy: play_spheres(policy, episodes), parameters, progress
     )
-    misled = [row for row in rows if row["trained"] == "shown" and row["lost"]]
-    filmed = misled[0]["lost"][:FILMED] if misled else []
-    with tempfile.TemporaryDirectory() as scratch:
-        film = Path(scratch) / "video.mp4"
-        if filmed:
-            policy = load_policy(f"{misled[0]['arm']}/seed{misled[0]['seed']}")
-            write_video(film, film_of(policy, filmed, episodes))
-        return write_measurement(
-            "sphere-pictures",
-            {"policies": rows},
-            parameters={"episodes": episodes, "apart": APART, "filmed": filmed},
-            extra_files={film.name: film} if filmed else None,
-            gl=gl_renderer(),
-            clock=clock,
-        )
+    misled = [row for row in rows if row["trained"] == "shown"]
+    filmed, film = film_of_lost(
+        "sphere-pictures", misled, lambda policy, lost: film_of(policy, lost, episodes)
+    )
+    return write_measurement(
+        "sphere-pictures",
+        {"policies": rows},
+        parameters=parameters | {"filmed": filmed},
+        extra_files=film,
+        gl=gl_renderer(),
+        clock=clock,
+    )

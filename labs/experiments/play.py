@@ -1,0 +1,125 @@
+"""Measurements that play trained policies: those whose weights are here, beside what is known.
+
+The repository has room for few weights. So a measurement plays the policies that lie in ``data/``,
+keeps what it found before with others, and films the first that fails.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from labs.artifacts import PROVENANCE, data_root, load_artifact, seed_folders
+from labs.errors import UserError
+from labs.experiments.guards import refuse_to_lose
+from labs.experiments.policies import WEIGHTS, TrainedPolicy, load_policy
+from labs.experiments.video import write_video
+
+FILM, FILMED = "video.mp4", 3  # its name, and how many episodes it shows
+
+
+def policies_here(arms: Sequence[str]) -> list[str]:
+    """``ARM/seedK`` of the runs whose weights lie in ``data/``, in the order of arms and seeds.
+
+    Raises:
+        UserError: there is none.
+    """
+    seeds = (folder for arm in arms for folder in seed_folders(data_root() / arm))
+    found = [f"{f.parent.name}/{f.name}" for f in seeds if (f / WEIGHTS).exists()]
+    if not found:
+        raise UserError(f"no policy to play: pixels train {arms[0]} --seeds 0")
+    return found
+
+
+def rows_to_keep(
+    name: str, here: Collection[str], parameters: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """What a measurement found before with policies whose weights are gone.
+
+    Args:
+        name: of the measurement, an artifact that lists its policies under ``policies``.
+        here: the policies that can be played, as ``ARM/seedK``.
+        parameters: what its numbers depend on.
+
+    Returns:
+        Its rows on other policies. Each has the ``commit`` whose code measured it.
+
+    Raises:
+        UserError: there are such rows, and they were measured with other parameters.
+    """
+    if not (data_root() / name / PROVENANCE).exists():
+        return []
+    before = load_artifact(name)
+    rows = {
+        f"{row['arm']}/seed{row['seed']}": {"commit": before.provenance["commit"]} | row
+        for row in before.json("measurement.json")["policies"]
+    }
+    if any(before.parameters[key] != value for key, value in parameters.items()):
+        refuse_to_lose(name, lambda artifact: list(rows), here)
+    return [row for run, row in rows.items() if run not in here]
+
+
+def play_all(
+    name: str,
+    arms: Sequence[str],
+    play: Callable[[TrainedPolicy], dict[str, Any]],
+    parameters: Mapping[str, Any],
+    progress: bool,
+) -> list[dict[str, Any]]:
+    """What a measurement finds with each policy that is here, beside what it knows of others.
+
+    Args:
+        name: of the measurement.
+        arms: those whose policies it plays.
+        play: plays one policy.
+        parameters: what its numbers depend on; see :func:`rows_to_keep`.
+        progress: show a bar.
+
+    Returns:
+        For each policy ``arm``, ``seed`` and what ``play`` gave, in the order of arms and seeds; a
+        row that was kept has a ``commit`` besides.
+
+    Raises:
+        UserError: nothing to play, or what is known was measured with other parameters.
+    """
+    here = policies_here(arms)
+    kept, played = rows_to_keep(name, here, parameters), []
+    for run in tqdm(here, desc=name, disable=not progress):
+        arm, seed = run.split("/seed")
+        played.append({"arm": arm, "seed": int(seed)} | play(load_policy(run)))
+    order = [*arms, *(row["arm"] for row in kept)]
+    return sorted([*played, *kept], key=lambda row: (order.index(row["arm"]), row["seed"]))
+
+
+def film_of_lost(
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    frames: Callable[[TrainedPolicy, list[int]], list[np.ndarray]],
+) -> tuple[list[int], dict[str, bytes]]:
+    """A film of the first episodes that the first policy lost.
+
+    Args:
+        name: of the measurement.
+        rows: of :func:`play_all`; each lists the seeds that it ``lost``.
+        frames: draws the episodes of some seeds.
+
+    Returns:
+        The seeds, and the film by its name; both empty where no policy lost. Where that policy has
+        no weights any more: the film as it was.
+    """
+    row = next((row for row in rows if row["lost"]), None)
+    if row is None:
+        return [], {}
+    if "commit" in row:
+        before = load_artifact(name)
+        return before.parameters["filmed"], {FILM: (before.path / FILM).read_bytes()}
+    lost = row["lost"][:FILMED]
+    with tempfile.TemporaryDirectory() as scratch:
+        film = Path(scratch) / FILM
+        write_video(film, frames(load_policy(f"{row['arm']}/seed{row['seed']}"), lost))
+        return lost, {FILM: film.read_bytes()}
