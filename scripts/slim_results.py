@@ -40,10 +40,11 @@ PLAYED = {
 
 
 #: Arms whose film shows what another's does: that of push-eight-goals-long (the floor), of
-#: push-small-noise (nothing to look at), of push-blind-tuned, of push-asymmetric-keypoint-long, of
-#: push-asymmetric, of push-distilled.
+#: push-small-noise (nothing to look at), of push-blind-tuned, of push-state-tuned, of
+#: push-asymmetric-keypoint-long, of push-asymmetric, of push-distilled.
 WITHOUT_FILM = {
     *("push-eight-goals", "push-one-goal", "push-small-blank", "push-blind-k8"),
+    *("push-blind-u012", "push-blind-u050", "push-blind-buffer10k", "push-state-long"),
     *("push-asymmetric-keypoint", "push-told", "push-distilled-norm"),
 }
 
