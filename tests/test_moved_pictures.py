@@ -11,8 +11,8 @@ import pytest
 
 from labs.artifacts import write_measurement
 from labs.errors import UserError
+from labs.experiments import frozen_pictures, play, shrunk_pictures, sphere_pictures
 from labs.experiments import moved_pictures as study
-from labs.experiments import play, shrunk_pictures, sphere_pictures
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds
@@ -116,11 +116,16 @@ def test_the_film_shows_both_kinds_of_frames_and_what_the_policy_sees():
 
 @pytest.mark.parametrize(
     "measure",
-    [study.moved_pictures, shrunk_pictures.shrunk_pictures, sphere_pictures.sphere_pictures],
+    [
+        study.moved_pictures,
+        shrunk_pictures.shrunk_pictures,
+        sphere_pictures.sphere_pictures,
+        frozen_pictures.frozen_pictures,
+    ],
 )
 def test_without_a_policy_it_says_what_to_train(tmp_path, monkeypatch, measure):
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
-    with pytest.raises(UserError, match="pixels train push-distilled --seeds 0"):
+    with pytest.raises(UserError, match=r"no policy to play: pixels train push-\S+ --seeds 0"):
         measure()
 
 
@@ -189,6 +194,36 @@ def test_the_film_shows_the_sphere_at_the_goal_and_elsewhere():
     assert 20 < changed.sum() < side * side / 20, "the sphere, in two places, and nothing else"
     pictures = policy.seen[0]["pixels"], policy.seen[50]["pixels"]
     assert not np.array_equal(*pictures), "the policy sees what the film shows"
+
+
+def test_success_is_sorted_by_the_way_that_the_block_has_to_go():
+    distance = np.array([0.01, 0.06, 0.11, 0.13, 0.19, 0.21, 0.4])
+    success = np.array([True, True, False, False, False, True, True])
+    near, middle, far = frozen_pictures.by_distance(success, distance)
+    assert [found["n"] for found in (near, middle, far)] == [2, 2, 2], "the first has nowhere to go"
+    assert [found["rate"] for found in (near, middle, far)] == [0.5, 0, 1]
+    assert frozen_pictures.by_distance(success[:3], distance[:3])[2] == {"n": 0}
+
+
+def test_a_block_comes_nearer_or_stays_untouched():
+    goal = np.array([0.1, 0, 0])
+    still, pushed = (np.array([np.zeros(3), end, goal]) for end in (goal * 0.05, goal * 0.8))
+    found = frozen_pictures.what_the_block_did(np.array([still, pushed]))
+    assert found["touched"]["rate"] == 0.5
+    assert found["nearer"]["mean"] == pytest.approx((5 + 80) / 2)
+
+
+def test_who_does_nothing_moves_no_block_before_any_picture():
+    config = RunConfig(
+        task="push", observation="pixels", goal_mode="desired", proprioception=True, image_size=36
+    )
+    policy = Recorder(config)
+    found = frozen_pictures.play_kinds(policy, episodes=3)
+    assert [found[kind]["touched"]["rate"] for kind in frozen_pictures.KINDS] == [0, 0, 0]
+    real, frozen, blank = (policy.seen[150 * k : 150 * k + 50] for k in range(3))
+    assert not blank[0]["pixels"].any() and real[0]["pixels"].any()
+    np.testing.assert_array_equal(frozen[0]["pixels"], real[0]["pixels"])
+    np.testing.assert_array_equal(frozen[49]["pixels"], real[0]["pixels"])
 
 
 def test_policies_without_weights_keep_what_was_found_with_them(tmp_path, monkeypatch):

@@ -34,6 +34,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "21_what_the_camera_can_tell",
         "pixels measure encoder-probe",
     ),
+    "frozen-pictures": (
+        "policies before a picture that never changes, by the way that the block has to go",
+        "25_paying_less",
+        "pixels measure frozen-pictures",
+    ),
     "from-scratch-demo": (
         "one training run of the from-scratch SAC, and what no policy achieves",
         "15_from_scratch_networks",

@@ -34,6 +34,7 @@ MEASUREMENTS = {
     "moved-pictures": "moved_pictures:moved_pictures",
     "shrunk-pictures": "shrunk_pictures:shrunk_pictures",
     "sphere-pictures": "sphere_pictures:sphere_pictures",
+    "frozen-pictures": "frozen_pictures:frozen_pictures",
     "gallery": "gallery:gallery",
 }
 
@@ -51,8 +52,9 @@ class MeasureOptions:
     minutes); told-sight: the same, where a told critic judged (a minute); moved-pictures: policies
     before a knocked camera (half a minute for each policy and distance); shrunk-pictures: policies
     on frames drawn large and shrunk (five minutes a policy); sphere-pictures: policies that see the
-    goal sphere hidden, at the goal and elsewhere (three minutes a policy); gallery: episodes of
-    good and bad policies, frame by frame (ten minutes)"""
+    goal sphere hidden, at the goal and elsewhere (three minutes a policy); frozen-pictures: who
+    pushes before a picture that never changes, and how far (two minutes a policy); gallery:
+    episodes of good and bad policies, frame by frame (ten minutes)"""
     seeds: int | None = None
     """perception: seeds of each cell, 3 when left out"""
     minutes: float | None = None

@@ -24,12 +24,13 @@ from labs.experiments.evaluate import final_seeds, run_episodes
 from labs.experiments.play import play_all
 from labs.image_augmentation import RandomShiftAug
 
-#: Matched arms without and with random shifts, in the order of the table.
+#: Matched arms without and with random shifts, in the order of the table; last, one by a reward.
 ARMS = (
     "push-distilled",
     "push-distilled-drq",
     "push-distilled-far",
     "push-distilled-far-drq",
+    "push-asymmetric-keypoint-long",
 )
 DISTANCES = (1, 3, 6)  # pixels; training shifts by up to 3
 EPISODES = 100

@@ -1,0 +1,150 @@
+"""What the first picture alone is good for: artifact ``frozen-pictures``.
+
+Some policies push now and then before a picture that never changes. One explanation needs no leak:
+the first picture still shows where the block began, and joints and goal stay live, so a short push
+succeeds before the block is somewhere else. Then success falls with the distance that the block has
+to go, and a black picture, which shows no beginning, helps at no distance.
+
+Every policy of :data:`ARMS` plays the episodes of its final evaluation with real, frozen and black
+pictures; the episodes are sorted by the distance from block to goal at their start.
+
+``pixels measure frozen-pictures`` plays every policy whose weights lie in ``data/``, and keeps what
+it found before with others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from labs.artifacts import Artifact, Clock, write_measurement
+from labs.envs import DISTANCE_THRESHOLD, gl_renderer
+from labs.experiments.environments import make_one
+from labs.experiments.evaluate import final_seeds, run_episodes
+from labs.experiments.measure import proportion
+from labs.experiments.play import play_all
+from labs.experiments.position_errors import mean_interval
+
+#: Sight and control by a told critic at once, or after a locator; both by imitation, without random
+#: shifts and with them.
+ARMS = (
+    "push-asymmetric-keypoint-long",
+    "push-asymmetric",
+    "push-distilled",
+    "push-distilled-drq",
+)
+KINDS = {"real": None, "frozen": "frozen", "blank": "blank"}  # of pictures: the control's name
+#: Distance from block to goal at the start, meters. Below the first, doing nothing succeeds.
+EDGES = (DISTANCE_THRESHOLD, 0.12, 0.2, np.inf)
+TOUCHED = 0.01  # meters: a block that moved farther was touched
+EPISODES = 100
+
+
+class BlockPath(gym.Wrapper):
+    """Remembers the block's way, (start, end) of each episode, and its goal: (3,) in meters each.
+
+    Args:
+        env: an environment of ``make_one``.
+
+    Attributes:
+        paths: (start, end, goal) of each episode, in the order in which they were played.
+    """
+
+    def __init__(self, env: gym.Env):
+        super().__init__(env)
+        self.paths: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        observation, info = self.env.reset(seed=seed, options=options)
+        raw = self.get_wrapper_attr("last_raw_obs")
+        self.paths.append((raw["achieved_goal"], raw["achieved_goal"], raw["desired_goal"]))
+        return observation, info
+
+    def step(self, action):
+        *rest, info = self.env.step(action)
+        start, _, goal = self.paths[-1]
+        self.paths[-1] = (start, info["achieved_goal"], goal)
+        return *rest, info
+
+
+def by_distance(success: np.ndarray, distance: np.ndarray) -> list[dict[str, float | int]]:
+    """Success by the distance that the block has to go, one entry for each bin of :data:`EDGES`.
+
+    Args:
+        success: bool (n,).
+        distance: float (n,), meters from block to goal at the start.
+
+    Returns:
+        ``rate``, ``low``, ``high``, ``n`` of each bin; of an empty one only ``n``.
+    """
+    bins = np.digitize(distance, EDGES[:-1]) - 1  # −1: nothing to do
+    inside = [success[bins == k] for k in range(len(EDGES) - 1)]
+    return [
+        proportion(int(found.sum()), len(found)) if len(found) else {"n": 0} for found in inside
+    ]
+
+
+def what_the_block_did(paths: np.ndarray) -> dict[str, Any]:
+    """How often blocks were touched, and how far they came toward their goals.
+
+    Args:
+        paths: float (n, 3, 3), meters: start, end and goal of blocks that had to go somewhere.
+
+    Returns:
+        ``touched``: a proportion; ``nearer``: the distance to the goal at the start less that at
+        the end, in millimeters, with its interval.
+    """
+    start, end, goal = paths.swapaxes(0, 1)
+    moved = np.linalg.norm(end - start, axis=1) > TOUCHED
+    nearer = np.linalg.norm(start - goal, axis=1) - np.linalg.norm(end - goal, axis=1)
+    return {
+        "touched": proportion(int(moved.sum()), len(moved)),
+        "nearer": mean_interval(1000 * nearer),
+    }
+
+
+def play_kinds(policy, episodes: int = EPISODES) -> dict[str, Any]:
+    """A policy before real, frozen and black pictures, over the same episodes.
+
+    Args:
+        policy: of :func:`labs.experiments.policies.load_policy`, one that gets images.
+        episodes: those of the final evaluation, from the first.
+
+    Returns:
+        For each of :data:`KINDS` the summary of :class:`labs.experiments.evaluate.Episodes`,
+        ``by_distance``, and what :func:`what_the_block_did` says of the episodes in these bins.
+    """
+    found = {}
+    for kind, control in KINDS.items():
+        env = BlockPath(make_one(policy.config))
+        seeds = final_seeds(episodes)
+        played = run_episodes(policy, policy.config, seeds, control=control, env=env)
+        env.close()
+        paths = np.array(env.paths)
+        distance = np.linalg.norm(paths[:, 0] - paths[:, 2], axis=1)
+        found[kind] = (
+            played.summary()
+            | {"by_distance": by_distance(played.success, distance)}
+            | what_the_block_did(paths[distance >= EDGES[0]])
+        )
+    return found
+
+
+def frozen_pictures(
+    arms: tuple[str, ...] = ARMS, episodes: int = EPISODES, progress: bool = True
+) -> Artifact:
+    """Plays every policy of the arms that has weights: artifact ``frozen-pictures``.
+
+    Raises:
+        UserError: none of the arms has a policy here, or one that has none any more was played over
+            other episodes.
+    """
+    clock, parameters = Clock(), {"edges_m": list(EDGES[:-1]), "episodes": episodes}
+    rows = play_all(
+        "frozen-pictures", arms, lambda policy: play_kinds(policy, episodes), parameters, progress
+    )
+    return write_measurement(
+        "frozen-pictures", {"policies": rows}, parameters=parameters, gl=gl_renderer(), clock=clock
+    )
