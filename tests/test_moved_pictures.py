@@ -16,6 +16,7 @@ from labs.experiments import moved_pictures as study
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds
+from labs.experiments.presets import preset
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -213,14 +214,40 @@ def test_a_block_comes_nearer_or_stays_untouched():
     assert found["nearer"]["mean"] == pytest.approx((5 + 80) / 2)
 
 
+def test_the_block_is_drawn_where_it_began_and_only_there():
+    config = replace(preset("push-distilled"), goal_sphere=False)
+    assert config.frame_stack == 2
+    env = make_one(config)
+    env.reset(seed=3)
+    for _ in range(4):  # until the gripper hangs still
+        obs, *_ = env.step(np.zeros(4, np.float32))
+    between = frozen_pictures.still_block(env)
+    first = between(0, obs["pixels"])
+    np.testing.assert_array_equal(first, obs["pixels"])
+    data = env.unwrapped.data
+    data.joint("object0:joint").qpos[1] += 0.1  # it was pushed
+    obs, *_ = env.step(np.zeros(4, np.float32))
+    there = data.geom("object0").xpos.copy()
+    shown, live = between(1, obs["pixels"])[-3:].astype(int), obs["pixels"][-3:].astype(int)
+    assert (np.abs(live - first[-3:]) > 40).sum() > 60, "the block moved"
+    assert (np.abs(shown - first[-3:]) > 40).sum() < 20, "and was drawn at its start"
+    np.testing.assert_array_equal(data.geom("object0").xpos, there)
+    obs, *_ = env.step(np.array([0, 0, 1, 0], np.float32))
+    stack = between(2, obs["pixels"])
+    np.testing.assert_array_equal(stack[:3], shown)
+    assert (np.abs(stack[3:].astype(int) - shown) > 40).any(), "the gripper moves"
+    env.close()
+
+
 def test_who_does_nothing_moves_no_block_before_any_picture():
     config = RunConfig(
         task="push", observation="pixels", goal_mode="desired", proprioception=True, image_size=36
     )
     policy = Recorder(config)
     found = frozen_pictures.play_kinds(policy, episodes=3)
-    assert [found[kind]["touched"]["rate"] for kind in frozen_pictures.KINDS] == [0, 0, 0]
-    real, frozen, blank = (policy.seen[150 * k : 150 * k + 50] for k in range(3))
+    assert [found[kind]["touched"]["rate"] for kind in frozen_pictures.KINDS] == [0, 0, 0, 0]
+    real, frozen, still, blank = (policy.seen[150 * k : 150 * k + 50] for k in range(4))
+    np.testing.assert_array_equal(still[49]["pixels"], real[49]["pixels"])  # no block has moved
     assert not blank[0]["pixels"].any() and real[0]["pixels"].any()
     np.testing.assert_array_equal(frozen[0]["pixels"], real[0]["pixels"])
     np.testing.assert_array_equal(frozen[49]["pixels"], real[0]["pixels"])
