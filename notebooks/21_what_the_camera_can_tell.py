@@ -597,9 +597,9 @@ assert by_arm["push-distilled"]["shrunk"]["success_rate"] < 0.6
 student, judged = preset("push-distilled"), preset("push-asymmetric-keypoint-long")
 for knob in ("encoder", "image_size", "camera", "scene", "goal_sphere", "augmentation"):
     assert getattr(student, knob) == getattr(judged, knob), f"the text says: the same {knob}"
-assert all(
-    len(played["lost"]) <= 3 for played in SHRUNK if played["arm"] == judged.arm
-), "it bears soft edges: read the text anew"
+assert all(len(played["lost"]) <= 3 for played in SHRUNK if played["arm"] == judged.arm), (
+    "it bears soft edges: read the text anew"
+)
 assert len(by_arm["push-distilled-drq"]["lost"]) <= 10, "few: read the text anew"
 assert all(
     abs(len(by_arm[arm]["lost"]) - len(by_arm[arm]["won"])) <= 5

@@ -90,6 +90,7 @@ BESIDE = (
     "push-asymmetric",
     "push-asymmetric-keypoint",
     "push-asymmetric-keypoint-long",
+    "push-asymmetric-achieved",
     "push-told",
     "push-located",
     "push-distilled",
