@@ -33,6 +33,7 @@ from torch import nn
 from labs.artifacts import data_root, load_artifact, seeds_of
 from labs.exercises import attempt
 from labs.experiments.environments import make_one
+from labs.experiments.frozen_pictures import KINDS, still_block
 from labs.experiments.locating import IMPORTANCE, View, collect_moments, load_locator
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import preset
@@ -741,13 +742,84 @@ for arm in (ASYMMETRIC, TOLD, LONGER, DISTILLED, SHIFTED):
 # %% [markdown]
 # Black images and those of another episode lead back to about the floor, which is
 # {artifact}`push-floor:no_op.rate|pct1`. The first image for ever does not: every full run of
-# `push-asymmetric`, of `push-told` and of `push-asymmetric-keypoint-long` stays well above it. Is that a leak? There is an explanation that
-# needs none. The first image still shows where the block *began*, and the joints and the goal stay live. So the
-# gripper can go behind the block and start to push, and is right until the block has moved. Short pushes
-# may succeed that way. It fits that another episode's images, which show a wrong beginning, do not help. It
-# is an explanation that fits, not one that was tested. And it leaves something open: the students that learned from
-# frames, with shifts or without, fall to the floor with a frozen image too. That they learned from
-# frames is not the reason: so did the network that the told critic judged.
+# `push-asymmetric`, of `push-told` and of `push-asymmetric-keypoint-long` stays well above it. Is that a leak?
+#
+# ## One look, and a push
+#
+# There is an explanation that needs none. The first image still shows where the block *began*, and the joints and the
+# goal stay live. So the gripper can go behind the block and start to push, and is right until the block has moved. If
+# that is all, short pushes succeed and long ones do not, and a black image, which shows no beginning, helps at no distance.
+#
+# And why do the students that learned from frames fall to the floor? Perhaps they steer by the gripper that they *see*. In a frozen
+# image it never leaves its place. If so, they should do as well as the others before images in which everything moves but
+# the block. The simulator can draw these:
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four pictures of one moment, less than a second after the start: as the camera sees it, the gripper beside the block, which it has pushed; the first picture, gripper and block at their starts; the live picture with the block drawn at its start; black."}}
+student = load_policy(f"{DISTILLED}/seed0")
+env = make_one(student.config)
+observation, _ = env.reset(seed=1006)
+between, first = still_block(env), observation["pixels"]
+between(0, first)
+for step in range(1, 21):
+    observation, *_ = env.step(student.predict(observation))
+    redrawn = between(step, observation["pixels"])
+env.close()
+live = observation["pixels"]
+kinds = {"real": live, "frozen": first, "still block": redrawn, "blank": np.zeros_like(live)}
+assert list(kinds) == list(KINDS)
+fig, axes = plt.subplots(1, 4, figsize=(9, 2.4), layout="constrained")
+for axis, (kind, stack) in zip(axes, kinds.items(), strict=True):
+    axis.imshow(stack[-3:].transpose(1, 2, 0))
+    axis.set_title(kind)
+    axis.set_axis_off()
+plt.show()
+assert np.abs(redrawn.astype(int) - live).max() > 60, "the block has moved"
+
+# %% [markdown]
+# *One moment, as each kind of images shows it. See the gripper in the third: it is where it is, and the block where it
+# was.*
+#
+# The same hundred episodes once more, sorted by how far the block lies from its goal at the start. (Closer than
+# 5 cm there is nothing to do.) `pixels measure frozen-pictures` plays them.
+
+# %% tags=["hide-input"]
+FROZEN = load_artifact("frozen-pictures").json("measurement.json")["policies"]
+rows = [
+    "| policy | images | 5 to 12 cm | 12 to 20 cm | beyond 20 cm | touched the block |",
+    "|---|---|---|---|---|---|",
+]
+for shown in FROZEN:
+    for kind in KINDS:
+        found = shown[kind]
+        shares = [f"{near['rate']:.0%} of {near['n']}" for near in found["by_distance"]]
+        shares.append(f"{found['touched']['rate']:.0%}")
+        rows.append(
+            f"| `{shown['arm']}`, seed {shown['seed']} | {kind} | " + " | ".join(shares) + " |"
+        )
+display(Markdown("\n".join(rows)))
+told_eye, with_eye, imitates = FROZEN
+assert [shown["arm"] for shown in FROZEN] == [LONGER, ASYMMETRIC, DISTILLED]
+for shown in FROZEN:
+    near, _, far = shown["still block"]["by_distance"]
+    assert near["low"] > far["high"], "short pushes succeed, long ones do not"
+    assert not sum(bin["rate"] for bin in shown["blank"]["by_distance"]), "black: at no distance"
+for shown in (told_eye, with_eye):
+    near, _, far = shown["frozen"]["by_distance"]
+    assert near["low"] > far["high"] and shown["frozen"]["touched"]["low"] > 0.85
+assert imitates["frozen"]["touched"]["high"] < 0.4 < 0.9 < imitates["still block"]["touched"]["low"]
+assert abs(imitates["still block"]["successes"] - with_eye["frozen"]["successes"]) <= 10
+assert told_eye["still block"]["success_rate"] > told_eye["frozen"]["success_rate"] + 0.1
+
+# %% [markdown]
+# Both hold. **A frozen image is one look at the block, and one look is good for a short push.** From 5 to 12 cm more than half succeed, beyond
+# 20 cm hardly one, though nearly every block was touched. A black image helps at no distance. So all that these policies know
+# of the block they have from the camera: there is no sign of a leak.
+#
+# **The student steers by the gripper that it sees.** Its joints tell it exactly where that is. But before a frozen image it does not find the
+# block in most episodes; let it see its gripper move, the block still standing where it began, and it finds it as the others do, and
+# pushes about as far. Nobody asked it to look for its gripper. Imitation took what was there, in the picture and in the numbers, and
+# no teacher says which of two signs to trust. The policy of the told critic takes some of it from the picture too: it has more
+# successes where its gripper moves. One seed of each was played.
 
 # %% tags=["hide-input"]
 film(
@@ -818,14 +890,15 @@ check_angle(block_angle)
 # | | |
 # |---|---|
 # | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state, or from a teacher that is. All of it is information of training only. The told critic needs no teacher, and its policies end above those of the blind twin of 100,000 steps. |
-# | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. What it has learned is its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless (against the first) it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges. |
+# | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. What it has learned is its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless (against the first) it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges, and so does the one network that a told critic judged, which bears a pixel as well. |
 # | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
 # | settled | An encoder can learn to see the block from the actor's loss alone, where the critic is told the state: both seeds of `push-asymmetric-keypoint-long` push, and fall to the floor before black images and before those of another episode. |
 # | not settled | How surely: two seeds. And whether the achieved goal, three numbers, is enough to tell the critic: one trial of `push-asymmetric-achieved`, ended at a budget at which one of these two had not risen yet. |
 # | not settled | Whether one network can learn sight and control at once *by reward* at this price, nobody told. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, and `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor as well ([there](21_what_the_camera_can_tell.ipynb)). |
-# | not settled | What lets frozen images succeed at times, and why not those students. And what the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
+# | settled | Frozen images succeed at times because one look at the block is enough for a short push: success falls with the distance, from most to hardly any. The student has no use for such a look, since it steers by the gripper that it sees. |
+# | not settled | What the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
-# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-asymmetric-keypoint --seeds 0 1`, `pixels train push-asymmetric-keypoint-long --seeds 0 1`, `pixels measure told-sight`, `pixels train push-distilled --seeds 0 1 2 3 4`, `pixels train push-distilled-drq --seeds 0 1 2 3 4`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0 1 2`. The results lie in `data/`: `--again` makes them anew |
+# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-asymmetric-keypoint --seeds 0 1`, `pixels train push-asymmetric-keypoint-long --seeds 0 1`, `pixels measure told-sight`, `pixels measure frozen-pictures`, `pixels train push-distilled --seeds 0 1 2 3 4`, `pixels train push-distilled-drq --seeds 0 1 2 3 4`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0 1 2`. The results lie in `data/`: `--again` makes them anew |
 #
 # Next: [the exercises](26_exercises.ipynb).
