@@ -60,9 +60,9 @@ GROUPS = (
     ),
     Group(
         "helpers",
-        "What helps sight: a critic that is told the state, many goals a picture, sharp keypoints?",
+        "What helps sight: a critic that is told something, many goals a picture, sharp keypoints?",
         (
-            *("push-gpu-told", "push-gpu-achieved", "push-gpu-helped", "push-gpu-sharp"),
+            *("push-gpu-achieved", "push-gpu-told", "push-gpu-helped", "push-gpu-sharp"),
             *("push-gpu-one-goal", "push-gpu-flat-start"),
         ),
     ),
