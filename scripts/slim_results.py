@@ -27,10 +27,9 @@ from labs.experiments.presets import CRITERIA, PRESETS, effective
 VIDEO = "video.mp4"
 
 #: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
-#: a page or an exercise plays its policy, or it took hours and is alone of its kind; the expected
-#: success did not come; or minutes make it again and nothing plays it.
+#: a page or an exercise plays its policy; the expected success did not come; or minutes make it
+#: again and nothing plays it.
 PLAYED = {
-    "push-asymmetric-keypoint-long": 1,
     "push-blind-tuned": 1,
     "push-located": 0,
     "push-told": 0,

@@ -43,18 +43,18 @@ def tiny(**changes):
 
 def test_every_cell_is_an_arm_and_most_informative_comes_first():
     names = [group.name for group in cells.GROUPS]
-    assert names == ["headline", "twins", "helpers", "routing", "shifts", "memory"]
+    assert names == ["headline", "proven", "twins", "helpers", "routing", "shifts", "memory"]
     assert {arm for group in cells.GROUPS for arm in group.arms} <= set(presets.PRESETS)
     gpu = {config.arm for config, _ in presets.PUSH_GPU}
     assert {arm for group in cells.GROUPS for arm in group.arms} == gpu
     runs = cells.cells_of(cells.GROUPS, [0], 4, small=False)
     assert runs[0].config.arm == "push-gpu-honest" and runs[0].slots == 4
-    assert [c.config.arm for c in runs[1:5]] == list(cells.GROUPS[1].arms)
+    assert [c.config.arm for c in runs[1:6]] == [*cells.GROUPS[1].arms, *cells.GROUPS[2].arms]
     assert len({c.name for c in runs}) == len(runs)  # push-gpu stands in four groups, and runs once
     assert all(c.slots == 1 for c in cells.cells_of(cells.chosen(["headline"]), [0, 1], 2, False))
 
 
-@pytest.mark.parametrize("group", cells.GROUPS[1:], ids=lambda g: g.name)
+@pytest.mark.parametrize("group", cells.GROUPS[2:], ids=lambda g: g.name)
 def test_a_group_compares_at_an_equal_budget(group):
     """Nothing that a run may cost differs within a group, but what its question is about."""
     asked = {
@@ -71,6 +71,14 @@ def test_a_group_compares_at_an_equal_budget(group):
         other = presets.preset(arm)
         assert set(base.differences(other)) <= asked | {"arm"}, arm
         assert other.total_steps == base.total_steps
+
+
+def test_what_is_proven_on_two_cores_is_only_spread_over_more_workers():
+    here, there = (presets.preset(a) for a in ("push-asymmetric-achieved", "push-gpu-keypoint"))
+    paces = {"n_envs", "subproc", "gradient_steps", "learning_starts"}
+    assert set(here.differences(there)) - presets.NOT_CHANGES == paces
+    pace = [c.gradient_steps / c.n_envs for c in (here, there)]
+    assert pace == pytest.approx([0.25, 0.27], abs=0.01), "updates a step"
 
 
 def test_sharp_keypoints_of_an_untrained_network_tell_pictures_apart():

@@ -54,6 +54,11 @@ GROUPS = (
         alone=True,
     ),
     Group(
+        "proven",
+        "What two cores learn in two hours: how many minutes here?",
+        ("push-gpu-keypoint",),
+    ),
+    Group(
         "twins",
         "With both goals as vectors, is the camera used, or must it be ignored?",
         ("push-gpu", "push-gpu-noise", "push-gpu-blank", "push-gpu-blind"),

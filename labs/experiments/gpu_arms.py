@@ -44,12 +44,13 @@ UPDATES = {"u025": 3, "u050": 6, "u100": 12, "u200": 24}  # name → updates a v
 BASE_UPDATES, BASE_ROUTING = "u050", "critic"
 
 
-def gpu_arms(step_2: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]:
+def gpu_arms(step_2: RunConfig, blind: RunConfig, proven: RunConfig) -> list[tuple[RunConfig, str]]:
     """The arms, each with its line of summary.
 
     Args:
         step_2: pixels, keypoints, joints and both goals; the critic trains the encoder.
         blind: the same vectors without the image.
+        proven: what learns the honest task on two cores, by the reward.
     """
     base = replace(step_2, arm="push-gpu", encoder_learning_rate=ENCODER_RATE, **GPU)
     honest = replace(
@@ -68,8 +69,22 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig) -> list[tuple[RunConfig, str]]
         eval_every=30_000,
         video_episodes=4,
     )
+    faster = {key: GPU[key] for key in ("learning_starts", "checkpoint_every", "subproc")}
     arms = [
         (honest, "one GPU: pixels, joints and the goal; the object's position is never given"),
+        (
+            replace(
+                proven,
+                arm="push-gpu-keypoint",
+                n_envs=honest.n_envs,
+                gradient_steps=4,  # a quarter of an update a step, as on two cores
+                eval_every=honest.eval_every,
+                curve_episodes=honest.curve_episodes,
+                video_episodes=honest.video_episodes,
+                **faster,
+            ),
+            "one GPU: push-asymmetric-achieved with fifteen workers, and nothing else changed",
+        ),
         (base, "one GPU: step 2 with good settings, 0.5 updates a step"),
         (replace(base, arm="push-gpu-blank", image_content="blank"), "its image always black"),
         (replace(base, arm="push-gpu-noise", image_content="noise"), "its image noise"),

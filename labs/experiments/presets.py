@@ -201,7 +201,8 @@ PUSH_TUNED = [
 ]
 
 LAPTOP = laptop_arms(REACH_STATE, REACH_PIXELS, *PUSH_TUNED[:2])
-PUSH_GPU = gpu_arms(STEP_2, BLIND)
+PROVEN = next(c for c, _ in LAPTOP if c.arm == "push-asymmetric-achieved")
+PUSH_GPU = gpu_arms(STEP_2, BLIND, PROVEN)
 
 PRESETS: dict[str, RunConfig] = {
     c.arm: c
@@ -317,6 +318,7 @@ CRITERIA = {
     "push-state": 0.85,
     "push-state-tuned": 0.85,
     "push-gpu-honest": 0.90,
+    "push-gpu-keypoint": 0.90,
     "push-located": 0.90,
     "push-honest": 0.90,
     "push-step2": 0.90,
@@ -324,6 +326,8 @@ CRITERIA = {
     "push-distilled-drq": 0.90,
     "push-told": 0.90,
     "push-asymmetric": 0.90,
+    "push-asymmetric-keypoint-long": 0.90,
+    "push-asymmetric-achieved": 0.90,
 }
 
 
