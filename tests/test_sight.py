@@ -28,7 +28,7 @@ from labs.experiments.locating import View
 from labs.experiments.perception import HELD_OUT, Regressor, fit, shifted
 from labs.experiments.perception_cells import Cell, all_cells
 from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
-from labs.experiments.play import policies_here
+from labs.experiments.play import in_order, policies_here, run_of
 from labs.experiments.position_errors import (
     by_name,
     errors_mm,
@@ -355,6 +355,12 @@ def test_policies_come_in_the_order_of_arms_and_seeds(monkeypatch, tmp_path):
     assert policies_here(("told", "asked")) == [
         *("told/seed0", "told/seed2", "told/seed10"),
         "asked/seed1",
+    ]
+    mixed = [{"arm": "else", "seed": 0}, {"run": "asked/seed1"}, {"run": "told/seed10"}]
+    rows = in_order([*mixed, {"arm": "told", "seed": 2}], ("told", "asked"))
+    assert [run_of(row) for row in rows] == [
+        *("told/seed2", "told/seed10", "asked/seed1"),
+        "else/seed0",
     ]
 
 

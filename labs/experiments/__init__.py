@@ -10,8 +10,9 @@ A run:
 * ``environments``, ``models``: from a configuration to environments and an SB3 model.
 * ``train``: from its start, or from its last checkpoint, to an artifact. ``distill``, ``lessons``:
   a student of a state policy. ``locating``, ``regression``: the locator before the run.
-* ``guards``, ``backend``: refuse what cannot work. ``curve``, ``stopping``: what a run tells, and
-  who may stop it. ``checkpoint``, ``replay_pieces``: what makes it survive ``kill -9``.
+* ``guards``, ``backend``: refuse what cannot work. ``processor``: how a run uses it.
+* ``curve``, ``stopping``: what a run tells, and who may stop it. ``checkpoint``,
+  ``replay_pieces``: what makes it survive ``kill -9``.
 * ``finish``: its end. ``evaluate``: fixed-seed episodes, controls, floors. ``policies``: a policy
   as safetensors + JSON, and back. ``video``: a few episodes as MP4.
 

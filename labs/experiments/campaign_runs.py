@@ -22,7 +22,7 @@ import psutil
 
 from labs.artifacts import json_text, write_atomically
 from labs.errors import UserError
-from labs.experiments import guards
+from labs.experiments import guards, processor
 from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
 from labs.experiments.stopping import SAVE
@@ -157,7 +157,7 @@ def speeds(config: RunConfig, seconds: float) -> dict[str, Any]:
 
     episode = EPISODE_STEPS * config.n_envs
     config = override(config, buffer_size=2 * episode, learning_starts=10 * episode)
-    torch.set_num_threads(config.torch_threads)
+    processor.set_up(config.torch_threads)
     env = make_training_env(config)
     try:
         model = build(config, env)

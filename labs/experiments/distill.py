@@ -36,7 +36,7 @@ from labs.artifacts import (
     write_atomically,
 )
 from labs.errors import UserError
-from labs.experiments import guards
+from labs.experiments import guards, processor
 from labs.experiments.checkpoint import belongs, runs_root
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 from labs.experiments.curve import curve_row, write_progress
@@ -162,7 +162,7 @@ class Distillation:
         from labs.experiments.policies import TrainedPolicy, build_policy, load_policy
 
         config = self.config
-        torch.set_num_threads(config.torch_threads)
+        processor.set_up(config.torch_threads)
         alone = "/" in config.teacher  # one run that teaches every student
         name = config.teacher if alone else f"{config.teacher}/seed{config.seed}"
         self.teacher = load_policy(name)

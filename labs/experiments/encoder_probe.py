@@ -151,11 +151,6 @@ def probe_runs(
     }
 
 
-def runs_probed(artifact: Artifact) -> list[str]:
-    """The policies whose encoders an artifact from :func:`probe_runs` speaks of."""
-    return [row["run"] for row in artifact.json("measurement.json")["runs"]]
-
-
 def probe_arm(arm: str, frames: int = FRAMES + HELD_OUT, draws: int = UNTRAINED) -> dict:
     """The encoder of an arm's seed 0 beside its controls."""
     found = probe_runs([f"{arm}/seed0"], frames, draws, progress=False)

@@ -185,10 +185,11 @@ def frozen_pictures(
     """Plays every policy of the arms that has weights: artifact ``frozen-pictures``.
 
     Raises:
-        UserError: none of the arms has a policy here, or one that has none any more was played over
-            other episodes.
+        UserError: none of the arms has a policy here, or one that has none any more was played by
+            other rules.
     """
-    clock, parameters = Clock(), {"edges_m": list(EDGES[:-1]), "episodes": episodes}
+    clock, parameters = Clock(), {"episodes": episodes, "kinds": list(KINDS)}
+    parameters |= {"edges_m": list(EDGES[:-1]), "touched_m": TOUCHED}
     rows = play_all(
         "frozen-pictures", arms, lambda policy: play_kinds(policy, episodes), parameters, progress
     )

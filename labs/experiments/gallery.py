@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from labs import envs
 from labs.artifacts import Artifact, Clock, data_root, write_measurement
 from labs.errors import UserError
+from labs.experiments import processor
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, RandomActions
@@ -81,14 +82,13 @@ def snapshots(config: RunConfig, steps: Sequence[int], progress: bool = False) -
         steps: increasing; whole rounds of episodes.
         progress: show a bar.
     """
-    import torch
     from stable_baselines3.common.logger import Logger
 
     from labs.experiments.environments import make_training_env
     from labs.experiments.models import build
     from labs.experiments.policies import TrainedPolicy
 
-    torch.set_num_threads(config.torch_threads)
+    processor.set_up(config.torch_threads)
     env = make_training_env(config)
     model = build(config, env)
     model.set_logger(Logger(None, []))

@@ -14,7 +14,7 @@ from labs.artifacts import Artifact, Clock, data_root, load_artifact, write_meas
 from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.config import from_dict
-from labs.experiments.encoder_probe import PARAMETERS, probe_runs, runs_probed
+from labs.experiments.encoder_probe import PARAMETERS, probe_runs
 from labs.experiments.guards import refuse_to_lose
 from labs.experiments.policies import WEIGHTS
 
@@ -41,6 +41,11 @@ def looked_at(run: Artifact) -> dict[str, int]:
     return {"updates": taken, "frames": frames, "rewards": frames * config.goals_per_frame}
 
 
+def probed(artifact: Artifact) -> list[str]:
+    """The policies whose encoders an artifact of :func:`goal_sight` speaks of."""
+    return [row["run"] for row in artifact.json("measurement.json")["runs"]]
+
+
 def goal_sight(progress: bool = True) -> Artifact:
     """Probes the encoders of both arms: artifact ``goal-sight``.
 
@@ -56,7 +61,7 @@ def goal_sight(progress: bool = True) -> Artifact:
         raise UserError(
             f"no encoder to probe: pixels train {ARMS[0]} --seeds 0, and {ARMS[1]} likewise"
         )
-    refuse_to_lose("goal-sight", runs_probed, names)
+    refuse_to_lose("goal-sight", probed, names)
     clock = Clock()
     values = probe_runs(names, progress=progress)
     for row in values["runs"]:

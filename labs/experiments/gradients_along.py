@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 from labs import envs
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.errors import UserError
+from labs.experiments import processor
 from labs.experiments.checkpoint import random_states, restore_random_states
 from labs.experiments.config import EPISODE_STEPS, RunConfig
 from labs.experiments.environments import make_training_env
@@ -151,7 +152,7 @@ def along(config: RunConfig, steps: int, tell: Callable[[int], Any] = lambda n: 
     first = config.learning_starts // round_steps * round_steps
     if steps <= max(first, round_steps):
         raise UserError(f"steps = {steps} ends before the first update: give more than {first}")
-    torch.set_num_threads(config.torch_threads)
+    processor.set_up(config.torch_threads)
     env = make_training_env(config)
     try:
         update = CopiedUpdate(config, env)

@@ -6,7 +6,7 @@ things are, which is what random shifts (DrQ, Kostrikov et al. 2020, arXiv 2004.
 training.
 
 ``pixels measure moved-pictures`` plays every policy of :data:`ARMS` whose weights lie in ``data/``,
-and keeps what it found before with others: the repository has room for the weights of one.
+and keeps what it found before with others: the repository has room for the weights of few.
 """
 
 from __future__ import annotations

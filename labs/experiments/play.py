@@ -36,15 +36,31 @@ def policies_here(arms: Sequence[str]) -> list[str]:
     return found
 
 
+def run_of(row: Mapping[str, Any]) -> str:
+    """``ARM/seedK`` of the policy that a measurement's row speaks of."""
+    return row["run"] if "run" in row else f"{row['arm']}/seed{row['seed']}"
+
+
+def in_order(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows in the order of arms and seeds; rows of other arms come last."""
+
+    def place(row: dict[str, Any]) -> tuple[int, str, int]:
+        arm, seed = run_of(row).split("/seed")
+        return (arms.index(arm) if arm in arms else len(arms), arm, int(seed))
+
+    return sorted(rows, key=place)
+
+
 def rows_to_keep(
-    name: str, here: Collection[str], parameters: Mapping[str, Any]
+    name: str, here: Collection[str], parameters: Mapping[str, Any], listed: str = "policies"
 ) -> list[dict[str, Any]]:
     """What a measurement found before with policies whose weights are gone.
 
     Args:
-        name: of the measurement, an artifact that lists its policies under ``policies``.
+        name: of the measurement.
         here: the policies that can be played, as ``ARM/seedK``.
         parameters: what its numbers depend on.
+        listed: where its artifact lists them.
 
     Returns:
         Its rows on other policies. Each has the ``commit`` whose code measured it.
@@ -55,13 +71,11 @@ def rows_to_keep(
     if not (data_root() / name / PROVENANCE).exists():
         return []
     before = load_artifact(name)
-    rows = {
-        f"{row['arm']}/seed{row['seed']}": {"commit": before.provenance["commit"]} | row
-        for row in before.json("measurement.json")["policies"]
-    }
-    if any(before.parameters[key] != value for key, value in parameters.items()):
-        refuse_to_lose(name, lambda artifact: list(rows), here)
-    return [row for run, row in rows.items() if run not in here]
+    known = before.json("measurement.json")[listed]
+    if any(before.parameters.get(key) != value for key, value in parameters.items()):
+        refuse_to_lose(name, lambda artifact: [run_of(row) for row in known], here)
+    made_by = {"commit": before.provenance["commit"]}
+    return [made_by | row for row in known if run_of(row) not in here]
 
 
 def play_all(
@@ -92,8 +106,7 @@ def play_all(
     for run in tqdm(here, desc=name, disable=not progress):
         arm, seed = run.split("/seed")
         played.append({"arm": arm, "seed": int(seed)} | play(load_policy(run)))
-    order = [*arms, *(row["arm"] for row in kept)]
-    return sorted([*played, *kept], key=lambda row: (order.index(row["arm"]), row["seed"]))
+    return in_order([*played, *kept], arms)
 
 
 def film_of_lost(
@@ -110,16 +123,15 @@ def film_of_lost(
 
     Returns:
         The seeds, and the film by its name; both empty where no policy lost. Where that policy has
-        no weights any more: the film as it was.
+        no weights any more the film that shows it is kept; without one the next policy is filmed.
     """
-    row = next((row for row in rows if row["lost"]), None)
-    if row is None:
-        return [], {}
-    if "commit" in row:
-        before = load_artifact(name)
-        return before.parameters["filmed"], {FILM: (before.path / FILM).read_bytes()}
-    lost = row["lost"][:FILMED]
-    with tempfile.TemporaryDirectory() as scratch:
-        film = Path(scratch) / FILM
-        write_video(film, frames(load_policy(f"{row['arm']}/seed{row['seed']}"), lost))
-        return lost, {FILM: film.read_bytes()}
+    for row in rows:
+        lost = row["lost"][:FILMED]
+        if lost and "commit" not in row:
+            with tempfile.TemporaryDirectory() as scratch:
+                film = Path(scratch) / FILM
+                write_video(film, frames(load_policy(run_of(row)), lost))
+                return lost, {FILM: film.read_bytes()}
+        if lost and (before := load_artifact(name)).parameters["filmed"] == lost:
+            return lost, {FILM: before.file(FILM).read_bytes()}
+    return [], {}

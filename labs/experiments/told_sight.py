@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
-from labs.experiments.encoder_probe import PARAMETERS, probe_runs, runs_probed
-from labs.experiments.guards import refuse_to_lose
-from labs.experiments.play import policies_here
+from labs.experiments.encoder_probe import PARAMETERS, probe_runs
+from labs.experiments.play import in_order, policies_here, rows_to_keep
 
 #: The critic is told the state, or the achieved goal; last, the same encoder by imitation.
 ARMS = ("push-asymmetric-keypoint-long", "push-asymmetric-achieved", "push-distilled")
@@ -23,14 +22,16 @@ ARMS = ("push-asymmetric-keypoint-long", "push-asymmetric-achieved", "push-disti
 def told_sight(progress: bool = True) -> Artifact:
     """Probes the encoders: artifact ``told-sight``.
 
+    Encoders whose weights are gone keep what was read from them before.
+
     Raises:
-        UserError: no run of the arms has its weights here, or one that was probed has none any
-            more.
+        UserError: no run of the arms has its weights here, or one that has none any more was probed
+            with other settings.
     """
-    names = policies_here(ARMS)
-    refuse_to_lose("told-sight", runs_probed, names)
-    clock = Clock()
+    names, clock = policies_here(ARMS), Clock()
+    kept = rows_to_keep("told-sight", names, PARAMETERS, listed="runs")
     values = probe_runs(names, progress=progress)
+    values["runs"] = in_order([*values["runs"], *kept], ARMS)
     return write_measurement(
         "told-sight", values, parameters=PARAMETERS, gl=gl_renderer(), clock=clock
     )

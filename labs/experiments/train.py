@@ -103,12 +103,11 @@ class Training:
         shutil.rmtree(self.folder / "replay", ignore_errors=True)
 
     def _set_up(self) -> None:
-        import torch
 
-        from labs.experiments import environments, models
+        from labs.experiments import environments, models, processor
 
         config = self.config
-        torch.set_num_threads(config.torch_threads)
+        processor.set_up(config.torch_threads)
         found, problems = checkpoint.find(self.folder, config)
         self.notes += [f"skipped a checkpoint: {p}" for p in problems]
         guards.check_resources(config, self.folder, restored=found is not None)
