@@ -39,12 +39,17 @@ PLAYED = {
 
 
 #: Arms whose film shows what another's does: that of push-eight-goals-long (the floor), of
-#: push-small-noise (nothing to look at), of push-blind-tuned, of push-state-tuned, of
-#: push-asymmetric-keypoint-long, of push-asymmetric, of push-distilled.
+#: push-small, of push-blind-tuned, of push-state-tuned, of push-asymmetric-keypoint-long, of
+#: push-asymmetric, of push-distilled, of its cousin without shifts.
 WITHOUT_FILM = {
-    *("push-eight-goals", "push-one-goal", "push-small-blank", "push-blind-k8"),
-    *("push-blind-u012", "push-blind-u050", "push-blind-buffer10k", "push-state-long"),
-    *("push-asymmetric-keypoint", "push-told", "push-distilled-norm"),
+    *("push-eight-goals", "push-one-goal"),
+    *("push-small-blank", "push-small-noise", "push-small-actor"),
+    *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
+    "push-state-long",
+    *("push-asymmetric-keypoint", "push-asymmetric-achieved"),
+    "push-told",
+    *("push-distilled-norm", "push-distilled-sphere"),
+    *("push-distilled-far-drq", "push-distilled-flat-drq"),
 }
 
 

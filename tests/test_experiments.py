@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from labs import envs
 from labs.artifacts import load_artifact
 from labs.errors import UserError
-from labs.experiments import checkpoint, evaluate, guards, presets, replay_pieces
+from labs.experiments import checkpoint, evaluate, guards, presets, processor, replay_pieces
 from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, override
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one, make_training_env
@@ -541,3 +542,19 @@ def test_kill_9_and_go_on(own_folders):
     assert _curve(killed).equals(_curve(whole))
     assert _weights(killed) == _weights(whole)
     assert load_artifact(killed).provenance["sessions"] == 3
+
+
+def test_numbers_too_small_to_matter_count_as_zero():
+    threads = torch.get_num_threads()
+    small = torch.full((64,), 1e-30)
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot")
+    try:
+        torch.set_flush_denormal(False)
+        assert (small * 1e-10 > 0).all()
+        processor.set_up(threads=1)
+        assert not (small * 1e-10).any() and (small * 1e-7 > 0).all()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)

@@ -25,6 +25,7 @@ EXPECTED: dict[str, tuple[set[int], str]] = {
     "pixels eval reach-state": ({0}, r"(?s)deterministic .*no-op .*random "),
     "labs.experiments.environments import make_one": ({0}, r"'observation': Box\(.*\(25,\)"),
     "SpatialSoftmax as S": ({0}, r"tensor\(\[\[0\.1000, 0\.0000\]\]"),
+    "set_flush_denormal": ({0}, r"tensor\(\[0\.\]\)"),
     "timeit": ({0}, r"[mu]sec per loop"),
     "pixels results": ({0}, r"reach-state/seed0 +training"),
     "labs.drqv2_sac_policy --verify": ({0}, r"\[ALL PASS\]"),

@@ -26,13 +26,14 @@ from labs.experiments.evaluate import Episodes, final_seeds, run_episodes
 from labs.experiments.play import film_of_lost, play_all
 from labs.experiments.video import side_by_side
 
-#: An encoder that learned by imitation, without random shifts and with them, and one that learned
-#: from a told critic; a locator before two kinds of policies; an encoder that learned by the reward
-#: of Reach.
+#: An encoder that learned by imitation, without random shifts and with them; the same encoder,
+#: judged by a critic that is told the state, or the achieved goal; a locator before two kinds of
+#: policies; an encoder that learned by the reward of Reach.
 ARMS = (
     "push-distilled",
     "push-distilled-drq",
     "push-asymmetric-keypoint-long",
+    "push-asymmetric-achieved",
     "push-told",
     "push-asymmetric",
     "reach-small-annealed",
