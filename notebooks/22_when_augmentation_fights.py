@@ -456,11 +456,11 @@ print(f"a pixel of 64 is {worth[0]:.1f} cm of table sideways, {worth[1]:.1f} cm 
 # most of their successes survive six, twice as far as they were ever shifted. Nothing else in their settings differs.
 # [Soft edges](21_what_the_camera_can_tell.ipynb), which nothing in their training showed them, they bear as well.
 #
-# Is it the wrong place that throws the students off? A pixel is little more than a centimeter of table, and success allows five. The last row
-# speaks against it: who learned from a told critic never met a shifted picture either, and keeps most of its successes at one pixel.
-# At three, where the place is off by about as much as success allows, it keeps few, as one must who reads places
-# from the picture and believes them. So the students fail by the unfamiliar border of a moved picture, or because their control bears less error
-# than that of a policy which learned by trial. Which, this table does not say.
+# Must one pixel be so costly? It is little more than a centimeter of table, and success allows five. The last row
+# says no: who learned from a told critic never met a shifted picture either, and keeps most of its successes.
+# At three pixels, where the place is off by about as much as success allows, it keeps few, as one must who reads places
+# from the picture and believes them. So the students lack something that this policy has: a control that bears a place off
+# by a centimeter, or an eye that an unfamiliar picture does not upset. Which, this table does not say.
 #
 # This is where the title of the page has to be read the other way. Shifts loosen the tie between picture and
 # meters. A policy that knows its own gripper *could* tie it anew at every moment, as the anchored reader does. That

@@ -37,6 +37,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import Markdown, display
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -52,7 +53,9 @@ from labs.experiments.models import build
 from labs.experiments.presets import preset
 from labs.fast_sac import FastSAC
 from labs.figures import sb3_tests, speed
+from labs.figures.results import runs_of
 from labs.figures.style import use_style
+from labs.keypoint_encoder import KeypointCNN
 from labs.manipulation_encoder import ManipulationExtractor
 from labs.mixed_precision import mixed_precision
 from labs.pixel_wrapper import render_and_resize
@@ -391,6 +394,99 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 # in float32 on a CPU. `reach-small` and `push-distilled` with their relatives (`--precision fastest`) take bfloat16 where
 # the processor multiplies it; on a GPU all arms of the fast engine do. Their cards say so.
 #
+# ## Numbers that are nearly nothing
+#
+# A run of [the next page](25_paying_less.ipynb) became slower as it became better. Here is what each thousand steps cost it, and its twin:
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Wall time of a thousand environment steps, in seconds, along two training runs. Both begin between 24 and 35 seconds; seed 0 climbs to 48 at 140 thousand steps, seed 1 lies at 26 to 37. At a dotted line of its color each falls to about 16 seconds and stays there."}}
+SLOWED = "push-asymmetric-achieved"
+_, axes = plt.subplots(figsize=(7, 2.6))
+costs = {}
+for run in runs_of(SLOWED):
+    curve = run.table()
+    (went_on,) = (note for note in run.provenance["notes"] if note.startswith("went on from step"))
+    stopped = int(went_on.split()[-1])
+    steps, seconds = curve["step"].to_numpy(), curve["wall_time_s"].to_numpy()
+    cost = 1000 * np.diff(seconds) / np.diff(steps)
+    seed = run.path.name.removeprefix("seed")
+    (line,) = axes.plot(steps[1:] / 1000, cost, "o-", markersize=3, label=f"seed {seed}")
+    axes.axvline(stopped / 1000, color=line.get_color(), lw=1, ls=":")
+    before, after = cost[steps[1:] < stopped][-3:], cost[steps[:-1] > stopped]
+    costs[seed] = (float(np.mean(before)), float(np.median(after)))
+axes.set(xlabel="thousand environment steps", ylabel="seconds", ylim=(0, None))
+axes.set_title("wall time of 1,000 steps, evaluations included", fontsize=10)
+axes.legend(fontsize="small")
+plt.show()
+assert all(before > 1.5 * after for before, after in costs.values()), "one line paid here"
+display(
+    Markdown(
+        "*Both ran side by side on two cores, and the machine had other work at times. Dotted: where each was stopped, and went on with one line "
+        "more. See what it was worth: "
+        + ", ".join(f"seed {k} from {b:.0f} s to {a:.0f} s" for k, (b, a) in costs.items())
+        + " (the mean of the last three points before, the median after).*"
+    )
+)
+
+# %% [markdown]
+# The networks had not grown. Their numbers had shrunk. Below about $10^{-38}$ float32 has no full mantissa left; it goes on
+# down to $10^{-45}$ with fewer and fewer digits. Such numbers are called *denormal*, and many processors compute with them in
+# a slow path. A softmax over pixels makes them in thousands: as keypoints become sharp, one cell takes the weight, and those far below it get
+# $e^{-90}$. The gradient then carries them into every convolution.
+#
+# Take the keypoint encoder as it is born, and only make its softmax sharper:
+
+# %%
+batch, _ = collect_moments(View.of(preset(SLOWED)), 64, seed=2026)
+batch = torch.from_numpy(batch).float() / 255
+torch.manual_seed(0)
+eye = KeypointCNN(image_size=(64, 64))
+maps = eye.cnn[:-1](batch - 0.5).flatten(2).detach()
+span = (maps.amax(-1) - maps.amin(-1)).mean()  # from the lowest cell to the highest
+threads = torch.get_num_threads()
+torch.set_num_threads(1)
+
+
+def forth_and_back(repeats=5):
+    """CPU time of one pass and its gradient, ms: the median."""
+    spent = []
+    for _ in range(repeats):
+        eye.zero_grad()
+        begun = time.process_time()
+        eye(batch).square().sum().backward()
+        spent.append(1e3 * (time.process_time() - begun))
+    return float(np.median(spent))
+
+
+rows = [
+    "| lowest to highest, before exp | denormal | as it is | counted as zero |",
+    "|---|---|---|---|",
+]
+denormal = {}
+for reach in (1, 30, 100, 300, 1000):
+    temperature = span / reach
+    with torch.no_grad():
+        eye.cnn[-1].log_temperature.copy_(temperature.log())
+    weights = torch.softmax(maps / temperature, -1)
+    tiny = torch.finfo(torch.float32).tiny
+    denormal[reach] = ((weights > 0) & (weights < tiny)).float().mean().item()
+    cells, points = [], []
+    for flush in (False, True):
+        torch.set_flush_denormal(flush)
+        cells.append(f"{forth_and_back():.0f} ms")
+        points.append(eye(batch).detach())
+    torch.set_flush_denormal(False)
+    rows.append(f"| {reach} | {denormal[reach]:.1%} of cells | {' | '.join(cells)} |")
+    assert (points[0] - points[1]).abs().max() < 1e-6, "no keypoint moves by it"
+torch.set_num_threads(threads)
+display(Markdown("\n".join(rows)))
+assert denormal[1] == 0 < 0.01 < denormal[300]
+
+# %% [markdown]
+# Neither a soft nor a very sharp softmax pays: the first makes none of them, the last rounds to zero by itself. In between lie the
+# keypoints of a policy that pushes. What it costs depends on the processor; what it is worth is nothing, since no keypoint
+# moves when they count as zero. `pixels train` now begins with `torch.set_flush_denormal(True)`. In your own script it is
+# the same line, before torch starts its threads.
+#
 # ## Each saving, one after the other
 
 # %% mystnb={"image": {"alt": "Three bar charts read from top to bottom. Environment step: from the stock 480 by 480 picture over drawing at 84 by 84, no multi-sampling, no arm, no skybox, no mocap bars. Update: stock, one encoder, needed passes and gradients only, channels last, bfloat16 where the processor has it, compiled. Memory: stacks of both observations, one stack a step, frames once. The bars shrink from top to bottom, but for differences that are noise."}}
@@ -523,7 +619,7 @@ for rate in (0.0, 0.05, 0.25, 1.0):
 #
 # | | |
 # |---|---|
-# | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once. The update equals SB3's to 1e-5, and `DrQv2SAC`'s where one encoder is trained by the critic. Every target for CPU cores is met, end to end with bfloat16. What remains is the update itself: the more updates a step, the less everything else matters. |
+# | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once. The update equals SB3's to 1e-5, and `DrQv2SAC`'s where one encoder is trained by the critic. Every target for CPU cores is met, end to end with bfloat16. What remains is the update itself: the more updates a step, the less everything else matters. Where keypoints are sharp, denormal numbers can cost more than all of it, and one line ends that. |
 # | not settled | Any GPU: both targets are open, and the compiled update with CUDA graphs has a test that is skipped without one. Processors without bfloat16, end to end. What workers gain on more than two cores. |
 # | command | `pixels bench --name my-bench`, then `speed.ratios_table("my-bench")`; `python scripts/sb3_own_tests.py CLONE` for SB3's tests; `pixels train reach-state-tuned --seeds 0 1 2 3 4`, and the same for `push-state-tuned`, for the times |
 #

@@ -40,16 +40,18 @@ PLAYED = {
 
 #: Arms whose film shows what another's does: that of push-eight-goals-long (the floor), of
 #: push-small, of push-blind-tuned, of push-state-tuned, of push-asymmetric-keypoint-long, of
-#: push-asymmetric, of push-distilled, of its cousin without shifts.
+#: push-asymmetric, of push-distilled, of its cousin without shifts; of reach-small-drq, of
+#: reach-small-separate, of reach-located.
 WITHOUT_FILM = {
     *("push-eight-goals", "push-one-goal"),
     *("push-small-blank", "push-small-noise", "push-small-actor"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
-    "push-state-long",
+    *("push-blind-long", "push-state-long"),
     *("push-asymmetric-keypoint", "push-asymmetric-achieved"),
     "push-told",
     *("push-distilled-norm", "push-distilled-sphere"),
     *("push-distilled-far-drq", "push-distilled-flat-drq"),
+    *("reach-small-narrow", "reach-small-actor", "reach-located-default"),
 }
 
 
