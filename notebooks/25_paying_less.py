@@ -858,14 +858,20 @@ assert np.abs(redrawn.astype(int) - live).max() > 60, "the block has moved"
 
 # %% tags=["hide-input"]
 FROZEN = load_artifact("frozen-pictures").json("measurement.json")["policies"]
+counts = [share["n"] for share in FROZEN[0]["real"]["by_distance"]]
+heads = [
+    f"{where}: {n} episodes"
+    for where, n in zip(("5 to 12 cm", "12 to 20 cm", "beyond 20 cm"), counts, strict=True)
+]
 rows = [
-    "| policy | images | 5 to 12 cm | 12 to 20 cm | beyond 20 cm | touched the block |",
+    f"| policy | images | {' | '.join(heads)} | touched the block |",
     "|---|---|---|---|---|---|",
 ]
 for shown in FROZEN:
     for kind in KINDS:
         found = shown[kind]
-        shares = [f"{share['rate']:.0%} of {share['n']}" for share in found["by_distance"]]
+        assert [share["n"] for share in found["by_distance"]] == counts, "the same episodes"
+        shares = [f"{share['rate']:.0%}" for share in found["by_distance"]]
         shares.append(f"{found['touched']['rate']:.0%}")
         rows.append(f"| `{shown['arm']}`, seed {shown['seed']} | {kind} | {' | '.join(shares)} |")
 display(Markdown("\n".join(rows)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 
 import pytest
 
@@ -14,6 +15,14 @@ from tests.browser import chromium, executable
 multiprocessing.set_forkserver_preload(
     ["torch", "stable_baselines3", "matplotlib.pyplot", "hypothesis", "pandas"]
 )
+
+
+@pytest.fixture(autouse=True)
+def denormal_numbers():
+    """A training in this process counts them as zero from then on; Hypothesis insists on them."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

@@ -280,6 +280,9 @@ def test_policies_without_weights_keep_what_was_found_with_them(tmp_path, monkey
     earlier = gone | {"commit": "of long ago"}
     write_measurement("some", {"policies": [earlier]}, parameters={"episodes": 3})
     assert measure(3)[1] == earlier, "the code that measured it, not the code that wrote it again"
+    probed = write_measurement("probed", {"runs": [{"run": "push-told/seed2"}]}, parameters={})
+    (kept,) = play.rows_to_keep("probed", ["push-told/seed0"], {}, listed="runs")
+    assert kept == {"run": "push-told/seed2", "commit": probed.provenance["commit"]}
 
 
 def test_a_film_stays_where_the_policy_that_lost_is_gone(tmp_path, monkeypatch):

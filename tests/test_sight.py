@@ -17,7 +17,6 @@ from labs.experiments import (
     encoder_probe,
     gallery,
     goal_sight,
-    moved_pictures,
     perception,
     perception_frames,
     shift_keypoints,
@@ -302,7 +301,7 @@ def test_the_probe_measures_arms_that_have_weights_beside_their_controls(monkeyp
 
 @pytest.mark.parametrize(
     "measure",
-    [encoder_probe.encoder_probe, moved_pictures.moved_pictures, gallery.gallery],
+    [encoder_probe.encoder_probe, gallery.gallery],
     ids=lambda measure: measure.__name__,
 )
 def test_a_measurement_refuses_to_forget_policies_that_it_knows(measure):
