@@ -899,7 +899,7 @@ display(
 
 # %% [markdown]
 # **A frozen image is one look at the block, and one look is good for a short push.** With the two policies that push before frozen images
-# success falls with the distance: more than half from 5 to 12 cm, at most one in ten beyond 20 cm, though they touch nearly every block. Before
+# success falls with the distance: more than half from 5 to 12 cm, about one in ten at most beyond 20 cm, though they touch nearly every block. Before
 # black images nobody succeeds at any distance, and hardly a block is touched. There is no sign of a leak.
 #
 # **The student needs to see its gripper move.** Its joints tell it exactly where that is. But before a frozen image it does not find
@@ -968,7 +968,7 @@ check_angle(block_angle)
 # | | |
 # |---|---|
 # | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state, or only where the block is, or from a teacher that knows the state. All of it is information of training only. The critic that is told the state, behind a locator, needs no teacher, and its policies end above those of the blind twin of 100,000 steps. |
-# | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. What it has learned is its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless (against the first) it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges, and so does the one network that a told critic judged, which bears a pixel as well. |
+# | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. What it has learned is its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges, and so does the one network that a told critic judged, which bears a pixel as well. |
 # | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told anything. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
 # | settled | An encoder can learn to see the block from the actor's loss alone, where the critic is told the state, or only the achieved goal, which hindsight reads anyway: all four runs, of `push-asymmetric-keypoint-long` and of `push-asymmetric-achieved`, push, and fall to the floor before black images and before those of another episode. |
