@@ -599,6 +599,12 @@ student = preset("push-distilled")
 for judged in map(preset, JUDGED):
     for knob in ("encoder", "image_size", "camera", "scene", "goal_sphere", "augmentation"):
         assert getattr(student, knob) == getattr(judged, knob), f"the text says: the same {knob}"
+    assert judged.total_steps == 10 * student.total_steps, "ten times as many pictures"
+    taken = [
+        load_artifact(f"{arm}/seed0").json("evaluation.json")["updates"]
+        for arm in (judged.arm, student.arm)
+    ]
+    assert round(taken[0] / taken[1]) == 10, "ten times as many updates"
 by_critic = [played for played in SHRUNK if played["arm"] in JUDGED]
 assert len(by_critic) == 4, "the text says four"
 assert all(len(played["lost"]) - len(played["won"]) <= 3 for played in by_critic), "hardly notice"

@@ -482,8 +482,8 @@ display(Markdown("\n".join(rows)))
 assert denormal[1] == 0 < 0.01 < denormal[300]
 
 # %% [markdown]
-# Neither a soft nor a very sharp softmax pays: the first makes none of them, the last rounds to zero by itself. In between lie the
-# keypoints of a policy that pushes. What it costs depends on the processor; what it is worth is nothing, since no keypoint
+# A soft softmax makes none of them, and a very sharp one few, since most of its weights round to zero by themselves. The worst lies in
+# between, and there the keypoints of a policy may come to lie. What it costs depends on the processor; what it is worth is nothing, since no keypoint
 # moves when they count as zero. `pixels train` now begins with `torch.set_flush_denormal(True)`. In your own script it is
 # the same line, before torch starts its threads.
 #

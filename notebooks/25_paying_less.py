@@ -766,6 +766,10 @@ display(told_sight_table())
 SIGHT = load_artifact("told-sight").json("measurement.json")
 read = {run["run"]: run["read"]["block"]["mean"] for run in SIGHT["runs"]}
 before = [draw["block"]["mean"] for draw in SIGHT["untrained"]]
+taken = [
+    runs_of(arm)[0].json("evaluation.json")["updates"] for arm in (LONGER, ACHIEVED, DISTILLED)
+]
+assert round(taken[0] / taken[2]) == round(taken[1] / taken[2]) == 10, "ten times its updates"
 told_eyes = [read[f"{arm}/seed{k}"] for arm in (LONGER, ACHIEVED) for k in (0, 1)]
 assert max(told_eyes) < min(before) / 3, "the eye has not opened: read the text anew"
 assert max(told_eyes) < read[f"{DISTILLED}/seed0"], "imitation's eye is as good: read anew"
