@@ -263,6 +263,10 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(settled, arm="push-asymmetric-achieved", critic_sees="achieved"),
             "the same budget, and the critic is told only the achieved goal, which HER needs",
         ),
+        (
+            replace(settled, arm="push-keypoint-honest", critic_sees="same"),
+            "the same budget, and the critic is told nothing: it learns to see as the actor does",
+        ),
         *_distilled(distilled),
     ]
 

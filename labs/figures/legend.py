@@ -27,6 +27,7 @@ WORDS = {
     "push-distilled-flat-drq": "NatureCNN, imitation, shifts",
     "push-distilled-norm": "keypoints, LayerNorm and Tanh, imitation",
     "push-distilled-sphere": "keypoints, imitation, goal sphere shown",
+    "push-keypoint-honest": "keypoints and joints, nobody is told, three times the steps",
     "push-located": "a locator sees, reward alone",
     "push-small": "vectors and a picture",
     "push-small-actor": "vectors and a picture, actor's loss",
