@@ -299,17 +299,54 @@ def test_the_probe_measures_arms_that_have_weights_beside_their_controls(monkeyp
         encoder_probe.encoder_probe(progress=False)
 
 
-@pytest.mark.parametrize(
-    "measure",
-    [encoder_probe.encoder_probe, gallery.gallery],
-    ids=lambda measure: measure.__name__,
-)
-def test_a_measurement_refuses_to_forget_policies_that_it_knows(measure):
-    name = measure.__name__.replace("_", "-")
-    before = load_artifact(name).provenance
-    with pytest.raises(UserError, match=rf"{name} knows .*pixels train .*, or delete"):
-        measure(progress=False)  # the repository keeps fewer weights than were measured
-    assert load_artifact(name).provenance == before
+def test_the_gallery_refuses_to_forget_policies_that_it_knows():
+    before = load_artifact("gallery").provenance
+    with pytest.raises(UserError, match=r"gallery knows .*pixels train .*, or delete"):
+        gallery.gallery(progress=False)  # the repository keeps fewer weights than were measured
+    assert load_artifact("gallery").provenance == before
+
+
+@pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """A data folder of its own with both probes' results and a few weights."""
+    for name in ("encoder-probe", "goal-sight", "push-distilled/seed0"):
+        shutil.copytree(data_root() / name, tmp_path / name)
+    for arm in goal_sight.ARMS:  # the seed that was measured last is trained again
+        shutil.copytree(data_root() / arm / "seed2", tmp_path / arm / "seed2")
+        (tmp_path / arm / "seed2/weights.safetensors").touch()
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_the_probe_keeps_what_it_read_from_encoders_that_are_gone(own_data, monkeypatch):
+    before = load_artifact("encoder-probe")
+    new = {"arm": "push-distilled", "trained": {"block": {"mean": 1.0}}}
+    monkeypatch.setattr(encoder_probe, "probe_arm", lambda arm: new)
+    found = encoder_probe.encoder_probe(progress=False).json("measurement.json")["encoders"]
+    known = before.json("measurement.json")["encoders"]
+    assert [row["arm"] for row in found] == [row["arm"] for row in known]
+    for row, was in zip(found, known, strict=True):
+        made_by = {"commit": before.provenance["commit"]}
+        assert row == (new if row["arm"] == new["arm"] else made_by | was)
+
+
+def test_one_goal_and_eight_keep_what_was_read_from_encoders_that_are_gone(own_data, monkeypatch):
+    before = load_artifact("goal-sight").json("measurement.json")["runs"]
+
+    def read(names, progress):
+        assert names == [f"{arm}/seed2" for arm in goal_sight.ARMS]
+        return {"runs": [{"run": name, "read": {}} for name in names]}
+
+    monkeypatch.setattr(goal_sight, "probe_runs", read)
+    found = goal_sight.goal_sight(progress=False).json("measurement.json")["runs"]
+    assert [row["run"] for row in found] == [row["run"] for row in before]
+    for row, was in zip(found, before, strict=True):
+        if row["run"].endswith("seed2"):
+            assert row == {"run": row["run"], "read": {}} | goal_sight.looked_at(
+                load_artifact(row["run"])
+            )
+        else:
+            assert row.pop("commit") and row == was
 
 
 def test_one_goal_and_eight_are_probed_in_the_seeds_that_both_have(monkeypatch, tmp_path):

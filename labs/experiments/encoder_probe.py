@@ -21,8 +21,8 @@ from tqdm.auto import tqdm
 from labs.artifacts import Artifact, Clock, data_root, write_measurement
 from labs.envs import gl_renderer
 from labs.errors import UserError
-from labs.experiments.guards import refuse_to_lose
 from labs.experiments.locating import View, collect_moments, errors
+from labs.experiments.play import in_order, rows_to_keep
 from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
 from labs.experiments.regression import minimize
 
@@ -158,23 +158,22 @@ def probe_arm(arm: str, frames: int = FRAMES + HELD_OUT, draws: int = UNTRAINED)
     return {"arm": arm, "trained": run["read"], **found}
 
 
-def probed(artifact: Artifact) -> list[str]:
-    """The policies whose encoders an artifact of :func:`encoder_probe` speaks of."""
-    return [f"{row['arm']}/seed0" for row in artifact.json("measurement.json")["encoders"]]
-
-
 def encoder_probe(arms: tuple[str, ...] = ARMS, progress: bool = True) -> Artifact:
-    """Probes the encoders of trained arms: artifact ``encoder-probe``.
+    """Probes the encoders of trained arms, seed 0 of each: artifact ``encoder-probe``.
+
+    Encoders whose weights are gone keep what was read from them before.
 
     Raises:
-        UserError: none of the arms has a policy here, or one that was probed has none any more.
+        UserError: none of the arms has a policy here, or one that has none any more was probed with
+            other settings.
     """
     there = [arm for arm in arms if (data_root() / arm / "seed0" / WEIGHTS).exists()]
     if not there:
         raise UserError(f"no encoder to probe: pixels train {arms[0]} --seeds 0")
-    refuse_to_lose("encoder-probe", probed, [f"{arm}/seed0" for arm in there])
-    clock = Clock()
+    here, clock = [f"{arm}/seed0" for arm in there], Clock()
+    kept = rows_to_keep("encoder-probe", here, PARAMETERS, listed="encoders")
     rows = [probe_arm(arm) for arm in tqdm(there, desc="encoders", disable=not progress)]
+    values = {"encoders": in_order([*rows, *kept], arms)}
     return write_measurement(
-        "encoder-probe", {"encoders": rows}, parameters=PARAMETERS, gl=gl_renderer(), clock=clock
+        "encoder-probe", values, parameters=PARAMETERS, gl=gl_renderer(), clock=clock
     )

@@ -15,7 +15,7 @@ from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.config import from_dict
 from labs.experiments.encoder_probe import PARAMETERS, probe_runs
-from labs.experiments.guards import refuse_to_lose
+from labs.experiments.play import in_order, rows_to_keep
 from labs.experiments.policies import WEIGHTS
 
 ARMS = ("push-one-goal", "push-eight-goals")
@@ -41,31 +41,29 @@ def looked_at(run: Artifact) -> dict[str, int]:
     return {"updates": taken, "frames": frames, "rewards": frames * config.goals_per_frame}
 
 
-def probed(artifact: Artifact) -> list[str]:
-    """The policies whose encoders an artifact of :func:`goal_sight` speaks of."""
-    return [row["run"] for row in artifact.json("measurement.json")["runs"]]
-
-
 def goal_sight(progress: bool = True) -> Artifact:
     """Probes the encoders of both arms: artifact ``goal-sight``.
+
+    Encoders whose weights are gone keep what was read from them before.
 
     Args:
         progress: show a bar.
 
     Raises:
-        UserError: no seed of both arms has its weights here, or one that was probed has none any
-            more.
+        UserError: no seed of both arms has its weights here, or one that has none any more was
+            probed with other settings.
     """
     names = runs_with_weights()
     if not names:
         raise UserError(
             f"no encoder to probe: pixels train {ARMS[0]} --seeds 0, and {ARMS[1]} likewise"
         )
-    refuse_to_lose("goal-sight", probed, names)
     clock = Clock()
+    kept = rows_to_keep("goal-sight", names, PARAMETERS, listed="runs")
     values = probe_runs(names, progress=progress)
     for row in values["runs"]:
         row |= looked_at(load_artifact(row["run"]))
+    values["runs"] = in_order([*values["runs"], *kept], ARMS)
     return write_measurement(
         "goal-sight", values, parameters=PARAMETERS, gl=gl_renderer(), clock=clock
     )

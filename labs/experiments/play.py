@@ -37,8 +37,8 @@ def policies_here(arms: Sequence[str]) -> list[str]:
 
 
 def run_of(row: Mapping[str, Any]) -> str:
-    """``ARM/seedK`` of the policy that a measurement's row speaks of."""
-    return row["run"] if "run" in row else f"{row['arm']}/seed{row['seed']}"
+    """``ARM/seedK`` of the policy that a measurement's row speaks of; where no seed is named, 0."""
+    return row["run"] if "run" in row else f"{row['arm']}/seed{row.get('seed', 0)}"
 
 
 def in_order(rows: Sequence[dict[str, Any]], arms: Sequence[str]) -> list[dict[str, Any]]:
