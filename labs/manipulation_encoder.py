@@ -210,7 +210,8 @@ class ManipulationExtractor(ImageDictExtractor):
     ==================  =================================  ==============
 
     With ``spatial_softmax=False`` the head is Flatten (B, 14112) → Linear 50 → LayerNorm → Tanh,
-    as in DrQ-v2, and the whole is 66 wide.
+    as in DrQ-v2 (Yarats et al. 2021, arXiv 2107.09645), and the whole is 66 wide. The coordinates
+    are those of Levine et al. 2016 (arXiv 1504.00702).
 
     Args:
         observation_space: a dict space; images are what SB3's ``is_image_space`` takes for one.

@@ -31,6 +31,7 @@ from torch import nn
 
 from labs import manipulation_encoder, visual_encoder
 from labs.exercises import attempt
+from labs.figures.encoders import encoder_progression, footprint_maps, layer_geometry
 from labs.figures.style import use_style
 from labs.shapes import shape_table
 from labs.widgets.encoder_walk import EncoderWalk
@@ -84,10 +85,9 @@ assert follow(NATURE)[0][2] == WIDTH / 4 and follow(NATURE, width=7)[-1][2] < 1
 # %% [markdown]
 # After NatureCNN's first layer five pixels are 1.25 cells; after the second they are *less than a
 # cell*, and so are seven. To see what that does, take the simplest filter there is, an average, and push a white
-# square through. (`python -m labs.manipulation_encoder --compare-nature` draws the two encoders side by
-# side, with the block's size at each layer.)
+# square through:
 
-# %% mystnb={"image": {"alt": "A white square of 5 pixels in an 84 by 84 image, and below each other its traces in the layers of both encoders under averaging filters. In NatureCNN's last layer of 7 by 7 cells the trace covers 5 by 5 of the cells; in ManipulationCNN's last layer of 21 by 21 cells it is a small blot."}}
+# %%
 image = torch.zeros(1, 1, 84, 84)
 image[..., 40 : 40 + WIDTH, 40 : 40 + WIDTH] = 1
 
@@ -100,26 +100,29 @@ def average_through(image, layers):
     return maps
 
 
-fig, axes = plt.subplots(2, 5, figsize=(9, 4))
-for line, layers, name in zip(
-    axes, (NATURE, MANIPULATION), ("NatureCNN", "ManipulationCNN"), strict=True
-):
-    for ax in line:
-        ax.axis("off")
-    for ax, seen in zip(line, average_through(image, layers), strict=False):
-        ax.imshow(seen[0, 0])
-        ax.set_title(
-            f"{seen.shape[-1]} × {seen.shape[-1]}\nstrongest: {seen.max():.0%}", fontsize=8
-        )
-    line[0].set_title(f"{name}\nimage", fontsize=8)
-plt.show()
-assert average_through(image, NATURE)[-1].shape[-1] == 7
+finished = (visual_encoder.NatureCNN(3), manipulation_encoder.ManipulationCNN(3))
+for layers, encoder in zip((NATURE, MANIPULATION), finished, strict=True):
+    for ours, theirs in zip(follow(layers), layer_geometry(encoder), strict=True):
+        assert ours == (theirs.cells, theirs.step, WIDTH / theirs.step), "the figure's own numbers"
+    for ours, theirs in zip(
+        average_through(image, layers), footprint_maps(encoder, 40, WIDTH), strict=True
+    ):
+        assert np.allclose(ours[0, 0], theirs, atol=1e-6), "the figure's own maps"
 nature_trace, manipulation_trace = (
     average_through(image, layers)[-1].max() for layers in (NATURE, MANIPULATION)
 )
+print(f"strongest cell at the end: {nature_trace:.1%} and {manipulation_trace:.1%}")
 assert nature_trace < manipulation_trace and (WIDTH != 5 or nature_trace < 0.05)
 
+# %% mystnb={"image": {"alt": "A white square of 5 pixels in an 84 by 84 image, and beside it its traces in the layers of both encoders under averaging filters. In NatureCNN's last layer of 7 by 7 cells the trace covers 5 by 5 of the cells; in ManipulationCNN's last layer of 21 by 21 cells it is a small blot."}}
+encoder_progression(WIDTH, position=40)
+plt.show()
+
 # %% [markdown]
+# *What averaging makes of the square, layer by layer; the strongest cell of each picture is drawn brightest, however weak. See how the square
+# spreads over most of the last picture above. `python -m labs.manipulation_encoder --compare-nature` draws this figure, and prints a table
+# beside it.*
+#
 # That is the case *against* NatureCNN: at its end five pixels are less than 5% of any cell. A block
 # that moves by one pixel moves nothing visible. Keep the suspicion; it will be tested below.
 #

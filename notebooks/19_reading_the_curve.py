@@ -235,7 +235,8 @@ plt.show()
 
 # %% [markdown]
 # *One run, `push-state-tuned/seed0`, so no band; {artifact}`push-state-tuned/seed0:provenance.parameters.curve_episodes|int`
-# episodes a point. The critic's loss rises with success; the actor's loss has leveled off before.*
+# episodes a point. The critic's loss rises with success; the actor's loss has leveled off before. `pixels plot phases
+# push-state-tuned/seed0` draws this figure.*
 #
 # ## What a loss says, and what it cannot
 #

@@ -127,6 +127,9 @@ def test_reproduce_reads_the_artifacts(measured, data):
     assert "pixels train reach-state --seeds 0 1 2" in text
     assert record["hardware"]["cpu"] in text and record["commit"][:7] in text
     assert text.count(r"provenance.training_time_s\|duration") == 3
+    folded = cards.reproduce("reach-state", measured, folded=True)
+    assert folded.startswith("::::{dropdown} Reproduce it: `reach-state`")
+    assert folded.partition("```bash")[2] == text.partition("```bash")[2]
     text = cards.reproduce("push-step2", data)
     assert "not measured yet" in text and "GiB of memory" in text
 
@@ -145,7 +148,7 @@ artifact_root = {str(ROOT / "data")!r}
 """
     )
     page = "# Title\n\n```{experiment-cards}\n:task: push\n:overview:\n```\n\n"
-    page += "{ref}`there <card-push-step2>`\n\n```{reproduce} reach-state\n```\n"
+    page += "{ref}`there <card-push-step2>`\n\n```{reproduce} reach-state\n:folded:\n```\n"
     (tmp_path / "index.md").write_text(page)
     built = sphinx(tmp_path)
     assert built.returncode == 0, built.stdout

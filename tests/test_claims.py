@@ -740,6 +740,27 @@ def test_our_claim_asks_for_success_and_for_controls(data):
     assert verdict("ours", data) == FAILS, "blank images change nothing: the camera is not used"
 
 
+def test_our_claim_names_the_best_of_each_way_to_learn(data):
+    spoiled = {"controls": {"blank": 0.06}, "goal_mode": "desired"}
+    best, worse = (0.96, 0.97, 0.98), (0.93, 0.93, 0.94)
+    make_arm(data, "pupil", best, engine="distill", **spoiled)
+    make_arm(data, "slow-pupil", worse, engine="distill", **spoiled)
+    make_arm(data, "told", worse, encoder="locator", critic_sees="state", **spoiled)
+    make_arm(data, "hindsight", worse, critic_sees="achieved", **spoiled)
+    make_arm(data, "helped", worse, auxiliary=1.0, **spoiled)
+    make_arm(data, "alone", (0.05, 0.05, 0.05), **spoiled)
+    effect = judge(CLAIM["ours"], data).effect
+    assert effect.startswith("`pupil`") and "slow-pupil" not in effect
+    for words in (
+        "by imitation of a policy that knows the state: `pupil` 97",
+        "by reward, with a locator and a critic told the state: `told` 93",
+        "by reward, with a critic told the achieved goal: `hindsight` 93",
+        "by reward, with an encoder told positions: `helped` 93",
+        "by reward, nobody told anything: `alone` 5",
+    ):
+        assert words in effect
+
+
 # ----------------------------------------------------------------------------- words and the page
 
 

@@ -298,6 +298,7 @@ def test_eval_reproduces_the_artifact(capsys):
     saved = load_artifact("reach-state/seed0").json("evaluation.json")["deterministic"]
     line = next(line for line in out.splitlines() if "deterministic" in line)
     assert f"{saved['success_rate']:6.1%}" in line and f"{saved['return_mean']:7.2f}" in line
+    assert "trained in" in out and "15,000 steps at" in out
     few = ["eval", "reach-state", "--seeds", "0", "--episodes", "2", "--floors"]
     assert cli.main(few) == 0
     out = capsys.readouterr().out

@@ -318,8 +318,8 @@ def select(task: str | None, arms: str | None) -> list[str]:
     return [a for a in wanted if task is None or PRESETS[a].task == task]
 
 
-def reproduce(arm: str, root: Path) -> str:
-    """The "Reproduce it" block of an arm as Markdown."""
+def reproduce(arm: str, root: Path, folded: bool = False) -> str:
+    """The "Reproduce it" block of an arm as Markdown, open or folded to its title."""
     config, runs = preset(arm), runs_of(arm, root)
     seeds = " ".join(run.path.name[4:] for run in runs) or "0 1 2"
     commands = [_train_command(arm, seeds)]
@@ -334,7 +334,11 @@ def reproduce(arm: str, root: Path) -> str:
     if runs:
         lines += ["", *_result_table(runs, root)]
     content = "\n".join(lines)
-    return f"::::{{admonition}} Reproduce it: `{arm}`\n:class: reproduce\n{content}\n::::\n"
+    title = f"Reproduce it: `{arm}`"
+    head = f"::::{{admonition}} {title}\n:class: reproduce"
+    if folded:
+        head = f"::::{{dropdown}} {title}"
+    return f"{head}\n{content}\n::::\n"
 
 
 def _measured_rows(arm: str, runs: list[Artifact], root: Path) -> list[tuple[str, str | None]]:
@@ -423,9 +427,10 @@ class Reproduce(_Generated):
     """The directive ``reproduce``."""
 
     required_arguments = 1
+    option_spec = {"folded": directives.flag}
 
     def markdown(self, root: Path) -> str:
-        return reproduce(self.arguments[0], root)
+        return reproduce(self.arguments[0], root, "folded" in self.options)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Checks of ``labs.manipulation_encoder`` and of figure 9.2."""
+"""Checks of ``labs.manipulation_encoder`` and of figure 2."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def check_extractor_bad_spaces():
     raises(TypeError, lambda: make(full_space())(batch), "uint8")
 
 
-# ------------------------------------------------------------------------------------- figure 9.2
+# --------------------------------------------------------------------------------------- figure 2
 
 
 def check_geometry():

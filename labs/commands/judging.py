@@ -50,6 +50,7 @@ def eval_(argv: list[str]) -> int:
             policy, policy.config, options.episodes, controls=options.controls
         )
         name = f"{folder.parent.name}/{folder.name}"
+        print(f"{name:<40} {_training(load_artifact(folder).json('evaluation.json'))}")
         for mode in ("deterministic", "stochastic"):
             _print_score(f"{name} {mode}", found[mode])
         for control, score in found["controls"].items():
@@ -58,6 +59,15 @@ def eval_(argv: list[str]) -> int:
         for name, score in evaluate.floors(policy.config.task, options.episodes).items():
             _print_score(name, score)
     return 0
+
+
+def _training(recorded: dict[str, Any]) -> str:
+    from labs.experiments.plan import duration
+
+    return (
+        f"trained in {duration(recorded['training_time_s'])}, {recorded['steps']:,} steps at "
+        f"{recorded['training_frames_per_second']:.0f} a second, {recorded['updates']:,} updates"
+    )
 
 
 def _print_score(name: str, score: dict[str, Any]) -> None:

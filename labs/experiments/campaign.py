@@ -44,7 +44,7 @@ class CampaignOptions:
     minutes: float = 25.0
     """wall clock of this command, from its first to its last breath"""
     cells: tuple[str, ...] = ()
-    """groups (headline, twins, helpers, routing, shifts, memory) or arms; all when left out"""
+    """groups (headline, proven, twins, helpers, routing, shifts, memory), arms; all by default"""
     seeds: tuple[str, ...] = ("0",)
     """seeds of every arm: numbers and ranges such as 0..4"""
     parallel: int = 4

@@ -15,6 +15,7 @@ from labs.experiments.evidence import (
     LIMITS,
     PARTLY,
     UNDECIDED,
+    Arm,
     Finding,
     NotMeasured,
     all_arms,
@@ -154,4 +155,10 @@ def honest_push(root: Path) -> Finding:
     )
     if best.is_taught:
         effect += "; taught with privileged signals, played without"
+    by_teacher: dict[str, Arm] = {}
+    for arm in sorted(arms, key=lambda arm: -iqm(arm.rates).value):
+        by_teacher.setdefault(arm.teacher, arm)
+    effect += ". The best of each way to learn: " + "; ".join(
+        f"{words}: `{arm.name}` {percents(arm.rates)}" for words, arm in by_teacher.items()
+    )
     return Finding(verdict, effect, seeds_text(best))

@@ -185,6 +185,19 @@ class Arm:
         )
 
     @property
+    def teacher(self) -> str:
+        """Who taught the arm what the camera does not say, in words."""
+        if self.imitates:
+            return "by imitation of a policy that knows the state"
+        critics = {"state": "the state", "achieved": "the achieved goal"}
+        told = critics.get(self.config["critic_sees"])
+        helpers = ["a locator"] if self.config["encoder"] == "locator" else []
+        helpers += [f"a critic told {told}"] if told else []
+        helpers += ["an encoder told positions"] if self.config["auxiliary"] > 0 else []
+        with_help = f"with {' and '.join(helpers)}" if helpers else "nobody told anything"
+        return f"by reward, {with_help}"
+
+    @property
     def twins(self) -> str:
         """What to say before the numbers of arms that are blind twins; else nothing."""
         return "blind twins, " if self.is_blind else ""

@@ -1,4 +1,4 @@
-"""What an encoder makes of a small object (figure 9.2), and the curves of the from-scratch demo.
+"""What an encoder makes of a small object (figure 2), and the curves of the from-scratch demo.
 
 ``python -m labs.manipulation_encoder --compare-nature`` draws the first,
 ``python -m labs.visual_encoder --demo`` the second.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from labs.figures.style import OKABE_ITO, save_figure, use_style
@@ -132,10 +133,48 @@ def geometry_table(layers: list[LayerGeometry], position: int, size: int) -> str
     )
 
 
+def _both_encoders() -> dict[str, nn.Module]:
+    return {"NatureCNN": NatureCNN(3), "ManipulationCNN": ManipulationCNN(3)}
+
+
+def encoder_progression(size: int = 5, position: int = 40) -> Figure:
+    """What becomes of a small object at each layer of both encoders: figure 2.
+
+    Args:
+        size: side of the object in pixels.
+        position: its first row and column in the 84 × 84 image.
+
+    Raises:
+        ValueError: an object that does not lie inside the image.
+    """
+    if size < 1 or position < 0 or position + size > 84:
+        raise ValueError(
+            f"received an object of {size} pixels at {position}, expected it inside 0 to 84"
+        )
+    use_style()
+    figure, axes = plt.subplots(2, 5, figsize=(10, 4.6))
+    for (name, cnn), row in zip(_both_encoders().items(), axes, strict=True):
+        layers = layer_geometry(cnn)
+        maps = footprint_maps(cnn, position, size)
+        for axis in row:
+            axis.axis("off")
+        row[0].imshow(maps[0], vmin=0, vmax=1)
+        row[0].set_title(f"{name}\nimage: 84 × 84, object {size} px", fontsize=7)
+        for layer, response, axis in zip(layers, maps[1:], row[1:], strict=False):
+            axis.imshow(response / response.max(), vmin=0, vmax=1)
+            axis.set_title(
+                f"{layer.name}: {layer.cells} × {layer.cells}, one cell sees "
+                f"{layer.receptive_field} px\nobject {size / layer.step:.2f} cells, "
+                f"strongest {response.max():.0%}",
+                fontsize=7,
+            )
+    return figure
+
+
 def compare_nature(
     path: str | os.PathLike[str] = "_runs/compare_nature.png", size: int = 5, position: int = 40
 ) -> Path:
-    """Figure 9.2: what becomes of a small object at each layer of both encoders.
+    """Writes :func:`encoder_progression` to a file.
 
     Prints a table for each encoder: *step* is the distance of neighboring cells, *field* what one
     cell sees, *object* the object's width in cells, *touched* the cells that see any of it.
@@ -151,30 +190,10 @@ def compare_nature(
     Raises:
         ValueError: an object that does not lie inside the image.
     """
-    if size < 1 or position < 0 or position + size > 84:
-        raise ValueError(
-            f"received an object of {size} pixels at {position}, expected it inside 0 to 84"
-        )
-    use_style()
-    encoders = {"NatureCNN": NatureCNN(3), "ManipulationCNN": ManipulationCNN(3)}
-    figure, axes = plt.subplots(2, 5, figsize=(10, 4.6))
-    for (name, cnn), row in zip(encoders.items(), axes, strict=True):
-        layers = layer_geometry(cnn)
-        print(
-            f"{name}: an object of {size} x {size} pixels\n{geometry_table(layers, position, size)}"
-        )
-        maps = footprint_maps(cnn, position, size)
-        for axis in row:
-            axis.axis("off")
-        row[0].imshow(maps[0], vmin=0, vmax=1)
-        row[0].set_title(f"{name}\nimage: 84 × 84, object {size} px", fontsize=7)
-        for layer, response, axis in zip(layers, maps[1:], row[1:], strict=False):
-            axis.imshow(response / response.max(), vmin=0, vmax=1)
-            axis.set_title(
-                f"{layer.name}: {layer.cells} × {layer.cells}, one cell sees "
-                f"{layer.receptive_field} px\nobject {size / layer.step:.2f} cells",
-                fontsize=7,
-            )
+    figure = encoder_progression(size, position)
+    for name, cnn in _both_encoders().items():
+        table = geometry_table(layer_geometry(cnn), position, size)
+        print(f"{name}: an object of {size} x {size} pixels\n{table}")
     path = save_figure(figure, path)
     plt.close(figure)
     print(f"figure: {path}")

@@ -31,7 +31,8 @@ def frame_sizes(
         if task == "reach":
             del counts["object"]  # there is none
         axes.set_title(f"camera {camera}, {size} × {size}")
-        axes.set_xlabel(", ".join(f"{name} {n} px" for name, n in counts.items()))
+        words = {"object": "block"}  # the renderer's word, and this book's
+        axes.set_xlabel(", ".join(f"{words.get(k, k)} {n} px" for k, n in counts.items()))
         axes.set(xticks=[], yticks=[])
         axes.grid(False)
     return figure
