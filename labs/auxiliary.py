@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -65,7 +66,8 @@ class PositionHead(nn.Module):
             raise ValueError(
                 f"received a privileged vector of {width}; expected {sorted(POSITIONS)}"
             )
-        self.entries = list(POSITIONS[width])
+        entries = torch.tensor(POSITIONS[width])  # where the truth is: a list is copied each time
+        self.register_buffer("entries", entries, persistent=False)
         self.truth = StandardizedExtractor(spaces.Dict({PRIVILEGED: space}))
         self.read = nn.Linear(features_dim, len(self.entries))
 

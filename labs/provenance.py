@@ -70,10 +70,12 @@ def git(*arguments: str) -> str | None:
 def code_state() -> tuple[str | None, tuple[str, ...]]:
     """The commit and the changed code files, as they were when this process first asked.
 
-    A long run calls it when it starts: what it runs is what was there then.
+    A long run calls it when it starts: what it runs is what was there then. In a copy without git
+    the commit is what ``$PIXELS_COMMIT`` says that it was copied from.
     """
     status = git("status", "--porcelain", "-uall", "--", "labs", "notebooks/training") or ""
-    return git("rev-parse", "HEAD"), tuple(line[2:].strip() for line in status.splitlines())
+    commit = git("rev-parse", "HEAD") or os.environ.get("PIXELS_COMMIT")
+    return commit, tuple(line[2:].strip() for line in status.splitlines())
 
 
 def _imported(files: tuple[str, ...]) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from labs import artifacts, tensor_files
+from labs import artifacts, provenance, tensor_files
 from labs.artifacts import Clock, load_artifact, write_artifact, write_atomically, write_measurement
 from labs.errors import UserError
 from labs.tensor_files import save_tensors
@@ -348,3 +348,16 @@ def test_a_replacement_that_was_killed_halfway_is_taken_back(own_data):
     os.utime(aside, (0, 0))
     assert load_artifact(path).file("a.json").read_text() == "old"
     assert [p.name for p in own_data.iterdir()] == ["x"]
+
+
+def test_a_copy_without_git_is_told_its_commit(monkeypatch):
+    monkeypatch.setattr(provenance, "git", lambda *arguments: None)
+    monkeypatch.delenv("PIXELS_COMMIT", raising=False)
+    states = []
+    for commit in (None, "abc123"):
+        if commit:
+            monkeypatch.setenv("PIXELS_COMMIT", commit)
+        provenance.code_state.cache_clear()
+        states.append(provenance.code_state())
+    provenance.code_state.cache_clear()
+    assert states == [(None, ()), ("abc123", ())]

@@ -18,9 +18,19 @@ from gymnasium import spaces
 
 from labs.artifacts import load_artifact, write_measurement
 from labs.errors import UserError
-from labs.experiments import campaign_report, cells, checkpoint, guards, presets
+from labs.experiments import (
+    campaign,
+    campaign_report,
+    campaign_runs,
+    cells,
+    checkpoint,
+    finish,
+    guards,
+    presets,
+)
 from labs.experiments.campaign import Campaign, CampaignOptions
 from labs.experiments.done import is_done
+from labs.experiments.models import autocast
 from labs.experiments.train import Training, train
 
 ARM = "push-gpu-blind"
@@ -43,13 +53,14 @@ def tiny(**changes):
 
 def test_every_cell_is_an_arm_and_most_informative_comes_first():
     names = [group.name for group in cells.GROUPS]
-    assert names == ["headline", "proven", "twins", "helpers", "routing", "shifts", "memory"]
+    assert names == ["proven", "headline", "twins", "helpers", "routing", "shifts", "memory"]
     assert {arm for group in cells.GROUPS for arm in group.arms} <= set(presets.PRESETS)
     gpu = {config.arm for config, _ in presets.PUSH_GPU}
     assert {arm for group in cells.GROUPS for arm in group.arms} == gpu
     runs = cells.cells_of(cells.GROUPS, [0], 4, small=False)
-    assert runs[0].config.arm == "push-gpu-honest" and runs[0].slots == 4
-    assert [c.config.arm for c in runs[1:6]] == [*cells.GROUPS[1].arms, *cells.GROUPS[2].arms]
+    assert [c.config.arm for c in runs[:2]] == ["push-gpu-keypoint", "push-gpu-honest"]
+    assert [c.slots for c in runs[:2]] == [4, 4]
+    assert [c.config.arm for c in runs[2:6]] == [*cells.GROUPS[2].arms]
     assert len({c.name for c in runs}) == len(runs)  # push-gpu stands in four groups, and runs once
     assert all(c.slots == 1 for c in cells.cells_of(cells.chosen(["headline"]), [0, 1], 2, False))
 
@@ -76,6 +87,8 @@ def test_a_group_compares_at_an_equal_budget(group):
 def test_what_is_proven_on_two_cores_is_only_spread_over_more_workers():
     here, there = (presets.preset(a) for a in ("push-asymmetric-achieved", "push-gpu-keypoint"))
     paces = {"n_envs", "subproc", "gradient_steps", "learning_starts"}
+    assert autocast(there.precision, "cuda") == autocast(here.precision, "cpu") is None
+    there = replace(there, precision=here.precision)
     assert set(here.differences(there)) - presets.NOT_CHANGES == paces
     pace = [c.gradient_steps / c.n_envs for c in (here, there)]
     assert pace == pytest.approx([0.25, 0.27], abs=0.01), "updates a step"
@@ -118,6 +131,41 @@ def test_unknown_cells_and_impossible_budgets_are_named():
         Campaign(CampaignOptions(minutes=1, reserve=100))
 
 
+def test_what_hangs_is_tried_once_more_the_surer_way(own_folders, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "0")
+    options = CampaignOptions(minutes=5, cells=(ARM,), plan=True, toy=True)
+
+    def measured(*answers):
+        asked = iter(answers)
+        monkeypatch.setattr(campaign, "measure", lambda *a: next(asked))
+        said: list[str] = []
+        found = Campaign(options, say=said.append)._measured(tiny())
+        return found, said
+
+    hangs = {"problem": "no answer for 75 s", "where": "environments"}
+    fails = {"problem": "CUDA error", "where": "updates"}
+    good = {"updates_per_s": 9.0}
+    assert measured(good) == (good, ["speed alone: updates_per_s 9.0"])
+    assert os.environ["MUJOCO_GL"] == "egl"
+    found, said = measured(hangs, fails, good)
+    assert found == good and os.environ["MUJOCO_GL"] == "osmesa"
+    assert os.environ["TORCHDYNAMO_DISABLE"] == "1"
+    assert [line for line in said if "from here on" in line] == [
+        "once more, and from here on: drawing in software",
+        "once more, and from here on: updates uncompiled",
+    ]
+    with pytest.raises(UserError, match=r"cannot be measured here \(no answer for 75 s\)"):
+        measured(hangs)
+
+
+def test_environments_that_do_not_answer_are_given_up_soon(tmp_path):
+    began = time.monotonic()
+    found = campaign_runs.measure(tmp_path, tiny(), seconds=1, timeout=60, patience=0.3)
+    assert found == {"problem": "no answer for 0 s", "where": "environments"}
+    assert time.monotonic() - began < 30 and not processes_of(tmp_path)
+
+
 def test_a_plan_leaves_the_verdict_of_an_earlier_campaign_alone(own_folders, monkeypatch):
     monkeypatch.setattr("labs.gl.working_gl", lambda *a, **k: ("egl", "a card"))
     folder = own_folders / "runs" / "campaign-toy"
@@ -144,6 +192,22 @@ def test_a_campaign_counts_a_run_whatever_it_was_done_with():
 # ------------------------------------------------------------------------------- ending early
 
 
+def test_a_film_that_fails_costs_no_result(own_folders, monkeypatch):
+    def fails(policy, config, path, episodes):
+        path.write_bytes(b"half a film")
+        raise ModuleNotFoundError("No module named 'imageio_ffmpeg'")
+
+    monkeypatch.setattr(finish, "record", fails)
+    config = tiny(video_episodes=1)
+    train(config)
+    artifact = load_artifact(own_folders / "data" / config.run_name)
+    assert "video.mp4" not in artifact.provenance["files"]
+    assert artifact.json("evaluation.json")["deterministic"]["episodes"] == 1
+    assert artifact.provenance["notes"] == [
+        "no film: ModuleNotFoundError: No module named 'imageio_ffmpeg'"
+    ]
+
+
 def test_a_run_told_to_finish_is_evaluated_as_it_is_and_can_go_on():
     config = tiny(total_steps=400)
     run = Training(config)
@@ -166,7 +230,7 @@ def test_a_run_told_to_finish_is_evaluated_as_it_is_and_can_go_on():
 # ------------------------------------------------------------------------------- the whole thing
 
 
-def campaign(*flags: str, **options) -> subprocess.Popen:
+def start(*flags: str, **options) -> subprocess.Popen:
     command = [sys.executable, "-m", "labs.cli", "campaign", "--toy", "--no-measure", *flags]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -191,7 +255,7 @@ def wait_until(condition, seconds: float = 240.0) -> None:
 def test_a_killed_campaign_goes_on_by_the_same_command(own_folders):
     """SIGKILL in the middle, then again: one artifact, one run in two sessions, nothing left."""
     flags = ("--cells", ARM, "--minutes", "9", "--reserve", "60")
-    first = campaign(*flags)
+    first = start(*flags)
     runs = own_folders / "runs"
     progress = runs / f"{ARM}-toy" / "seed0" / "progress.json"
     wait_until(lambda: progress.exists() and json.loads(progress.read_text())["step"] >= 100)
@@ -201,7 +265,7 @@ def test_a_killed_campaign_goes_on_by_the_same_command(own_folders):
     report = own_folders / "data" / "campaign-toy" / "measurement.json"
     (row,) = json.loads(report.read_text())["groups"][0]["runs"]
     assert row["state"] == "running"  # as far as it came
-    second = campaign(*flags)
+    second = start(*flags)
     said, _ = second.communicate(timeout=500)
     assert second.returncode == 0, said
     (row,) = json.loads(report.read_text())["groups"][0]["runs"]

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from labs.experiments.train import Stopped, train
 SAVED = 3  # exit code of a run that saved itself and can go on
 PATIENCE = 60.0  # seconds for an earlier process of the same run to end
 LAST_WORDS = 400  # characters
+DRAWING_PATIENCE = 75.0  # seconds until environments that draw nothing count as hung
 
 
 # ------------------------------------------------------------------------------ in the campaign
@@ -123,36 +124,60 @@ def _before_start(parent: int, cores: Sequence[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def measure(folder: Path, config: RunConfig, seconds: float, timeout: float) -> dict[str, Any]:
+def measure(
+    folder: Path,
+    config: RunConfig,
+    seconds: float,
+    timeout: float,
+    patience: float = DRAWING_PATIENCE,
+) -> dict[str, Any]:
     """How fast one run of this configuration is alone, in a process that may hang without harm.
+
+    Args:
+        folder: for its log and what it finds.
+        config: of the run.
+        seconds: of updates.
+        timeout: seconds for all of it.
+        patience: seconds for its first part, the environments.
 
     Returns:
         ``updates_per_s``, ``env_steps_per_s``, ``batch_size``, ``device``, ``gpu_gib``; or
-        ``problem``.
+        ``problem`` and ``where``: in the ``environments`` or in the ``updates``.
     """
     out = folder / "speeds.json"
     out.unlink(missing_ok=True)
     process = RunProcess(folder, config, arguments=("--speeds", str(out), str(seconds)))
-    while (code := process.poll()) is None and process.seconds < timeout:
+
+    def found() -> dict[str, Any]:
+        return json.loads(out.read_text()) if out.exists() else {}
+
+    def limit() -> float:  # drivers that cannot draw hang; a compilation takes its time
+        return timeout if found() else min(patience, timeout)
+
+    while (code := process.poll()) is None and process.seconds < limit():
         time.sleep(0.1)
-    if code is None:
-        process.kill()
-        return {"problem": f"measuring took more than {timeout:.0f} s"}
-    if code or not out.exists():
-        return {"problem": process.last_words()}
-    return json.loads(out.read_text())
+    process.kill()
+    if code == 0 and "updates_per_s" in found():
+        return found()
+    said = f"no answer for {limit():.0f} s" if code is None else process.last_words()
+    return {"problem": said, "where": "updates" if found() else "environments"}
 
 
 # ------------------------------------------------------------------------------- in the process
 
 
-def speeds(config: RunConfig, seconds: float) -> dict[str, Any]:
-    """Environment steps and updates per second, one after the other. See :func:`measure`."""
+def speeds(
+    config: RunConfig, seconds: float, tell: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Environment steps and updates per second, one after the other. See :func:`measure`.
+
+    ``tell`` hears the first of the two when it is known.
+    """
     import torch
     from stable_baselines3.common.logger import Logger
 
     from labs.experiments.config import override
-    from labs.experiments.environments import make_training_env
+    from labs.experiments.environments import make_one, make_training_env
     from labs.experiments.models import build
 
     episode = EPISODE_STEPS * config.n_envs
@@ -165,6 +190,11 @@ def speeds(config: RunConfig, seconds: float) -> dict[str, Any]:
         clock = time.perf_counter()
         model.learn(episode, log_interval=None)
         collecting = time.perf_counter() - clock
+        judge = make_one(config)  # drawn in this process, beside the GPU's other work
+        judge.reset(seed=0)
+        judge.close()
+        known = {"env_steps_per_s": round(episode / collecting, 1)}
+        tell(known)
         on_gpu = model.device.type == "cuda"
         wait = torch.cuda.synchronize if on_gpu else (lambda: None)
         model.train(3, config.batch_size)  # compiles, allocates
@@ -177,9 +207,8 @@ def speeds(config: RunConfig, seconds: float) -> dict[str, Any]:
         updating = time.perf_counter() - clock
     finally:
         env.close()
-    return {
+    return known | {
         "updates_per_s": round(done / updating, 2),
-        "env_steps_per_s": round(episode / collecting, 1),
         "batch_size": config.batch_size,
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         "gpu_gib": round(torch.cuda.max_memory_allocated() / guards.GIB, 2) if on_gpu else None,
@@ -191,7 +220,11 @@ def main(argv: list[str]) -> int:
     config = from_dict(json.loads(Path(argv[-1]).read_text()))
     try:
         if argv[0] == "--speeds":
-            write_atomically(argv[1], json_text(speeds(config, float(argv[2]))))
+
+            def tell(known: dict[str, Any]) -> None:
+                write_atomically(argv[1], json_text(known))
+
+            tell(speeds(config, float(argv[2]), tell))
             return 0
         _wait_for_predecessor(config)
         train(config)

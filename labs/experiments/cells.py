@@ -48,15 +48,16 @@ def _shift_arms() -> tuple[str, ...]:
 
 GROUPS = (
     Group(
+        "proven",
+        "What two cores learn in two hours: how many minutes here?",
+        ("push-gpu-keypoint",),
+        alone=True,
+    ),
+    Group(
         "headline",
         "Does a policy that is never told where the block is push it to the goal?",
         ("push-gpu-honest",),
         alone=True,
-    ),
-    Group(
-        "proven",
-        "What two cores learn in two hours: how many minutes here?",
-        ("push-gpu-keypoint",),
     ),
     Group(
         "twins",

@@ -73,7 +73,9 @@ def restore_random_states(model, plain: dict[str, Any], tensors: dict[str, torch
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
     if "random.replay" in tensors:
-        model.replay_buffer.generator.set_state(tensors["random.replay"])
+        generator, saved = model.replay_buffer.generator, tensors["random.replay"]
+        if len(saved) == len(generator.get_state()):  # a GPU's state means nothing to a CPU
+            generator.set_state(saved)
     model.action_space.np_random.bit_generator.state = plain["action_space"]
 
 

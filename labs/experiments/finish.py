@@ -79,7 +79,18 @@ def finish(
         (folder / "curve.csv").write_text(curve_csv(curve))
         if config.video_episodes:
             tell("video")
-            record(policy, config, folder / "video.mp4", episodes=config.video_episodes)
+            if problem := _record(policy, config, folder / "video.mp4"):
+                extra["notes"] = [*extra.get("notes", []), problem]
         extra["wall_time_s"] = round(wall_time(), 1)
     tell("done")
     return output
+
+
+def _record(policy, config: RunConfig, film: Path) -> str | None:
+    """Films the policy. What went wrong is returned: no film is worth the result beside it."""
+    try:
+        record(policy, config, film, episodes=config.video_episodes)
+    except Exception as error:  # an encoder that is missing, a full disk, a driver
+        film.unlink(missing_ok=True)
+        return f"no film: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return None
