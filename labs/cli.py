@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         "many arms on one GPU within a budget of minutes; goes on",
         many.campaign,
     ),
+    "fetch": ("get the weights and films that git has no room for, from a mirror", judging.fetch),
     "results": ("what results exist, and where they come from", judging.results),
     "claims": ("what was claimed, what came out, and how sure that is", judging.claims),
     "doctor": ("is this machine ready, and what to do where it is not", measuring.doctor),

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Leaves out what the repository has no room for, and what one command makes again.
 
-    python scripts/slim_results.py          every arm in data/
+    python scripts/slim_results.py                  every arm in data/
+    python scripts/slim_results.py --shelf FOLDER   and keeps there what `pixels fetch` can get
 
 * the video of every seed but the first, and of the first too where another arm's shows the same;
 * the weights of every seed but the first, and of the first too where neither success is expected of
@@ -14,7 +15,9 @@ left out, under ``left_out``.
 
 from __future__ import annotations
 
+import argparse
 import json
+import shutil
 from pathlib import Path
 
 from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, write_record
@@ -78,8 +81,11 @@ def superfluous(run: Artifact) -> list[str]:
     return [name for name in unwanted if name in run.provenance["files"]]
 
 
-def slim(path: Path) -> int:
-    """Leaves out what is superfluous of one result. Returns the bytes that this saves."""
+def slim(path: Path, shelf: Path | None = None) -> int:
+    """Leaves out what is superfluous of one result, on a shelf if there is one.
+
+    Returns the bytes that this saves.
+    """
     run = load_artifact(path)
     names, record = superfluous(run), run.provenance
     if not names:
@@ -87,6 +93,11 @@ def slim(path: Path) -> int:
     files = dict(record["files"])
     left_out = record.get("left_out", {}) | {name: files.pop(name) for name in names}
     saved = sum((path / name).stat().st_size for name in names)
+    if shelf:
+        place = shelf / path.parent.name / path.name
+        place.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            shutil.copyfile(path / name, place / name)
     # First the listing: a killed run then leaves a file that nobody lists, not a missing one.
     write_record(path, record | {"files": files, "left_out": left_out})
     for name in names:
@@ -95,8 +106,11 @@ def slim(path: Path) -> int:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Leaves out what the repository has no room for.")
+    parser.add_argument("--shelf", type=Path, help="folder that keeps what is left out")
+    shelf = parser.parse_args().shelf
     runs = [p for p in sorted(data_root().glob("*/seed*")) if (p / PROVENANCE).exists()]
-    saved = [slim(path) for path in runs]
+    saved = [slim(path, shelf) for path in runs]
     print(json.dumps({"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved)}))
 
 

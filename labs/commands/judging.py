@@ -1,4 +1,4 @@
-"""Commands that judge what was trained: play it, compare it, list it, ask what was claimed."""
+"""Commands that judge what was trained: play it, compare it, list it, fetch it, ask the claims."""
 
 from __future__ import annotations
 
@@ -100,6 +100,30 @@ def compare(argv: list[str]) -> int:
 
     found = compare(options.arms, name=options.name, state=options.state, pixels=options.pixels)
     print(as_text(found))
+    return 0
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """Get the files of finished runs that git has no room for from the mirror PIXELS_MIRROR."""
+
+    arm: Positional[str]
+    """name of an arm with results"""
+    seeds: tuple[int, ...] = ()
+    """seeds of the runs; all when left out"""
+
+
+def fetch(argv: list[str]) -> int:
+    options = parse(FetchOptions, argv, "pixels fetch")
+    from labs.artifacts import data_root, load_artifact, seeds_of
+    from labs.experiments.fetch import fetch
+
+    folders = seeds_of(options.arm)
+    if options.seeds:
+        folders = [data_root() / options.arm / f"seed{k}" for k in options.seeds]
+    for folder in folders:
+        came = fetch(load_artifact(folder))
+        print(f"{folder.parent.name}/{folder.name}: {', '.join(came) or 'nothing was left out'}")
     return 0
 
 

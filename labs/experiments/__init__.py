@@ -20,7 +20,8 @@ Many runs:
 
 * ``launch``: through papermill. ``sweep``: on Ray. ``search``: one change at a time.
 * ``campaign``, with ``campaign_runs``, ``campaign_report``, ``cells``: one GPU, a budget of time.
-* ``plan``: what a run will cost. ``done``, ``results``: which results are there.
+* ``plan``: what a run will cost. ``done``, ``results``: which results are there. ``fetch``: what
+  git has no room for.
 
 What came out:
 
