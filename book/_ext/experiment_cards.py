@@ -35,7 +35,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from labs.artifacts import Artifact, load_artifact
+from labs.artifacts import PROVENANCE, Artifact, load_artifact, seed_folders
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
 from labs.experiments.presets import CRITERIA, NOT_CHANGES, PRESETS, SUMMARY, preset
@@ -194,8 +194,7 @@ def _criterion(arm: str) -> str:
 
 def runs_of(arm: str, root: Path) -> list[Artifact]:
     """The checked results of an arm, in the order of their seeds."""
-    folders = [p for p in (root / arm).glob("seed*") if (p / "provenance.json").exists()]
-    return [load_artifact(p) for p in sorted(folders, key=lambda p: int(p.name[4:]))]
+    return [load_artifact(p) for p in seed_folders(root / arm) if (p / PROVENANCE).exists()]
 
 
 def variants_of(arm: str, root: Path) -> list[tuple[str, int, dict[str, tuple[Any, Any]]]]:

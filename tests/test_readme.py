@@ -1,0 +1,70 @@
+"""What README.md and the front page say in words and in a picture is what was measured."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from statistics import median
+
+import pytest
+from draw_readme_picture import VIEWS
+
+from labs.artifacts import runs_of
+from labs.envs import make_env, segment
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+FRONT = (ROOT / "book" / "index.md").read_text()
+
+
+def minutes(arm: str) -> list[float]:
+    """Wall time of an arm's seeds, its teacher's included."""
+    teachers = median(run.provenance["wall_time_s"] for run in runs_of("push-state-tuned"))
+    return [
+        (run.provenance["wall_time_s"] + (teachers if "teacher" in run.provenance else 0)) / 60
+        for run in runs_of(arm)
+    ]
+
+
+def rates(arm: str) -> list[float]:
+    return [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
+
+
+def in_one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def test_the_pixels_under_the_picture_are_counted():
+    counts = []
+    for camera, size, _ in VIEWS:
+        env = make_env("push", camera=camera, image_size=size)
+        env.reset(seed=4)
+        counts.append(segment(env)["object"])
+        env.close()
+    said = re.search(r"covers (\d+) of them; at 84 by 84, (\d+);.* (\d+)\.\]", README)
+    assert [int(number) for number in said.groups()] == counts
+
+
+@pytest.mark.parametrize(
+    ("page", "words", "arm", "shortest", "longest"),
+    [
+        (README, "`push-distilled` learns to push", "push-distilled", 10, 20),
+        (README, "in less than half an hour on one core", "reach-small-annealed", 5, 30),
+        (README, "from a teacher in half an hour", "push-distilled-drq", 20, 40),
+        (README, "by the reward in two hours", "push-asymmetric-achieved", 75, 135),
+        (FRONT, "takes a core about half an hour", "push-distilled-drq", 20, 40),
+        (FRONT, "on one core in less than half an hour", "reach-small-annealed", 5, 30),
+    ],
+)
+def test_the_times_are_those_of_the_runs(page, words, arm, shortest, longest):
+    assert words in in_one_line(page), "the sentence is another one: look at its numbers"
+    taken = minutes(arm)
+    if arm == "push-distilled":  # the sentence is about a teacher that is there already
+        taken = [run.provenance["wall_time_s"] / 60 for run in runs_of(arm)]
+    assert all(shortest < found < longest for found in taken), taken
+
+
+def test_most_seeds_of_reach_get_to_95_percent():
+    assert "most seeds to 95 %" in README
+    found = rates("reach-small-annealed")
+    assert sum(rate >= 0.95 for rate in found) > len(found) / 2
