@@ -41,6 +41,12 @@ TINY_TOLD = replace(
     eval_episodes=1,
     video_episodes=0,
 )
+TINY_FROZEN = replace(
+    presets.smoke(presets.preset("push-asymmetric-frozen")),
+    batch_size=4,
+    eval_episodes=1,
+    video_episodes=0,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -135,6 +141,8 @@ BAD = [
     ({"standardize": True, "engine": "fast", "goal_mode": "none", **PIXELS}, "for vectors"),
     ({"anneal": 1.5}, "anneal = 1.5 is out of range"),
     ({"anneal": 0.5, "encoder_learning_rate": 1e-4, **PIXELS}, "leave anneal alone"),
+    ({"frozen_encoder": True, "encoder_learning_rate": 1e-4, **PIXELS}, "trains no encoder"),
+    ({"frozen_encoder": True}, "frozen_encoder"),
     ({"train_freq": 7}, "does not divide"),
     ({"augmentation": "drq", "pad": 40, "image_size": 40, **PIXELS}, "out of sight"),
     ({"total_steps": 60, "n_envs": 2}, "less than one episode"),
@@ -213,7 +221,7 @@ def _weights(path):
     return (path / "weights.safetensors").read_bytes()
 
 
-RESUMED = [TINY, TINY_PUSH, TINY_FAST, TINY_ANNEALED, TINY_TOLD]
+RESUMED = [TINY, TINY_PUSH, TINY_FAST, TINY_ANNEALED, TINY_TOLD, TINY_FROZEN]
 
 
 @pytest.mark.parametrize("config", RESUMED, ids=lambda c: c.arm)
@@ -235,6 +243,30 @@ def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config):
     record = load_artifact(resumed).provenance
     assert record["sessions"] == 2 and "went on from step 200" in record["notes"]
     assert checkpoint.folders(run.folder) == []  # a finished run leaves none
+
+
+@pytest.mark.parametrize("routing", ["separate", "critic"])
+@pytest.mark.parametrize("engine", ["sb3", "fast"])
+def test_a_frozen_encoder_stays_as_it_was_drawn_and_the_rest_learns(engine, routing):
+    config = replace(
+        presets.smoke(presets.preset("push-small")),
+        **{"engine": engine, "routing": routing, "arm": "frozen", "frozen_encoder": True},
+        **{"standardize": False, "random_actions": 0.0, "moved_only": False},
+        **{"critic_layer_norm": False, "net_arch": (16, 16), "batch_size": 8},
+        **{"eval_episodes": 1, "video_episodes": 0, "precision": "auto"},
+    )
+    run, seen = Training(validate(config)), []
+
+    def look(progress):
+        weights = run.model.policy.state_dict().items()
+        # Averaging equal weights rounds, so those of the target are left out.
+        seen.append({k: v.clone() for k, v in weights if not k.startswith("critic_target")})
+
+    run._report = look
+    run.run()
+    stays = {name for name, value in seen[0].items() if torch.equal(value, seen[-1][name])}
+    encoders = {name for name in seen[0] if ".features_extractor." in name}
+    assert encoders and stays == encoders, stays ^ encoders
 
 
 @pytest.mark.parametrize("engine", ["sb3", "fast"])

@@ -122,6 +122,8 @@ class RunConfig:
     """Adam's step size, for all networks"""
     encoder_learning_rate: float = 0.0
     """Adam's step size for the image encoders alone; 0: learning_rate"""
+    frozen_encoder: bool = False
+    """the image encoders stay as they were drawn at random: a negative control"""
     anneal: float = 0.0
     """share of the run, its last, over which all step sizes fall linearly to zero; 0: none"""
     batch_size: int = 256

@@ -264,8 +264,18 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             "the same budget, and the critic is told only the achieved goal, which HER needs",
         ),
         (
+            replace(
+                settled,
+                arm="push-asymmetric-frozen",
+                critic_sees="achieved",
+                frozen_encoder=True,
+                total_steps=150_000,
+            ),
+            "the same to half its budget, and the encoder stays as it was drawn",
+        ),
+        (
             replace(settled, arm="push-keypoint-honest", critic_sees="same"),
-            "the same budget, and the critic is told nothing: it learns to see as the actor does",
+            "as long, and the critic is told nothing: it learns to see as the actor does",
         ),
         *_distilled(distilled),
     ]

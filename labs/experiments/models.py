@@ -202,7 +202,18 @@ def build(config: RunConfig, env):
     model = build_sb3(config, env) if config.engine == "sb3" else build_fast(config, env)
     if config.encoder_learning_rate:
         _slow_encoders(model, config.encoder_learning_rate)
+    if config.frozen_encoder:
+        _freeze_encoders(model)
     return model
+
+
+def _freeze_encoders(model) -> None:
+    """Leaves the encoders' weights as they are: no gradient reaches them, nothing moves them."""
+    for network in (model.actor, model.critic):
+        if network.features_extractor is not None:
+            network.features_extractor.requires_grad_(False)
+    if hasattr(model, "make_update"):  # FastSAC's update lists what it trains
+        model.make_update()
 
 
 def _slow_encoders(model, learning_rate: float) -> None:

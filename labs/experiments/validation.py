@@ -42,7 +42,7 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 #: Knobs that mean nothing where there is no image.
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
-    *("encoder_learning_rate", "critic_sees", "temperature", "auxiliary"),
+    *("encoder_learning_rate", "frozen_encoder", "critic_sees", "temperature", "auxiliary"),
     *("keypoint_norm", "manipulation_norm"),
 )
 
@@ -200,6 +200,11 @@ def _engine_problems(c: RunConfig):
             f"anneal = {c.anneal} does not fit engine = distill, whose step size falls all along, "
             "nor encoder_learning_rate, which is constant: leave anneal alone"
         )
+    if c.frozen_encoder and (c.has_locator or c.encoder_learning_rate or c.auxiliary):
+        yield (
+            "frozen_encoder = True trains no encoder: leave encoder_learning_rate and auxiliary "
+            "alone, and choose an encoder other than locator, which is frozen already"
+        )
     if c.precision != "auto" and c.engine == "sb3":
         yield f"precision = {c.precision} exists in engine fast only: set engine = fast"
     for name in ("random_actions", "standardize", "moved_only"):
@@ -241,7 +246,8 @@ def _distill_problems(c: RunConfig):
         )
     if c.device == "cuda":
         yield "engine = distill learns on the CPU: set device = cpu or auto"
-    for name in ("random_actions", "encoder_learning_rate", "ent_coef", "her_k", "her_strategy"):
+    unused = ("random_actions", "encoder_learning_rate", "frozen_encoder", "ent_coef", "her_k")
+    for name in (*unused, "her_strategy"):
         if getattr(c, name) != FIELDS[name].default:
             yield f"{name} = {getattr(c, name)} changes nothing in engine = distill: leave it alone"
 

@@ -91,6 +91,7 @@ BESIDE = (
     "push-asymmetric-keypoint",
     "push-asymmetric-keypoint-long",
     "push-asymmetric-achieved",
+    "push-asymmetric-frozen",
     "push-keypoint-honest",
     "push-told",
     "push-located",
