@@ -30,11 +30,12 @@ from labs.experiments.presets import CRITERIA, PRESETS, effective
 VIDEO = "video.mp4"
 
 #: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
-#: a page or an exercise plays its policy; the expected success did not come; or minutes make it
-#: again and nothing plays it.
+#: a page or an exercise plays its policy; the expected success did not come; minutes make it again
+#: and nothing plays it; or an arm that is told less keeps an eye of the same kind.
 PLAYED = {
     "push-blind-tuned": 1,
     "push-located": 0,
+    "push-asymmetric-keypoint-long": 0,
     "push-told": 0,
     "push-distilled-drq": 0,
     "reach-state-tuned": 0,
