@@ -41,7 +41,8 @@ def data_root() -> Path:
 # ------------------------------------------------------------------------------------ small files
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Waits until a file, or a folder's listing, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -124,9 +125,9 @@ def write_artifact(
         write_record(folder, record)
         for file in files:
             os.chmod(file, 0o644)
-            _flush_to_disk(file)
+            flush_to_disk(file)
         os.chmod(folder, 0o755)
-        _flush_to_disk(folder)
+        flush_to_disk(folder)
         put_in_place(folder, path)
     except OSError as error:
         if error.filename and not Path(error.filename).is_relative_to(path.parent):
@@ -176,7 +177,7 @@ def put_in_place(folder: Path, path: Path) -> None:
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
-    _flush_to_disk(path.parent)
+    flush_to_disk(path.parent)
 
 
 def recover(path: Path) -> None:
@@ -219,7 +220,7 @@ class Artifact:
             again = "give the command again that made it"
             if self.provenance.get("kind") == "training":
                 arm, seed = self.path.parent.name, self.path.name[4:]
-                again = f"pixels train {arm} --seeds {seed} --again, or pixels fetch {arm}"
+                again = f"pixels train {arm} --seeds {seed} --again"
             raise UserError(f"{name} of {self.path} is too large for the repository: {again}")
         if name not in self.provenance["files"]:
             known = ", ".join(self.provenance["files"]) or "no file"

@@ -66,7 +66,7 @@ class PositionHead(nn.Module):
             raise ValueError(
                 f"received a privileged vector of {width}; expected {sorted(POSITIONS)}"
             )
-        entries = torch.tensor(POSITIONS[width])  # where the truth is: a list is copied each time
+        entries = torch.tensor(POSITIONS[width])  # a list would be copied at each update
         self.register_buffer("entries", entries, persistent=False)
         self.truth = StandardizedExtractor(spaces.Dict({PRIVILEGED: space}))
         self.read = nn.Linear(features_dim, len(self.entries))

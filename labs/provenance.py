@@ -74,7 +74,7 @@ def code_state() -> tuple[str | None, tuple[str, ...]]:
     the commit is what ``$PIXELS_COMMIT`` says that it was copied from.
     """
     status = git("status", "--porcelain", "-uall", "--", "labs", "notebooks/training") or ""
-    commit = git("rev-parse", "HEAD") or os.environ.get("PIXELS_COMMIT")
+    commit = git("rev-parse", "HEAD") or os.environ.get("PIXELS_COMMIT") or None
     return commit, tuple(line[2:].strip() for line in status.splitlines())
 
 

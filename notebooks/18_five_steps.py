@@ -267,7 +267,7 @@ assert found["actor", "shared", "critic"] == 0, "only sharing cuts it"
 # So the diagnosis describes a real illness. It is not the one that the default has.
 #
 # Second, the claim "one change". The presets are the reported settings, but for the drawing: the source drew frames at
-# 480 × 480 and shrunk them, ours are drawn at their own size (`--no-native-render` shrinks, too). Ask them:
+# 480 × 480 and shrank them, ours are drawn at their own size (`--no-native-render` shrinks too). Ask them:
 
 # %%
 display(knob_table("push-step1", "push-step2"))

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, write_record
@@ -107,10 +108,10 @@ def slim(path: Path, shelf: Path | None = None) -> int:
     return saved
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Leaves out what the repository has no room for.")
     parser.add_argument("--shelf", type=Path, help="folder that keeps what is left out")
-    shelf = parser.parse_args().shelf
+    shelf = parser.parse_args(argv).shelf
     runs = [p for p in sorted(data_root().glob("*/seed*")) if (p / PROVENANCE).exists()]
     saved = [slim(path, shelf) for path in runs]
     print(json.dumps({"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved)}))

@@ -75,7 +75,7 @@ def test_what_there_is_no_room_for_says_how_to_get_it(own_data, monkeypatch, see
     monkeypatch.setattr(slim_results, "WITHOUT_FILM", {"alike"})
     path = training_run(own_data / arm / f"seed{seed}")
     before = load_artifact(path).provenance["files"]
-    slim_results.main()
+    slim_results.main([])
     artifact = load_artifact(path)
     assert {p.name for p in path.iterdir()} - {"curve.csv", "provenance.json"} == kept
     assert set(artifact.provenance["files"]) == kept | {"curve.csv"}
@@ -84,7 +84,7 @@ def test_what_there_is_no_room_for_says_how_to_get_it(own_data, monkeypatch, see
         assert artifact.left_out(name)
         with pytest.raises(UserError, match=f"pixels train {arm} --seeds {seed} --again"):
             artifact.file(name)
-    slim_results.main()  # once more changes nothing
+    slim_results.main([])  # once more changes nothing
     assert load_artifact(path).provenance == artifact.provenance
 
 
@@ -93,7 +93,7 @@ def test_a_locator_stays_where_a_policy_looks_through_it(own_data):
     for path in (kept, left):
         with write_artifact(path, kind="locator", parameters={}) as folder:
             (folder / "locator.safetensors").write_bytes(b"w" * 1000)
-    slim_results.main()
+    slim_results.main([])
     assert not load_artifact(kept).left_out("locator.safetensors")
     assert load_artifact(left).left_out("locator.safetensors")
 

@@ -132,31 +132,29 @@ def test_unknown_cells_and_impossible_budgets_are_named():
 
 
 def test_what_hangs_is_tried_once_more_the_surer_way(own_folders, monkeypatch):
-    monkeypatch.setenv("MUJOCO_GL", "egl")
     monkeypatch.setenv("TORCHDYNAMO_DISABLE", "0")
-    options = CampaignOptions(minutes=5, cells=(ARM,), plan=True, toy=True)
+    monkeypatch.setattr("labs.gl.working_gl", lambda backends, **k: (backends[0], "a renderer"))
+    options = CampaignOptions(minutes=5, reserve=30, cells=(ARM,), plan=True, toy=True)
 
-    def measured(*answers):
+    def measured(*answers, options=options):
         asked = iter(answers)
         monkeypatch.setattr(campaign, "measure", lambda *a: next(asked))
-        said: list[str] = []
-        found = Campaign(options, say=said.append)._measured(tiny())
-        return found, said
+        run = Campaign(options, say=lambda line: None)
+        return run._measured(tiny()), run.facts
 
     hangs = {"problem": "no answer for 75 s", "where": "environments"}
     fails = {"problem": "CUDA error", "where": "updates"}
     good = {"updates_per_s": 9.0}
-    assert measured(good) == (good, ["speed alone: updates_per_s 9.0"])
-    assert os.environ["MUJOCO_GL"] == "egl"
-    found, said = measured(hangs, fails, good)
-    assert found == good and os.environ["MUJOCO_GL"] == "osmesa"
+    assert measured(good) == (good, {})
+    software = {"backend": "osmesa", "renderer": "a renderer"}
+    assert measured(hangs, good) == (good, {"gl": software})
+    assert os.environ["TORCHDYNAMO_DISABLE"] == "0"
+    assert measured(hangs, fails, good) == (good, {"gl": software, "compiled": False})
     assert os.environ["TORCHDYNAMO_DISABLE"] == "1"
-    assert [line for line in said if "from here on" in line] == [
-        "once more, and from here on: drawing in software",
-        "once more, and from here on: updates uncompiled",
-    ]
-    with pytest.raises(UserError, match=r"cannot be measured here \(no answer for 75 s\)"):
-        measured(hangs)
+    assert measured(fails, hangs, hangs)[0] == hangs, "each way once; it trains all the same"
+    late = replace(options, minutes=2)
+    found, facts = measured(options=late)
+    assert found["problem"].startswith("not measured: ") and facts == {}
 
 
 def test_environments_that_do_not_answer_are_given_up_soon(tmp_path):
@@ -164,6 +162,24 @@ def test_environments_that_do_not_answer_are_given_up_soon(tmp_path):
     found = campaign_runs.measure(tmp_path, tiny(), seconds=1, timeout=60, patience=0.3)
     assert found == {"problem": "no answer for 0 s", "where": "environments"}
     assert time.monotonic() - began < 30 and not processes_of(tmp_path)
+
+
+def test_where_a_measurement_failed_is_told(tmp_path, monkeypatch):
+    class Half(campaign_runs.RunProcess):
+        """Its environments answer, its updates do not."""
+
+        def __init__(self, folder, config, *, arguments):
+            self.log = folder / "log"
+            (folder / "speeds.json").write_text('{"env_steps_per_s": 9.0}')
+            self.log.write_text("one line\nCUDA error: out of luck\n")
+
+        seconds = 0.0
+        poll = staticmethod(lambda: 1)
+        kill = staticmethod(lambda: None)
+
+    monkeypatch.setattr(campaign_runs, "RunProcess", Half)
+    found = campaign_runs.measure(tmp_path, tiny(), seconds=1, timeout=60)
+    assert found == {"problem": "CUDA error: out of luck", "where": "updates"}
 
 
 def test_a_plan_leaves_the_verdict_of_an_earlier_campaign_alone(own_folders, monkeypatch):

@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -142,6 +144,7 @@ BAD = [
     ({"anneal": 1.5}, "anneal = 1.5 is out of range"),
     ({"anneal": 0.5, "encoder_learning_rate": 1e-4, **PIXELS}, "leave anneal alone"),
     ({"frozen_encoder": True, "encoder_learning_rate": 1e-4, **PIXELS}, "trains no encoder"),
+    ({"frozen_encoder": True, "encoder": "locator", **PIXELS}, "which is frozen already"),
     ({"frozen_encoder": True}, "frozen_encoder"),
     ({"train_freq": 7}, "does not divide"),
     ({"augmentation": "drq", "pad": 40, "image_size": 40, **PIXELS}, "out of sight"),
@@ -296,6 +299,20 @@ def _stop_at(config, step):
     with pytest.raises(UserError, match="goes on"):
         run.run()
     return run.folder
+
+
+def test_a_checkpoint_of_another_device_leaves_the_memory_its_seed():
+    model = SimpleNamespace(
+        replay_buffer=SimpleNamespace(generator=torch.Generator().manual_seed(5)),
+        action_space=gym.spaces.Box(-1, 1, (2,)),
+    )
+    plain, tensors = checkpoint.random_states(model)
+    model.replay_buffer.generator.manual_seed(6)
+    checkpoint.restore_random_states(model, plain, tensors)
+    assert model.replay_buffer.generator.initial_seed() == 5
+    short = tensors | {"random.replay": tensors["random.replay"][:16]}  # as long as a GPU's
+    with pytest.warns(UserWarning, match="another device's"):
+        checkpoint.restore_random_states(model, plain, short)
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import shutil
 import threading
 
@@ -63,12 +64,33 @@ def test_other_bytes_a_gap_and_no_mirror_change_nothing(shelf, monkeypatch, caps
         assert not any("Traceback" in line for line in said)
         assert load_artifact(RUN).provenance == before
 
-    for path in (shelf / RUN).iterdir():
-        path.write_bytes(b"other weights")
-    refused("holds other bytes")
+    kept = {path.name: path.read_bytes() for path in (shelf / RUN).iterdir()}
+    assert len(kept) == 2
+    for name in kept:
+        (shelf / RUN / name).write_bytes(b"other weights")
+    refused(f"holds other bytes than the run left behind, and was not taken (and {len(kept) - 1}")
     shutil.rmtree(shelf / RUN)
     refused("does not come (HTTPError): check PIXELS_MIRROR")
     monkeypatch.setenv("PIXELS_MIRROR", "http://127.0.0.1:9")
     refused("does not come (ConnectionError)")
     monkeypatch.setenv("PIXELS_MIRROR", "")
     refused("no mirror: set PIXELS_MIRROR")
+
+
+def test_what_does_not_come_keeps_nothing_else_back(shelf, capsys):
+    (shelf / RUN / "policy.json").unlink()
+    assert cli.main(["fetch", "push-distilled"]) == 2
+    said = capsys.readouterr()
+    assert "policy.json does not come" in said.err and "weights.safetensors" in said.out
+    run = load_artifact(RUN)
+    assert set(run.provenance["left_out"]) == {"policy.json"}
+    assert run.file("weights.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(shelf, monkeypatch, capsys):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert cli.main(["fetch", "push-distilled"]) == 2
+    assert "cannot write" in capsys.readouterr().err.splitlines()[-1]

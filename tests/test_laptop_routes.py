@@ -260,6 +260,7 @@ def test_contradictions_are_named(changes, words):
         ({"device": "cuda"}, "learns on the CPU"),
         ({"random_actions": 0.1}, "changes nothing in engine = distill"),
         ({"encoder_learning_rate": 1e-4}, "changes nothing in engine = distill"),
+        ({"frozen_encoder": True}, "changes nothing in engine = distill"),
         ({"ent_coef": "0.1"}, "changes nothing in engine = distill"),
         ({"her_k": 8}, "changes nothing in engine = distill"),
     ],

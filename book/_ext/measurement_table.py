@@ -110,7 +110,7 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         None,
     ),
     "told-sight": (
-        "positions read from encoders that learned from a told critic's opinion",
+        "positions read from encoders that learned from a critic's opinion, told or not",
         "25_paying_less",
         "pixels measure told-sight",
     ),

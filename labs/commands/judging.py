@@ -121,9 +121,15 @@ def fetch(argv: list[str]) -> int:
     folders = seeds_of(options.arm)
     if options.seeds:
         folders = [data_root() / options.arm / f"seed{k}" for k in options.seeds]
+    problems: list[str] = []
     for folder in folders:
-        came = fetch(load_artifact(folder))
-        print(f"{folder.parent.name}/{folder.name}: {', '.join(came) or 'nothing was left out'}")
+        came, missed = fetch(load_artifact(folder))
+        said = ", ".join(came) or ("nothing came" if missed else "nothing was left out")
+        print(f"{folder.parent.name}/{folder.name}: {said}", flush=True)
+        problems += missed
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UserError(f"{problems[0]}{more}")
     return 0
 
 

@@ -34,6 +34,7 @@ from labs.experiments.stopping import FINISH, SAVE
 from labs.experiments.sweep import parse_seeds
 
 REPORT_EVERY = 30.0  # seconds
+MEASURING = 180.0  # seconds that measuring the speed may take
 POLL = 0.2
 
 
@@ -44,7 +45,7 @@ class CampaignOptions:
     minutes: float = 25.0
     """wall clock of this command, from its first to its last breath"""
     cells: tuple[str, ...] = ()
-    """groups (headline, proven, twins, helpers, routing, shifts, memory), arms; all by default"""
+    """groups (proven, headline, twins, helpers, routing, shifts, memory), arms; all by default"""
     seeds: tuple[str, ...] = ("0",)
     """seeds of every arm: numbers and ranges such as 0..4"""
     parallel: int = 4
@@ -133,14 +134,9 @@ class Campaign:
             self.notes[cell.name] = note
 
     def _prepare(self) -> None:
-        from labs.gl import GL_BACKEND, working_gl
+        from labs.gl import GL_BACKEND
 
-        left = self.kill_at - time.time()
-        backend, renderer = working_gl(
-            (GL_BACKEND, "egl", "osmesa"), timeout=min(60.0, left), say=self.say
-        )
-        self.say(f"OpenGL: {backend}, {renderer}")
-        self.facts["gl"] = {"backend": backend, "renderer": renderer}
+        self._draw_with((GL_BACKEND, "egl", "osmesa"))
         todo = self._todo()
         if self.options.measure and todo:
             found = self._measured(todo[0].config)
@@ -149,31 +145,31 @@ class Campaign:
             self.say(f"  {cell.name:<42} {self.notes[cell.name]['state']:<12} {self._cost(cell)}")
 
     def _measured(self, config: RunConfig) -> dict[str, Any]:
-        """The speed alone. What hangs or fails is tried once more the slower and surer way.
-
-        Raises:
-            UserError: it hangs or fails that way too, and so would every run.
-        """
-        surer = {
-            "environments": ("MUJOCO_GL", "osmesa", "drawing in software"),
-            "updates": ("TORCHDYNAMO_DISABLE", "1", "updates uncompiled"),
-        }
-        while True:
-            left = self.kill_at - time.time()
-            seconds = 1.0 if self.options.toy else 5.0
-            found = measure(self.folder, config, seconds, min(180.0, left))
+        """The speed alone. What hangs or fails is tried once more the slower and surer way, if
+        there is time; every run that follows is then done so."""
+        surer = set()
+        while (left := self.end_at - time.time()) > MEASURING:
+            found = measure(self.folder, config, 1.0 if self.options.toy else 5.0, MEASURING)
             self.say("speed alone: " + ", ".join(f"{k} {v}" for k, v in found.items()))
-            if "problem" not in found:
+            if "problem" not in found or found["where"] in surer:
                 return found
-            name, value, words = surer[found["where"]]
-            if os.environ.get(name) == value:
-                raise UserError(
-                    f"{config.arm} cannot be measured here ({found['problem']}): pixels doctor "
-                    "says what is missing, --no-measure trains all the same"
-                )
-            os.environ[name] = value  # for every process that this one starts
-            self.facts.setdefault("surer", []).append(words)
-            self.say(f"once more, and from here on: {words}")
+            surer.add(found["where"])
+            if found["where"] == "environments":
+                self._draw_with(("osmesa",))
+            else:
+                os.environ["TORCHDYNAMO_DISABLE"] = "1"
+                self.facts["compiled"] = False
+            self.say(f"the {found['where']} once more, and from here on, the surer way")
+        return {"problem": f"not measured: {max(left, 0):.0f} s are left to train"}
+
+    def _draw_with(self, backends: tuple[str, ...]) -> None:
+        """Takes the first backend that draws, for every process that this one starts."""
+        from labs.gl import working_gl
+
+        left = self.end_at - time.time()
+        backend, renderer = working_gl(backends, timeout=min(60.0, left), say=self.say)
+        self.say(f"OpenGL: {backend}, {renderer}")
+        self.facts["gl"] = {"backend": backend, "renderer": renderer}
 
     def _cost(self, cell: Cell) -> str:
         """What a run needs, from the speed that was measured."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import warnings
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,13 @@ def restore_random_states(model, plain: dict[str, Any], tensors: dict[str, torch
         torch.cuda.set_rng_state(tensors["random.cuda"])
     if "random.replay" in tensors:
         generator, saved = model.replay_buffer.generator, tensors["random.replay"]
-        if len(saved) == len(generator.get_state()):  # a GPU's state means nothing to a CPU
+        if len(saved) == len(generator.get_state()):
             generator.set_state(saved)
+        else:
+            warnings.warn(
+                "the checkpoint is another device's: the replay memory draws from its seed again",
+                stacklevel=2,
+            )
     model.action_space.np_random.bit_generator.state = plain["action_space"]
 
 

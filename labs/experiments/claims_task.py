@@ -155,10 +155,10 @@ def honest_push(root: Path) -> Finding:
     )
     if best.is_taught:
         effect += "; taught with privileged signals, played without"
-    by_teacher: dict[str, Arm] = {}
+    best_of: dict[str, Arm] = {}
     for arm in sorted(arms, key=lambda arm: -iqm(arm.rates).value):
-        by_teacher.setdefault(arm.teacher, arm)
+        best_of.setdefault(arm.way_to_learn, arm)
     effect += ". The best of each way to learn: " + "; ".join(
-        f"{words}: `{arm.name}` {percents(arm.rates)}" for words, arm in by_teacher.items()
+        f"{words}: `{arm.name}` {percents(arm.rates)}" for words, arm in best_of.items()
     )
     return Finding(verdict, effect, seeds_text(best))

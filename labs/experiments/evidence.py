@@ -185,12 +185,12 @@ class Arm:
         )
 
     @property
-    def teacher(self) -> str:
-        """Who taught the arm what the camera does not say, in words."""
+    def way_to_learn(self) -> str:
+        """How the arm learned, and who was told what the camera does not say, in words."""
         if self.imitates:
             return "by imitation of a policy that knows the state"
-        critics = {"state": "the state", "achieved": "the achieved goal"}
-        told = critics.get(self.config["critic_sees"])
+        critics = {"same": "", "state": "the state", "achieved": "the achieved goal"}
+        told = critics[self.config["critic_sees"]]
         helpers = ["a locator"] if self.config["encoder"] == "locator" else []
         helpers += [f"a critic told {told}"] if told else []
         helpers += ["an encoder told positions"] if self.config["auxiliary"] > 0 else []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pooch
 
-from labs.artifacts import Artifact, load_artifact, write_record
+from labs.artifacts import Artifact, flush_to_disk, load_artifact, write_record
 from labs.errors import UserError
 
 MIRROR = "PIXELS_MIRROR"
@@ -35,51 +35,53 @@ def mirror() -> str:
     return address
 
 
-def fetch(run: Artifact, progress: bool = True) -> list[str]:
-    """Puts back what was left out of a result. A killed fetch leaves the result as it was.
+def fetch(run: Artifact, progress: bool = True) -> tuple[list[str], list[str]]:
+    """Puts back what was left out of a result: each file whole, or not at all.
 
     Args:
         run: a checked artifact below ``data/``.
         progress: show a bar for each file.
 
     Returns:
-        The names of the files that came.
+        The names of the files that came, and one line for each that did not.
 
     Raises:
-        UserError: no mirror, the mirror does not answer or lacks a file, or it has other bytes.
+        UserError: no mirror, or nothing can be written here.
     """
-    missing = dict(run.provenance.get("left_out", {}))
-    for name, digest in missing.items():
-        address = f"{mirror()}/{run.path.parent.name}/{run.path.name}/{name}"
-        with tempfile.TemporaryDirectory(dir=run.path.parent, prefix=".fetch.") as scratch:
-            found = _download(address, digest, Path(scratch), progress)
-            os.replace(found, run.path / name)
-        _list(run.path, name)
-    return list(missing)
+    came, problems, base = [], [], mirror()
+    for name, digest in dict(run.provenance.get("left_out", {})).items():
+        address = f"{base}/{run.path.parent.name}/{run.path.name}/{name}"
+        try:
+            with tempfile.TemporaryDirectory(dir=run.path, prefix=".fetch.") as scratch:
+                found = _download(address, digest, Path(scratch), progress)
+                if isinstance(found, str):
+                    problems.append(found)
+                    continue
+                os.chmod(found, 0o644)
+                flush_to_disk(found)
+                os.replace(found, run.path / name)
+            _list(run.path, name)
+        except OSError as error:
+            raise UserError(
+                f"cannot write {name} to {run.path} ({error.strerror or error}): make room there, "
+                "or set PIXELS_DATA to another folder with this result"
+            ) from error
+        came.append(name)
+    return came, problems
 
 
-def _download(address: str, digest: str, scratch: Path, progress: bool) -> Path:
+def _download(address: str, digest: str, scratch: Path, progress: bool) -> Path | str:
+    """The file, or why it does not come."""
     pooch.get_logger().setLevel("WARNING")
+    options = {"fname": "file", "path": scratch, "progressbar": progress}
     try:
-        return Path(
-            pooch.retrieve(
-                address,
-                known_hash=f"sha256:{digest}",
-                fname="file",
-                path=scratch,
-                progressbar=progress,
-            )
-        )
-    except OSError as error:  # what requests raises is one
-        raise UserError(
-            f"{address} does not come ({type(error).__name__}): check {MIRROR}, or make the file "
-            "again (pixels train)"
-        ) from error
-    except ValueError as error:  # pooch's word for another hash
-        raise UserError(
-            f"{address} holds other bytes than the run left behind: nothing was changed here; use "
-            "another mirror"
-        ) from error
+        return Path(pooch.retrieve(address, known_hash=f"sha256:{digest}", **options))
+    except OSError as error:
+        if error.errno is not None:  # this machine's; what requests raises has no number
+            raise
+        return f"{address} does not come ({type(error).__name__}): check {MIRROR}"
+    except ValueError:  # pooch's word for another hash
+        return f"{address} holds other bytes than the run left behind, and was not taken"
 
 
 def _list(folder: Path, name: str) -> None:

@@ -81,6 +81,7 @@ def finish(
             tell("video")
             if problem := _record(policy, config, folder / "video.mp4"):
                 extra["notes"] = [*extra.get("notes", []), problem]
+                tell(problem)
         extra["wall_time_s"] = round(wall_time(), 1)
     tell("done")
     return output

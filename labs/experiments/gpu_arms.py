@@ -81,7 +81,7 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig, proven: RunConfig) -> list[tup
                 eval_every=honest.eval_every,
                 curve_episodes=honest.curve_episodes,
                 video_episodes=honest.video_episodes,
-                precision="float32",  # as it was proven; so small, it gains nothing by less
+                precision="float32",  # as it was proven
                 **faster,
             ),
             "one GPU: push-asymmetric-achieved, spread over fifteen workers",

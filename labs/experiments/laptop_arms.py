@@ -271,11 +271,11 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
                 frozen_encoder=True,
                 total_steps=150_000,
             ),
-            "the same to half its budget, and the encoder stays as it was drawn",
+            "push-asymmetric-achieved to half its budget; the encoder stays as it was drawn",
         ),
         (
             replace(settled, arm="push-keypoint-honest", critic_sees="same"),
-            "as long, and the critic is told nothing: it learns to see as the actor does",
+            "as push-asymmetric-achieved, and the critic is told nothing: it has to see, too",
         ),
         *_distilled(distilled),
     ]

@@ -1,4 +1,4 @@
-"""What a critic that is told something teaches the actor's eye, by the actor's loss alone.
+"""What a critic teaches the actor's eye, by the actor's loss alone, and what it was told.
 
 The encoders of arms whose critic is told the state, or only the achieved goal, are frozen and
 probed as :mod:`labs.experiments.encoder_probe` does it, seed by seed, beside networks of the same

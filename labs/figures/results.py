@@ -130,7 +130,7 @@ def goal_sight_table() -> Markdown:
 
 
 def told_sight_table() -> Markdown:
-    """Where the block is, read from encoders that a told critic's opinion has trained."""
+    """Where the block is, read from encoders that a critic's opinion has trained."""
     found = load_artifact("told-sight").json("measurement.json")
     rows = [
         "| encoder of | updates | its policy succeeds | the block is read to |",
