@@ -36,9 +36,10 @@ from labs.experiments.environments import make_one
 from labs.experiments.frozen_pictures import KINDS, still_block
 from labs.experiments.locating import IMPORTANCE, View, collect_moments, load_locator
 from labs.experiments.policies import load_policy
-from labs.experiments.presets import preset
+from labs.experiments.presets import NOT_CHANGES, preset
 from labs.figures.curves import draw_floor, success_curves
 from labs.figures.ledger import success_cell
+from labs.figures.legend import words_of
 from labs.figures.results import (
     controls_table,
     film,
@@ -48,7 +49,7 @@ from labs.figures.results import (
     runs_of,
     told_sight_table,
 )
-from labs.figures.style import use_style
+from labs.figures.style import OKABE_ITO, use_style
 from labs.manipulation_encoder import SpatialSoftmax
 from labs.statistics import iqm
 
@@ -57,6 +58,7 @@ TOLD, LOCATED = "push-told", "push-located"
 DISTILLED, SHIFTED = "push-distilled", "push-distilled-drq"
 ASYMMETRIC, WHOLE = "push-asymmetric", "push-asymmetric-keypoint"
 LONGER, ACHIEVED = f"{WHOLE}-long", "push-asymmetric-achieved"
+NOT_TOLD, FROZEN_EYE = "push-keypoint-honest", "push-asymmetric-frozen"
 HELPED, HONEST = "push-small-helped", "push-small-honest"
 STATE, BLIND = "push-state-tuned", "push-blind-tuned"
 config = preset(LOCATED)
@@ -483,6 +485,8 @@ ROUTES = {
     WHOLE: "SAC + HER on 64 × 64 pixels, one network; the critic is told the state",
     LONGER: "the same runs, three times as long",
     ACHIEVED: "as long; the critic is told only the achieved goal, which HER reads anyway",
+    FROZEN_EYE: "half as long; the critic is told the same, the encoder stays as it was drawn",
+    NOT_TOLD: "as long; the critic is told nothing",
     HELPED: "SAC + HER on 36 × 36 pixels; the encoder is told positions",
     HONEST: "SAC + HER on 36 × 36 pixels, by reward alone",
 }
@@ -532,7 +536,7 @@ assert all(abs(student.value - told_critic.value) < 0.06 for student in students
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Success at Push against environment steps: the state policy, its blind twin, and the policies that act on pixels; with the do-nothing floor as a dotted line."}}
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
 ON_THE_FLOOR = (HELPED, HONEST)
-BY_SEED = (LOCATED, WHOLE, LONGER, ACHIEVED)  # drawn seed by seed below
+BY_SEED = (LOCATED, WHOLE, LONGER, ACHIEVED, FROZEN_EYE, NOT_TOLD)  # drawn seed by seed below
 curves = [STATE, BLIND, *(arm for arm in measured if arm not in (*BY_SEED, *ON_THE_FLOOR))]
 success_curves(curves, floor=floor)
 plt.show()
@@ -548,7 +552,7 @@ imitated = [arm for arm in curves if arm in (TOLD, DISTILLED, SHIFTED)]
 by_reward = [arm for arm in curves if arm not in imitated]
 display(
     Markdown(
-        f"*Every arm above but `{LOCATED}`, `{WHOLE}`, its longer runs and `{ACHIEVED}`, which come next, and the two on 36 × 36 pixels, which stay on the floor. A point is {episodes_a_point(by_reward)} episodes a seed where the "
+        f"*Every arm above but `{LOCATED}`, `{WHOLE}`, its longer runs, `{ACHIEVED}` and its two controls, which come next, and the two on 36 × 36 pixels, which stay on the floor. A point is {episodes_a_point(by_reward)} episodes a seed where the "
         f"reward teaches, {episodes_a_point(imitated)} where a teacher does. Thin lines: seeds; thick: their interquartile mean; band: its 95 % "
         f"bootstrap interval over seeds (none with one seed). See that `{ASYMMETRIC}` rises about when the "
         f"state policy does and ends above the blind twin, and that those who imitate need the fewest steps of their own; "
@@ -704,7 +708,7 @@ assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["s
 # {artifact}`tuning-told-critic:runs.1.evaluation.successes|int` of
 # {artifact}`tuning-told-critic:runs.1.evaluation.episodes|int` episodes.)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success of the two seeds of push-asymmetric-achieved against environment steps, solid, and of the same seeds with a critic told the state, dotted. The solid curves leave the do-nothing floor at 50 and 90 thousand steps, pass one half at 80 and 100 thousand, and then move between 65 and 100 percent. The dotted ones rise some 60 thousand steps later and end near 100 percent."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success of the three seeds of push-asymmetric-achieved against environment steps, solid, and of two of them with a critic told the state, dotted. The solid curves leave the do-nothing floor between 50 and 90 thousand steps, pass one half between 70 and 100 thousand, and then move between 55 and 100 percent. The dotted ones rise some 60 thousand steps later and end near 100 percent."}}
 axes = seed_by_seed(ACHIEVED)
 color = {line.get_label(): line.get_color() for line in axes.lines}
 for run in runs_of(LONGER):
@@ -730,9 +734,9 @@ def halfway(arm):
 little, much = halfway(ACHIEVED), halfway(LONGER)
 display(
     Markdown(
-        f"*The {len(little)} seeds of `{ACHIEVED}`; dotted, the same seeds with a critic that is told the state. A point is "
+        f"*The {len(little)} seeds of `{ACHIEVED}`; dotted, two of them with a critic that is told the state. A point is "
         f"{episodes_a_point([ACHIEVED])} episodes; no mean, no band. See where the curves cross one half: told three numbers "
-        f"at {' and '.join(f'{step:,}' for step in little)} steps, told the state at {' and '.join(f'{step:,}' for step in much)}.*"
+        f"at {', '.join(f'{step:,}' for step in little)} steps, told the state at {' and '.join(f'{step:,}' for step in much)}.*"
     )
 )
 pairs = list(zip(little, much, as_hindsight, at_once, strict=False))  # the seeds that both have
@@ -742,22 +746,85 @@ assert preset(ACHIEVED).critic_sees == "achieved"
 for run in runs_of(ACHIEVED):
     found = run.json("evaluation.json")
     blinded = max(control["success_high"] for control in found["controls"].values())
-    assert found["deterministic"]["success_low"] > max(blinded, 0.8), "it looks, and it pushes"
+    assert found["deterministic"]["success_low"] > max(blinded, 0.75), "it looks, and it pushes"
 
 # %% [markdown]
-# **It need not be told the state.** Seed 0 ends with
-# {artifact}`push-asymmetric-achieved/seed0:evaluation.deterministic.success_rate|pct0` of 100 episodes, seed 1 with
-# {artifact}`push-asymmetric-achieved/seed1:evaluation.deterministic.success_rate|pct0`; before black images with
-# {artifact}`push-asymmetric-achieved/seed0:evaluation.controls.blank.success_rate|pct0` and
-# {artifact}`push-asymmetric-achieved/seed1:evaluation.controls.blank.success_rate|pct0`, before those of another
-# episode with {artifact}`push-asymmetric-achieved/seed0:evaluation.controls.shuffled.success_rate|pct0` and
-# {artifact}`push-asymmetric-achieved/seed1:evaluation.controls.shuffled.success_rate|pct0`. What hindsight reads is enough to
-# teach an eye and a hand at once, from pixels, joints and the goal. (Both runs were stopped on the way, and went on with
-# [denormal numbers counted as zero](24_making_it_fast.ipynb), which moves no keypoint and made their steps about twice as cheap. Seed 0 took
-# {artifact}`push-asymmetric-achieved/seed0:provenance.wall_time_s|duration` in all, beside the other.)
+# **It need not be told the state.** Success is {success}`push-asymmetric-achieved`. Seed 0 has
+# {artifact}`push-asymmetric-achieved/seed0:evaluation.deterministic.success_rate|pct0` of 100 episodes, seed 1
+# {artifact}`push-asymmetric-achieved/seed1:evaluation.deterministic.success_rate|pct0`, seed 2
+# {artifact}`push-asymmetric-achieved/seed2:evaluation.deterministic.success_rate|pct0`; before black images they have
+# {artifact}`push-asymmetric-achieved/seed0:evaluation.controls.blank.success_rate|pct0`,
+# {artifact}`push-asymmetric-achieved/seed1:evaluation.controls.blank.success_rate|pct0` and
+# {artifact}`push-asymmetric-achieved/seed2:evaluation.controls.blank.success_rate|pct0`, before those of another episode
+# {artifact}`push-asymmetric-achieved/seed0:evaluation.controls.shuffled.success_rate|pct0`,
+# {artifact}`push-asymmetric-achieved/seed1:evaluation.controls.shuffled.success_rate|pct0` and
+# {artifact}`push-asymmetric-achieved/seed2:evaluation.controls.shuffled.success_rate|pct0`. What hindsight reads is enough to
+# teach an eye and a hand at once, from pixels, joints and the goal. (Seed 2 misses the 90 % that [its card](../book/experiments.md) asks of each seed. Seeds 0 and 1 were stopped on the way, and went on with
+# [denormal numbers counted as zero](24_making_it_fast.ipynb), which moves no keypoint and made their steps about twice as cheap. Seed 2 had
+# that from its first step on, and took {artifact}`push-asymmetric-achieved/seed2:provenance.wall_time_s|duration` beside another run.)
 #
 # In both pairs of seeds the critic that is told less taught sooner, and its policy ends a few episodes lower. In the pair of trials, which
 # ended at 100,000 steps, the one told the state had risen and the other had not. Three pairs do not say which is better.
+
+# %% tags=["hide-input"]
+film(
+    runs_of(ACHIEVED)[0],
+    "Four episodes of the policy that learned to see and to push from a critic that was told where the block is: the gripper goes behind the block and pushes it to the target.",
+)
+
+# %% [markdown]
+# *Seed 0 of `push-asymmetric-achieved`, after training, acting without exploration.*
+#
+# ## Told nothing, and an eye that cannot learn
+#
+# Two explanations would make less of this. Perhaps nobody needs the three numbers: a critic that must find the block by itself would do
+# as well. Or perhaps no eye has learned anything: keypoints of a network as it was drawn differ from picture to picture
+# from the first step on, and the layers behind them may make do. Each is one change of this arm:
+#
+# - `push-keypoint-honest`: the critic is told nothing. It reads what the actor reads, through an encoder of its own, which learns from the
+#   TD error. Hindsight still relabels with the achieved goal, and nobody else reads it.
+# - `push-asymmetric-frozen`: the critic is told the achieved goal, and the actor's encoder stays as it was drawn. It has half the
+#   budget, {artifact}`push-asymmetric-frozen/seed0:evaluation.steps|int` steps.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the three seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one whose encoder learns nothing for 150 thousand."}}
+changes = {NOT_TOLD: "critic_sees", FROZEN_EYE: "frozen_encoder"}
+for arm, knob in changes.items():
+    apart = set(preset(ACHIEVED).differences(preset(arm))) - NOT_CHANGES
+    assert apart - {"total_steps"} == {knob}, f"{arm}: one change"
+_, axes = plt.subplots(figsize=(7, 2.8))
+shown = [(ACHIEVED, "0.6", "-"), (NOT_TOLD, OKABE_ITO["vermillion"], "o-")]
+for arm, color, line in [*shown, (FROZEN_EYE, OKABE_ITO["blue"], "s-")]:
+    for number, run in enumerate(runs_of(arm)):
+        curve = run.table()
+        label = None if number else words_of(arm)
+        axes.plot(
+            curve["step"] / 1000, curve["success"], line, color=color, markersize=3, label=label
+        )
+draw_floor(axes, floor)
+axes.set(xlabel="thousand environment steps", ylabel="success", ylim=(-0.03, 1.03))
+axes.yaxis.set_major_formatter(PercentFormatter(1))
+axes.legend(loc="upper left", fontsize="small")
+plt.show()
+display(
+    Markdown(
+        f"*Gray: the {len(runs_of(ACHIEVED))} seeds of `{ACHIEVED}`. The other two have one seed each, and one change each. A point is "
+        f"{episodes_a_point([ACHIEVED, NOT_TOLD, FROZEN_EYE])} episodes. See that neither leaves the floor.*"
+    )
+)
+for arm in changes:
+    (run,) = runs_of(arm)
+    end = run.json("evaluation.json")["deterministic"]
+    assert end["success_low"] < floor < end["success_high"], f"{arm} is on the floor: read anew"
+    assert max(run.table()["success"]) <= 0.2, f"{arm} left the floor on the way: read anew"
+assert max(little) < runs_of(FROZEN_EYE)[0].json("evaluation.json")["steps"], "time enough"
+
+# %% [markdown]
+# **Both are needed.** Told nothing, the arm ends with
+# {artifact}`push-keypoint-honest/seed0:evaluation.deterministic.successes|int` of 100 episodes after
+# {artifact}`push-keypoint-honest/seed0:evaluation.steps|int` steps; with an encoder that learns nothing, with
+# {artifact}`push-asymmetric-frozen/seed0:evaluation.deterministic.successes|int` after half of them, by which every seed of
+# `push-asymmetric-achieved` has passed one half. Doing nothing scores {artifact}`push-floor:no_op.rate|pct1`. So the eye of that arm did learn, and at this budget it learned from
+# the three numbers. Whether a critic that is told nothing gets there later is another question. One seed of each was run.
 #
 # ## How much do such eyes see?
 #
@@ -772,12 +839,13 @@ taken = [
     runs_of(arm)[0].json("evaluation.json")["updates"] for arm in (LONGER, ACHIEVED, DISTILLED)
 ]
 assert round(taken[0] / taken[2]) == round(taken[1] / taken[2]) == 10, "ten times its updates"
-told_eyes = [read[f"{arm}/seed{k}"] for arm in (LONGER, ACHIEVED) for k in (0, 1)]
+told_eyes = [mm for run, mm in read.items() if run.split("/")[0] in (LONGER, ACHIEVED)]
+assert len(told_eyes) == 5, "the text says five"
 assert max(told_eyes) < min(before) / 3, "the eye has not opened: read the text anew"
 assert max(told_eyes) < read[f"{DISTILLED}/seed0"], "imitation's eye is as good: read anew"
 
 # %% [markdown]
-# All four see the block far better than the same network untrained, and better than the encoder that imitation trained, though
+# All five that a told critic taught see the block far better than the same network untrained, and better than the encoder that imitation trained, though
 # nobody named them a position or an action. They also had ten times its updates; what an equal number would show was not measured. The locator, which was
 # told positions and nothing else, is off by {artifact}`locator-push-workspace/seed0:measurement.held_out.block.mean|f1` mm, on larger
 # pictures.
@@ -977,13 +1045,14 @@ check_angle(block_angle)
 # | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. What it has learned is its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges, and so does the one network that a told critic judged, which bears a pixel as well. |
 # | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told anything. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
-# | settled | An encoder can learn to see the block from the actor's loss alone, where the critic is told the state, or only the achieved goal, which hindsight reads anyway: all four runs, of `push-asymmetric-keypoint-long` and of `push-asymmetric-achieved`, push, and fall to the floor before black images and before those of another episode. |
-# | not settled | How surely: two seeds each. And whether the critic that is told less teaches sooner. |
-# | not settled | Whether one network can learn sight and control at once *by reward* at this price, nobody told. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, and `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor as well ([there](21_what_the_camera_can_tell.ipynb)). |
+# | settled | An encoder can learn to see the block from the actor's loss alone, where the critic is told the state, or only the achieved goal, which hindsight reads anyway: all five runs, of `push-asymmetric-keypoint-long` and of `push-asymmetric-achieved`, push, and fall to the floor before black images and before those of another episode. |
+# | settled at this price | The told critic and the eye that learns are both needed: told nothing, or with an encoder that stays as it was drawn, the same arm stays on the floor, one seed each. |
+# | not settled | How surely: two seeds and three. And whether the critic that is told less teaches sooner. |
+# | not settled | Whether one network can learn sight and control at once *by reward*, nobody told. `push-keypoint-honest`, one seed, ends on the floor at the budget at which its told twin pushes. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, and `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor as well ([there](21_what_the_camera_can_tell.ipynb)). |
 # | settled | Frozen images succeed at times because one look at the block is good for a short push: success falls with the distance. The student has no use for such a look unless it sees its gripper move. |
 # | not settled | Why the student needs that. |
 # | not settled | What the reward alone can teach at this price: that takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
-# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-asymmetric-keypoint --seeds 0 1`, `pixels train push-asymmetric-keypoint-long --seeds 0 1`, `pixels train push-asymmetric-achieved --seeds 0 1`, `pixels measure told-sight`, `pixels measure frozen-pictures`, `pixels train push-distilled --seeds 0 1 2 3 4`, `pixels train push-distilled-drq --seeds 0 1 2 3 4`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0 1 2`. The results lie in `data/`: `--again` makes them anew |
+# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-asymmetric-keypoint --seeds 0 1`, `pixels train push-asymmetric-keypoint-long --seeds 0 1`, `pixels train push-asymmetric-achieved --seeds 0 1 2`, `pixels train push-asymmetric-frozen --seeds 0`, `pixels train push-keypoint-honest --seeds 0`, `pixels measure told-sight`, `pixels measure frozen-pictures`, `pixels train push-distilled --seeds 0 1 2 3 4`, `pixels train push-distilled-drq --seeds 0 1 2 3 4`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0 1 2`. The results lie in `data/`: `--again` makes them anew |
 #
 # Next: [the exercises](26_exercises.ipynb).
