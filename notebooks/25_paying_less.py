@@ -786,7 +786,7 @@ film(
 # - `push-asymmetric-frozen`: the critic is told the achieved goal, and the actor's encoder stays as it was drawn. It has half the
 #   budget, {artifact}`push-asymmetric-frozen/seed0:evaluation.steps|int` steps.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the three seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one whose encoder learns nothing for 150 thousand."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the three seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one whose encoder learns nothing for 140 thousand, and then stands at 20 percent."}}
 changes = {NOT_TOLD: "critic_sees", FROZEN_EYE: "frozen_encoder"}
 for arm, knob in changes.items():
     apart = set(preset(ACHIEVED).differences(preset(arm))) - NOT_CHANGES
@@ -808,23 +808,39 @@ plt.show()
 display(
     Markdown(
         f"*Gray: the {len(runs_of(ACHIEVED))} seeds of `{ACHIEVED}`. The other two have one seed each, and one change each. A point is "
-        f"{episodes_a_point([ACHIEVED, NOT_TOLD, FROZEN_EYE])} episodes. See that neither leaves the floor.*"
+        f"{episodes_a_point([ACHIEVED, NOT_TOLD, FROZEN_EYE])} episodes. See where the blue curve ends, and what the gray ones have there.*"
     )
 )
-for arm in changes:
-    (run,) = runs_of(arm)
-    end = run.json("evaluation.json")["deterministic"]
-    assert end["success_low"] < floor < end["success_high"], f"{arm} is on the floor: read anew"
-    assert max(run.table()["success"]) <= 0.2, f"{arm} left the floor on the way: read anew"
-assert max(little) < runs_of(FROZEN_EYE)[0].json("evaluation.json")["steps"], "time enough"
+(not_told,), (frozen_eye,) = (runs_of(arm) for arm in changes)
+end = not_told.json("evaluation.json")["deterministic"]
+assert end["success_low"] < floor < end["success_high"], "it is on the floor: read the text anew"
+assert max(not_told.table()["success"]) <= 0.1, "it left the floor on the way: read the text anew"
+there = frozen_eye.json("evaluation.json")
+blinded = there["controls"]["blank"]["success_rate"]
+assert floor < there["deterministic"]["success_low"] and blinded < 0.1, "just above, and it looks"
+assert there["deterministic"]["success_high"] < 0.3, "just above: read the text anew"
+learned = [
+    float(run.table().set_index("step")["success"][there["steps"]]) for run in runs_of(ACHIEVED)
+]
+assert min(learned) > 0.5
+display(
+    Markdown(
+        f"At {there['steps']:,} steps the curves of `{ACHIEVED}` stand at {', '.join(f'{rate:.0%}' for rate in learned)}."
+    )
+)
 
 # %% [markdown]
-# **Both are needed.** Told nothing, the arm ends with
+# **Told nothing, it stays on the floor.** `push-keypoint-honest` ends with
 # {artifact}`push-keypoint-honest/seed0:evaluation.deterministic.successes|int` of 100 episodes after
-# {artifact}`push-keypoint-honest/seed0:evaluation.steps|int` steps; with an encoder that learns nothing, with
-# {artifact}`push-asymmetric-frozen/seed0:evaluation.deterministic.successes|int` after half of them, by which every seed of
-# `push-asymmetric-achieved` has passed one half. Doing nothing scores {artifact}`push-floor:no_op.rate|pct1`. So the eye of that arm did learn, and at this budget it learned from
-# the three numbers. Whether a critic that is told nothing gets there later is another question. One seed of each was run.
+# {artifact}`push-keypoint-honest/seed0:evaluation.steps|int` steps; doing nothing scores {artifact}`push-floor:no_op.rate|pct1`. At this budget it is
+# the three numbers that make the difference. Whether such a critic gets there later is another question.
+#
+# **An eye that cannot learn is not blind.** `push-asymmetric-frozen` has
+# {artifact}`push-asymmetric-frozen/seed0:evaluation.deterministic.successes|int` of 100 episodes, more than doing nothing, and before black images
+# {artifact}`push-asymmetric-frozen/seed0:evaluation.controls.blank.successes|int`. So the layers behind keypoints that nobody trained do begin to make something of
+# them. They are far behind: the eyes that learn have most of their episodes by then. So the learning of the eye is worth much of what
+# `push-asymmetric-achieved` gained, but not shown to be needed for all of it. Half a budget is a verdict as little as a third was above: this curve had just
+# begun to rise. One seed of each was run.
 #
 # ## How much do such eyes see?
 #
@@ -1046,7 +1062,8 @@ check_angle(block_angle)
 # | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | Whether the critic must be told anything. A critic that sees no more than the actor was far slower on the same readings, but that is `push-located`: two seeds, one of them cut short at a point where the other had not risen either. |
 # | settled | An encoder can learn to see the block from the actor's loss alone, where the critic is told the state, or only the achieved goal, which hindsight reads anyway: all five runs, of `push-asymmetric-keypoint-long` and of `push-asymmetric-achieved`, push, and fall to the floor before black images and before those of another episode. |
-# | settled at this price | The told critic and the eye that learns are both needed: told nothing, or with an encoder that stays as it was drawn, the same arm stays on the floor, one seed each. |
+# | settled at this price | Told nothing, the same arm stays on the floor (one seed). With an encoder that stays as it was drawn it is far behind at half the budget (one seed). |
+# | not settled | Where the arm with the encoder as drawn would end. |
 # | not settled | How surely: two seeds and three. And whether the critic that is told less teaches sooner. |
 # | not settled | Whether one network can learn sight and control at once *by reward*, nobody told. `push-keypoint-honest`, one seed, ends on the floor at the budget at which its told twin pushes. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, and `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor as well ([there](21_what_the_camera_can_tell.ipynb)). |
 # | settled | Frozen images succeed at times because one look at the block is good for a short push: success falls with the distance. The student has no use for such a look unless it sees its gripper move. |
