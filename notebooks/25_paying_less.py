@@ -803,7 +803,7 @@ for arm, color, line in [*shown, (FROZEN_EYE, OKABE_ITO["blue"], "s-")]:
 draw_floor(axes, floor)
 axes.set(xlabel="thousand environment steps", ylabel="success", ylim=(-0.03, 1.03))
 axes.yaxis.set_major_formatter(PercentFormatter(1))
-axes.legend(loc="upper left", fontsize="small")
+axes.legend(loc="center right", bbox_to_anchor=(1, 0.36), fontsize="small")
 plt.show()
 display(
     Markdown(
