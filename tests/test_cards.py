@@ -175,6 +175,7 @@ OPTIONS = {
     "eval": judging.EvalOptions,
     "run": training.RunOptions,
     "compare": judging.CompareOptions,
+    "fetch": judging.FetchOptions,
     "plot": drawing.PlotOptions,
     "frame": drawing.FrameOptions,
     "measure": measuring.MeasureOptions,

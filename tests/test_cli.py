@@ -43,7 +43,6 @@ BAD = [
     (["train", "reach-state", "--lr", "3"], "unknown flag --lr"),
     (["plan"], "name an arm first: pixels plan"),
     (["fetch", "push-nothing"], "no result of 'push-nothing'"),
-    (["fetch", "reach-state", "--seeds", "77"], "there is no artifact in"),
     (["plan", "push-step2", "--buffer-size", "100000000"], "lower --buffer-size"),
     (["train", "reach-state", "--learning-rat", "3"], "did you mean --learning-rate"),
     (["train", "reach-state", "--total-steps", "many"], "--total-steps"),
