@@ -166,7 +166,7 @@ class Campaign:
         """Takes the first backend that draws, for every process that this one starts."""
         from labs.gl import working_gl
 
-        left = self.end_at - time.time()
+        left = self.kill_at - time.time()
         backend, renderer = working_gl(backends, timeout=min(60.0, left), say=self.say)
         self.say(f"OpenGL: {backend}, {renderer}")
         self.facts["gl"] = {"backend": backend, "renderer": renderer}
