@@ -62,6 +62,8 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig, proven: RunConfig) -> list[tup
         frame_stack=2,
         temperature=SHARP,
         goals_per_frame=GOALS,
+        batch_size=256,  # pictures, so 2,048 rows for the heads
+        precision="float32",  # sharp keypoints and Q-values of −20 are what bfloat16 blurs
         n_envs=15,
         gradient_steps=8,
         buffer_size=600_000,
