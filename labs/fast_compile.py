@@ -1,9 +1,10 @@
 """Whether and how the update is compiled: where it pays, and one line where it cannot.
 
-* On a GPU ``"auto"`` compiles with ``mode="reduce-overhead"``: a small network's update consists of
-  hundreds of kernels of a few microseconds, and CUDA graphs launch them as one.
-* On a CPU ``"auto"`` does not: matrix products and convolutions take nearly all the time, and
-  compiling leaves them as they are. The chapter "Making it fast" shows the measurement.
+* On a CPU ``"auto"`` does not compile: matrix products and convolutions take nearly all the time,
+  and compiling leaves them as they are. The chapter "Making it fast" shows the measurement.
+* On a GPU ``"auto"`` records the whole update instead (:mod:`labs.fast_graph`). ``True`` compiles
+  its parts with ``mode="reduce-overhead"``, whose graphs end where Python goes on.
+* The environment variable ``TORCHDYNAMO_DISABLE=1`` switches off both.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def resolve(choice: Compile, device: torch.device) -> bool:
     """Whether to compile.
 
     Args:
-        choice: True, False, or ``"auto"``: on a GPU only.
+        choice: True, False, or ``"auto"``, which compiles nowhere.
         device: where the update runs.
 
     Returns:
@@ -45,11 +46,17 @@ def resolve(choice: Compile, device: torch.device) -> bool:
     """
     if choice not in (True, False, "auto"):
         raise ValueError(f"received compile {choice!r}; expected True, False or 'auto'")
-    wanted = device.type == "cuda" if choice == "auto" else bool(choice)
+    wanted = choice is True
     reason = missing_compiler(device) if wanted else None
     if reason is not None:
         warnings.warn(f"the update runs uncompiled: {reason}", stacklevel=2)
     return wanted and reason is None
+
+
+def wants_graph(choice: Compile, device: torch.device) -> bool:
+    """Whether the whole update is to be recorded as a CUDA graph: ``"auto"`` on a GPU."""
+    allowed = os.environ.get("TORCHDYNAMO_DISABLE", "0") != "1"
+    return choice == "auto" and device.type == "cuda" and allowed
 
 
 class Compiled:

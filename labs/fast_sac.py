@@ -24,8 +24,9 @@ from stable_baselines3.common.type_aliases import MaybeCallback, TrainFrequencyU
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from labs.drqv2_sac_policy import DrQv2SACPolicy
-from labs.fast_compile import Compile, resolve
+from labs.fast_compile import Compile, resolve, wants_graph
 from labs.fast_files import ModelFiles
+from labs.fast_graph import Graphed
 from labs.fast_networks import LayerNormDrQv2Policy, LayerNormPolicy, StandardizedExtractor
 from labs.fast_update import LOSSES, SACUpdate
 from labs.replay import EpisodeReplay, episode_options
@@ -48,7 +49,8 @@ class FastSAC(ModelFiles, SAC):
         autocast: ``torch.bfloat16`` for mixed precision, None for float32;
             :func:`labs.mixed_precision.mixed_precision` knows where it pays.
         clip_target: see :class:`labs.fast_update.SACUpdate`.
-        compile: True, False, or ``"auto"``: on a GPU only; see :mod:`labs.fast_compile`.
+        compile: ``"auto"``: on a GPU the whole update is one CUDA graph (:mod:`labs.fast_graph`).
+            True: ``torch.compile`` (:mod:`labs.fast_compile`). False: neither.
         **kwargs: as for SB3's ``SAC``. ``train_freq`` counts vector steps. Adam is fused unless
             ``policy_kwargs`` says otherwise.
 
@@ -150,6 +152,7 @@ class FastSAC(ModelFiles, SAC):
         )
         self._loss_sums = torch.zeros(len(LOSSES), device=self.device)
         self._loss_count = 0
+        self._graphed: Graphed | None = None  # made by the first update that can be recorded
 
     def set_parameters(self, *args: Any, **kwargs: Any) -> None:
         """As in SB3."""
@@ -166,11 +169,30 @@ class FastSAC(ModelFiles, SAC):
             optimizers.append(self.ent_coef_optimizer)
         self._update_learning_rate(optimizers)
         for step in range(gradient_steps):
-            batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
             move = step % self.target_update_interval == 0
-            self._loss_sums += self._update(batch, move_target=move)
+            self._loss_sums += self._take_update(batch_size, move, optimizers)
         self._loss_count += gradient_steps
         self._n_updates += gradient_steps
+
+    def _take_update(self, batch_size: int, move: bool, optimizers: list) -> torch.Tensor:
+        """One update, recorded where it can be."""
+        memory = self.replay_buffer
+        recorded = (
+            wants_graph(self.compile, self.device)
+            and isinstance(memory, EpisodeReplay)
+            and memory.device.type == self.device.type
+        )
+        if not recorded:
+            return self._sample_and_update(batch_size, move)
+        if self._graphed is None:
+            self._graphed = Graphed(self._sample_and_update, optimizers, [memory.generator])
+        rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+        places = [table.data_ptr() for table in memory.memory.values()]
+        return self._graphed(batch_size, move, key=(memory.refresh(), *rates, *places))
+
+    def _sample_and_update(self, batch_size: int, move: bool) -> torch.Tensor:
+        batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
+        return self._update(batch, move_target=move)
 
     def take_losses(self) -> dict[str, float]:
         """The losses, averaged over the updates since they were last taken; empty without any."""

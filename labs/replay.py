@@ -114,6 +114,9 @@ class EpisodeReplay(EpisodeStore):
                 f"received goals_per_frame {goals_per_frame} with n_sampled_goal {n_sampled_goal}; "
                 "expected at least 1, and HER for more than 1"
             )
+        count = torch.zeros((), dtype=torch.int64, device=self.device)
+        self._stored, self._moved_count = count, count.clone()
+        self._moved_slots = count.repeat(self.n_episodes)
         self.her_ratio = 1 - 1 / (n_sampled_goal + 1)
         self.strategy = goal_selection_strategy
         self.moved_only, self.min_motion = moved_only, min_motion
@@ -125,7 +128,28 @@ class EpisodeReplay(EpisodeStore):
         )
 
     def _forget_choices(self) -> None:
-        self._moved: torch.Tensor | None = None  # slots of the moved episodes; None: not known
+        self._fresh = False
+
+    def refresh(self) -> bool:
+        """Brings what is drawn from up to date, after which a draw asks the host for nothing.
+
+        The numbers of stored and of moved episodes lie on the device, in the same place forever:
+        so a recorded draw (:mod:`labs.fast_graph`) follows the growing memory.
+
+        Returns:
+            whether there are moved episodes to keep to.
+        """
+        if not self._fresh:  # since the last episode came
+            self._stored.fill_(self.stored_episodes)
+            self._moved = self._moved_slots[:0]
+            if self.moved_only:
+                achieved = self.memory["achieved_goal"][: self.stored_episodes, 1:]
+                motion = torch.linalg.vector_norm(achieved - achieved[:, :1], dim=-1).amax(dim=1)
+                found = torch.nonzero(motion > self.min_motion)[:, 0]
+                self._moved = self._moved_slots[: len(found)].copy_(found)
+                self._moved_count.fill_(len(found))
+            self._fresh = True
+        return len(self._moved) > 0
 
     # ---------------------------------------------------------------------------------- sample
 
@@ -135,11 +159,9 @@ class EpisodeReplay(EpisodeStore):
         return (uniform * high).long()
 
     def moved_episodes(self) -> torch.Tensor:
-        """Slots of the stored episodes whose achieved goal moved more than ``min_motion``."""
-        if self._moved is None:  # since the last episode came
-            achieved = self.memory["achieved_goal"][: self.stored_episodes, 1:]
-            motion = torch.linalg.vector_norm(achieved - achieved[:, :1], dim=-1).amax(dim=1)
-            self._moved = torch.nonzero(motion > self.min_motion)[:, 0]
+        """Slots of the stored episodes whose achieved goal moved more than ``min_motion``; none
+        where ``moved_only`` is off."""
+        self.refresh()
         return self._moved
 
     def draw(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -158,12 +180,13 @@ class EpisodeReplay(EpisodeStore):
             )
         virtual = int(self.her_ratio * batch_size)
         real = batch_size - virtual
-        episode = self._integers(self.stored_episodes, batch_size)
+        keeps_to_moved = self.refresh()
+        episode = self._integers(self._stored, batch_size)
         step = self._integers(self.episode_length, batch_size)
         goal = torch.full_like(step, -1)
         if virtual:
-            if self.moved_only and len(moved := self.moved_episodes()):
-                episode[real:] = moved[self._integers(len(moved), virtual)]
+            if keeps_to_moved:
+                episode[real:] = self._moved_slots[self._integers(self._moved_count, virtual)]
             goal[real:] = self._hindsight(step[real:])
         return episode, step, goal
 
@@ -203,7 +226,7 @@ class EpisodeReplay(EpisodeStore):
         own, now = episode.repeat_interleave(more), step.repeat_interleave(more)
         chance = torch.rand(len(now), generator=self.generator, device=self.device)
         relabel = chance < self.her_ratio
-        source = torch.where(relabel, own, self._integers(self.stored_episodes, len(now)))
+        source = torch.where(relabel, own, self._integers(self._stored, len(now)))
         further = self.goals_of(source, torch.where(relabel, self._hindsight(now), -1))
         first = self.goals_of(episode, goal)
         both = torch.cat([first[:, None], further.view(len(first), more, -1)], dim=1)

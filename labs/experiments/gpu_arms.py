@@ -62,13 +62,13 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig, proven: RunConfig) -> list[tup
         frame_stack=2,
         temperature=SHARP,
         goals_per_frame=GOALS,
-        batch_size=256,  # pictures, so 2,048 rows for the heads
+        batch_size=128,  # pictures, so 1,024 rows for the heads
         precision="float32",  # sharp keypoints and Q-values of −20 are what bfloat16 blurs
         n_envs=15,
         gradient_steps=8,
-        buffer_size=600_000,
-        total_steps=600_000,
-        eval_every=30_000,
+        buffer_size=400_000,
+        total_steps=400_000,
+        eval_every=25_000,
         video_episodes=4,
     )
     faster = {key: GPU[key] for key in ("learning_starts", "checkpoint_every", "subproc")}
