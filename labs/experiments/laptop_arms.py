@@ -211,6 +211,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         buffer_size=300_000,
         eval_every=10_000,
     )
+    frozen = replace(settled, critic_sees="achieved", frozen_encoder=True)
     distilled = replace(
         located,
         arm="push-distilled",
@@ -264,14 +265,12 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             "the same budget, and the critic is told only the achieved goal, which HER needs",
         ),
         (
-            replace(
-                settled,
-                arm="push-asymmetric-frozen",
-                critic_sees="achieved",
-                frozen_encoder=True,
-                total_steps=150_000,
-            ),
+            replace(frozen, arm="push-asymmetric-frozen", total_steps=150_000),
             "push-asymmetric-achieved to half its budget; the encoder stays as it was drawn",
+        ),
+        (
+            replace(frozen, arm="push-asymmetric-frozen-long"),
+            "the same to the whole budget of push-asymmetric-achieved",
         ),
         (
             replace(settled, arm="push-keypoint-honest", critic_sees="same"),
