@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -63,6 +64,42 @@ def test_every_cell_is_an_arm_and_most_informative_comes_first():
     assert [c.config.arm for c in runs[2:6]] == [*cells.GROUPS[2].arms]
     assert len({c.name for c in runs}) == len(runs)  # push-gpu stands in four groups, and runs once
     assert all(c.slots == 1 for c in cells.cells_of(cells.chosen(["headline"]), [0, 1], 2, False))
+
+
+def test_a_cell_may_have_seeds_of_its_own():
+    wanted = ["proven:0", "push-gpu-keypoint:1..2", "push-gpu-honest"]
+    runs = cells.cells_of(cells.chosen(wanted), [7], 5, small=False)
+    assert [(c.config.arm, c.config.seed, c.slots) for c in runs] == [
+        ("push-gpu-keypoint", 0, 5),
+        ("push-gpu-keypoint", 1, 1),
+        ("push-gpu-keypoint", 2, 1),
+        ("push-gpu-honest", 7, 1),
+    ]
+    for wrong in ("proven:", "proven:x", "proven:3..1"):
+        with pytest.raises(UserError, match="seed"):
+            cells.chosen([wrong])
+
+
+def test_a_run_that_evaluates_leaves_its_place_to_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path))
+    options = CampaignOptions(
+        minutes=5, reserve=10, cells=("proven:0", "twins"), parallel=3, toy=True
+    )
+    found = Campaign(options)
+    alone = found.cells[0]
+    run = SimpleNamespace(pid=123, config=alone.config)
+    found.running[alone.name] = run
+    told = tmp_path / alone.name / "progress.json"
+    told.parent.mkdir(parents=True)
+    assert found._slots(alone.name) == 3, "before its first word"
+    for phase, pid, slots in (
+        ("train", 123, 3),
+        ("evaluate", 7, 3),  # of an earlier process
+        ("evaluate", 123, 0),
+        ("done", 123, 0),
+    ):
+        told.write_text(json.dumps({"phase": phase, "pid": pid}))
+        assert found._slots(alone.name) == slots, (phase, pid)
 
 
 @pytest.mark.parametrize("group", cells.GROUPS[2:], ids=lambda g: g.name)

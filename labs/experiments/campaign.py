@@ -45,7 +45,8 @@ class CampaignOptions:
     minutes: float = 25.0
     """wall clock of this command, from its first to its last breath"""
     cells: tuple[str, ...] = ()
-    """groups (proven, headline, twins, helpers, routing, shifts, memory), arms; all by default"""
+    """groups (proven, headline, twins, helpers, routing, shifts, memory), arms; all by default;
+    with seeds of their own: push-gpu-keypoint:1..4"""
     seeds: tuple[str, ...] = ("0",)
     """seeds of every arm: numbers and ranges such as 0..4"""
     parallel: int = 4
@@ -215,7 +216,19 @@ class Campaign:
             time.sleep(POLL)
 
     def _slots(self, name: str) -> int:
+        """Places that a run takes: none once it evaluates, which asks nothing of the GPU."""
+        if self._progress(self.running[name]).get("phase") in ("evaluate", "video", "done"):
+            return 0
         return next(c.slots for c in self.cells if c.name == name)
+
+    @staticmethod
+    def _progress(run: RunProcess) -> dict[str, Any]:
+        """What a run last told of itself; nothing before its first word."""
+        try:
+            told = json.loads((runs_root() / run.config.run_name / "progress.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return told if told.get("pid") == run.pid else {}
 
     def _start(self, cell: Cell) -> None:
         """Starts a run on cores of its own: its share of the machine's."""
@@ -232,13 +245,8 @@ class Campaign:
         """Tells every run once; one that has not begun to train is only asked to save."""
         for run in self.running.values():
             if not run.told:
-                progress = runs_root() / run.config.run_name / "progress.json"
-                try:
-                    trains = json.loads(progress.read_text())["pid"] == run.pid
-                except (OSError, ValueError):
-                    trains = False
                 run.told = True
-                run.ask(self.asked if trains else SAVE)
+                run.ask(self.asked if self._progress(run) else SAVE)
 
     def _reap(self) -> None:
         for name, run in list(self.running.items()):

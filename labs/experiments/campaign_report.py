@@ -124,6 +124,8 @@ def write(
     results = []
     for group in groups:
         own = [c for c in cells if c.config.arm.removesuffix("-toy") in group.arms]
+        if group.seeds:
+            own = [c for c in own if c.config.seed in group.seeds]
         results.append(group_result(group, own, notes))
     table = io.StringIO()
     writer = csv.DictWriter(table, ("arm", "seed", *COLUMNS), lineterminator="\n")

@@ -13,6 +13,7 @@ from labs.errors import UserError
 from labs.experiments.config import RunConfig, closest
 from labs.experiments.gpu_arms import BASE_UPDATES, UPDATES
 from labs.experiments.presets import PRESETS, preset, smoke
+from labs.experiments.sweep import parse_seeds
 from labs.experiments.validation import validate
 
 
@@ -24,13 +25,15 @@ class Group:
         name: what ``--cells`` calls it.
         question: what the comparison answers.
         arms: names of arms, most informative first.
-        alone: its only run gets the whole machine.
+        alone: its only run gets the whole machine, until it evaluates.
+        seeds: of every arm; empty: those of the command.
     """
 
     name: str
     question: str
     arms: tuple[str, ...]
     alone: bool = False
+    seeds: tuple[int, ...] = ()
 
 
 def _routing_arms() -> tuple[str, ...]:
@@ -122,17 +125,23 @@ def toy(config: RunConfig) -> RunConfig:
 def chosen(names: Sequence[str]) -> tuple[Group, ...]:
     """The groups that ``--cells`` names, in its order; an arm's name is a group of its own.
 
+    Args:
+        names: of groups and arms, each with its own seeds or without: ``"twins"``,
+            ``"push-gpu-keypoint:1..4"``.
+
     Raises:
-        UserError: neither a group nor an arm has that name.
+        UserError: neither a group nor an arm has that name, or its seeds are none.
     """
     if not names:
         return GROUPS
     known = {group.name: group for group in GROUPS}
     found = []
-    for name in names:
+    for wanted in names:
+        name, colon, seeds = wanted.partition(":")
         if name not in known and name not in PRESETS:
             raise UserError(f"unknown cell {name!r}: {closest(name, [*known, *PRESETS])}")
-        found.append(known.get(name) or Group(name, "One arm.", (name,)))
+        group = known.get(name) or Group(name, "One arm.", (name,))
+        found.append(replace(group, seeds=tuple(parse_seeds((seeds,)))) if colon else group)
     return tuple(found)
 
 
@@ -143,14 +152,15 @@ def cells_of(
 
     Args:
         groups: from :func:`chosen`.
-        seeds: of every arm.
+        seeds: of every arm whose group names none.
         parallel: places on the machine.
         small: the toy size.
     """
     cells: dict[str, Cell] = {}
     for group in groups:
-        whole = group.alone and len(group.arms) * len(seeds) == 1
-        for seed in seeds:
+        own = group.seeds or tuple(seeds)
+        whole = group.alone and len(group.arms) * len(own) == 1
+        for seed in own:
             for arm in group.arms:
                 config = replace(preset(arm), seed=seed)
                 config = validate(toy(config) if small else config)
