@@ -27,6 +27,7 @@ labs.auxiliary                              an encoder that is told where things
 labs.standardized_images                    images encoded, vectors standardized
 labs.mixed_precision                        bfloat16 where the hardware multiplies it
 labs.fast_compile, labs.fast_update         one update without waste, compiled where it pays
+labs.fast_graph                             the whole update as one CUDA graph
 labs.fast_io, labs.fast_files               models as safetensors and JSON
 labs.fast_sac                               SAC with all of this behind SB3's API
 labs.bench                                  the fast path measured beside the stock route

@@ -13,6 +13,7 @@ else that the update depends on is part of its key: another key, another recordi
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable, Hashable, Iterable
 
@@ -27,7 +28,7 @@ class Graphed:
 
     Args:
         function: key → one tensor on the GPU. It must wait for nothing and ask the host nothing.
-        optimizers: that it steps.
+        optimizers: that it steps; fused, so that they count their steps on the device.
         generators: of random numbers that it draws, beside the device's default one.
     """
 
@@ -41,6 +42,7 @@ class Graphed:
         self.optimizers, self.generators = list(optimizers), list(generators)
         self._calls: dict[Hashable, int] = {}
         self._recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
+        self._beside = torch.cuda.Stream()  # one: libraries keep a workspace for each
         self.broken = False
 
     def __call__(self, *arguments: Hashable, key: Hashable = None) -> torch.Tensor:
@@ -49,31 +51,36 @@ class Graphed:
         Args:
             arguments: of the function; part of the key.
             key: what else the function depends on.
+
+        Raises:
+            RuntimeError: a recording failed and left the random generators unusable.
         """
+        if self.broken:
+            return self.function(*arguments)
         whole = (arguments, key)
         if whole in self._recorded:
             graph, result = self._recorded[whole]
             graph.replay()
             return result
         done = self._calls.get(whole, 0)
-        if self.broken or done < WARM_UPS:
+        if done < WARM_UPS:
             self._calls[whole] = done + 1
-            return self._beside(arguments)
+            return self._warm_up(arguments)
+        here = torch.cuda.current_stream()
         try:
             self._recorded[whole] = self._record(arguments)
         except RuntimeError as error:
-            self.broken = True
-            first = str(error).strip().splitlines()[0][:200]
-            warnings.warn(f"updates are launched kernel by kernel: {first}", stacklevel=2)
+            torch.cuda.set_stream(here)  # a recording that fails leaves its own stream current
+            self._give_up(error)
         return self(*arguments, key=key)
 
-    def _beside(self, arguments: tuple) -> torch.Tensor:
+    def _warm_up(self, arguments: tuple) -> torch.Tensor:
         """Runs it on a stream of its own, as a recording will."""
-        here, beside = torch.cuda.current_stream(), torch.cuda.Stream()
-        beside.wait_stream(here)
-        with torch.cuda.stream(beside):
+        here = torch.cuda.current_stream()
+        self._beside.wait_stream(here)
+        with torch.cuda.stream(self._beside):
             result = self.function(*arguments)
-        here.wait_stream(beside)
+        here.wait_stream(self._beside)
         return result
 
     def _record(self, arguments: tuple) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
@@ -84,12 +91,34 @@ class Graphed:
             graph.register_generator_state(generator)
         groups = [group for o in self.optimizers for group in o.param_groups]
         before = [group.get("capturable", False) for group in groups]
+        gc.collect()  # a dead model's graph that is destroyed meanwhile would break this one
+        collects = gc.isenabled()
+        gc.disable()
         try:
-            for group in groups:  # fused Adam counts its steps on the device in any case
+            for group in groups:  # Adam refuses otherwise; the fused one needs nothing else for it
                 group["capturable"] = True
             with torch.cuda.graph(graph):
                 result = self.function(*arguments)
         finally:
             for group, value in zip(groups, before, strict=True):
                 group["capturable"] = value
+            if collects:
+                gc.enable()
         return graph, result
+
+    def _give_up(self, error: RuntimeError) -> None:
+        """From here on kernel by kernel, if the failure left that possible."""
+        self.broken = True
+        cause = error.__context__ or error  # the end of a recording hides what broke it
+        first = (str(cause).strip() or repr(cause)).splitlines()[0][:200]
+        device = torch.cuda.current_device()
+        try:
+            for generator in (torch.cuda.default_generators[device], *self.generators):
+                state = generator.get_state()
+                torch.rand(1, generator=generator, device=generator.device)
+                generator.set_state(state)
+        except RuntimeError:
+            raise RuntimeError(
+                f"the update could not be recorded ({first}): set TORCHDYNAMO_DISABLE=1"
+            ) from error
+        warnings.warn(f"updates are launched kernel by kernel: {first}", stacklevel=3)

@@ -177,18 +177,21 @@ class FastSAC(ModelFiles, SAC):
     def _take_update(self, batch_size: int, move: bool, optimizers: list) -> torch.Tensor:
         """One update, recorded where it can be."""
         memory = self.replay_buffer
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         recorded = (
             wants_graph(self.compile, self.device)
             and isinstance(memory, EpisodeReplay)
             and memory.device.type == self.device.type
+            and memory.size() > 0
+            and all(group.get("fused") for group in groups)
         )
         if not recorded:
             return self._sample_and_update(batch_size, move)
-        if self._graphed is None:
+        # Another memory has another generator, even where its tables lie in the old one's place.
+        if self._graphed is None or self._graphed.generators[0] is not memory.generator:
             self._graphed = Graphed(self._sample_and_update, optimizers, [memory.generator])
-        rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-        places = [table.data_ptr() for table in memory.memory.values()]
-        return self._graphed(batch_size, move, key=(memory.refresh(), *rates, *places))
+        key = (memory.refresh(), *(group["lr"] for group in groups))
+        return self._graphed(batch_size, move, key=key)
 
     def _sample_and_update(self, batch_size: int, move: bool) -> torch.Tensor:
         batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)

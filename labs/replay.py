@@ -117,6 +117,7 @@ class EpisodeReplay(EpisodeStore):
         count = torch.zeros((), dtype=torch.int64, device=self.device)
         self._stored, self._moved_count = count, count.clone()
         self._moved_slots = count.repeat(self.n_episodes)
+        self._fresh = False
         self.her_ratio = 1 - 1 / (n_sampled_goal + 1)
         self.strategy = goal_selection_strategy
         self.moved_only, self.min_motion = moved_only, min_motion

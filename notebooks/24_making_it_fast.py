@@ -43,6 +43,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs import envs
+from labs.artifacts import load_artifact
 from labs.bench.parts import fast_env
 from labs.bench.savings import SCENE_SAVINGS, scenes
 from labs.envs import SCENES
@@ -274,11 +275,45 @@ assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder
 #
 # `torch.compile` is the change that one expects most of. On a CPU it is switched off: nearly all the
 # time goes into convolutions and matrix products, which it leaves as they are, and compiling took
-# {artifact}`bench:parts.savings.update.compile_s|duration` before the first update. `FastSAC(..., compile=True)` switches it on; on a GPU it is
-# on, with CUDA graphs, unless told otherwise. Either way the update equals its reference to 1e-5, as long as no
+# {artifact}`bench:parts.savings.update.compile_s|duration` before the first update. `FastSAC(..., compile=True)` switches it on. Either way the update equals its reference to 1e-5, as long as no
 # number lies so close to a kink, of a ReLU or of the smaller of two values, that the order of a sum decides
 # on which side. The reference is SB3's SAC; for one encoder that the critic trains, which SB3 does not have, it is
 # `labs.drqv2_sac.DrQv2SAC`, whose actor is judged on the features from before the critic's step.
+
+# %% [markdown]
+# ## What a large GPU waits for
+#
+# On a GPU the compiled parts became CUDA graphs: kernels that are recorded once and launched as one. That
+# should have been enough. A first look at one ({artifact}`gpu-first-look:gpu`, one of a data center's largest; {artifact}`gpu-first-look:cores|int` cores
+# beside it) showed that it was not.
+
+# %% tags=["hide-input"]
+look = load_artifact("gpu-first-look").json("measurement.json")
+rows = [
+    "| arm | pictures × goals | updates/s | one update | of it, the GPU computes | steps/s of the workers |",
+    "|---|---|---|---|---|---|",
+]
+for name, found in look["compiled"].items():
+    rows.append(
+        f"| `{name}` | {found['pictures']} × {found['goals']} | {found['updates_per_s']:.0f} | {found['update_ms']:.1f} ms "
+        f"| {found['gpu_ms']:.1f} ms, {found['gpu_ms'] / found['update_ms']:.0%} | {found['env_steps_per_s']:,.0f} |"
+    )
+    assert found["gpu_ms"] < 0.5 * found["update_ms"], "the text says that the GPU waits"
+display(Markdown("\n".join(rows)))
+
+# %% [markdown]
+# *60 updates timed and 10 profiled, on an idle machine, alone; workers timed without updates. One look, so no interval.*
+#
+# The GPU waits. What it waits for is Python: the sampling, three optimizers, and the way from one compiled part to the
+# next, hundreds of launches that cost more than the kernels they launch. A faster GPU would not have helped.
+#
+# The cure is to record *everything*: the draw from the memory, hindsight, the losses, the optimizer steps and the target
+# networks, as one graph (`labs.fast_graph`). A recorded update reads and writes the same addresses forever, which has a
+# price in care: how many episodes the memory holds, and which of them moved, must be read on the device and not in Python;
+# random numbers must come from generators that the graph knows; another learning rate is another recording. On a GPU this is
+# now the default. Its tests compare it with the plain update, and they, too, need a GPU: **it has not run on one yet**. Both runs of that first look
+# ended with the machine, after {artifact}`gpu-first-look:cut_off.push-gpu-keypoint.steps|int` and
+# {artifact}`gpu-first-look:cut_off.push-gpu-honest.steps|int` steps, on the floor as every run is there.
 
 # %% [markdown]
 # ## One picture, many goals
@@ -623,7 +658,7 @@ for rate in (0.0, 0.05, 0.25, 1.0):
 # | | |
 # |---|---|
 # | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once. The update equals SB3's to 1e-5, and `DrQv2SAC`'s where one encoder is trained by the critic. Every target for CPU cores is met, end to end with bfloat16. What remains is the update itself: the more updates a step, the less everything else matters. Where keypoints are sharp, denormal numbers can cost more than all of it, and one line ends that. |
-# | not settled | Any GPU: both targets are open, and the compiled update with CUDA graphs has a test that is skipped without one. Processors without bfloat16, end to end. What workers gain on more than two cores. |
+# | not settled | Any GPU: both targets are open. Compiled in parts, an update left a large GPU idle most of the time; recorded as a whole it is to be measured, and its tests are skipped without a GPU. Processors without bfloat16, end to end. What workers gain on more than two cores. |
 # | command | `pixels bench --name my-bench`, then `speed.ratios_table("my-bench")`; `python scripts/sb3_own_tests.py CLONE` for SB3's tests; `pixels train reach-state-tuned --seeds 0 1 2 3 4`, and the same for `push-state-tuned`, for the times |
 #
 # [The next page](25_paying_less.ipynb) asks what can be paid less for.

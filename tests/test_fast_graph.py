@@ -1,7 +1,9 @@
 """The whole update as one CUDA graph: where it is used, and that it changes nothing."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from labs.experiments.environments import make_training_env
 from labs.experiments.models import build
 from labs.experiments.presets import preset, smoke
 from labs.fast_compile import wants_graph
+from labs.fast_graph import WARM_UPS, Graphed
 
 GPU, CPU = torch.device("cuda"), torch.device("cpu")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -65,14 +68,92 @@ def test_a_recorded_update_is_the_same_update(arm):
 @needs_gpu
 def test_a_recorded_draw_follows_the_growing_memory():
     model, batch = learner("push-gpu-keypoint", device="cuda")
-    model.train(5, batch)
     memory = model.replay_buffer
-    assert model._graphed._recorded
-    memory.memory["rewards"].fill_(0)
+    memory.moved_only = False  # so that the key stays the same below
+    model.train(5, batch)
+    for table in memory.memory.values():
+        if table.is_floating_point():
+            table[1:] = float("nan")
     memory.stored_episodes = 1  # all others are gone
     memory._forget_choices()
-    memory.refresh()
-    episode, *_ = memory.draw(64)
-    assert int(episode.max()) == 0
+    known = dict(model._graphed._calls)
+    model.take_losses()
     model.train(1, batch)
-    assert all(v == v for v in model.take_losses().values())
+    assert model._graphed._recorded and model._graphed._calls == known, "it was replayed"
+    assert all(np.isfinite(value) for value in model.take_losses().values())
+
+
+@needs_gpu
+def test_another_memory_is_another_recording():
+    model, batch = learner("push-gpu-keypoint", device="cuda")
+    model.train(5, batch)
+    before = model._graphed
+    model.replay_buffer.seed(7)
+    model.train(1, batch)
+    assert model._graphed is not before
+
+
+class Recorder(Graphed):
+    """Graphed without a GPU: what is run, recorded and replayed, in order."""
+
+    def __init__(self, problem=None):
+        self.function = lambda *arguments: self.log.append(("run", *arguments))
+        self.log, self.problem = [], problem
+        self._calls, self._recorded, self.broken = {}, {}, False
+
+    def _warm_up(self, arguments):
+        return self.function(*arguments)
+
+    def _record(self, arguments):
+        if self.problem:
+            raise self.problem
+        self.log.append(("record", *arguments))
+        replay = SimpleNamespace(replay=lambda: self.log.append(("replay", *arguments)))
+        return replay, None
+
+
+@pytest.fixture
+def streams(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: None)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "default_generators", [torch.Generator()])
+
+
+def test_three_real_updates_then_one_recording_then_replays(streams):
+    graphed = Recorder()
+    for _ in range(5):
+        graphed(64, True, key="a")
+    graphed(64, True, key="b")  # another learning rate
+    graphed(64, True, key="a")
+    assert [word for word, *_ in graphed.log] == [
+        *["run"] * WARM_UPS,
+        "record",
+        *["replay"] * 2,
+        "run",
+        "replay",
+    ]
+
+
+def test_a_failed_recording_loses_no_update(streams):
+    graphed = Recorder(RuntimeError("operation not permitted"))
+    graphed.generators = []
+    for _ in range(WARM_UPS):
+        graphed(64, True)
+    with pytest.warns(UserWarning, match="kernel by kernel: operation not permitted"):
+        graphed(64, True)
+    graphed(64, True)
+    assert graphed.log == [("run", 64, True)] * (WARM_UPS + 2)
+
+
+def test_generators_that_a_failed_recording_spoiled_are_told(streams):
+    class Spoiled:
+        def get_state(self):
+            raise RuntimeError("Offset increment outside graph capture")
+
+    graphed = Recorder(RuntimeError("operation not permitted"))
+    graphed.generators = [Spoiled()]
+    for _ in range(WARM_UPS):
+        graphed(64, True)
+    with pytest.raises(RuntimeError, match="set TORCHDYNAMO_DISABLE=1"):
+        graphed(64, True)

@@ -187,6 +187,7 @@ def speeds(
     try:
         model = build(config, env)
         model.set_logger(Logger(None, []))
+        model.learn(episode, log_interval=None)  # workers start, first episodes are drawn slowly
         clock = time.perf_counter()
         model.learn(episode, log_interval=None)
         collecting = time.perf_counter() - clock
