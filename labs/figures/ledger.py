@@ -92,6 +92,7 @@ BESIDE = (
     "push-asymmetric-keypoint-long",
     "push-asymmetric-achieved",
     "push-asymmetric-frozen",
+    "push-asymmetric-frozen-long",
     "push-keypoint-honest",
     "push-told",
     "push-located",
