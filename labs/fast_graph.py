@@ -1,10 +1,10 @@
 """A whole update, sampling included, as one CUDA graph.
 
 A small network's update consists of hundreds of kernels of a few microseconds. Python and PyTorch
-need longer to launch them than the GPU to run them: on an H100 an update of ``push-gpu-keypoint``
-kept the GPU busy for 1.2 ms of its 7.7. A CUDA graph records the kernels once and launches them as
-one. `torch.compile` with graphs of its own records the parts between two optimizer steps, and
-leaves the sampling, the optimizers and the way from graph to graph to Python.
+need longer to launch them than the GPU to run them: a large GPU was busy for less than half of an
+update (``data/gpu-first-look``). A CUDA graph records the kernels once and launches them as one.
+`torch.compile` with graphs of its own records the parts between two optimizer steps, and leaves
+the sampling, the optimizers and the way from graph to graph to Python.
 
 A recorded update reads and writes the same tensors forever. So everything that changes from update
 to update must lie on the device (how many episodes there are, which of them moved), and everything
@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Iterable
 import torch
 
 WARM_UPS = 3  # real updates before the recording: libraries choose their kernels, Adam its memory
-KEPT = 4  # recordings
+KEPT = 4  # recordings; with a step size that falls no two updates share one
 
 
 class Graphed:
@@ -55,9 +55,10 @@ class Graphed:
         Raises:
             RuntimeError: a recording failed and left the random generators unusable.
         """
-        if self.broken:
-            return self.function(*arguments)
         whole = (arguments, key)
+        full = len(self._recorded) >= KEPT and whole not in self._recorded
+        if self.broken or full:
+            return self.function(*arguments)
         if whole in self._recorded:
             graph, result = self._recorded[whole]
             graph.replay()
@@ -84,8 +85,6 @@ class Graphed:
         return result
 
     def _record(self, arguments: tuple) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
-        if len(self._recorded) >= KEPT:  # step sizes that fall make every recording old
-            self._recorded.clear()
         graph = torch.cuda.CUDAGraph()
         for generator in self.generators:
             graph.register_generator_state(generator)

@@ -142,15 +142,14 @@ class EpisodeReplay(EpisodeStore):
         """
         if not self._fresh:  # since the last episode came
             self._stored.fill_(self.stored_episodes)
-            self._moved = self._moved_slots[:0]
+            self._any_moved = False
             if self.moved_only:
-                achieved = self.memory["achieved_goal"][: self.stored_episodes, 1:]
-                motion = torch.linalg.vector_norm(achieved - achieved[:, :1], dim=-1).amax(dim=1)
-                found = torch.nonzero(motion > self.min_motion)[:, 0]
-                self._moved = self._moved_slots[: len(found)].copy_(found)
-                self._moved_count.fill_(len(found))
+                moved = self.moved_episodes()
+                self._moved_slots[: len(moved)] = moved
+                self._moved_count.fill_(len(moved))
+                self._any_moved = len(moved) > 0
             self._fresh = True
-        return len(self._moved) > 0
+        return self._any_moved
 
     # ---------------------------------------------------------------------------------- sample
 
@@ -160,10 +159,10 @@ class EpisodeReplay(EpisodeStore):
         return (uniform * high).long()
 
     def moved_episodes(self) -> torch.Tensor:
-        """Slots of the stored episodes whose achieved goal moved more than ``min_motion``; none
-        where ``moved_only`` is off."""
-        self.refresh()
-        return self._moved
+        """Slots of the stored episodes whose achieved goal moved more than ``min_motion``."""
+        achieved = self.memory["achieved_goal"][: self.stored_episodes, 1:]
+        motion = torch.linalg.vector_norm(achieved - achieved[:, :1], dim=-1).amax(dim=1)
+        return torch.nonzero(motion > self.min_motion)[:, 0]
 
     def draw(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Chooses transitions and hindsight steps.

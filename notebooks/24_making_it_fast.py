@@ -284,7 +284,7 @@ assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder
 # ## What a large GPU waits for
 #
 # On a GPU the compiled parts became CUDA graphs: kernels that are recorded once and launched as one. That
-# should have been enough. A first look at one ({artifact}`gpu-first-look:gpu`, one of a data center's largest; {artifact}`gpu-first-look:cores|int` cores
+# should have been enough. A first look at a GPU of a data center ({artifact}`gpu-first-look:gpu`, {artifact}`gpu-first-look:cores|int` cores
 # beside it) showed that it was not.
 
 # %% tags=["hide-input"]
@@ -302,18 +302,18 @@ for name, found in look["compiled"].items():
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# *60 updates timed and 10 profiled, on an idle machine, alone; workers timed without updates. One look, so no interval.*
+# *60 updates timed and 10 profiled, on an idle machine, alone; workers timed without updates. One look, so no interval; `push-gpu-honest` as it was then, with twice its pictures.*
 #
-# The GPU waits. What it waits for is Python: the sampling, three optimizers, and the way from one compiled part to the
-# next, hundreds of launches that cost more than the kernels they launch. A faster GPU would not have helped.
+# The GPU waits, most of an update. What lies between its kernels is Python: the sampling, three optimizers, and the way from one
+# compiled part to the next, whose launches take longer than what they launch. A faster GPU would shorten only its own part.
 #
 # The cure is to record *everything*: the draw from the memory, hindsight, the losses, the optimizer steps and the target
 # networks, as one graph (`labs.fast_graph`). A recorded update reads and writes the same addresses forever, which has a
 # price in care: how many episodes the memory holds, and which of them moved, must be read on the device and not in Python;
 # random numbers must come from generators that the graph knows; another learning rate is another recording. On a GPU this is
-# now the default. Its tests compare it with the plain update, and they, too, need a GPU: **it has not run on one yet**. Both runs of that first look
-# ended with the machine, after {artifact}`gpu-first-look:cut_off.push-gpu-keypoint.steps|int` and
-# {artifact}`gpu-first-look:cut_off.push-gpu-honest.steps|int` steps, on the floor as every run is there.
+# now the default. **The recorded update has not run on a GPU yet**; the tests that compare it with the plain one wait for one, too. Both runs of that
+# first look ended with the machine, after {artifact}`gpu-first-look:cut_off.push-gpu-keypoint.steps|int` and
+# {artifact}`gpu-first-look:cut_off.push-gpu-honest.steps|int` steps, without a success in their last measurement.
 
 # %% [markdown]
 # ## One picture, many goals
@@ -427,7 +427,7 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 # It moves what is read by a small share of the error that was there before. `FastSAC(...,
 # autocast=torch.bfloat16)` trains so, and `pixels train --precision bfloat16`. Most arms of this book run
 # in float32 on a CPU. `reach-small` and `push-distilled` with their relatives (`--precision fastest`) take bfloat16 where
-# the processor multiplies it; on a GPU all arms of the fast engine do. Their cards say so.
+# the processor multiplies it; on a GPU the arms of the fast engine do, unless their configuration says float32. Their cards say so.
 #
 # ## Numbers that are nearly nothing
 #

@@ -322,7 +322,7 @@ for k, memory in memories.items():
     shares = relabeled.float().mean().item(), (relabeled & moving).float().mean().item()
     rows.append(f"| {k} | {1 - 1 / (k + 1):.1%} | {shares[0]:.1%} | {shares[1]:.1%} |")
     assert abs(shares[0] - (1 - 1 / (k + 1))) < 1e-3
-    assert shares[1] < 0.5 * shares[0]
+    assert 0 < shares[1] < 0.5 * shares[0]
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]

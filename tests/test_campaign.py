@@ -76,7 +76,7 @@ def test_a_cell_may_have_seeds_of_its_own():
         ("push-gpu-honest", 7, 1),
     ]
     for wrong in ("proven:", "proven:x", "proven:3..1"):
-        with pytest.raises(UserError, match="seed"):
+        with pytest.raises(UserError, match=f"--cells {wrong}: after the colon"):
             cells.chosen([wrong])
 
 

@@ -484,34 +484,6 @@ def test_the_saved_policy_is_the_one_that_was_evaluated():
             assert found[mode][key] == pytest.approx(saved[mode][key], rel=1e-6)
 
 
-def test_parts_played_side_by_side_find_the_same(monkeypatch):
-    path = train(TINY)
-    saved = load_artifact(path).json("evaluation.json")
-    policy = load_policy("tiny/seed0")
-    monkeypatch.setattr(evaluate, "usable_cores", lambda: 4)
-    monkeypatch.setattr(evaluate, "play", pytest.fail)  # nothing is played in this process
-    found = evaluate.evaluate(policy, TINY, TINY.eval_episodes, folder=path)
-    assert list(found) == [key for key in saved if key in found]
-    scores = [(found[m], saved[m]) for m in ("deterministic", "stochastic")]
-    scores += [(found["controls"][c], saved["controls"][c]) for c in saved["controls"]]
-    for mine, theirs in scores:
-        for key in ("successes", "return_mean", "final_distance_mean"):
-            assert mine[key] == pytest.approx(theirs[key], rel=1e-6)
-
-
-def test_too_little_memory_for_processes_costs_only_time(monkeypatch):
-    path = train(TINY)
-    policy = load_policy("tiny/seed0")
-    monkeypatch.setattr(evaluate, "usable_cores", lambda: 4)
-
-    def killed(*_, **__):
-        raise evaluate.BrokenProcessPool
-
-    monkeypatch.setattr(evaluate, "ProcessPoolExecutor", killed)
-    found = evaluate.evaluate(policy, TINY, TINY.eval_episodes, folder=path)
-    assert found["deterministic"]["episodes"] == TINY.eval_episodes
-
-
 def test_measuring_does_not_touch_the_random_state():
     import torch
 

@@ -371,6 +371,9 @@ def test_relabelling_may_keep_to_episodes_in_which_the_object_moved():
         replay.add_episode(episode(n % 3 == 0))
     moved = set(replay.moved_episodes().tolist())
     assert 0 < len(moved) < 10
+    replay.moved_only = False  # which says what is drawn, not what moved
+    assert set(replay.moved_episodes().tolist()) == moved
+    replay.moved_only = True
     assert moved == {s for s in range(10) if replay.memory["achieved_goal"][s, -1, 0].item() > 0.05}
     episodes, _, goal = replay.draw(2000)
     assert set(episodes[goal >= 0].tolist()) == moved

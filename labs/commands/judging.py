@@ -47,11 +47,7 @@ def eval_(argv: list[str]) -> int:
     for folder in folders:
         policy = load_policy(folder)
         found = evaluate.evaluate(
-            policy,
-            policy.config,
-            options.episodes,
-            controls=options.controls,
-            folder=folder,
+            policy, policy.config, options.episodes, controls=options.controls
         )
         name = f"{folder.parent.name}/{folder.name}"
         print(f"{name:<40} {_training(load_artifact(folder).json('evaluation.json'))}")

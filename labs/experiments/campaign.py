@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class CampaignOptions:
     seeds: tuple[str, ...] = ("0",)
     """seeds of every arm: numbers and ranges such as 0..4"""
     parallel: int = 4
-    """runs side by side on the card"""
+    """runs that train side by side on the card"""
     reserve: float = 240.0
     """seconds kept for the final evaluations"""
     pause: bool = False
@@ -86,8 +86,9 @@ class Campaign:
             )
         self.name = "campaign-toy" if o.toy else "campaign"
         self.folder = runs_root() / self.name
-        self.groups = chosen(o.cells)
-        self.cells = cells_of(self.groups, parse_seeds(o.seeds), o.parallel, o.toy)
+        seeds = tuple(parse_seeds(o.seeds))
+        self.groups = tuple(replace(g, seeds=g.seeds or seeds) for g in chosen(o.cells))
+        self.cells = cells_of(self.groups, seeds, o.parallel, o.toy)
         self.deadline = self.started + 60 * o.minutes
         margin = min(15.0, 6 * o.minutes)  # for the last report
         self.kill_at = self.deadline - margin
@@ -216,7 +217,7 @@ class Campaign:
             time.sleep(POLL)
 
     def _slots(self, name: str) -> int:
-        """Places that a run takes: none once it evaluates, which asks nothing of the GPU."""
+        """Places that a run takes: none once it evaluates, which updates nothing."""
         if self._progress(self.running[name]).get("phase") in ("evaluate", "video", "done"):
             return 0
         return next(c.slots for c in self.cells if c.name == name)

@@ -179,6 +179,7 @@ def speeds(
     from labs.experiments.config import override
     from labs.experiments.environments import make_one, make_training_env
     from labs.experiments.models import build
+    from labs.fast_graph import WARM_UPS
 
     episode = EPISODE_STEPS * config.n_envs
     config = override(config, buffer_size=2 * episode, learning_starts=10 * episode)
@@ -187,7 +188,7 @@ def speeds(
     try:
         model = build(config, env)
         model.set_logger(Logger(None, []))
-        model.learn(episode, log_interval=None)  # workers start, first episodes are drawn slowly
+        model.learn(episode, log_interval=None)  # workers warm up
         clock = time.perf_counter()
         model.learn(episode, log_interval=None)
         collecting = time.perf_counter() - clock
@@ -198,7 +199,7 @@ def speeds(
         tell(known)
         on_gpu = model.device.type == "cuda"
         wait = torch.cuda.synchronize if on_gpu else (lambda: None)
-        model.train(3, config.batch_size)  # compiles, allocates
+        model.train(WARM_UPS + 2, config.batch_size)  # allocates, records
         wait()
         done, clock = 0, time.perf_counter()
         while time.perf_counter() - clock < seconds or not done:

@@ -141,7 +141,12 @@ def chosen(names: Sequence[str]) -> tuple[Group, ...]:
         if name not in known and name not in PRESETS:
             raise UserError(f"unknown cell {name!r}: {closest(name, [*known, *PRESETS])}")
         group = known.get(name) or Group(name, "One arm.", (name,))
-        found.append(replace(group, seeds=tuple(parse_seeds((seeds,)))) if colon else group)
+        try:
+            found.append(replace(group, seeds=tuple(parse_seeds((seeds,)))) if colon else group)
+        except UserError as error:
+            raise UserError(
+                f"--cells {wanted}: after the colon give a seed or a range such as 0..4"
+            ) from error
     return tuple(found)
 
 

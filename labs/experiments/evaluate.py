@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +12,6 @@ import numpy as np
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, RunConfig
 from labs.experiments.environments import FINAL_SEEDS, make_one
-from labs.experiments.processor import usable_cores
 from labs.statistics import wilson
 
 CONTROLS = ("blank", "shuffled", "frozen")
@@ -184,22 +179,9 @@ def final_seeds(episodes: int) -> range:
 
 
 def evaluate(
-    policy: Policy,
-    config: RunConfig,
-    episodes: int,
-    *,
-    controls: bool = True,
-    folder: Path | None = None,
+    policy: Policy, config: RunConfig, episodes: int, *, controls: bool = True
 ) -> dict[str, Any]:
     """The final evaluation: deterministic, stochastic and, for images, the negative controls.
-
-    Args:
-        policy: what acts.
-        config: of its run.
-        episodes: of each part.
-        controls: play the negative controls too.
-        folder: where the policy is saved. On four cores or more the parts are then played side by
-            side, in processes that read it from there; what they find is the same.
 
     Returns:
         The content of ``evaluation.json``: ``deterministic`` and ``stochastic`` summaries,
@@ -208,62 +190,22 @@ def evaluate(
     from labs.envs import ENV_IDS
 
     seeds = final_seeds(episodes)
-    parts = [Part("deterministic"), Part("stochastic", deterministic=False)]
-    if controls and config.has_images and config.image_content == "real":
-        parts += [Part(name, control=name) for name in CONTROLS]
-    found = _side_by_side(parts, seeds, folder) if folder is not None else None
-    if found is None:
-        env = make_one(config)
-        found = {part.name: part.play(policy, config, seeds, env) for part in parts}
-        env.close()
-    return {
+    env = make_one(config)
+    result: dict[str, Any] = {
         "environment": ENV_IDS[config.task],
         "camera": config.camera if config.has_images else None,
         "scene": config.scene if config.has_images else None,
         "seeds": [seeds[0], seeds[-1]],
-        "deterministic": found.pop("deterministic"),
-        "stochastic": found.pop("stochastic"),
-        "controls": found,
+        "deterministic": run_episodes(policy, config, seeds, env=env).summary(),
+        "stochastic": run_episodes(policy, config, seeds, deterministic=False, env=env).summary(),
+        "controls": {},
     }
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the final evaluation; arguments of :func:`run_episodes`."""
-
-    name: str
-    deterministic: bool = True
-    control: str | None = None
-
-    def play(self, policy: Policy, config: RunConfig, seeds: range, env=None) -> dict[str, Any]:
-        return run_episodes(
-            policy, config, seeds, deterministic=self.deterministic, control=self.control, env=env
-        ).summary()
-
-
-def _side_by_side(parts: list[Part], seeds: range, folder: Path) -> dict[str, Any] | None:
-    """Plays the parts in processes of their own; None where that is not to be or goes wrong."""
-    workers = min(len(parts), usable_cores() // 2)
-    if workers < 2:
-        return None
-    try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            # The longest first: it plays each episode's donor as well.
-            order = sorted(parts, key=lambda part: part.control != "shuffled")
-            asked = {part.name: pool.submit(_play_saved, part, folder, seeds) for part in order}
-            return {part.name: asked[part.name].result() for part in parts}
-    except (BrokenProcessPool, OSError):  # too little memory, say: then one after the other
-        return None
-
-
-def _play_saved(part: Part, folder: Path, seeds: range) -> dict[str, Any]:
-    """In such a process."""
-    from labs.experiments import processor
-    from labs.experiments.policies import read_policy
-
-    policy = read_policy(folder)
-    processor.set_up(policy.config.torch_threads)
-    return part.play(policy, policy.config, seeds)
+    if controls and config.has_images and config.image_content == "real":
+        for name in CONTROLS:
+            found = run_episodes(policy, config, seeds, control=name, env=env)
+            result["controls"][name] = found.summary()
+    env.close()
+    return result
 
 
 def floors(task: str, episodes: int) -> dict[str, Any]:

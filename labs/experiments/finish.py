@@ -68,7 +68,7 @@ def finish(
     ) as folder:
         save_policy(model, config, folder)
         policy = read_policy(folder)  # what is reported is what was saved
-        result = evaluate(policy, config, config.eval_episodes, folder=folder)
+        result = evaluate(policy, config, config.eval_episodes)
         result |= {
             "steps": steps,
             "updates": updates,

@@ -101,7 +101,7 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig, proven: RunConfig) -> list[tup
             replace(told, arm="push-gpu-achieved", critic_sees="achieved"),
             "one GPU: the same, and the critic is told the achieved goal alone, which HER needs",
         ),
-        (replace(short, arm="push-gpu-sharp"), "one GPU: as honest, half the budget"),
+        (replace(short, arm="push-gpu-sharp"), "one GPU: as honest, three quarters of the budget"),
         (
             replace(short, arm="push-gpu-helped", auxiliary=1.0),
             "one GPU: the same, and a second loss tells the encoder where gripper and block are",

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from labs.artifacts import (
     code_state,
     data_root,
@@ -66,6 +68,7 @@ class Training:
         self._locator: Any = None  # reads the frames of an evaluation
         self.locator_s: float | None = None  # what the training of the locator took
         self._latest: dict[str, float] = {}  # losses of the fast engine
+        self._released = False
 
     # ----- the way through a run
 
@@ -85,9 +88,10 @@ class Training:
             try:
                 with stop_on_signal(self._ask_to_stop):
                     self._train()
+                    self._release()
                     path = self._finish()
             finally:
-                self.model.env.close()
+                self._release()
                 self.eval_env.close()
             if not self._ended_early:  # else a later command may go on
                 self._drop_checkpoints()
@@ -96,6 +100,14 @@ class Training:
     @property
     def _ended_early(self) -> bool:
         return self.model.num_timesteps < self.config.total_steps
+
+    def _release(self) -> None:
+        """Workers and memory: an evaluation needs neither, and other runs may wait for them."""
+        if not self._released:
+            self._released = True
+            self.model.env.close()
+            self.model.replay_buffer = None
+            torch.cuda.empty_cache()  # nothing where there is no GPU
 
     def _drop_checkpoints(self) -> None:
         for path in checkpoint.folders(self.folder):
