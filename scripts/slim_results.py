@@ -53,7 +53,7 @@ WITHOUT_FILM = {
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
     *("push-blind-long", "push-state-long"),
     *("push-asymmetric-keypoint", "push-asymmetric-keypoint-long"),
-    *("push-asymmetric-frozen", "push-keypoint-honest"),
+    *("push-asymmetric-frozen", "push-asymmetric-frozen-long", "push-keypoint-honest"),
     "push-told",
     *("push-distilled-norm", "push-distilled-sphere"),
     *("push-distilled-far-drq", "push-distilled-flat-drq"),
