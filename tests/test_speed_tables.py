@@ -1,4 +1,4 @@
-"""The tables of the page on speed: what was measured, what is open, what was missed."""
+"""The tables of the page on speed: what is measured, open, or missed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def savings(*names):
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    """Two seeds of each arm: the first is there after 60 s, the second never."""
+    """Two seeds of each arm: one is there after 60 s, one never."""
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     for arm in speed.TIMES:
         for seed, last in ((0, 1.0), (1, 0.5)):
