@@ -797,7 +797,7 @@ for arm, knob in changes.items():
     apart = set(preset(ACHIEVED).differences(preset(arm))) - NOT_CHANGES
     assert apart - {"total_steps"} == {knob}, f"{arm}: one change"
 assert set(preset(FROZEN_EYE).differences(preset(FROZEN_LONG))) - NOT_CHANGES == {"total_steps"}
-_, axes = plt.subplots(figsize=(7, 2.8))
+_, axes = plt.subplots(figsize=(7, 4))
 shown = [(ACHIEVED, "0.6", "-"), (NOT_TOLD, OKABE_ITO["vermillion"], "o-")]
 shown += [(FROZEN_EYE, OKABE_ITO["blue"], "s-"), (FROZEN_LONG, OKABE_ITO["sky"], "^--")]
 for arm, color, line in shown:
@@ -810,7 +810,7 @@ for arm, color, line in shown:
 draw_floor(axes, floor)
 axes.set(xlabel="thousand environment steps", ylabel="success", ylim=(-0.03, 1.03))
 axes.yaxis.set_major_formatter(PercentFormatter(1))
-axes.legend(loc="center right", bbox_to_anchor=(1, 0.36), fontsize="small")
+axes.legend(loc="upper left", bbox_to_anchor=(0, -0.25), fontsize="small")  # below: no free place
 plt.show()
 display(
     Markdown(
@@ -887,7 +887,7 @@ assert min(told_eyes) < blind_hand < max(told_eyes), "its eye is one of theirs: 
 #
 # **The eye opens before the hand.** The arm on the floor, `push-keypoint-honest`, whose critic nobody told anything, has an eye as good as
 # theirs. So what it lacks is not the block's place. What a told critic gives the hand was not measured; a better judgment of pushes would explain it.
-# The arm whose encoder stayed as it was drawn, an eye of the untrained kind, fits that: with a told critic it rises above the floor, which a better eye with no told critic does not. One seed each.
+# The arm whose encoder stayed as it was drawn, an eye of the untrained kind, fits that: with a told critic it rises above the floor, which a better eye without a told critic does not. One seed each.
 #
 # ## Does it look?
 #
