@@ -121,7 +121,7 @@ def test_what_lies_in_data_is_described(page):
         assert not re.fullmatch("a [a-z]+", what), f"{name}: give it its words in MEASURED"
         document = re.search(r" \(\{doc\}`/(.+?)`\)$", what)
         assert (ROOT / f"{document[1]}.ipynb").is_file() if document else name == "`tuning`"
-        once = (*runs.TUNING, "told-first-attempt", "locator-first-attempt")
+        once = (*runs.TUNING, "told-first-attempt", "locator-first-attempt", "gpu-first-look")
         happened_once = name.strip("`") in once
         assert (command == "none") == happened_once
 

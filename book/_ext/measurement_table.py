@@ -59,6 +59,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "14_gradient_routing",
         "pixels measure gradient-routing",
     ),
+    "gpu-first-look": (
+        "a large GPU, timed and profiled once; two runs that were cut off",
+        "24_making_it_fast",
+        None,
+    ),
     "gradients-along-run": (
         "which loss reaches which encoder, along short runs",
         "14_gradient_routing",
