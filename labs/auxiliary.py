@@ -8,8 +8,9 @@ features, and the simulator says what they are. Head and truth exist in training
 sees pixels, joints and the goal.
 
 * :class:`PositionHead`: the head and its loss.
-* :class:`AuxiliaryPolicy`: the critic-routed policy with such a head. Neither actor nor critic
-  reads the state, which :class:`labs.asymmetric.PrivilegedObservation` adds.
+* :class:`AuxiliaryPolicy`: the critic-routed policy with such a head, or with
+  :class:`labs.reward_head.RewardHead`, which is told rewards instead of positions. Neither actor
+  nor critic reads what :class:`labs.asymmetric.PrivilegedObservation` adds.
 
 On FetchPush-v4, NatureCNN with 50 features, joints and the goal:
 
@@ -26,7 +27,7 @@ Command line: ``python -m labs.auxiliary --verify``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +38,7 @@ from torch import Tensor, nn
 
 from labs.asymmetric import PRIVILEGED, without
 from labs.fast_networks import LayerNormDrQv2Policy, StandardizedExtractor
+from labs.reward_head import RewardHead
 
 #: Entries of ``privileged`` that a picture can show, by its width: gripper, block (Push), and the
 #: goal where only the picture shows it.
@@ -83,7 +85,7 @@ class PositionHead(nn.Module):
 
 
 class AuxiliaryPolicy(LayerNormDrQv2Policy):
-    """The critic-routed policy whose encoder also learns to tell positions.
+    """The critic-routed policy whose encoder has a second loss.
 
     The head's weights are in the critic's optimizer; :class:`labs.fast_update.SACUpdate` adds its
     loss to the critic's. An observation space without ``privileged`` is that of a finished policy:
@@ -92,13 +94,20 @@ class AuxiliaryPolicy(LayerNormDrQv2Policy):
     Args:
         *args: as for ``DrQv2SACPolicy``.
         auxiliary_weight: factor of the head's loss.
+        auxiliary_task: what the head tells, ``"positions"`` or ``"rewards"``.
         **kwargs: as for ``DrQv2SACPolicy``.
     """
 
-    position_head: PositionHead | None
+    auxiliary_head: PositionHead | RewardHead | None
 
-    def __init__(self, *args: Any, auxiliary_weight: float = 1.0, **kwargs: Any):
-        self.auxiliary_weight = auxiliary_weight
+    def __init__(
+        self,
+        *args: Any,
+        auxiliary_weight: float = 1.0,
+        auxiliary_task: Literal["positions", "rewards"] = "positions",
+        **kwargs: Any,
+    ):
+        self.auxiliary_weight, self.auxiliary_task = auxiliary_weight, auxiliary_task
         super().__init__(*args, **kwargs)
 
     def make_features_extractor(self) -> BaseFeaturesExtractor:
@@ -109,19 +118,24 @@ class AuxiliaryPolicy(LayerNormDrQv2Policy):
     def _build(self, lr_schedule: Schedule) -> None:
         super()._build(lr_schedule)
         told = self.observation_space.spaces.get(PRIVILEGED)
-        self.position_head = None
+        self.auxiliary_head = None
         if told is not None:
-            width = self.critic.features_extractor.features_dim
-            self.position_head = PositionHead(width, told).to(self.device)
+            encoder = self.critic.features_extractor
+            head = (
+                RewardHead(encoder)
+                if self.auxiliary_task == "rewards"
+                else PositionHead(encoder.features_dim, told)
+            )
+            self.auxiliary_head = head.to(self.device)
             (group,) = self.critic.optimizer.param_groups
-            group["params"] += self.position_head.read.parameters()
+            group["params"] += self.auxiliary_head.parameters()
 
     def auxiliary_loss(self, features: Tensor, observations: dict[str, Tensor]) -> Tensor:
         """What is added to the critic's loss: () float32."""
-        return self.auxiliary_weight * self.position_head.loss(features, observations)
+        return self.auxiliary_weight * self.auxiliary_head.loss(features, observations)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        more = {"auxiliary_weight": self.auxiliary_weight}
+        more = {"auxiliary_weight": self.auxiliary_weight, "auxiliary_task": self.auxiliary_task}
         return super()._get_constructor_parameters() | more
 
 

@@ -154,7 +154,7 @@ class SACUpdate:
         self.clip_target = clip_target
         self.actor, self.critic, self.target = policy.actor, policy.critic, policy.critic_target
         # A second loss of the encoder, see labs.auxiliary; None without one.
-        self.told = policy.auxiliary_loss if getattr(policy, "position_head", None) else None
+        self.told = policy.auxiliary_loss if getattr(policy, "auxiliary_head", None) else None
         self.actor_parameters = self._parameters_of(self.actor.optimizer)
         self.critic_parameters = self._parameters_of(self.critic.optimizer)
         self.online = [p.data for p in self.critic.parameters()]

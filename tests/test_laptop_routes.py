@@ -155,7 +155,7 @@ def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folder
     helped = presets.effective("push-small-helped", small=True, overrides={"auxiliary": 2.0})
     policy = load_policy(train(helped))
     assert "privileged" not in policy.sb3.observation_space.spaces
-    assert policy.sb3.position_head is None
+    assert policy.sb3.auxiliary_head is None
     env = make_one(helped)
     obs, _ = env.reset(seed=0)
     env.close()

@@ -76,7 +76,7 @@ def _batch(batch: int = 16) -> SimpleNamespace:
 def check_widths_of_the_table():
     """Features, head and truth are as wide as the table says"""
     policy = _policy()
-    head = policy.position_head
+    head = policy.auxiliary_head
     assert policy.critic.features_extractor.features_dim == 63 == head.read.in_features
     assert head.read.out_features == 6 == len(head.entries)
     raises(ValueError, lambda: PositionHead(4, spaces.Box(-1, 1, (7,))), "7", "13", "25")
@@ -112,7 +112,7 @@ def check_neither_actor_nor_critic_reads_the_state():
 def check_who_never_looks_has_a_loss_of_1():
     """The loss is in standard deviations: a head that says the mean is off by one"""
     policy = _policy()
-    head, obs = policy.position_head, _observations(256)
+    head, obs = policy.auxiliary_head, _observations(256)
     head.truth.observe({PRIVILEGED: obs[PRIVILEGED].numpy()})
     torch.nn.init.zeros_(head.read.weight), torch.nn.init.zeros_(head.read.bias)
     loss = head.loss(torch.zeros(256, 63), obs).item()
@@ -126,7 +126,7 @@ def check_the_loss_reaches_the_encoder_and_nothing_else():
     features = policy.critic.features_extractor(obs)
     policy.auxiliary_loss(features, obs).backward()
     touched = {name for name, p in policy.named_parameters() if p.grad is not None}
-    kinds = ("features_extractor", "position_head")
+    kinds = ("features_extractor", "auxiliary_head")
     assert touched and all(any(k in name for k in kinds) for name in touched), touched
     assert any("cnn" in name for name in touched), "the encoder is not trained"
 
@@ -136,11 +136,11 @@ def check_one_update_steps_the_head():
     moved = {}
     for weight in (0.0, 1.0):
         policy = _policy(weight=weight)
-        before = policy.position_head.read.weight.detach().clone()
+        before = policy.auxiliary_head.read.weight.detach().clone()
         torch.manual_seed(1)
         _update(policy)(_batch())
         moved[weight] = policy.critic.features_extractor.extractors["pixels"].cnn[0].weight
-        stepped = not torch.equal(before, policy.position_head.read.weight)
+        stepped = not torch.equal(before, policy.auxiliary_head.read.weight)
         assert stepped == (weight > 0), f"weight {weight}: head stepped is {stepped}"
     assert not torch.equal(moved[0.0], moved[1.0]), "the encoder did not hear of it"
 
@@ -149,7 +149,7 @@ def check_the_encoder_learns_where_things_are():
     """Forty updates without any reward: the head's loss falls to less than half"""
     policy = _policy()
     update, batch = _update(policy), _batch(64)
-    head, obs = policy.position_head, batch.observations
+    head, obs = policy.auxiliary_head, batch.observations
     head.truth.observe({PRIVILEGED: obs[PRIVILEGED].numpy()})
 
     def loss() -> float:
@@ -167,4 +167,4 @@ def check_a_finished_policy_has_no_head():
     """The actor's weights fit a policy that was never told anything"""
     trained, finished = _policy(), _policy(without(SPACE, (PRIVILEGED,)))
     finished.actor.load_state_dict(trained.actor.state_dict())
-    assert finished.position_head is None and trained.position_head is not None
+    assert finished.auxiliary_head is None and trained.auxiliary_head is not None

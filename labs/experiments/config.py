@@ -93,8 +93,11 @@ class RunConfig:
     needs anyway"""
 
     auxiliary: float = 0.0
-    """engine fast, routing critic: weight of a second loss of the encoder, which is told in
-    training where gripper and block are; 0: none"""
+    """engine fast, routing critic: weight of a second loss of the encoder, in training only;
+    0: none"""
+    auxiliary_task: Literal["positions", "rewards"] = "positions"
+    """what that loss asks of a picture; positions: where gripper and block are, which it is told;
+    rewards: which goals of the batch it fulfils, as HER's reward says"""
 
     # ----- augmentation and relabeling
     augmentation: Literal["none", "drq"] = "none"
@@ -199,6 +202,12 @@ class RunConfig:
     def has_locator(self) -> bool:
         """Whether a frozen locator stands between camera and policy."""
         return self.has_images and self.encoder == "locator"
+
+    @property
+    def hears_achieved(self) -> bool:
+        """Whether what training adds is the achieved goal alone, not the state."""
+        by_rewards = self.auxiliary > 0 and self.auxiliary_task == "rewards"
+        return self.critic_sees == "achieved" or by_rewards
 
     @property
     def is_told(self) -> bool:

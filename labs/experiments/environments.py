@@ -162,7 +162,7 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
         if locate and config.is_told:
             from labs.asymmetric import PrivilegedObservation
 
-            told = ("achieved_goal",) if config.critic_sees == "achieved" else None
+            told = ("achieved_goal",) if config.hears_achieved else None
             env = PrivilegedObservation(env, told)
     return env
 

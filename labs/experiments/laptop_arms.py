@@ -212,6 +212,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         eval_every=10_000,
     )
     frozen = replace(settled, critic_sees="achieved", frozen_encoder=True)
+    shared = replace(settled, arm="push-keypoint-shared", critic_sees="same", routing="critic")
     distilled = replace(
         located,
         arm="push-distilled",
@@ -275,6 +276,19 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         (
             replace(settled, arm="push-keypoint-honest", critic_sees="same"),
             "as push-asymmetric-achieved, and the critic is told nothing: it has to see, too",
+        ),
+        (
+            shared,
+            "the same, with one encoder for both, which the TD error alone teaches",
+        ),
+        (
+            replace(
+                shared,
+                arm="push-keypoint-rewarded",
+                auxiliary=10.0,  # a gradient of the TD error's size
+                auxiliary_task="rewards",
+            ),
+            "the same, and a second loss: which goals of the batch does a picture fulfil?",
         ),
         *_distilled(distilled),
     ]

@@ -75,7 +75,8 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
     if config.auxiliary:
         from labs.auxiliary import AuxiliaryPolicy
 
-        return AuxiliaryPolicy, kwargs | {"auxiliary_weight": config.auxiliary}
+        kwargs |= {"auxiliary_weight": config.auxiliary, "auxiliary_task": config.auxiliary_task}
+        return AuxiliaryPolicy, kwargs
     if config.routing == "critic":
         return (LayerNormDrQv2Policy if config.critic_layer_norm else DrQv2SACPolicy), kwargs
     kwargs["share_features_extractor"] = config.routing == "actor"

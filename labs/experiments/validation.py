@@ -43,7 +43,7 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
     *("encoder_learning_rate", "frozen_encoder", "critic_sees", "temperature", "auxiliary"),
-    *("keypoint_norm", "manipulation_norm"),
+    *("keypoint_norm", "manipulation_norm", "auxiliary_task"),
 )
 
 #: More of them. A blind twin may keep those of the arm that it is the twin of.
@@ -222,6 +222,14 @@ def _engine_problems(c: RunConfig):
         yield (
             f"auxiliary = {c.auxiliary} trains an encoder beside the critic: set engine = fast, "
             "routing = critic, critic_layer_norm = True and an encoder other than locator"
+        )
+    by_rewards = c.auxiliary_task == "rewards"
+    if by_rewards and not c.auxiliary:
+        yield "auxiliary_task = rewards without a weight: set auxiliary = 1"
+    elif by_rewards and (not c.her or c.encoder not in ("keypoint", "manipulation")):
+        yield (
+            "auxiliary_task = rewards asks pictures about HER's goals: set her = True and encoder "
+            "= keypoint or manipulation"
         )
     image_alone = c.goal_mode == "none" and not _has_vector(c) and not c.has_locator
     if c.standardize and c.has_images and image_alone:
