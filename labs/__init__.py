@@ -23,7 +23,7 @@ labs.drqv2_sac_policy, labs.drqv2_sac       gradient routing
 labs.routing_probe, labs.bridge             the routings measured; hand-built against SB3
 labs.fast_networks                          standardized vectors, layer-normalized critics
 labs.asymmetric                             a critic that is told more than the actor sees
-labs.auxiliary                              an encoder that is told where things are
+labs.reward_head, labs.auxiliary            an encoder that is asked for rewards, or for places
 labs.standardized_images                    images encoded, vectors standardized
 labs.mixed_precision                        bfloat16 where the hardware multiplies it
 labs.fast_compile, labs.fast_update         one update without waste, compiled where it pays

@@ -437,7 +437,7 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 SLOWED = "push-asymmetric-achieved"
 _, axes = plt.subplots(figsize=(7, 2.6))
 costs = {}
-for run in runs_of(SLOWED):
+for run in runs_of(SLOWED)[:3]:  # seed 3 came later, and had the line all along
     curve = run.table()
     went_on = [n for n in run.provenance["notes"] if n.startswith("went on from step")]
     steps, seconds = curve["step"].to_numpy(), curve["wall_time_s"].to_numpy()

@@ -46,18 +46,19 @@ PLAYED = {
 #: Arms whose film shows what another's does: that of push-eight-goals-long (the floor), of
 #: push-small, of push-blind-tuned, of push-state-tuned, of push-asymmetric-achieved, of
 #: push-asymmetric, of push-distilled, of its cousin without shifts; of reach-small-drq, of
-#: reach-small-separate, of reach-located.
+#: reach-located.
 WITHOUT_FILM = {
-    *("push-eight-goals", "push-one-goal"),
+    *("push-eight-goals", "push-one-goal", "push-small-helped"),
     *("push-small-blank", "push-small-noise", "push-small-actor"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
     *("push-blind-long", "push-state-long"),
     *("push-asymmetric-keypoint", "push-asymmetric-keypoint-long"),
     *("push-asymmetric-frozen", "push-asymmetric-frozen-long", "push-keypoint-honest"),
+    *("push-keypoint-shared", "push-keypoint-rewarded"),
     "push-told",
     *("push-distilled-norm", "push-distilled-sphere"),
     *("push-distilled-far-drq", "push-distilled-flat-drq"),
-    *("reach-small-narrow", "reach-small-actor", "reach-located-default"),
+    *("reach-small-narrow", "reach-small-actor", "reach-small-separate", "reach-located-default"),
 }
 
 

@@ -748,6 +748,8 @@ def test_our_claim_names_the_best_of_each_way_to_learn(data):
     make_arm(data, "told", worse, encoder="locator", critic_sees="state", **spoiled)
     make_arm(data, "hindsight", worse, critic_sees="achieved", **spoiled)
     make_arm(data, "helped", worse, auxiliary=1.0, **spoiled)
+    by_rewards = {"auxiliary": 1.0, "auxiliary_task": "rewards"}
+    make_arm(data, "asked", worse, **by_rewards, **spoiled)
     make_arm(data, "alone", (0.05, 0.05, 0.05), **spoiled)
     effect = judge(CLAIM["ours"], data).effect
     assert effect.startswith("`pupil`") and "slow-pupil" not in effect
@@ -756,6 +758,7 @@ def test_our_claim_names_the_best_of_each_way_to_learn(data):
         "by reward, with a locator and a critic told the state: `told` 93",
         "by reward, with a critic told the achieved goal: `hindsight` 93",
         "by reward, with an encoder told positions: `helped` 93",
+        "by reward, with an encoder that predicts hindsight's rewards: `asked` 93",
         "by reward, nobody told anything: `alone` 5",
     ):
         assert words in effect

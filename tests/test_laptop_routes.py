@@ -170,6 +170,12 @@ def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folder
         {},
         {"encoder": "normalized", "routing": "actor"},
         {"encoder": "keypoint", "features_dim": 256, "auxiliary": 1.0},
+        {
+            "encoder": "keypoint",
+            "features_dim": 256,
+            "auxiliary": 1.0,
+            "auxiliary_task": "rewards",
+        },
         {"encoder": "manipulation", "routing": "separate", "critic_sees": "state"},
         {
             "encoder": "keypoint",
@@ -178,7 +184,7 @@ def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folder
             "critic_sees": "achieved",
         },
     ],
-    ids=["critic", "actor", "helped", "told", "told-achieved"],
+    ids=["critic", "actor", "helped", "rewarded", "told", "told-achieved"],
 )
 def test_every_way_of_training_judges_a_picture_by_many_goals(changes, monkeypatch):
     """The picture is encoded for the transition, and not once more for each of its goals."""
@@ -245,6 +251,7 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"goals_per_frame": 8, "her": False, "moved_only": False}, "set her = True, engine"),
         ({"auxiliary": 1.0}, "trains an encoder beside the critic"),
         ({"auxiliary": 1.0, "encoder": "keypoint"}, "trains an encoder beside the critic"),
+        ({"auxiliary_task": "rewards"}, "without a weight: set auxiliary"),
     ],
 )
 def test_contradictions_are_named(changes, words):

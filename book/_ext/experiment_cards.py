@@ -91,7 +91,11 @@ def _algorithm(config: RunConfig) -> str:
         told = {"state": "the state", "achieved": "the achieved goal"}[config.critic_sees]
         parts.append(f"a critic that is told {told}, in training only")
     if config.auxiliary:
-        parts.append("a second loss that tells the encoder positions, in training only")
+        asks = {
+            "positions": "tells the encoder positions",
+            "rewards": "asks the encoder which goals a picture fulfils",
+        }[config.auxiliary_task]
+        parts.append(f"a second loss that {asks}, in training only")
     if config.her:
         parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
     if config.augmentation == "drq":

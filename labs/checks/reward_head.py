@@ -84,7 +84,7 @@ def check_an_extractor_without_an_order_is_refused():
 
 
 def check_the_truth_is_hindsights_reward():
-    """A head that is sure of the reward has no loss, and one that is sure of the contrary a large one"""
+    """Who is sure of the reward has no loss, and who is sure of the contrary a large one"""
     policy = _policy()
     obs, features = _encoded(policy, _observations())
     head = policy.auxiliary_head
@@ -101,16 +101,15 @@ def check_the_truth_is_hindsights_reward():
 
 
 def check_it_reads_the_picture_and_not_the_goal_beside_it():
-    """Other joints and other goals of the picture's own row change no picture's part"""
+    """Other joints change no score; another goal beside a picture changes that goal's alone"""
     policy = _policy()
     raw = _observations()
-    _, features = _encoded(policy, raw)
-    other = raw | {"proprioception": raw["proprioception"] + 1, GOAL: raw[GOAL] + 0.1}
-    _, changed = _encoded(policy, other)
+    other = raw | {"proprioception": raw["proprioception"] + 1, GOAL: raw[GOAL].clone()}
+    other[GOAL][0] += 0.1
     head = policy.auxiliary_head
-    assert torch.equal(features[:, head.image], changed[:, head.image])
-    goals = features[:, head.goal]
-    assert goals.shape == (64, 3) and not torch.equal(goals, changed[:, head.goal])
+    scores, changed = (head.scores(_encoded(policy, r)[1], 16) for r in (raw, other))
+    assert not torch.equal(scores[:, 0], changed[:, 0]), "the goal is not read"
+    assert torch.equal(scores[:, 1:], changed[:, 1:]), "more than picture and goal is read"
 
 
 def check_the_achieved_goal_reaches_no_network():

@@ -181,7 +181,7 @@ class Arm:
             self.imitates
             or config["encoder"] == "locator"
             or config["critic_sees"] != "same"
-            or config["auxiliary"] > 0
+            or (config["auxiliary"] > 0 and config["auxiliary_task"] == "positions")
         )
 
     @property
@@ -193,7 +193,11 @@ class Arm:
         told = critics[self.config["critic_sees"]]
         helpers = ["a locator"] if self.config["encoder"] == "locator" else []
         helpers += [f"a critic told {told}"] if told else []
-        helpers += ["an encoder told positions"] if self.config["auxiliary"] > 0 else []
+        asked = {
+            "positions": "an encoder told positions",
+            "rewards": "an encoder that predicts hindsight's rewards",
+        }
+        helpers += [asked[self.config["auxiliary_task"]]] if self.config["auxiliary"] > 0 else []
         with_help = f"with {' and '.join(helpers)}" if helpers else "nobody told anything"
         return f"by reward, {with_help}"
 

@@ -2,7 +2,7 @@
 
 The encoders of arms whose critic is told the state, or only the achieved goal, are frozen and
 probed as :mod:`labs.experiments.encoder_probe` does it, seed by seed, beside networks of the same
-kind: one whose critic is told nothing, and one that learned by imitation. Controls: the same
+kind: two whose critic is told nothing, and one that learned by imitation. Controls: the same
 network before any training, and a guess that never looks.
 
 Artifact ``told-sight``: errors in millimeters, by run. ``pixels measure told-sight``.
@@ -15,10 +15,11 @@ from labs.envs import gl_renderer
 from labs.experiments.encoder_probe import PARAMETERS, probe_runs
 from labs.experiments.play import in_order, policies_here, rows_to_keep
 
-#: The critic is told the state, the achieved goal, nothing; last, the same encoder by imitation.
+#: The critic is told the state, the achieved goal, nothing; nothing, and the eye predicts rewards;
+#: last, the same encoder by imitation.
 ARMS = (
     *("push-asymmetric-keypoint-long", "push-asymmetric-achieved"),
-    *("push-keypoint-honest", "push-distilled"),
+    *("push-keypoint-honest", "push-keypoint-rewarded", "push-distilled"),
 )
 
 

@@ -94,6 +94,8 @@ BESIDE = (
     "push-asymmetric-frozen",
     "push-asymmetric-frozen-long",
     "push-keypoint-honest",
+    "push-keypoint-shared",
+    "push-keypoint-rewarded",
     "push-told",
     "push-located",
     "push-distilled",

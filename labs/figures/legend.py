@@ -30,6 +30,8 @@ WORDS = {
     "push-distilled-norm": "keypoints, LayerNorm and Tanh, imitation",
     "push-distilled-sphere": "keypoints, imitation, goal sphere shown",
     "push-keypoint-honest": "keypoints and joints, nobody is told, three times the steps",
+    "push-keypoint-rewarded": "nobody is told, the eye predicts rewards, three times the steps",
+    "push-keypoint-shared": "nobody is told, one encoder, three times the steps",
     "push-located": "a locator sees, reward alone",
     "push-small": "vectors and a picture",
     "push-small-actor": "vectors and a picture, actor's loss",
