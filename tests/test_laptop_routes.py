@@ -252,6 +252,10 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"auxiliary": 1.0}, "trains an encoder beside the critic"),
         ({"auxiliary": 1.0, "encoder": "keypoint"}, "trains an encoder beside the critic"),
         ({"auxiliary_task": "rewards"}, "without a weight: set auxiliary"),
+        (
+            {"auxiliary_task": "rewards", "auxiliary": 1.0, "encoder": "nature"},
+            "about HER's goals|trains an encoder beside the critic",
+        ),
     ],
 )
 def test_contradictions_are_named(changes, words):
