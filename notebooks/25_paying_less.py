@@ -539,16 +539,8 @@ assert all(abs(student.value - told_critic.value) < 0.06 for student in students
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Success at Push against environment steps: the state policy, its blind twin, and the policies that act on pixels; with the do-nothing floor as a dotted line."}}
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
 ON_THE_FLOOR = (HELPED, HONEST)
-BY_SEED = (
-    NOT_TOLD,
-    REWARDED,
-    LOCATED,
-    WHOLE,
-    LONGER,
-    ACHIEVED,
-    FROZEN_EYE,
-    FROZEN_LONG,
-)  # drawn below
+# Drawn below.
+BY_SEED = (LOCATED, WHOLE, LONGER, ACHIEVED, FROZEN_EYE, FROZEN_LONG, NOT_TOLD, REWARDED)
 curves = [STATE, BLIND, *(arm for arm in measured if arm not in (*BY_SEED, *ON_THE_FLOOR))]
 success_curves(curves, floor=floor)
 plt.show()
@@ -929,7 +921,9 @@ assert read[f"{REWARDED}/seed0"] < min(told_eyes), "not the best eye: read anew"
 #
 # **The eye opens before the hand.** The arm on the floor, `push-keypoint-honest`, whose critic nobody told anything, has an eye as good as
 # theirs. That of `push-keypoint-rewarded` is the best of the table by its mean, with less than their whole budget, and it is not the actor's alone: its critic
-# reads the same features. So what these two lack is not the block's place. What a told critic gives the hand was not measured; a better judgment of pushes would explain it.
+# reads the same features. So what these two lack is not an
+# actor's eye. What a told critic gives the hand was not measured. It knows the block's place exactly, where the best of these eyes is off by
+# {artifact}`told-sight:runs.7.read.block.mean|f0` mm; a better judgment of pushes would explain it.
 # The arm whose encoder stayed as it was drawn, an eye of the untrained kind, fits that: with a told critic it rises above the floor, which a better eye without a told critic does not. One seed each. So rewards alone can open an eye, on two cores, and an open eye is not
 # yet a hand.
 #
