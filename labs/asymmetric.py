@@ -54,9 +54,11 @@ class PrivilegedObservation(gym.ObservationWrapper):
         env: over a ``PixelObservationWrapper``, which keeps the raw observation.
         keys: what of the raw observation is told. None: the state, and the goal where only the
             picture shows it. ``("achieved_goal",)`` is what hindsight reads in training anyway.
+        blur: standard deviation of a Gaussian on each of these numbers, in their units. It is
+            drawn anew at every step, from the episode's seed.
     """
 
-    def __init__(self, env: gym.Env, keys: tuple[str, ...] | None = None):
+    def __init__(self, env: gym.Env, keys: tuple[str, ...] | None = None, *, blur: float = 0.0):
         super().__init__(env)
         raw, seen = env.unwrapped.observation_space, env.observation_space.spaces
         state = ("observation", *(() if "desired_goal" in seen else ("desired_goal",)))
@@ -64,10 +66,20 @@ class PrivilegedObservation(gym.ObservationWrapper):
         size = sum(raw[key].shape[0] for key in self._keys)
         box = spaces.Box(-np.inf, np.inf, (size,), np.float64)
         self.observation_space = spaces.Dict({**seen, PRIVILEGED: box})
+        self._blur = blur
+        self._rng = np.random.default_rng(0)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+        return super().reset(seed=seed, options=options)
 
     def observation(self, observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         raw = self.env.get_wrapper_attr("last_raw_obs")
-        return {**observation, PRIVILEGED: np.concatenate([raw[key] for key in self._keys])}
+        told = np.concatenate([raw[key] for key in self._keys])
+        if self._blur:
+            told = self._rng.normal(told, self._blur)
+        return {**observation, PRIVILEGED: told}
 
 
 def without(space: spaces.Dict, keys: tuple[str, ...]) -> spaces.Dict:

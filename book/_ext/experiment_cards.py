@@ -89,7 +89,8 @@ def _algorithm(config: RunConfig) -> str:
         engine = "on " + ("Stable-Baselines3" if config.engine == "sb3" else "the fast engine")
     if config.critic_sees != "same":
         told = {"state": "the state", "achieved": "the achieved goal"}[config.critic_sees]
-        parts.append(f"a critic that is told {told}, in training only")
+        off = f", blurred by {1000 * config.critic_blur:g} mm" if config.critic_blur else ""
+        parts.append(f"a critic that is told {told}{off}, in training only")
     if config.auxiliary:
         asks = {
             "positions": "tells the encoder positions",

@@ -71,6 +71,24 @@ def check_no_more_is_told_than_hindsight_reads():
     env.close()
 
 
+def check_a_blurred_critic_is_told_a_place_that_is_off():
+    """Blurred by 0.02 m, the place is off by as much, anew at each step, as the seed has it"""
+    env = make_env("push", camera="workspace", scene="lean", image_size=36)
+    pixels = PixelObservationWrapper(env, (36, 36), goal_mode="desired")
+    env = PrivilegedObservation(pixels, keys=("achieved_goal",), blur=0.02)
+    off = []
+    for _ in range(2):
+        obs, _ = env.reset(seed=0)
+        for _ in range(40):
+            off.append(obs[PRIVILEGED] - env.unwrapped._get_obs()["achieved_goal"])
+            obs, *_ = env.step(np.zeros(4, np.float32))
+    env.close()
+    first, second = np.split(np.array(off), 2)
+    assert np.array_equal(first, second), "the same seed blurs in another way"
+    assert len(np.unique(first)) == first.size, "one error serves twice"
+    assert 0.015 < first.std() < 0.025 and np.abs(first.mean(axis=0)).max() < 0.012
+
+
 def check_widths_of_the_table():
     """Actor and critics read as many numbers as the table says"""
     policy = _policy(_env().observation_space)

@@ -91,6 +91,9 @@ class RunConfig:
     """engine fast: what the critic is told in training in place of the camera (asymmetric
     actor-critic); state: the simulator's state vector; achieved: the achieved goal, which HER
     needs anyway"""
+    critic_blur: float = 0.0
+    """meters, standard deviation of a Gaussian on each number that the critic is told, drawn anew
+    at each step; 0: told exactly"""
 
     auxiliary: float = 0.0
     """engine fast, routing critic: weight of a second loss of the encoder, in training only;

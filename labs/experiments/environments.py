@@ -163,7 +163,7 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
             from labs.asymmetric import PrivilegedObservation
 
             told = ("achieved_goal",) if config.hears_achieved else None
-            env = PrivilegedObservation(env, told)
+            env = PrivilegedObservation(env, told, blur=config.critic_blur)
     return env
 
 

@@ -192,7 +192,8 @@ class Arm:
         critics = {"same": "", "state": "the state", "achieved": "the achieved goal"}
         told = critics[self.config["critic_sees"]]
         helpers = ["a locator"] if self.config["encoder"] == "locator" else []
-        helpers += [f"a critic told {told}"] if told else []
+        off = ", blurred" if told and self.config["critic_blur"] else ""
+        helpers += [f"a critic told {told}{off}"] if told else []
         asked = {
             "positions": "an encoder told positions",
             "rewards": "an encoder that predicts hindsight's rewards",

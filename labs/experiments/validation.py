@@ -17,6 +17,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "num_filters": (1, 512),
     "temperature": (0, 1000),
     "auxiliary": (0, 1000),
+    "critic_blur": (0, 1),
     "anneal": (0, 1),
     "locator_frames": (256, 10**6),
     "pad": (0, 40),
@@ -43,7 +44,7 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
     *("encoder_learning_rate", "frozen_encoder", "critic_sees", "temperature", "auxiliary"),
-    *("keypoint_norm", "manipulation_norm", "auxiliary_task"),
+    *("keypoint_norm", "manipulation_norm", "auxiliary_task", "critic_blur"),
 )
 
 #: More of them. A blind twin may keep those of the arm that it is the twin of.
@@ -217,6 +218,8 @@ def _engine_problems(c: RunConfig):
         )
     if c.critic_sees == "achieved" and not c.her:
         yield "critic_sees = achieved tells no more than HER needs: set her = True"
+    if c.critic_blur and c.critic_sees == "same":
+        yield "critic_blur blurs what a critic is told, and none is: set critic_sees = achieved"
     told = c.engine == "fast" and c.routing == "critic" and c.critic_layer_norm
     if c.auxiliary and (not told or c.has_locator):
         yield (

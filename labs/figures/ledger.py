@@ -91,6 +91,7 @@ BESIDE = (
     "push-asymmetric-keypoint",
     "push-asymmetric-keypoint-long",
     "push-asymmetric-achieved",
+    "push-asymmetric-blurred",
     "push-asymmetric-frozen",
     "push-asymmetric-frozen-long",
     "push-keypoint-honest",
