@@ -111,7 +111,9 @@ def _encoder(config: RunConfig) -> str:
             "positions, then frozen"
         )
     if config.encoder == "keypoint":
-        return f"{ENCODERS['keypoint']}, {config.num_filters} keypoints each"
+        text = f"{ENCODERS['keypoint']}, {config.num_filters} keypoints each"
+        lender = config.pretrained_encoder
+        return f"{text}; taken from `{lender}`, and frozen" if lender else text
     head = "SpatialSoftmax" if config.head == "spatial_softmax" else f"{config.features_dim} wide"
     return f"{ENCODERS[config.encoder]}, {head}; {ROUTINGS[config.routing]}"
 

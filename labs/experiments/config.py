@@ -129,7 +129,10 @@ class RunConfig:
     encoder_learning_rate: float = 0.0
     """Adam's step size for the image encoders alone; 0: learning_rate"""
     frozen_encoder: bool = False
-    """the image encoders stay as they were drawn at random: a negative control"""
+    """the image encoders learn nothing: they stay as drawn at random, a negative control, or as
+    pretrained_encoder has them"""
+    pretrained_encoder: str = ""
+    """engine fast, frozen_encoder: ARM/seed0, the run whose image encoder is taken"""
     anneal: float = 0.0
     """share of the run, its last, over which all step sizes fall linearly to zero; 0: none"""
     batch_size: int = 256

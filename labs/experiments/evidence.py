@@ -181,6 +181,7 @@ class Arm:
             self.imitates
             or config["encoder"] == "locator"
             or config["critic_sees"] != "same"
+            or config["pretrained_encoder"] != ""
             or (config["auxiliary"] > 0 and config["auxiliary_task"] == "positions")
         )
 
@@ -194,6 +195,8 @@ class Arm:
         helpers = ["a locator"] if self.config["encoder"] == "locator" else []
         off = ", blurred" if told and self.config["critic_blur"] else ""
         helpers += [f"a critic told {told}{off}"] if told else []
+        if lender := self.config["pretrained_encoder"]:
+            helpers.append(f"the encoder of {lender}")
         asked = {
             "positions": "an encoder told positions",
             "rewards": "an encoder that predicts hindsight's rewards",

@@ -300,6 +300,21 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             ),
             "the same, and a second loss: which goals of the batch does a picture fulfil?",
         ),
+        *(
+            (replace(shared, arm=arm, frozen_encoder=True, pretrained_encoder=lender), words)
+            for arm, lender, words in (
+                (
+                    "push-eye-rewarded",
+                    "push-keypoint-rewarded/seed0",
+                    "nobody is told; actor and critic start anew behind the eye that rewards opened",
+                ),
+                (
+                    "push-eye-told",
+                    "push-asymmetric-achieved/seed0",
+                    "the same behind the eye of a policy that pushes, whose critic was told",
+                ),
+            )
+        ),
         *_distilled(distilled),
     ]
 

@@ -67,6 +67,7 @@ class Training:
         self._pieces: list[dict[str, Any]] = []
         self._locator: Any = None  # reads the frames of an evaluation
         self.locator_s: float | None = None  # what the training of the locator took
+        self._encoder_from: dict[str, str] | None = None  # the run that lent its encoder
         self._latest: dict[str, float] = {}  # losses of the fast engine
         self._released = False
 
@@ -117,6 +118,7 @@ class Training:
     def _set_up(self) -> None:
 
         from labs.experiments import environments, models, processor
+        from labs.experiments.pretrained import lend_encoder
 
         config = self.config
         processor.set_up(config.torch_threads)
@@ -128,6 +130,8 @@ class Training:
         steps = int(found.name[5:]) if found else 0
         env = environments.make_training_env(config, steps // (EPISODE_STEPS * config.n_envs))
         self.model = models.build(config, env)
+        if config.pretrained_encoder:
+            self._encoder_from = lend_encoder(self.model, config)
         self._silence_logger()
         self.eval_env = environments.make_one(config)
         write_atomically(self.folder / "config.json", json_text(config.as_dict()))
@@ -327,6 +331,7 @@ class Training:
                 "sessions": self.sessions,
                 "notes": self.notes,
                 "locator_time_s": self.locator_s,
+                **({"encoder_from": self._encoder_from} if self._encoder_from else {}),
             },
             tell=self._tell,
         )

@@ -45,6 +45,7 @@ IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
     *("encoder_learning_rate", "frozen_encoder", "critic_sees", "temperature", "auxiliary"),
     *("keypoint_norm", "manipulation_norm", "auxiliary_task", "critic_blur"),
+    "pretrained_encoder",
 )
 
 #: More of them. A blind twin may keep those of the arm that it is the twin of.
@@ -205,6 +206,11 @@ def _engine_problems(c: RunConfig):
         yield (
             "frozen_encoder = True trains no encoder: leave encoder_learning_rate and auxiliary "
             "alone, and choose an encoder other than locator, which is frozen already"
+        )
+    if c.pretrained_encoder and (c.engine != "fast" or not c.frozen_encoder):
+        yield (
+            f"pretrained_encoder = {c.pretrained_encoder} is for a run that trains no encoder: set "
+            "engine = fast and frozen_encoder = True"
         )
     if c.precision != "auto" and c.engine == "sb3":
         yield f"precision = {c.precision} exists in engine fast only: set engine = fast"

@@ -97,6 +97,8 @@ BESIDE = (
     "push-keypoint-honest",
     "push-keypoint-shared",
     "push-keypoint-rewarded",
+    "push-eye-rewarded",
+    "push-eye-told",
     "push-told",
     "push-located",
     "push-distilled",

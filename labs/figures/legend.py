@@ -30,6 +30,8 @@ WORDS = {
     "push-distilled-flat-drq": "NatureCNN, imitation, shifts",
     "push-distilled-norm": "keypoints, LayerNorm and Tanh, imitation",
     "push-distilled-sphere": "keypoints, imitation, goal sphere shown",
+    "push-eye-rewarded": "actor and critic anew behind the eye that rewards opened",
+    "push-eye-told": "actor and critic anew behind an eye that serves a policy",
     "push-keypoint-honest": "keypoints and joints, nobody is told, three times the steps",
     "push-keypoint-rewarded": "nobody is told, the eye predicts rewards, three times the steps",
     "push-keypoint-shared": "nobody is told, one encoder, three times the steps",

@@ -1,0 +1,56 @@
+"""An encoder that another run has trained, given to a run that trains none.
+
+What a frozen encoder shows does not change while actor and critic learn. So such a run asks about
+control alone: does this eye show enough to act on, and to judge by?
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labs.artifacts import load_artifact
+from labs.errors import UserError
+from labs.experiments.config import RunConfig
+from labs.experiments.policies import WEIGHTS, load_policy
+
+#: What an encoder was trained to see, and how it is built; a run that takes it must agree.
+AGREE = (
+    *("task", "goal_mode", "proprioception", "full_state"),
+    *("camera", "scene", "goal_sphere", "image_size", "frame_stack"),
+    *("encoder", "head", "num_filters", "features_dim", "temperature", "standardize"),
+    *("keypoint_norm", "manipulation_norm"),
+)
+
+
+def lend_encoder(model: Any, config: RunConfig) -> dict[str, str]:
+    """Puts the encoder of ``pretrained_encoder`` in the place of those of a new model.
+
+    The statistics of its vectors come with it and go on from there. A critic that is told
+    something in place of the camera has no encoder and gets none.
+
+    Args:
+        model: a new learner of the fast engine.
+        config: of its run.
+
+    Returns:
+        Name of the artifact, and the SHA-256 of its weights.
+
+    Raises:
+        UserError: no such run, none with weights, or its encoder looks at something else.
+    """
+    name = config.pretrained_encoder
+    lender = load_policy(name)
+    if differing := [key for key in AGREE if getattr(lender.config, key) != getattr(config, key)]:
+        key = differing[0]
+        raise UserError(
+            f"the encoder of {name} does not fit: {key} = {getattr(lender.config, key)} there and "
+            f"{getattr(config, key)} here: set {key} as there, or give another pretrained_encoder"
+        )
+    weights = lender.sb3.actor.features_extractor.state_dict()
+    networks = [model.actor]
+    if config.critic_sees == "same":
+        networks += [model.critic, model.critic_target]
+    for network in networks:
+        network.features_extractor.load_state_dict(weights)
+    digest = load_artifact(name).provenance["files"][WEIGHTS]
+    return {"artifact": name, "weights_sha256": digest}
