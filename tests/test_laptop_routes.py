@@ -248,6 +248,7 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
             "no more than HER needs",
         ),
         ({"encoder": "keypoint", "critic_blur": 0.01}, "none is: set critic_sees"),
+        ({"encoder": "keypoint", "pretrained_encoder": "a/seed0"}, "set engine = fast and frozen"),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),
         ({"goals_per_frame": 8, "her": False, "moved_only": False}, "set her = True, engine"),
         ({"auxiliary": 1.0}, "trains an encoder beside the critic"),

@@ -306,7 +306,7 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
                 (
                     "push-eye-rewarded",
                     "push-keypoint-rewarded/seed0",
-                    "nobody is told; actor and critic start anew behind the eye that rewards opened",
+                    "nobody is told; control starts anew behind the eye that rewards opened",
                 ),
                 (
                     "push-eye-told",

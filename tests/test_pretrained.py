@@ -1,0 +1,105 @@
+"""A run that takes another run's encoder: what it takes, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from labs.artifacts import load_artifact
+from labs.errors import UserError
+from labs.experiments import environments, presets
+from labs.experiments.models import build
+from labs.experiments.policies import WEIGHTS
+from labs.experiments.pretrained import lend_encoder
+from labs.experiments.train import train
+
+TOLD = replace(
+    presets.smoke(presets.preset("push-asymmetric-achieved")),
+    **{"arm": "told", "image_size": 36, "net_arch": (16, 16), "video_episodes": 0, "batch_size": 8},
+)
+TAKES = replace(
+    TOLD,
+    **{"arm": "takes", "seed": 1, "critic_sees": "same", "routing": "critic"},
+    **{"frozen_encoder": True, "pretrained_encoder": "told/seed0"},
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_run_that_lends(tmp_path_factory):
+    """One short run whose encoder the others take."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("lends")
+        patch.setenv("PIXELS_DATA", str(folder / "data"))
+        patch.setenv("PIXELS_RUNS", str(folder / "runs"))
+        train(TOLD)
+        yield
+
+
+def _encoder(path):
+    weights = load_file(path / WEIGHTS)
+    learned = {n: w for n, w in weights.items() if ".inner." in n and w.is_floating_point()}
+    assert len(learned) >= 4
+    return learned
+
+
+def test_the_encoder_is_the_lenders_and_learns_nothing():
+    """Bit by bit, after a whole training; the lender is named beside the result, with its hash."""
+    path = train(TAKES)
+    theirs = load_artifact("told/seed0")
+    mine, lent = _encoder(path), _encoder(theirs.path)
+    assert mine.keys() == lent.keys()
+    assert all(torch.equal(mine[name], lent[name]) for name in lent)
+    assert load_artifact("takes/seed1").provenance["encoder_from"] == {
+        "artifact": "told/seed0",
+        "weights_sha256": theirs.provenance["files"][WEIGHTS],
+    }
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_actor_critic_and_target_see_alike(told):
+    """One eye for all who look; a critic that is told has none to be given."""
+    helped = {"critic_sees": "achieved", "routing": "separate"} if told else {}
+    config = replace(TAKES, **helped)
+    model = build(config, environments.make_training_env(config))
+    drawn = model.actor.features_extractor.state_dict()["vectors.mean"].clone()
+    lend_encoder(model, config)
+    seers = (model.actor,) if told else (model.actor, model.critic, model.critic_target)
+    first, *others = [network.features_extractor.state_dict() for network in seers]
+    model.env.close()
+    assert not torch.equal(first["vectors.mean"], drawn), "the statistics stayed behind"
+    assert all(torch.equal(first[key], other[key]) for other in others for key in first)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"image_size": 48}, "image_size = 36 there and 48 here"),
+        ({"camera": "default"}, "camera = workspace there and default here"),
+        ({"num_filters": 8}, "num_filters = "),
+        ({"pretrained_encoder": "nobody/seed0"}, "nobody"),
+    ],
+)
+def test_an_encoder_that_does_not_fit_is_refused(changes, words):
+    with pytest.raises(UserError, match=words):
+        train(replace(TAKES, arm="refused", **changes))
+
+
+def test_another_eye_gives_other_features():
+    """The control: two networks of one seed, one with the lent encoder, do not see the same."""
+    env = environments.make_training_env(TAKES)
+    obs = env.reset()
+    features = []
+    for lends in (False, True):
+        model = build(TAKES, env)
+        if lends:
+            lend_encoder(model, TAKES)
+        batch, _ = model.policy.obs_to_tensor(obs)
+        with torch.no_grad():
+            features.append(model.actor.extract_features(batch, model.actor.features_extractor))
+    env.close()
+    seen = np.asarray(features)
+    assert np.abs(seen[0] - seen[1])[:, :64].max() > 1e-3
