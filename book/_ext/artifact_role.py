@@ -4,8 +4,9 @@
     {artifact}`reach-state/seed0:evaluation.success_rate|pct0`
 
 Before the colon: the artifact's folder below ``data/``. After it: a JSON file of the folder without
-its ending (``measurement`` may be left out), then the keys, joined by dots; a whole number is an
-index into a list. After the bar: the format, see :data:`FORMATS`.
+its ending (``measurement`` may be left out), then the keys, joined by dots. A list is entered by an
+index, or, if it has a row for each run or arm, by its name, such as ``push-told/seed0``.
+After the bar: the format, see :data:`FORMATS`.
 
 A missing artifact, a wrong hash, an unknown key or a value that does not fit its format is a build
 error. Each number becomes ``<span class="artifact" data-artifact="…">``, so that a test can compare
@@ -87,6 +88,21 @@ def format_value(value: Any, format: str | None) -> str:
     return text.replace("-", "−")
 
 
+def _row(rows: list, key: str) -> Any:
+    """A list's entry, by its index or by the one run that it is of; else LookupError."""
+    if key.isdecimal():
+        return rows[int(key)]
+    named = [row for row in rows if isinstance(row, dict)]
+    found = [
+        row
+        for row in named
+        if key in (row.get("run"), row.get("arm"), f"{row.get('arm')}/seed{row.get('seed')}")
+    ]
+    if len(found) != 1:
+        raise LookupError(key)
+    return found[0]
+
+
 def _locate(reference: str, root: Path) -> tuple[Path, Any, str | None]:
     match = _REFERENCE.match(reference.strip())
     if match is None:
@@ -101,8 +117,8 @@ def _locate(reference: str, root: Path) -> tuple[Path, Any, str | None]:
     value = artifact.provenance if first == "provenance" else artifact.json(name)
     for depth, key in enumerate(keys):
         try:
-            value = value[int(key)] if isinstance(value, list) else value[key]
-        except (KeyError, IndexError, TypeError, ValueError):
+            value = _row(value, key) if isinstance(value, list) else value[key]
+        except (LookupError, TypeError):
             where = ".".join([name, *keys[:depth]])
             known = list(value) if isinstance(value, dict) else type(value).__name__
             raise ValueError(f"{reference!r}: no {key!r} in {where}, which has {known}") from None

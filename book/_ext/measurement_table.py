@@ -36,7 +36,7 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
     ),
     "frozen-pictures": (
         "policies before a picture that never changes, by the way that the block has to go",
-        "25_paying_less",
+        "26_what_the_critic_must_know",
         "pixels measure frozen-pictures",
     ),
     "from-scratch-demo": (
@@ -116,13 +116,13 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
     ),
     "told-sight": (
         "positions read from encoders that learned from a critic's opinion, told or not",
-        "25_paying_less",
+        "26_what_the_critic_must_know",
         "pixels measure told-sight",
     ),
     "tuning": ("trial runs with settings of their own", None, None),
     "tuning-told-critic": (
         "two trial runs before a critic that is told more than the actor sees",
-        "25_paying_less",
+        "26_what_the_critic_must_know",
         None,
     ),
     "visibility": (

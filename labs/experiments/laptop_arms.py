@@ -265,15 +265,17 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(settled, arm="push-asymmetric-achieved", critic_sees="achieved"),
             "the same budget, and the critic is told only the achieved goal, which HER needs",
         ),
-        (
-            # 22 mm on average across the table, as far as an eye that nobody told is off.
-            replace(
-                settled,
-                arm="push-asymmetric-blurred",
-                critic_sees="achieved",
-                critic_blur=0.0175,
-            ),
-            "push-asymmetric-achieved, and the critic is told a place that is 2 cm off",
+        *(
+            (
+                replace(settled, arm=arm, critic_sees="achieved", critic_blur=blur),
+                f"push-asymmetric-achieved, and the critic is told a place that is {off} off",
+            )
+            for arm, blur, off in (
+                # On average, across the table; an eye that nobody told is as far off,
+                ("push-asymmetric-blurred", 0.0175, "22 mm"),
+                # and a locator, which was told positions.
+                ("push-asymmetric-blurred-less", 0.0055, "7 mm"),
+            )
         ),
         (
             replace(frozen, arm="push-asymmetric-frozen", total_steps=150_000),

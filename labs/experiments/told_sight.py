@@ -19,6 +19,7 @@ from labs.experiments.play import in_order, policies_here, rows_to_keep
 #: last, the same encoder by imitation.
 ARMS = (
     *("push-asymmetric-keypoint-long", "push-asymmetric-achieved"),
+    *("push-asymmetric-blurred-less", "push-asymmetric-blurred"),
     *("push-keypoint-honest", "push-keypoint-rewarded", "push-distilled"),
 )
 

@@ -147,6 +147,54 @@ def success_curves(
     return figure
 
 
+def seed_by_seed(arm: str, *, floor: float | None = None) -> Axes:
+    """A curve for each seed of an arm, none of them averaged: for few seeds, or unequal lengths.
+
+    Args:
+        arm: a name with results.
+        floor: success of doing nothing, drawn as a line.
+    """
+    _, axes = plt.subplots(figsize=(7, 2.8))
+    for run in runs_of(arm):
+        curve, seed = run.table(), run.path.name.removeprefix("seed")
+        ended = ", cut short" if run.provenance.get("ended_early") else ""
+        label = f"seed {seed}{ended}"
+        axes.plot(curve["step"], curve["success"], "o-", markersize=3, label=label)
+    if floor is not None:
+        draw_floor(axes, floor)
+    _success_axes(axes)
+    _thousands(axes, axes.get_xlim()[1])
+    return axes
+
+
+def runs_beside(lines: Mapping[str, tuple[str, str]], *, floor: float | None = None) -> Axes:
+    """Arms beside each other, a curve for each run, none of them averaged.
+
+    Args:
+        lines: arm → (color, matplotlib's format of its line), drawn in this order.
+        floor: success of doing nothing, drawn as a line.
+    """
+    _refuse_nothing(list(lines))
+    use_style()
+    _, axes = plt.subplots(figsize=(7, 4))
+    for arm, (color, form) in lines.items():
+        for number, run in enumerate(runs_of(arm)):
+            curve, label = run.table(), None if number else words_of(arm)
+            axes.plot(curve["step"], curve["success"], form, color=color, markersize=3, label=label)
+    if floor is not None:
+        draw_floor(axes, floor)
+    _success_axes(axes)
+    _thousands(axes, axes.get_xlim()[1])
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.25), fontsize="small")  # below the curves
+    return axes
+
+
+def episodes_a_point(arms: Sequence[str]) -> str:
+    """How many episodes a point of these arms' curves is, in words."""
+    counts = {runs_of(arm)[0].parameters["curve_episodes"] for arm in arms}
+    return " or ".join(str(n) for n in sorted(counts))
+
+
 def success_panels(arms: Sequence[str], *, floor: float | None = None) -> Figure:
     """Success of several arms, a panel each on shared axes: for bands that would cover each other.
 

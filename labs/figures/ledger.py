@@ -92,6 +92,7 @@ BESIDE = (
     "push-asymmetric-keypoint-long",
     "push-asymmetric-achieved",
     "push-asymmetric-blurred",
+    "push-asymmetric-blurred-less",
     "push-asymmetric-frozen",
     "push-asymmetric-frozen-long",
     "push-keypoint-honest",

@@ -11,7 +11,8 @@ from labs.figures.style import OKABE_ITO
 WORDS = {
     "push-asymmetric": "a locator sees, the critic is told the state",
     "push-asymmetric-achieved": "the critic is told the achieved goal, three times the steps",
-    "push-asymmetric-blurred": "the critic is told a place 2 cm off, three times the steps",
+    "push-asymmetric-blurred": "the critic is told a place 22 mm off, three times the steps",
+    "push-asymmetric-blurred-less": "the critic is told a place 7 mm off, three times the steps",
     "push-asymmetric-frozen": "the critic is told the achieved goal, the encoder learns nothing",
     "push-asymmetric-frozen-long": "the encoder learns nothing, more steps",
     "push-asymmetric-keypoint": "keypoints and joints, the critic is told the state",
