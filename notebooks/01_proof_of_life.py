@@ -229,7 +229,7 @@ def check_floor(floor):
     """Names the likely mistake."""
     value = floor(0.05)
     assert value is not ..., "floor still returns ...: fill it in"
-    assert value <= 1, "that is a count: divide by the number of resets"
+    assert value <= 1, "a share is at most 1: divide the count by the number of resets"
     assert np.isclose(value, solved.mean()), "success is a distance *below* the radius, in meters"
     assert floor(0.10) > 2 * floor(0.05), "does your answer depend on the radius?"
     within = (floor_episodes < 0.10).mean()

@@ -214,7 +214,7 @@ def check_wilson(answer):
     """Names the likely mistake."""
     result = answer(100, 100)
     assert result is not ..., "wilson still returns ...: fill it in"
-    assert len(result) == 2, "return two numbers: the lower and the upper end"
+    assert np.size(result) == 2, "return two numbers: the lower and the upper end"
     low, high = result
     assert not np.isclose(low, high), (
         "an interval of width zero: that is the normal approximation, which fails at 0 and 1"

@@ -168,6 +168,7 @@ def check_relabel(relabel):
         indices.append(int(np.round(goal[0] / 0.02)))
         rewards.append(float(new["reward"]))
     indices, rewards = np.array(indices), np.array(rewards)
+    assert len(set(indices)) > 1, "always the same goal: draw t' anew each time"
     assert indices.min() >= 30, "a goal from the past: t' must not lie before t"
     assert indices.min() > 30, "off by one: achieved[t] is *before* step t; take achieved[t' + 1]"
     assert indices.min() == 31, "off by one: t' = t is allowed, so its goal is achieved[t + 1]"

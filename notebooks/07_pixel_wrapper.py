@@ -216,8 +216,9 @@ def check_stack_at(answer):
     assert order != [5, 4, 3], "newest first: the oldest frame comes first"
     assert order != [2, 3, 4], "one step late: the frame of step t itself is part of the stack"
     assert order == [3, 4, 5], f"at t = 4 the frames of steps 2, 3, 4 belong in it, got {order}"
-    start = answer(frames, 1, 4)[::3, 0, 0].tolist()
-    assert start != [5, 6, 1, 2], "negative indices wrap around to the end"
+    start = answer(frames[:3], 1, 4)[::3, 0, 0].tolist()
+    # Frames 2, 3, 1, 2 by a list of steps, frame 2 alone by a slice.
+    assert start not in ([2, 3, 1, 2], [2]), "negative indices wrap around to the end"
     assert start == [1, 1, 1, 2], f"before the start the first frame repeats, got {start}"
 
 

@@ -211,14 +211,18 @@ def capacity(memory_bytes, size=84, episode_steps=50):
 # %% tags=["exercise-test", "hide-input"]
 def check_capacity(answer):
     """Names the likely mistake."""
-    episode = 51 * 84 * 84 * 3
+    frame = 84 * 84 * 3
+    episode = 51 * frame
     assert answer(episode) is not ..., "capacity still returns ...: fill it in"
     assert answer(episode) != 51, "51 frames make 50 transitions"
+    assert (answer(50 * frame), answer(50 * frame - 1)) != (50, 0), (
+        "50 transitions need 51 frames: the last one has a next frame too"
+    )
     assert answer(episode - 1) == 0, "an episode that does not fit whole does not count"
     assert answer(2.5 * episode) == 100, (
         f"2.5 episodes hold 100 transitions, got {answer(2.5 * episode)}"
     )
-    assert 400_000 < answer(10e9) < 500_000, "10 GB hold a bit less than half a million"
+    assert answer(100 * episode) == 5000, "every episode has its own last frame"
     small = 11 * 10 * 10 * 3  # one episode of ten steps, 10 × 10 pixels
     assert answer(small, size=10, episode_steps=10) == 10, "use size and episode_steps"
 

@@ -493,15 +493,20 @@ def check_norms(answer):
     encoder.zero_grad(set_to_none=True)
     result = answer()
     assert result is not ..., "norms still returns ...: fill it in"
-    assert len(result) == 2, "return two numbers: critic's first"
+    assert np.size(result) == 2, "return two numbers: critic's first"
     critic, act = (float(n) for n in result)
     assert critic > 0 and act > 0, "a norm of zero: did you detach, or forget backward()?"
     encoder.zero_grad(set_to_none=True)
     critic_loss(encoder(images)).backward()
     actor_loss(encoder(images), encoder(images)).backward()
     mixed = gradient_norm(encoder)
-    assert not np.isclose(act, mixed), "gradients add up: clear them between the two losses"
+    assert not np.isclose((critic, act), mixed).any(), (
+        "gradients add up: clear them between the two losses"
+    )
     assert not np.isclose(critic, everything), "the critic's norm comes first"
+    assert not np.isclose(act, (only_q, only_actor)).any(), (
+        "you detached one of the two: the actor and Q both get encoder(images) as it is"
+    )
     assert np.allclose((critic, act), (from_critic, everything), rtol=1e-4), "not the L2 norm?"
 
 

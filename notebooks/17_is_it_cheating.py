@@ -283,7 +283,10 @@ def check_iqm(answer):
     assert abs(result - 0.675) > 1e-9, "that is the plain mean: cut a quarter at each end"
     assert abs(result - 0.95) > 1e-9, "sort first: the quarters are of the values, not of the order"
     assert abs(result - 0.85) < 1e-9, f"0, 0.8, 0.9, 1 gives (0.8 + 0.9) / 2, received {result}"
-    assert abs(answer([0.5, 0.7, 0.9]) - 0.7) < 1e-9, (
+    eight = answer([0.0, 0.1, 0.2, 0.4, 0.8, 0.9, 1.0, 1.0])
+    assert abs(eight - 0.6) > 1e-9, "that is the median: take the mean of the whole middle half"
+    assert abs(eight - 0.575) < 1e-9, f"of eight values cut two at each end, received {eight}"
+    assert abs(answer([0.3, 0.7, 0.8]) - 0.6) < 1e-9, (
         "of three values a quarter is none: round down"
     )
 

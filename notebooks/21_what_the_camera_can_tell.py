@@ -361,7 +361,7 @@ print(
 # [hardly move](20_reach_and_pixels.ipynb), too little for the head that is trained here: on those of ManipulationCNN,
 # before this camera and without LayerNorm, it is off by
 # {artifact}`perception:summary.default-spatial_softmax-plain-random.block.mean|f0` mm. The signal is small, and it is
-# there: rescaled, it tells a regression more ([long exercises](26_exercises.ipynb), section 3).
+# there: rescaled, it tells a regression more ([long exercises](27_exercises.ipynb), section 3).
 #
 # ## Is the remedy one?
 #
@@ -621,7 +621,7 @@ assert all(
 # few. Nothing else differs between the two. A shift softens no edge; yet who has learned from shifted pictures bears soft ones.
 #
 # **It is not the build of the eye.** `push-asymmetric-keypoint-long` and `push-asymmetric-achieved` look at the same pictures through the same encoder, and
-# nobody shifted them. They [learned to see from a critic's opinion](25_paying_less.ipynb) of what they did. Two seeds of each were played, and hardly notice.
+# nobody shifted them. They [learned to see from a critic's opinion](26_what_the_critic_must_know.ipynb) of what they did. Two seeds of each were played, and hardly notice.
 # What differs is how they were taught: ten times as many pictures, met by a policy that explores, ten times as many updates, and a reward
 # where the student had answers to repeat; and they act on one frame, the student on two. Which of these matters was not tested.
 # Of every other arm one policy was played, so a seed may have its share in this.
@@ -634,7 +634,7 @@ assert all(
 # (The recorded weights of `push-distilled-drq` were not kept. For this table its seed 0 was trained again. On native frames
 # the recorded run succeeds in
 # {artifact}`push-distilled-drq/seed0:evaluation.deterministic.successes|int` of 100 episodes, this one in
-# {artifact}`shrunk-pictures:policies.1.native.successes|int`: a seed does not fix a run whose code and machine may change.)
+# {artifact}`shrunk-pictures:policies.push-distilled-drq/seed0.native.successes|int`: a seed does not fix a run whose code and machine may change.)
 
 # %% tags=["hide-input"]
 film(
@@ -929,7 +929,7 @@ assert abs(learned["push-small-helped"] - learned["push-small-honest"]) < 0.1
 # So what these policies lack is not, or not only, an eye.
 #
 # The student of [the same page](25_paying_less.ipynb), `push-distilled`, is the reverse. It pushes nearly always, and the
-# probe reads the block from its encoder to {artifact}`encoder-probe:encoders.3.trained.block.mean|f0` mm only, where the
+# probe reads the block from its encoder to {artifact}`encoder-probe:encoders.push-distilled.trained.block.mean|f0` mm only, where the
 # [locator](25_paying_less.ipynb) is off by {artifact}`locator-push-workspace/seed0:held_out.block.mean|f0`. The
 # probe asks about the whole table and every height of the gripper, with frames that stand still. A policy is asked where it goes. What a
 # probe reads is the least that an encoder knows.
@@ -1042,7 +1042,7 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 # {artifact}`push-eight-goals-long/seed0:evaluation.deterministic.success_rate|pct0`, where
 # doing nothing ends. A better eye did not turn into control, which is what the probe suggested above: what is missing
 # is not, or not only, an eye. Its likely seat is the critic, since [a critic that is told where the
-# block is](25_paying_less.ipynb) makes the same task possible.
+# block is](26_what_the_critic_must_know.ipynb) makes the same task possible.
 #
 # Is it fair? The policy gets a picture, joints and a goal. Only relabeling knows where the block is, as in all of
 # HER. But a reward for many goals comes close to being told a position: with enough of them it is one.

@@ -4,34 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 from statistics import median
 
-import jupytext
 import pytest
+import torch
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-IMPORTS = """
-import numpy as np, torch
-from gymnasium import spaces
-from labs import envs
-from labs.experiments.environments import make_one
-from labs.experiments.policies import load_policy
-from labs.manipulation_encoder import ManipulationExtractor
-"""
-
-
-def check_of(notebook: str, name: str):
-    """The check function of an exercise and the solution's answer, from the notebook's cells."""
-    (path,) = NOTEBOOKS.glob(f"{notebook}_*.py")
-    scope: dict = {"math": math}
-    exec(IMPORTS, scope)
-    for cell in jupytext.read(path).cells:
-        if "exercise-test" in cell.metadata.get("tags", []) and f"def {name}(" in cell.source:
-            exec(cell.source, scope)
-        elif "solution" in cell.metadata.get("tags", []) and f"\n{name}(" in cell.source:
-            exec(cell.source.split(f"\n{name}(")[0], scope)
-    return scope[name], scope[name.removeprefix("check_")]
+from labs.routing_probe import gradient_norm
+from tests.exercise_cells import check_of
 
 
 def always(value):
@@ -110,6 +89,44 @@ def patient(success, patience, early=0, tie=False, previous=False):
     return None
 
 
+def two_gradients(model, batch, half=True, clear=True, see=True, smaller=True, order=True):
+    """Exercise 5 by hand, with one thing wrong."""
+    encoder = model.critic.features_extractor
+
+    def q_of(values):
+        values = torch.cat(values, 1)
+        return (values.min if smaller else values.max)(1, keepdim=True)[0]
+
+    if order:
+        action, log_prob = model.actor.action_log_prob(batch.observations)
+    with torch.no_grad():
+        ahead, ahead_log_prob = model.actor.action_log_prob(batch.next_observations)
+        q = model.critic_target(batch.next_observations, ahead)
+        value = torch.cat(q, 1).min(1, keepdim=True)[0] - 0.05 * ahead_log_prob.reshape(-1, 1)
+        target = batch.rewards + (1 - batch.dones) * model.gamma * value
+    if not order:
+        action, log_prob = model.actor.action_log_prob(batch.observations)
+    model.policy.zero_grad(set_to_none=True)
+    loss = sum(torch.nn.functional.mse_loss(q, target) for q in model.critic(batch[0], batch[1]))
+    ((0.5 if half else 1) * loss).backward()
+    from_critic = gradient_norm(encoder)
+    if clear:
+        model.policy.zero_grad(set_to_none=True)
+    encoder.requires_grad_(see)
+    (0.05 * log_prob.reshape(-1, 1) - q_of(model.critic(batch[0], action))).mean().backward()
+    encoder.requires_grad_(True)
+    return from_critic, gradient_norm(encoder)
+
+
+def all_pairs(achieved, goals, rows=False, coordinates=False):
+    gap = achieved[:, None] - goals[None]
+    if rows:
+        return ((achieved[:, None] - goals[: len(achieved), None]).norm(dim=-1) < 0.05).float()
+    if coordinates:
+        return (gap.abs() < 0.05).all(-1).float()
+    return (gap.norm(dim=-1) < 0.05).float()
+
+
 WRONG = [
     ("18", "check_at_most", always(...), "still returns"),
     ("18", "check_at_most", lambda k, n, p: binomial([k], n, p), "exactly one"),
@@ -123,20 +140,39 @@ WRONG = [
     ("23", "check_kind", lambda d, m: simple_kind(d, m, ("anywhere",)), "the last step decides"),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, ("end", "still", "way")), "at the *start*"),
     ("23", "check_kind", lambda d, m: simple_kind(d, 1.0), "nobody moved is no push"),
-    ("26", "check_verify", lambda *a: last_step(*a, any_step=True), "ask the *last* step"),
-    ("26", "check_median_time", lambda c, t: mean_time(c, t, drop=True), "keep it"),
-    ("26", "check_median_time", lambda c, t: mean_time(c, t, at_end=True), "one of the three"),
-    ("26", "check_median_time", lambda c, t: mean_time(c, t, index=True), "an index"),
-    ("26", "check_head_size", lambda flat: (705_650 if flat else 1, 50 if flat else 64), "shift"),
-    ("26", "check_head_size", lambda flat: (705_750 if flat else 128, 50 if flat else 64), "temp"),
-    ("26", "check_head_size", lambda flat: (705_700 if flat else 129, 50 if flat else 64), "bias"),
-    ("26", "check_head_size", lambda flat: (705_750, 50) if flat else (65, 32), "x and y"),
-    ("26", "check_disturbance", lambda o, s, m: ratio(o, m, s), "turned over"),
-    ("26", "check_disturbance", lambda *a: ratio(*a, mean_of_ratios=True), "mean of ratios"),
-    ("26", "check_disturbance", lambda *a: ratio(*a, squared=True), "squared"),
-    ("26", "check_disturbance", lambda *a: ratio(*a, whole=True), "for each row"),
-    ("26", "check_disturbance", lambda *a: ratio(*a, order=1), "differences"),
-    ("26", "check_disturbance", lambda o, s, m: ratio(0 * o, s, m), "subtract the original"),
+    ("26", "check_labels", always(...), "still returns"),
+    ("26", "check_labels", lambda a, g: all_pairs(a, g, rows=True), "make (2, 3)"),
+    ("26", "check_labels", lambda a, g: all_pairs(a, g, coordinates=True), "the distance, not"),
+    ("26", "check_labels", lambda a, g: all_pairs(a, g) - 1, "those are rewards"),
+    ("26", "check_labels", lambda a, g: 1 - all_pairs(a, g), "where it is missed"),
+    ("26", "check_labels", lambda a, g: 0 * all_pairs(a, g), "expected"),
+    ("27", "check_encoder_gradients", always(...), "still returns"),
+    ("27", "check_encoder_gradients", always(1.0), "return two norms"),
+    ("27", "check_encoder_gradients", always((0.0, 1.0)), "is there a backward()"),
+    ("27", "check_encoder_gradients", lambda *a: two_gradients(*a, see=False), "do not detach"),
+    ("27", "check_encoder_gradients", lambda *a: two_gradients(*a, clear=False), "add up"),
+    ("27", "check_encoder_gradients", lambda *a: two_gradients(*a, half=False), "one half"),
+    ("27", "check_encoder_gradients", lambda *a: two_gradients(*a, order=False), "drawn first"),
+    (
+        "27",
+        "check_encoder_gradients",
+        lambda *a: two_gradients(*a, smaller=False),
+        "the smaller Q that",
+    ),
+    ("27", "check_verify", lambda *a: last_step(*a, any_step=True), "ask the *last* step"),
+    ("27", "check_median_time", lambda c, t: mean_time(c, t, drop=True), "keep it"),
+    ("27", "check_median_time", lambda c, t: mean_time(c, t, at_end=True), "one of the three"),
+    ("27", "check_median_time", lambda c, t: mean_time(c, t, index=True), "an index"),
+    ("27", "check_head_size", lambda flat: (705_650 if flat else 1, 50 if flat else 64), "shift"),
+    ("27", "check_head_size", lambda flat: (705_750 if flat else 128, 50 if flat else 64), "temp"),
+    ("27", "check_head_size", lambda flat: (705_700 if flat else 129, 50 if flat else 64), "bias"),
+    ("27", "check_head_size", lambda flat: (705_750, 50) if flat else (65, 32), "x and y"),
+    ("27", "check_disturbance", lambda o, s, m: ratio(o, m, s), "turned over"),
+    ("27", "check_disturbance", lambda *a: ratio(*a, mean_of_ratios=True), "mean of ratios"),
+    ("27", "check_disturbance", lambda *a: ratio(*a, squared=True), "squared"),
+    ("27", "check_disturbance", lambda *a: ratio(*a, whole=True), "for each row"),
+    ("27", "check_disturbance", lambda *a: ratio(*a, order=1), "differences"),
+    ("27", "check_disturbance", lambda o, s, m: ratio(0 * o, s, m), "subtract the original"),
 ]
 
 

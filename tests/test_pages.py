@@ -146,6 +146,7 @@ def data(tmp_path, monkeypatch):
     """A folder of artifacts with one measurement."""
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     values = {"rate": 0.0494, "frames": [21168, -3], "name": "EGL", "seconds": 750.0, "flag": True}
+    values["runs"] = [{"run": "push/seed0", "mm": 7.1}, {"arm": "push", "seed": 1, "mm": 3.2}]
     write_measurement("floor", values, parameters={})
     return tmp_path
 
@@ -160,6 +161,8 @@ def data(tmp_path, monkeypatch):
         ("floor:frames.1|int", "−3"),
         ("floor:frames.0|metric", "21.2 K"),
         ("floor:seconds|duration", "12 min"),
+        ("floor:runs.push/seed0.mm|f1", "7.1"),
+        ("floor:runs.push/seed1.mm|f1", "3.2"),
         ("floor:name", "EGL"),
         ("floor:provenance.kind", "measurement"),
     ],
@@ -174,6 +177,8 @@ def test_a_reference_becomes_text(data, reference, expected):
         ("floor", "expected <folder>"),
         ("floor:rat|pct1", "no 'rat' in measurement.json"),
         ("floor:frames.7|int", "no '7'"),
+        ("floor:frames.push/seed0|int", "no 'push/seed0'"),
+        ("floor:runs.push/seed2.mm|f1", "no 'push/seed2'"),
         ("floor:rate", "without a format"),
         ("floor:rate|percent", "unknown format"),
         ("floor:name|f2", "expected a number"),

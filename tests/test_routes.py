@@ -1,0 +1,99 @@
+"""Arms beside each other: where no mean is formed, what a run needed, who looks."""
+
+from __future__ import annotations
+
+import shutil
+
+import matplotlib.pyplot as plt
+import pytest
+
+from labs.artifacts import data_root, load_artifact, runs_of
+from labs.figures.curves import episodes_a_point, runs_beside, seed_by_seed
+from labs.figures.routes import ladder, looking_table, one_by_one, routes_table, seconds_of
+from tests.altering import alter
+
+ARM, SHORT = "push-asymmetric-achieved", "push-keypoint-rewarded"
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """Two arms: three full runs, and one that was cut short."""
+    real = data_root()
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    for name in (*(f"{ARM}/seed{seed}" for seed in range(3)), f"{SHORT}/seed0"):
+        shutil.copytree(real / name, tmp_path / name)
+    shutil.copytree(real / "told-sight", tmp_path / "told-sight")
+    yield tmp_path
+    plt.close("all")
+
+
+def lines_of(table):
+    return table.data.splitlines()[2:]
+
+
+def test_three_equal_runs_have_a_mean_and_unequal_or_fewer_have_none(data):
+    routes = {ARM: ("pixels", "told"), SHORT: ("pixels", "asked"), "push-told": ("pixels", "late")}
+    equal, short, unknown = lines_of(routes_table(routes))
+    assert "(3 seeds)" in equal and "Wilson" not in equal
+    assert "one seed: 0" in short and "cut short of 300,000" in short and "Wilson" in short
+    assert "not measured yet" in unknown
+    alter(data / ARM / "seed1", "evaluation.json", lambda e: e.update(steps=e["steps"] - 50))
+    assert one_by_one(runs_of(ARM)) and len(lines_of(routes_table({ARM: ("", "")}))) == 3
+
+
+def test_what_nobody_here_measured_comes_last(data):
+    row = "| somebody's | | | 95 % | | |"
+    assert lines_of(routes_table({ARM: ("pixels", "told")}, reported=[row]))[-1] == row
+
+
+def test_an_arm_pays_for_the_run_whose_encoder_it_takes(data):
+    run, lender = load_artifact(f"{ARM}/seed0"), load_artifact(f"{SHORT}/seed0")
+    alone = seconds_of(run)
+    assert alone == run.provenance["wall_time_s"]
+    run.provenance["encoder_from"] = {"artifact": f"{SHORT}/seed0"}
+    assert seconds_of(run) == alone + lender.provenance["wall_time_s"]
+    run.provenance.update(locator_time_s=60.0, teacher={"artifact": f"{SHORT}/seed0"})
+    assert seconds_of(run) == alone + 60 + 2 * lender.provenance["wall_time_s"]
+
+
+def test_a_control_that_does_as_well_is_seen(data):
+    def cells():
+        return [cell.strip() for cell in lines_of(looking_table([ARM]))[0].strip("|").split("|")]
+
+    _, seeds, camera, blank, *_ = cells()
+    assert seeds == "3" and camera.endswith("%") and camera != blank
+    best = max(r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(ARM))
+
+    def leaks(evaluation):
+        evaluation["controls"]["blank"]["success_rate"] = best
+
+    alter(data / ARM / "seed2", "evaluation.json", leaks)
+    assert cells()[3].endswith(f"to {best:.0%}")
+
+
+def test_no_curve_is_an_average(data):
+    alone = seed_by_seed(ARM, floor=0.05)
+    assert [line.get_label() for line in alone.lines[:3]] == ["seed 0", "seed 1", "seed 2"]
+    assert seed_by_seed(SHORT).lines[0].get_label() == "seed 0, cut short"
+    beside = runs_beside({ARM: ("0.6", "-"), SHORT: ("k", "o-")}, floor=0.05)
+    drawn = [tuple(line.get_ydata()) for line in beside.lines[:4]]
+    assert drawn == [tuple(run.table()["success"]) for arm in (ARM, SHORT) for run in runs_of(arm)]
+    assert len(beside.get_legend().get_texts()) == 3, "one name an arm, and the floor's"
+    assert episodes_a_point([ARM, SHORT]) == "20"
+
+
+def test_the_ladder_draws_each_run_and_leaves_out_sight_that_was_not_measured(data):
+    def squares(figure):
+        return [line for line in figure.axes[1].lines if line.get_marker() == "s"]
+
+    steps = {ARM: "the place", SHORT: "nothing"}
+    figure = ladder(steps, floor=0.05)
+    rates = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(ARM)]
+    drawn = [bar.lines[0].get_ydata()[0] for bar in figure.axes[0].containers]
+    assert drawn[:3] == rates and len(drawn) == len(squares(figure)) == 4
+
+    def forget(found):
+        found["runs"] = [row for row in found["runs"] if row["run"] != f"{SHORT}/seed0"]
+
+    alter(data / "told-sight", "measurement.json", forget)
+    assert len(squares(ladder(steps, floor=0.05))) == 3
