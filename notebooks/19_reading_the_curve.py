@@ -739,6 +739,7 @@ def check_stopped_at(answer):
     assert got != 2, "one point too early: the best is at 1, so 2 and 3 are the two without a rise"
     assert got != 4, "one point too late: after 2 and 3, two points have passed without a rise"
     assert got == 3, f"0.1 0.3 0.2 0.2 0.2 with patience 2 stops at point 3, received {got}"
+    assert answer([0.3, 0.2, 0.1, 0.9], 2) == 2, "a rule sees only the points so far, no later rise"
     assert answer([0.1, 0.1, 0.1, 0.9], 2) == 2, "a tie is no progress: compare with >, not >="
     assert answer([0.5, 0.1, 0.2, 0.3, 0.4], 3) == 3, (
         "rising is not enough: compare with the *best* so far, not with the point before"

@@ -175,6 +175,8 @@ def check_kind(answer):
     got = answer([0.20, 0.10, 0.03], 0.2)
     assert got is not ..., "kind still returns ...: fill it in"
     assert got == "success", f"0.20 → 0.10 → 0.03 is a success, received {got!r}"
+    got = answer([0.20, 0.10, 0.06], 0.2)
+    assert got != "success", "6 cm is outside: distances are in meters, so 5 cm are 0.05"
     got = answer([0.20, 0.03, 0.20], 0.2)
     assert got != "success", "it was within 5 cm on the way only: the last step decides"
     assert got == "overshot", f"0.20 → 0.03 → 0.20 overshot, received {got!r}"
@@ -187,11 +189,8 @@ def check_kind(answer):
     got = answer([0.03, 0.20, 0.20], 0.2)
     assert got != "overshot", "it lay within 5 cm at the *start*: ask that before you ask the rest"
     assert got == "pushed off", f"0.03 → 0.20 was pushed off, received {got!r}"
-    got = answer([0.30, 0.20, 0.25], 0.1)
-    assert got == "fell short", f"0.30 → 0.20 → 0.25 fell short, received {got!r}"
-    assert answer([0.20, 0.10, 0.06], 0.2) == "fell short", (
-        "6 cm is outside: meters, not decimeters?"
-    )
+    got = answer([0.30, 0.28, 0.29], 0.02)
+    assert got == "fell short", f"moved by 2 cm, 0.30 → 0.28 → 0.29 fell short, received {got!r}"
     assert answer([0.03, 0.10, 0.04], 0.2) == "success", (
         "a block pushed off and back on is a success"
     )

@@ -91,13 +91,14 @@ def check_verify(answer):
             hits.append(bool(info["is_success"]))
         at_last.append(hits[-1])
         at_any.append(any(hits))
-    assert at_last != at_any, "these seeds do not tell the mistakes apart on this machine"
     got = answer(policy, env, seeds)
     assert got is not ..., "verify still returns ...: fill it in"
     assert got is not None, "verify returned nothing: is there a return?"
+    assert np.shape(got) == (len(seeds),), (
+        f"one boolean a seed: expected shape (4,), received {np.shape(got)}"
+    )
     got = [bool(x) for x in got]
-    assert len(got) == len(seeds), f"one boolean a seed: expected {len(seeds)}, received {len(got)}"
-    assert got != at_any, (
+    assert got != at_any or at_any == at_last, (
         "you count an episode that touched the target on the way and pushed on: ask the *last* step"
     )
     assert got == at_last, (
@@ -202,7 +203,7 @@ def check_median_time(answer):
     """Names the likely mistake."""
     steps = [0, 100, 200, 300]
     quick, slow, never = [0, 0.2, 0.5, 0.9], [0, 0, 0.1, 0.3], [0, 0.1, 0.0, 0.1]
-    got = answer([(steps, quick), (steps, slow), (steps, never)], 0.2)
+    got = answer([(steps, slow), (steps, quick), (steps, never)], 0.2)
     assert got is not ..., "median_time still returns ...: fill it in"
     assert isinstance(got, tuple) and len(got) == 2, "return two things: the median and the count"
     median, censored = got
@@ -210,11 +211,15 @@ def check_median_time(answer):
     assert median != 200, "200 is the median without the run that never got there: keep it"
     assert median not in (1, 3), "that is an index: return environment steps"
     assert median is not None, "two of three got there, so the median is known: the later of them"
-    assert median == 300, f"100, 300, never: the median is 300, received {median}"
-    assert answer([(steps, quick)], 0.2)[0] == 100, "at least 20 %: 0.2 itself counts"
+    assert median == 300, f"300, 100, never: sorted, the middle is 300, received {median}"
+    median, _ = answer([(steps, quick)], 0.2)
+    assert median != 300, "that is the last step with 20 %: take the first"
+    assert median == 100, "at least 20 %: 0.2 itself counts"
     median, censored = answer([(steps, quick), (steps, never), (steps, never)], 0.2)
     assert median != 300, "a run that never got there did not get there at its last step either"
-    assert median is None and censored == 2, "two of three never got there: the median is unknown"
+    assert median is None and censored == 2, (
+        f"two of three never got there, so (None, 2): received {(median, censored)}"
+    )
 
 
 # %% tags=["nbval-check-output"]
@@ -508,6 +513,8 @@ def check_disturbance(answer):
     shifted, moved = torch.tensor([[3.0, 4.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [0.0, 7.0]])
     got = answer(original, shifted, moved)  # distances 5 and 1, against 1 and 7
     assert got is not ..., "disturbance still returns ...: fill it in"
+    assert got is not None, "disturbance returned nothing: is there a return?"
+    assert np.ndim(got) == 0, f"return one number: take the means; received shape {np.shape(got)}"
     got = float(got)
     assert abs(got - 4 / 3) > 1e-3, "the ratio is turned over: the shift stands on top"
     assert abs(got - 18 / 7) > 1e-3, "that is a mean of ratios: divide the mean by the mean"

@@ -54,11 +54,13 @@ WITHOUT_FILM = {
     *("push-blind-long", "push-state-long"),
     *("push-asymmetric-keypoint", "push-asymmetric-keypoint-long"),
     *("push-asymmetric-frozen", "push-asymmetric-frozen-long", "push-keypoint-honest"),
-    *("push-keypoint-shared", "push-keypoint-rewarded"),
+    *("push-keypoint-shared", "push-keypoint-rewarded", "push-eye-rewarded", "push-eye-told"),
+    *("push-asymmetric-blurred", "push-asymmetric-blurred-less", "push-small-honest"),
     "push-told",
     *("push-distilled-norm", "push-distilled-sphere"),
-    *("push-distilled-far-drq", "push-distilled-flat-drq"),
-    *("reach-small-narrow", "reach-small-actor", "reach-small-separate", "reach-located-default"),
+    *("push-distilled-far", "push-distilled-far-drq", "push-distilled-flat-drq"),
+    *("reach-small-narrow", "reach-small-actor", "reach-small-separate"),
+    *("reach-located-default", "reach-located-workspace"),
 }
 
 

@@ -364,6 +364,20 @@ def test_frame(tmp_path):
     assert out.stat().st_size > 2000
 
 
+@pytest.mark.parametrize(("leaves", "code"), [(True, 0), (False, 2)])
+def test_a_run_that_was_told_to_finish_has_its_result(leaves, code, monkeypatch, capsys):
+    def ends_early(*args):
+        if leaves:
+            trained()
+            folder = data_root() / "reach-state" / "seed0"
+            alter(folder, "provenance.json", lambda r: r.update(ended_early="at step 1 of 2"))
+
+    monkeypatch.setattr(launch, "run_notebook", ends_early)
+    assert cli.main(["train", "reach-state", "--seeds", "0", "--quiet"]) == code
+    words = "told to finish, at step 1 of 2; the same command goes on" if leaves else "without the"
+    assert words in capsys.readouterr().err
+
+
 # ---------------------------------------------------------------------------- through papermill
 
 

@@ -1,4 +1,7 @@
-"""The exercises of the other chapters: each likely mistake is met with its own words."""
+"""Each likely mistake in the exercises of the early chapters is met with its own words.
+
+For every exercise of the book: its solution passes, its stub does not, and each hint has a mistake.
+"""
 
 from __future__ import annotations
 
@@ -414,7 +417,8 @@ WRONG = [
     ("25", "check_angle", lambda c, s: np.arccos(c) / 4, "the signs of both"),
     ("25", "check_angle", lambda c, s: np.arctan(s / c) / 4, "the signs of both"),
 ]
-EXERCISES = sorted({wrong[:2] for wrong in WRONG})
+ALL = [*WRONG, *LATE]
+EXERCISES = sorted({wrong[:2] for wrong in ALL})
 
 
 def named(arguments):
@@ -449,11 +453,11 @@ def test_the_solution_passes_and_the_stub_does_not(notebook, name):
 
 @pytest.mark.parametrize(("notebook", "name"), EXERCISES)
 def test_every_hint_has_a_mistake_that_meets_it(notebook, name):
-    words = {w[3] for w in WRONG if w[:2] == (notebook, name)} | {"still returns"}
+    words = {w[3] for w in ALL if w[:2] == (notebook, name)} | {"still returns"}
     hints = hints_of(notebook, name)
     assert [hint for hint in hints if not any(word in hint for word in words)] == []
     assert [word for word in words if sum(word in hint for hint in hints) != 1] == []
 
 
 def test_every_exercise_of_the_book_is_tried():
-    assert {wrong[:2] for wrong in [*WRONG, *LATE]} == checks()
+    assert set(EXERCISES) == checks()

@@ -1,11 +1,16 @@
-"""The exercises of the late chapters: each likely mistake is met with its own words."""
+"""Likely mistakes in the exercises of the late chapters: each is met with its own words.
+
+`tests/test_exercises.py` tests the solutions, the stubs and the hints of all chapters.
+"""
 
 from __future__ import annotations
 
 import math
+import operator
 import re
 from statistics import median
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,29 +22,40 @@ def always(value):
     return lambda *arguments: value
 
 
-def mean_time(curves, threshold, drop=False, at_end=False, index=False):
+def median_time(
+    curves,
+    threshold,
+    drop=False,
+    at_end=False,
+    index=False,
+    reaches=operator.ge,
+    which=0,
+    middle=median,
+    unknown=None,
+):
     times = []
     for steps, success in curves:
-        hits = [i if index else steps[i] for i, rate in enumerate(success) if rate >= threshold]
+        hits = [
+            i if index else steps[i] for i, rate in enumerate(success) if reaches(rate, threshold)
+        ]
         if hits:
-            times.append(hits[0])
+            times.append(hits[which])
         elif at_end:
             times.append(steps[-1])
         elif not drop:
             times.append(math.inf)
-    middle = median(times)
-    return (None if middle == math.inf else middle), len(curves) - len(times) + times.count(
-        math.inf
-    )
+    time = middle(times)
+    never = len(curves) - len(times) + times.count(math.inf)
+    return (unknown if time == math.inf else time), never
 
 
-def last_step(policy, env, seeds, any_step=False, seeded=True, stochastic=False):
+def last_step(policy, env, seeds, any_step=False, seeded=True):
     results = []
     for seed in seeds:
         observation, _ = env.reset(seed=seed if seeded else None)
         hits, over = [], False
         while not over:
-            action = policy.predict(observation, not stochastic)
+            action = policy.predict(observation, True)
             observation, _, terminated, truncated, info = env.step(action)
             hits.append(bool(info["is_success"]))
             over = terminated or truncated
@@ -47,46 +63,64 @@ def last_step(policy, env, seeds, any_step=False, seeded=True, stochastic=False)
     return results
 
 
-def ratio(original, shifted, moved, mean_of_ratios=False, squared=False, whole=False, order=2):
+def ratio(
+    original, shifted, moved, mean_of_ratios=False, squared=False, whole=False, order=2, dim=1
+):
     far, unit = shifted - original, moved - original
     if whole:
         return (far.norm() / unit.norm()).item()
-    far, unit = far.norm(order, dim=1), unit.norm(order, dim=1)
+    far, unit = far.norm(order, dim=dim), unit.norm(order, dim=dim)
     if squared:
         far, unit = far**2, unit**2
     return ((far / unit).mean() if mean_of_ratios else far.mean() / unit.mean()).item()
 
 
-def simple_kind(distances, motion, order=("end", "still", "start", "way")):
-    inside = [d < 0.05 for d in distances]
+def simple_kind(
+    distances,
+    motion,
+    order=("end", "still", "start", "way"),
+    radius=0.05,
+    least=0.01,
+    first=0,
+    rest="fell short",
+):
+    """Asks in this order; on the way begins at step `first`."""
+    inside, still = [d < radius for d in distances], motion < least
     for question in order:
         if question == "end" and inside[-1]:
-            return "solved before it began" if motion < 0.01 else "success"
+            return "solved before it began" if still else "success"
         if question == "anywhere" and any(inside):
             return "success"
-        if question == "still" and motion < 0.01:
-            return "never touched"
+        if question == "still" and still:
+            return "solved before it began" if inside[-1] else "never touched"
         if question == "start" and inside[0]:
             return "pushed off"
-        if question == "way" and any(inside):
+        if question == "way" and any(inside[first:]):
             return "overshot"
-    return "fell short"
+    return rest
 
 
-def binomial(ks, n, p):
-    return sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in ks)
+def binomial(ks, n, p, ways=math.comb):
+    return sum(ways(n, k) * p**k * (1 - p) ** (n - k) for k in ks)
 
 
-def patient(success, patience, early=0, tie=False, previous=False):
-    best_at = 0
+def patient(success, patience, early=0, tie=False, previous=False, anew=True, ahead=False):
+    best_at, waited = 0, 0
     for i, rate in enumerate(success):
-        if previous and i and rate > success[i - 1]:
+        better = rate > success[best_at] or (tie and rate == success[best_at])
+        if better or (previous and i and rate > success[i - 1]):
             best_at = i
-        elif rate > success[best_at] or (tie and rate == success[best_at]):
-            best_at = i
-        if i - best_at >= patience + early:
+            waited *= not anew
+        elif i:
+            waited += 1
+        if (i - success.index(max(success)) if ahead else waited) >= patience + early:
             return i
     return None
+
+
+def head(flat, linear=50 * 32 * 21 * 21, bias=50, temperature=1, norm=2, width=None):
+    width = width or (50 if flat else 64)
+    return (linear + bias if flat else temperature) + norm * width, width
 
 
 def two_gradients(model, batch, half=True, clear=True, see=True, smaller=True, order=True):
@@ -132,14 +166,50 @@ WRONG = [
     ("18", "check_at_most", lambda k, n, p: binomial([k], n, p), "exactly one"),
     ("18", "check_at_most", lambda k, n, p: binomial(range(k), n, p), "fewer than one"),
     ("18", "check_at_most", lambda k, n, p: binomial(range(k, n + 1), n, p), "one success or"),
+    ("18", "check_at_most", always(None), "returned nothing"),
+    ("18", "check_at_most", lambda k, n, p: binomial(range(k + 1), n, p, max), "is 0.5, received"),
+    ("18", "check_at_most", lambda k, n, p: binomial(range(k + 1), n, 1 - p), "(1 − rate) ** 100"),
+    (
+        "18",
+        "check_at_most",
+        lambda k, n, p: binomial(range(k + 1), n, p, ways=math.perm),
+        "must be certain",
+    ),
     ("19", "check_stopped_at", lambda s, n: patient(s, n, early=-1), "one point too early"),
     ("19", "check_stopped_at", lambda s, n: patient(s, n, early=1), "one point too late"),
     ("19", "check_stopped_at", lambda s, n: patient(s, n, tie=True), "a tie is no progress"),
     ("19", "check_stopped_at", lambda s, n: patient(s, n, previous=True), "the *best* so far"),
+    ("19", "check_stopped_at", lambda s, n: s[patient(s, n)], "stops at point 3"),
+    ("19", "check_stopped_at", lambda s, n: patient(s, n, ahead=True), "no later rise"),
+    ("19", "check_stopped_at", lambda s, n: patient(s, n, anew=False), "starts the count anew"),
     ("23", "check_kind", always(...), "still returns"),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, ("anywhere",)), "the last step decides"),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, ("end", "still", "way")), "at the *start*"),
     ("23", "check_kind", lambda d, m: simple_kind(d, 1.0), "nobody moved is no push"),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, least=1), "is a success, received"),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, radius=0.5), "6 cm is outside"),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, radius=5), "6 cm is outside"),
+    (
+        "23",
+        "check_kind",
+        lambda d, m: simple_kind(d, m, ("end", "still", "start")),
+        " overshot, re",
+    ),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, ("end", "start", "way")), "did not move"),
+    (
+        "23",
+        "check_kind",
+        lambda d, m: simple_kind(d, m, ("end", "still", "way"), first=1),
+        "was pushed off, received",
+    ),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, rest=None), "fell short, received"),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, least=0.05), "moved by 2 cm"),
+    (
+        "23",
+        "check_kind",
+        lambda d, m: simple_kind(d, m, ("still", "start", "end", "way")),
+        "pushed off and back on",
+    ),
     ("26", "check_labels", always(...), "still returns"),
     ("26", "check_labels", lambda a, g: all_pairs(a, g, rows=True), "make (2, 3)"),
     ("26", "check_labels", lambda a, g: all_pairs(a, g, coordinates=True), "the distance, not"),
@@ -160,18 +230,46 @@ WRONG = [
         "the smaller Q that",
     ),
     ("27", "check_verify", lambda *a: last_step(*a, any_step=True), "ask the *last* step"),
-    ("27", "check_median_time", lambda c, t: mean_time(c, t, drop=True), "keep it"),
-    ("27", "check_median_time", lambda c, t: mean_time(c, t, at_end=True), "one of the three"),
-    ("27", "check_median_time", lambda c, t: mean_time(c, t, index=True), "an index"),
-    ("27", "check_head_size", lambda flat: (705_650 if flat else 1, 50 if flat else 64), "shift"),
-    ("27", "check_head_size", lambda flat: (705_750 if flat else 128, 50 if flat else 64), "temp"),
-    ("27", "check_head_size", lambda flat: (705_700 if flat else 129, 50 if flat else 64), "bias"),
-    ("27", "check_head_size", lambda flat: (705_750, 50) if flat else (65, 32), "x and y"),
+    ("27", "check_verify", always(None), "returned nothing"),
+    ("27", "check_verify", lambda *a: np.mean(last_step(*a)), "one boolean a seed"),
+    ("27", "check_verify", lambda *a: last_step(*a)[-1:], "one boolean a seed"),
+    ("27", "check_verify", lambda *a: last_step(*a, seeded=False), "with its own seed"),
+    ("27", "check_median_time", lambda *a: median_time(*a)[0], "return two things"),
+    ("27", "check_median_time", lambda c, t: median_time(c, t, drop=True), "keep it"),
+    ("27", "check_median_time", lambda c, t: median_time(c, t, at_end=True), "one of the three"),
+    ("27", "check_median_time", lambda c, t: median_time(c, t, index=True), "an index"),
+    ("27", "check_median_time", lambda *a: median_time(*a, middle=max), "the median is known"),
+    (
+        "27",
+        "check_median_time",
+        lambda *a: median_time(*a, middle=lambda times: times[len(times) // 2]),
+        "sorted, the middle",
+    ),
+    ("27", "check_median_time", lambda *a: median_time(*a, which=-1), "take the first"),
+    ("27", "check_median_time", lambda *a: median_time(*a, reaches=operator.gt), "itself counts"),
+    (
+        "27",
+        "check_median_time",
+        lambda *a: (median_time(*a, at_end=True)[0], median_time(*a)[1]),
+        "at its last step either",
+    ),
+    ("27", "check_median_time", lambda *a: median_time(*a, unknown=math.inf), "so (None, 2)"),
+    ("27", "check_head_size", lambda flat: head(flat, norm=0), "shift"),
+    ("27", "check_head_size", lambda flat: head(flat, temperature=0), "temp"),
+    ("27", "check_head_size", lambda flat: head(flat, bias=0), "bias"),
+    ("27", "check_head_size", lambda flat: head(flat, width=32), "x and y"),
+    ("27", "check_head_size", lambda flat: head(flat)[0], "return two numbers"),
+    ("27", "check_head_size", lambda flat: head(flat, width=64), " wide, received"),
+    ("27", "check_head_size", lambda flat: head(flat, linear=50 * 32), "learned numbers, received"),
+    ("27", "check_head_size", lambda flat: head(flat, norm=1), "learned numbers, received"),
+    ("27", "check_disturbance", always(None), "returned nothing"),
+    ("27", "check_disturbance", lambda o, s, m: (s - o).norm(dim=1), "return one number"),
     ("27", "check_disturbance", lambda o, s, m: ratio(o, m, s), "turned over"),
     ("27", "check_disturbance", lambda *a: ratio(*a, mean_of_ratios=True), "mean of ratios"),
     ("27", "check_disturbance", lambda *a: ratio(*a, squared=True), "squared"),
     ("27", "check_disturbance", lambda *a: ratio(*a, whole=True), "for each row"),
-    ("27", "check_disturbance", lambda *a: ratio(*a, order=1), "differences"),
+    ("27", "check_disturbance", lambda *a: ratio(*a, order=1), "|differences|"),
+    ("27", "check_disturbance", lambda *a: ratio(*a, dim=0), "is 0.75, received"),
     ("27", "check_disturbance", lambda o, s, m: ratio(0 * o, s, m), "subtract the original"),
 ]
 
@@ -180,7 +278,5 @@ WRONG = [
     ("notebook", "name", "answer", "words"), WRONG, ids=[f"{w[1]}-{w[3][:14]}" for w in WRONG]
 )
 def test_a_mistake_is_named(notebook, name, answer, words):
-    check, solution = check_of(notebook, name)
     with pytest.raises(AssertionError, match=re.escape(words)):
-        check(answer)
-    check(solution)
+        check_of(notebook, name)[0](answer)

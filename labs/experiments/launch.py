@@ -22,7 +22,7 @@ from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
 from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig
-from labs.experiments.done import holds_other_settings, is_done
+from labs.experiments.done import holds_other_settings, is_done, result_of
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 
@@ -142,11 +142,16 @@ def launch(
     started = time.time()
     with _Watcher(config, folder, quiet), _ForwardSignals(folder):
         run_notebook(parameters | {"requested": config.as_dict()}, folder / "executed.ipynb")
-    listing = output / "provenance.json"
-    if not listing.exists() or listing.stat().st_mtime < started - 1 or not is_done(config):
+    listing, found = output / "provenance.json", result_of(config)
+    if found is None or listing.stat().st_mtime < started - 1:
         raise UserError(
             f"the notebook ended without the result that was asked for in {output}: "
             f"see {folder / 'executed.ipynb'}"
+        )
+    if early := found.provenance.get("ended_early"):
+        print(
+            f"{config.run_name}: told to finish, {early}; the same command goes on from there",
+            file=sys.stderr,
         )
     return output
 
