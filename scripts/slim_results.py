@@ -43,10 +43,10 @@ PLAYED = {
 }
 
 
-#: Arms whose film shows what another's does: that of push-eight-goals-long (the floor), of
+#: Arms whose film adds little to another's: to that of push-eight-goals-long (the floor), of
 #: push-small, of push-blind-tuned, of push-state-tuned, of push-asymmetric-achieved, of
-#: push-asymmetric, of push-distilled, of its cousin without shifts; of reach-small-drq, of
-#: reach-located.
+#: push-asymmetric, of push-distilled, of its cousin without shifts; of reach-small-annealed, of
+#: reach-located, of reach-asymmetric.
 WITHOUT_FILM = {
     *("push-eight-goals", "push-one-goal", "push-small-helped"),
     *("push-small-blank", "push-small-noise", "push-small-actor"),
@@ -58,9 +58,10 @@ WITHOUT_FILM = {
     *("push-asymmetric-blurred", "push-asymmetric-blurred-less", "push-small-honest"),
     "push-told",
     *("push-distilled-norm", "push-distilled-sphere"),
-    *("push-distilled-far", "push-distilled-far-drq", "push-distilled-flat-drq"),
-    *("reach-small-narrow", "reach-small-actor", "reach-small-separate"),
-    *("reach-located-default", "reach-located-workspace"),
+    *("push-distilled-far", "push-distilled-far-drq"),
+    *("push-distilled-flat", "push-distilled-flat-drq"),
+    *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
+    *("reach-located-default", "reach-located-workspace", "reach-keypoint"),
 }
 
 
