@@ -290,6 +290,22 @@ def test_the_probe_reads_what_the_encoder_tells_and_nothing_else(sees, low, high
     assert low <= found["block"]["mean"] <= high
 
 
+def test_one_frame_that_moves_a_still_feature_does_not_decide_the_mean(monkeypatch):
+    """A keypoint that stood still in all frames that the head learned from, and then moved."""
+    draw = torch.Generator().manual_seed(0)
+    place = torch.rand(600, 2, generator=draw)
+    still = torch.zeros(600, 1)
+    still[::50] = 1e-5
+    still[599] = 1.0
+    truth = np.column_stack([place, np.ones(600), np.zeros(600)]).astype(np.float32)
+    seen = torch.cat([place, still], dim=1)
+    monkeypatch.setattr(encoder_probe, "features", lambda policy, frames: seen)
+    found = encoder_probe.probe(None, "push", np.zeros((600, 1)), truth)["block"]
+    assert found["mean"] < 2 * found["median"] + 30, found
+    monkeypatch.setattr(encoder_probe, "CLIP", float("inf"))
+    assert encoder_probe.probe(None, "push", np.zeros((600, 1)), truth)["block"]["mean"] > 1000
+
+
 def test_the_probe_measures_arms_that_have_weights_beside_their_controls(monkeypatch, tmp_path):
     row = encoder_probe.probe_arm("push-distilled", frames=300, draws=1)
     assert row["trained"].keys() == row["untrained"][0].keys() == row["guess"].keys()
