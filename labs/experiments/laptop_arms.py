@@ -306,16 +306,22 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             (replace(shared, arm=arm, frozen_encoder=True, pretrained_encoder=lender), words)
             for arm, lender, words in (
                 (
-                    "push-eye-rewarded",
-                    "push-keypoint-rewarded/seed0",
-                    "nobody is told; control starts anew behind the eye that rewards opened",
-                ),
-                (
                     "push-eye-told",
                     "push-asymmetric-achieved/seed0",
-                    "the same behind the eye of a policy that pushes, whose critic was told",
+                    "nobody is told; control starts anew behind the eye of a policy that pushes",
+                ),
+                (
+                    "push-eye-rewarded",
+                    "push-keypoint-rewarded/seed0",
+                    "the same behind the eye that rewards opened",
                 ),
             )
+        ),
+        (
+            replace(
+                frozen, arm="push-eye-judged", pretrained_encoder="push-keypoint-rewarded/seed0"
+            ),
+            "behind that same eye, with a critic that is told the achieved goal",
         ),
         *_distilled(distilled),
     ]

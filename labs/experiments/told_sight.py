@@ -1,9 +1,9 @@
 """What a critic teaches the actor's eye, by the actor's loss alone, and what it was told.
 
-The encoders of arms whose critic is told the state, or only the achieved goal, are frozen and
-probed as :mod:`labs.experiments.encoder_probe` does it, seed by seed, beside networks of the same
-kind: two whose critic is told nothing, and one that learned by imitation. Controls: the same
-network before any training, and a guess that never looks.
+The encoders of arms whose critic is told the state, or only the achieved goal, exactly or blurred,
+are frozen and probed as :mod:`labs.experiments.encoder_probe` does it, seed by seed, beside
+networks of the same kind: two whose critic is told nothing, and one that learned by imitation.
+Controls: the same network before any training, and a guess that never looks.
 
 Artifact ``told-sight``: errors in millimeters, by run. ``pixels measure told-sight``.
 """
@@ -15,8 +15,8 @@ from labs.envs import gl_renderer
 from labs.experiments.encoder_probe import PARAMETERS, probe_runs
 from labs.experiments.play import in_order, policies_here, rows_to_keep
 
-#: The critic is told the state, the achieved goal, nothing; nothing, and the eye predicts rewards;
-#: last, the same encoder by imitation.
+#: The critic is told the state, the achieved goal, that goal blurred, nothing; nothing, and the eye
+#: predicts rewards; last, the same encoder by imitation.
 ARMS = (
     *("push-asymmetric-keypoint-long", "push-asymmetric-achieved"),
     *("push-asymmetric-blurred-less", "push-asymmetric-blurred"),

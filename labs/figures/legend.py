@@ -31,6 +31,7 @@ WORDS = {
     "push-distilled-flat-drq": "NatureCNN, imitation, shifts",
     "push-distilled-norm": "keypoints, LayerNorm and Tanh, imitation",
     "push-distilled-sphere": "keypoints, imitation, goal sphere shown",
+    "push-eye-judged": "behind that eye, the critic is told the achieved goal",
     "push-eye-rewarded": "actor and critic anew behind the eye that rewards opened",
     "push-eye-told": "actor and critic anew behind an eye that serves a policy",
     "push-keypoint-honest": "keypoints and joints, nobody is told, three times the steps",
