@@ -54,8 +54,9 @@ class PrivilegedObservation(gym.ObservationWrapper):
         env: over a ``PixelObservationWrapper``, which keeps the raw observation.
         keys: what of the raw observation is told. None: the state, and the goal where only the
             picture shows it. ``("achieved_goal",)`` is what hindsight reads in training anyway.
-        blur: standard deviation of a Gaussian on each of these numbers, in their units. It is
-            drawn anew at every step, from the episode's seed.
+        blur: standard deviation of a Gaussian on each of these numbers, in their units; meant for
+            the achieved goal, whose numbers are all meters. It is drawn anew at every step, from
+            the last seed that ``reset`` was given.
     """
 
     def __init__(self, env: gym.Env, keys: tuple[str, ...] | None = None, *, blur: float = 0.0):

@@ -6,7 +6,7 @@
 #     notebook_metadata_filter: book,kernelspec
 #     text_representation: {extension: .py, format_name: percent}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
-#   book: {runtime: 1 min, hardware: 'any CPU; the training itself: half an hour to two hours on one core'}
+#   book: {runtime: 1 min, hardware: 'any CPU; the training itself: half an hour to an hour and a quarter on one core'}
 # ---
 
 # %% [markdown]
@@ -56,7 +56,7 @@ display(
         f"> **In short.** One camera, the joints and the goal, on two cores: success {success_cell(SHIFTED)}, by imitating "
         f"a policy that knows the state; {success_cell(ASYMMETRIC)}, by a reward, with a critic that is told the state "
         "while it trains, before a locator. Where one small network had to learn sight and control at once, by its reward, "
-        "the runs stayed on the floor; the next page changes who judges it."
+        "the runs stayed on the floor; the next page tells the critic more."
     )
 )
 
@@ -390,7 +390,7 @@ display(
 #
 # Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. What a reward
 # teaches about the block is little, at least where numbers say it already ([the
-# probe](21_what_the_camera_can_tell.ipynb)). So the encoder $f_\psi$ gets an
+# probe](21_what_the_camera_can_tell.ipynb); [the next page](26_what_the_critic_must_know.ipynb) finds more, at a larger budget). So the encoder $f_\psi$ gets an
 # {term}`auxiliary loss` beside the critic's: a linear head $W$ reads from the features where gripper and
 # block are, and the simulator says whether that is right {cite:p}`jaderberg2017`,
 #
@@ -591,6 +591,7 @@ check_angle(block_angle)
 # | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state, or from a teacher that knows the state. All of it is information of training only. The critic that is told the state, behind a locator, needs no teacher, and its policies end above those of the blind twin of 100,000 steps. |
 # | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. What it has learned is its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges. |
 # | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
+# | not settled | How much the told state saves behind a locator. `push-located`, whose critic sees no more than the actor, was far slower: two seeds, one of them cut short at a point where the other had not risen either. |
 # | not settled | Whether one small network can learn sight and control at once *by its reward*. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, and `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor as well ([there](21_what_the_camera_can_tell.ipynb)). [The next page](26_what_the_critic_must_know.ipynb) goes on from here. |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
 # | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0 1 2 3 4`, `pixels train push-distilled-drq --seeds 0 1 2 3 4`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0 1 2`. The results lie in `data/`: `--again` makes them anew |

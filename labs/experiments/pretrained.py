@@ -16,7 +16,7 @@ from labs.experiments.policies import WEIGHTS, load_policy
 #: What an encoder was trained to see, and how it is built; a run that takes it must agree.
 AGREE = (
     *("task", "goal_mode", "proprioception", "full_state"),
-    *("camera", "scene", "goal_sphere", "image_size", "frame_stack"),
+    *("camera", "scene", "goal_sphere", "image_size", "native_render", "frame_stack"),
     *("encoder", "head", "num_filters", "features_dim", "temperature", "standardize"),
     *("keypoint_norm", "manipulation_norm"),
 )
@@ -33,10 +33,10 @@ def lend_encoder(model: Any, config: RunConfig) -> dict[str, str]:
         config: of its run.
 
     Returns:
-        Name of the artifact, and the SHA-256 of its weights.
+        ``artifact``: the run's name; ``weights_sha256``: of all that its policy's file holds.
 
     Raises:
-        UserError: no such run, none with weights, or its encoder looks at something else.
+        UserError: no such run, a damaged one, none with weights, or an encoder of other pictures.
     """
     name = config.pretrained_encoder
     lender = load_policy(name)

@@ -117,6 +117,14 @@ def _success_axes(axes: Axes) -> None:
     axes.set_ylabel("success")
 
 
+def _against_steps(axes: Axes, floor: float | None) -> None:
+    """Names of both axes, and the floor where there is one."""
+    if floor is not None:
+        draw_floor(axes, floor)
+    _success_axes(axes)
+    _thousands(axes, axes.get_xlim()[1])
+
+
 def _refuse_nothing(arms: Sequence[str]) -> None:
     if not arms:
         raise UserError("nothing to plot: name at least one arm")
@@ -139,10 +147,7 @@ def success_curves(
         draw_arm(axes, arm, color=color)
         if source:
             draw_source(axes, arm, color)
-    if floor is not None:
-        draw_floor(axes, floor)
-    _success_axes(axes)
-    _thousands(axes, axes.get_xlim()[1])
+    _against_steps(axes, floor)
     figure.legend(fontsize="small", loc="outside lower center", ncols=2)
     return figure
 
@@ -153,17 +158,18 @@ def seed_by_seed(arm: str, *, floor: float | None = None) -> Axes:
     Args:
         arm: a name with results.
         floor: success of doing nothing, drawn as a line.
+
+    Returns:
+        The axes, without a legend, so that more can be drawn.
     """
+    use_style()
     _, axes = plt.subplots(figsize=(7, 2.8))
     for run in runs_of(arm):
         curve, seed = run.table(), run.path.name.removeprefix("seed")
         ended = ", cut short" if run.provenance.get("ended_early") else ""
         label = f"seed {seed}{ended}"
         axes.plot(curve["step"], curve["success"], "o-", markersize=3, label=label)
-    if floor is not None:
-        draw_floor(axes, floor)
-    _success_axes(axes)
-    _thousands(axes, axes.get_xlim()[1])
+    _against_steps(axes, floor)
     return axes
 
 
@@ -181,16 +187,13 @@ def runs_beside(lines: Mapping[str, tuple[str, str]], *, floor: float | None = N
         for number, run in enumerate(runs_of(arm)):
             curve, label = run.table(), None if number else words_of(arm)
             axes.plot(curve["step"], curve["success"], form, color=color, markersize=3, label=label)
-    if floor is not None:
-        draw_floor(axes, floor)
-    _success_axes(axes)
-    _thousands(axes, axes.get_xlim()[1])
+    _against_steps(axes, floor)
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.25), fontsize="small")  # below the curves
     return axes
 
 
 def episodes_a_point(arms: Sequence[str]) -> str:
-    """How many episodes a point of these arms' curves is, in words."""
+    """How many episodes a point of these arms' curves is: ``20``, or ``10 or 20``."""
     counts = {runs_of(arm)[0].parameters["curve_episodes"] for arm in arms}
     return " or ".join(str(n) for n in sorted(counts))
 

@@ -99,6 +99,9 @@ def ladder(steps: Mapping[str, str], *, floor: float) -> Figure:
     Args:
         steps: arm → what its critic is told, in a few words.
         floor: success of doing nothing, drawn as a line.
+
+    Raises:
+        UserError: an arm without a result.
     """
     sight = load_artifact("told-sight").json("measurement.json")
     read = {run["run"]: run["read"]["block"]["mean"] for run in sight["runs"]}
@@ -112,14 +115,14 @@ def ladder(steps: Mapping[str, str], *, floor: float) -> Figure:
             score, blank = found["deterministic"], found["controls"]["blank"]
             rate = score["success_rate"]
             error = [[rate - score["success_low"]], [score["success_high"] - rate]]
-            label = dict.fromkeys(("real", "blank", "read"))
-            if not hand.containers:
-                label = {"real": "the camera", "blank": "black images", "read": "this encoder"}
             x = place + offset
-            hand.errorbar(x, rate, error, fmt="o", color=COLORS[0], ms=5, label=label["real"])
-            hand.plot(x, blank["success_rate"], "x", color=COLORS[1], label=label["blank"])
+            hand.errorbar(x, rate, error, fmt="o", color=COLORS[0], ms=5)
+            hand.plot(x, blank["success_rate"], "x", color=COLORS[1])
             if (name := f"{arm}/{run.path.name}") in read:
-                eye.plot(x, read[name], "s", color=COLORS[2], ms=5, label=label["read"])
+                eye.plot(x, read[name], "s", color=COLORS[2], ms=5)
+    hand.plot([], "o", color=COLORS[0], ms=5, label="the camera")
+    hand.plot([], "x", color=COLORS[1], label="black images")
+    eye.plot([], "s", color=COLORS[2], ms=5, label="this encoder")
     draw_floor(hand, floor)
     hand.set(ylim=(-0.03, 1.03), ylabel="success")
     hand.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -140,7 +143,7 @@ def seeds_of_arms(arms: Iterable[str]) -> Markdown:
             table = table.rpartition("\n")[0]
         parts += [f"**{arm}**, seed by seed", table]
         parts += [
-            f"Seed {run.path.name[4:]} was ended early, {ended}: it is no full run."
+            f"Seed {run.parameters['seed']} was ended early, {ended}: it is no full run."
             for run in runs_of(arm)
             if (ended := run.provenance.get("ended_early"))
         ]
