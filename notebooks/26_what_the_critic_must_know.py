@@ -60,11 +60,13 @@ display(
     Markdown(
         "> **In short.** One network, one camera, joints and goal, two cores, a reward, and a critic that is told more while it trains. "
         f"Told the state: {' and '.join(f'{rate:.0%}' for rate in at_once)}, two seeds. Told only where the block's center is, which "
-        f"hindsight reads anyway: {success_cell(ACHIEVED)}. Told nothing: the floor, with an eye as good as the others', two arms, one seed each."
+        f"hindsight reads anyway: {success_cell(ACHIEVED)}. Told nothing: the floor, with an eye as good as the others', two arms, one seed each. Behind one frozen eye that "
+        f"nobody ever told a position: {success_cell(JUDGED)}, where the critic is told the center, and {success_cell(OPEN_EYES[1])}, "
+        "where it sees through that eye."
     )
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, success by what the critic is told: the state, two runs at 96 and 100 percent; the block's center, four runs at 84 to 93 percent; nothing, two arms on the do-nothing floor, where every run lies before black images. Below, the block is read from all these encoders to 22 to 28 millimeters, and to 91 to 102 from untrained ones."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, success by what the critic is told: the state, two runs at 96 and 100 percent; the block's center, four runs at 84 to 93 percent; the center 7 mm off, 22 mm off, nothing, and nothing with an eye that predicts rewards, one run each on the do-nothing floor, where every run lies before black images. Below, the block is read from the encoders of the first two to 22 to 28 millimeters, to 38 and 35 where the place is off, to 25 and 22 where nothing is told, and to 91 to 102 from untrained ones."}}
 TOLD = {
     LONGER: "the state",
     ACHIEVED: "the block's center",
@@ -79,7 +81,8 @@ plt.show()
 # %% [markdown]
 # *What the critic is told, less from left to right. Above, the success of each run, with Wilson's interval over 100 episodes, and of the
 # same policy before black images. Below, how far the block is off when it is read from the run's encoder; gray, from encoders before any
-# training.*
+# training. From the third column on there is one seed each; where the place is off the runs were ended at about half of their budget, the last a
+# little before its end. See that the eye opens in every column, and that the hand has learned in two.*
 #
 # ## Judged by one who knows
 #
@@ -295,6 +298,16 @@ film(
 #   `push-keypoint-honest` that shows what plain rewards do.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one that also predicts rewards for 268 thousand. Told the center, with an encoder that learns nothing, one run lies there for 140 thousand and then stands at 20 percent; its second, longer run lies a little above the floor from 80 thousand steps on and ends between 20 and 30 percent at 200 thousand."}}
+
+
+def on_the_floor(arm):
+    """Fails where a run of the arm ends elsewhere, or left the floor on its way."""
+    for run in runs_of(arm):
+        end = run.json("evaluation.json")["deterministic"]
+        assert end["success_low"] < floor < end["success_high"], f"{arm}: read the text anew"
+        assert max(run.table()["success"]) <= 0.1, f"{arm} left the floor on its way: read anew"
+
+
 changes = {NOT_TOLD: "critic_sees", FROZEN_EYE: "frozen_encoder"}
 for arm, knob in changes.items():
     apart = set(preset(ACHIEVED).differences(preset(arm))) - NOT_CHANGES
@@ -319,14 +332,9 @@ display(
         f"{episodes_a_point([ACHIEVED, NOT_TOLD, REWARDED, FROZEN_EYE])} episodes. See where the blue curves end, and what the gray ones have there.*"
     )
 )
-(not_told,), (frozen_eye,) = (runs_of(arm) for arm in changes)
-end = not_told.json("evaluation.json")["deterministic"]
-assert end["success_low"] < floor < end["success_high"], "it is on the floor: read the text anew"
-assert max(not_told.table()["success"]) <= 0.1, "it left the floor on the way: read the text anew"
-(rewarded,) = runs_of(REWARDED)
-found = rewarded.json("evaluation.json")["deterministic"]
-assert found["success_low"] < floor < found["success_high"], "on the floor: read the text anew"
-assert max(rewarded.table()["success"]) <= 0.1, "it left the floor on the way: read anew"
+(frozen_eye,) = runs_of(FROZEN_EYE)
+on_the_floor(NOT_TOLD)
+on_the_floor(REWARDED)
 there = frozen_eye.json("evaluation.json")
 blinded = there["controls"]["blank"]["success_rate"]
 assert floor < there["deterministic"]["success_low"] and blinded < 0.1, "just above the floor"
@@ -389,7 +397,8 @@ assert max(told_eyes) < read[f"{DISTILLED}/seed0"], "imitation's eye is as good:
 blind_hand = read[f"{NOT_TOLD}/seed0"]
 assert min(told_eyes) < blind_hand < max(told_eyes), "its eye is one of theirs: read anew"
 assert read[f"{REWARDED}/seed0"] < min(told_eyes), "not the best eye: read anew"
-assert max(told_eyes) < read[f"{BLURRED}/seed0"] < min(before) / 2, "opens, not as wide: read anew"
+off = [read[f"{arm}/seed0"] for arm in (LESS, BLURRED)]
+assert max(told_eyes) < min(off) and max(off) < min(before) / 2, "opens, not as wide: read anew"
 located = load_artifact("locator-push-workspace/seed0").json("measurement.json")
 located_mm = located["held_out"]["block"]["mean"]
 
@@ -425,7 +434,7 @@ located_mm = located["held_out"]["block"]["mean"]
 # errs alike before like pictures; here a resting block seems to jump from step to step, and a critic can only average that out. So a floor
 # here fits the explanation, and does not prove it.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "@@ALT-BLUR@@"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, above one half by 100 thousand steps. The runs whose critic is told a place 7 or 22 millimeters off, and the one whose critic is told nothing, lie on the do-nothing floor: the first to 174 thousand steps, the second to 150 thousand, the third to 300 thousand."}}
 for arm, mm in ((BLURRED, read[f"{REWARDED}/seed0"]), (LESS, located_mm)):
     assert set(preset(ACHIEVED).differences(preset(arm))) - NOT_CHANGES == {"critic_blur"}
     across = 1000 * preset(arm).critic_blur * np.sqrt(np.pi / 2)  # the mean length of two draws
@@ -442,6 +451,16 @@ runs_beside(
     floor=floor,
 )
 plt.show()
+display(
+    Markdown(
+        f"*Gray: the {len(runs_of(ACHIEVED))} seeds of `{ACHIEVED}`, told the place exactly. The others have one seed each. A point is "
+        f"{episodes_a_point([ACHIEVED, LESS, BLURRED, NOT_TOLD])} episodes. See where the gray curves are when the others end.*"
+    )
+)
+for arm in (LESS, BLURRED):
+    on_the_floor(arm)
+assert max(halfway(ACHIEVED)) <= 100_000, "the text says: by 100,000"
+assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the text anew"
 
 # %% [markdown]
 # **Off by 22 mm, the eye opens and the hand has not learned** by the step at which the run was ended for want of time,
@@ -453,7 +472,13 @@ plt.show()
 # wide: the block is read to {artifact}`told-sight:runs.push-asymmetric-blurred/seed0.read.block.mean|f0` mm, by the median
 # {artifact}`told-sight:runs.push-asymmetric-blurred/seed0.read.block.median|f0`.
 #
-# @@LESS-TEXT@@
+# **Off by 7 mm it has not learned either**, and was ended at
+# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.steps|int` steps. It has
+# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.deterministic.successes|int` of 100 episodes, and
+# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.controls.blank.successes|int` before black images. Its eye opens no wider: the block
+# is read to {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.mean|f0` mm, by the median
+# {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.median|f0`. A locator is as far off, and `push-located`, whose critic reads one, rose late
+# ([the page before](25_paying_less.ipynb)). So this is a delay at least. In these two seeds a told critic was worth a good deal by its last centimeters.
 #
 # ## Behind an open eye
 #
@@ -470,12 +495,14 @@ plt.show()
 # time: at {artifact}`push-eye-told/seed0:evaluation.steps|int`, {artifact}`push-eye-rewarded/seed0:evaluation.steps|int` and
 # {artifact}`push-eye-judged/seed0:evaluation.steps|int` steps. One seed each.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "@@ALT-EYES@@"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved. Two runs behind frozen eyes whose critic is told nothing lie on the do-nothing floor to 150 thousand steps, as push-keypoint-honest does to 300 thousand. Dashed, the run behind one of these eyes whose critic is told the center leaves the floor at about 120 thousand steps and stands at 85 percent at 162 thousand, where it ends."}}
 for arm in OPEN_EYES:
     apart = set(preset("push-keypoint-shared").differences(preset(arm))) - NOT_CHANGES
     assert apart == {"frozen_encoder", "pretrained_encoder"}, f"{arm}: an eye, and frozen"
 apart = set(preset(FROZEN_LONG).differences(preset(JUDGED))) - NOT_CHANGES
 assert apart == {"pretrained_encoder"}, "the control: another eye"
+apart = set(preset(OPEN_EYES[1]).differences(preset(JUDGED))) - NOT_CHANGES
+assert apart == {"critic_sees", "routing"}, "its critic is told, and has networks of its own"
 runs_beside(
     {
         ACHIEVED: ("0.6", "-"),
@@ -487,9 +514,36 @@ runs_beside(
     floor=floor,
 )
 plt.show()
+display(
+    Markdown(
+        f"*Gray: the {len(runs_of(ACHIEVED))} seeds of `{ACHIEVED}`, whose eye learns. The others have one seed each. A point is "
+        f"{episodes_a_point([ACHIEVED, NOT_TOLD, *OPEN_EYES, JUDGED])} episodes. See the dashed curve and the purple one: one eye, two critics.*"
+    )
+)
+for arm in OPEN_EYES:
+    on_the_floor(arm)
+(judged,) = runs_of(JUDGED)
+found = judged.json("evaluation.json")
+seen = max(control["success_high"] for control in found["controls"].values())
+assert found["deterministic"]["success_low"] > max(seen, 0.5), "it looks, and it pushes"
 
 # %% [markdown]
-# @@EYES-TEXT@@
+# **An open eye that stays as it is does not help a critic that is told nothing.** `push-eye-told` has
+# {artifact}`push-eye-told/seed0:evaluation.deterministic.successes|int` of 100 episodes, `push-eye-rewarded`
+# {artifact}`push-eye-rewarded/seed0:evaluation.deterministic.successes|int`; before black images they have
+# {artifact}`push-eye-told/seed0:evaluation.controls.blank.successes|int` and {artifact}`push-eye-rewarded/seed0:evaluation.controls.blank.successes|int`.
+#
+# **It is not that this eye shows too little to act on.** Behind the very encoder of `push-eye-rewarded`, as frozen, `push-eye-judged` learns
+# to push: {artifact}`push-eye-judged/seed0:evaluation.deterministic.successes|int` of 100 episodes
+# ({artifact}`push-eye-judged/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-eye-judged/seed0:evaluation.deterministic.success_high|pct0`),
+# {artifact}`push-eye-judged/seed0:evaluation.controls.blank.successes|int` before black images,
+# {artifact}`push-eye-judged/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. The one change is the critic: it
+# reads three numbers in place of the eye's features. So an eye that rewards alone have opened, with no position ever told, is good enough for a hand. It is not
+# good enough for the judge of that hand, or not yet at these budgets.
+#
+# That fits the section before: a hand bears an eye that is off by centimeters at times, since it looks again at every step; a judge
+# that is as far off teaches late or not at all. Whether more updates, more pictures at once or a finer eye would do is open, and
+# [takes a GPU](../book/scaling.md).
 #
 # ## All of them
 
@@ -719,7 +773,9 @@ check_labels(fulfils)
 # | seen in two seeds | Such an eye bears [soft edges](21_what_the_camera_can_tell.ipynb), two seeds of each arm, and [a picture moved by a pixel](22_when_augmentation_fights.ipynb), two of the first. Imitation's does so only when it trained with shifts. |
 # | seen once | Told nothing, the same arm stays on the floor, with an eye as good as the others'. With one encoder for both and a second loss that asks which goals a picture fulfils, it stays there, too, with an eye that is no worse. |
 # | seen once | Told the block's center, with an encoder that stays as it was drawn, it is far behind at half and at two thirds of the budget. At two thirds the controls show that it looks. Where it would end is open. |
-# @@SETTLED@@
+# | seen once | Behind one frozen eye, which nobody ever told a position, a policy learns to push where its critic is told the block's center, and stays on the floor for half of the budget where its critic sees through that same eye. Behind the eye of a policy that pushes, a critic that is told nothing stays there as well. |
+# | seen once | A critic that is told the center 22 mm off, or 7 mm, stays on the floor for half of the budget; told exactly, all four seeds had passed one half by a third of it. The eyes open all the same. |
+# | not settled | Whether it is the accuracy of its eye that keeps an untold critic on the floor. The blurred place errs in another way than an eye does, and no finer eye was tried. |
 # | not settled | Whether the critic must be told anything. `push-keypoint-honest`, one seed, stays on the floor for 300,000 steps, and `push-keypoint-rewarded`, one seed, for nearly as long. What the reward alone can teach with more updates takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | settled | Frozen images succeed at times because one look at the block is good for a short push: success falls with the distance. The student has no use for such a look unless it sees its gripper move. |
 # | not settled | Why the student needs that. |
