@@ -128,7 +128,8 @@ def ladder(steps: Mapping[str, str], *, floor: float) -> Figure:
     hand.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     eye.axhspan(min(untrained), max(untrained), color="0.85", label="before any training")
     eye.set(ylim=(0, None), ylabel="block read to, mm")
-    eye.set_xticks(range(len(steps)), [textwrap.fill(words, 13) for words in steps.values()])
+    words = [textwrap.fill(told, 66 // len(steps)) for told in steps.values()]
+    eye.set_xticks(range(len(steps)), words, fontsize="small")
     for axes in (hand, eye):
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     return figure
