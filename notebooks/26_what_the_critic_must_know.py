@@ -478,7 +478,7 @@ assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the 
 # {artifact}`push-asymmetric-blurred-less/seed0:evaluation.controls.blank.successes|int` before black images. Its eye opens no wider: the block
 # is read to {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.mean|f0` mm, by the median
 # {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.median|f0`. A locator is as far off, and `push-located`, whose critic reads one, rose late
-# ([the page before](25_paying_less.ipynb)). So this is a delay at least. In these two seeds a told critic was worth a good deal by its last centimeters.
+# ([the page before](25_paying_less.ipynb)). So this is a delay at least. In these two runs a told critic was worth a good deal by its last centimeters.
 #
 # ## Behind an open eye
 #
@@ -534,7 +534,7 @@ assert min(halfway(JUDGED)) > max(halfway(ACHIEVED)), "sooner than they: read th
 # {artifact}`push-eye-rewarded/seed0:evaluation.deterministic.successes|int`; before black images they have
 # {artifact}`push-eye-told/seed0:evaluation.controls.blank.successes|int` and {artifact}`push-eye-rewarded/seed0:evaluation.controls.blank.successes|int`.
 #
-# **It is not that this eye shows too little to act on.** Behind the very encoder of `push-eye-rewarded`, as frozen, `push-eye-judged` learns
+# **It is not that this eye shows too little to act on.** Behind the very encoder of `push-eye-rewarded`, frozen as well, `push-eye-judged` learns
 # to push: {artifact}`push-eye-judged/seed0:evaluation.deterministic.successes|int` of 100 episodes
 # ({artifact}`push-eye-judged/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-eye-judged/seed0:evaluation.deterministic.success_high|pct0`),
 # {artifact}`push-eye-judged/seed0:evaluation.controls.blank.successes|int` before black images,

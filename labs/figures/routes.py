@@ -14,15 +14,13 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from labs.artifacts import Artifact, load_artifact, runs_of
+from labs.experiments.evaluate import CONTROLS
 from labs.figures.curves import draw_floor
 from labs.figures.ledger import measured
 from labs.figures.legend import COLORS
 from labs.figures.results import minutes, results_table
 from labs.figures.style import use_style
 from labs.statistics import iqm
-
-#: What the final evaluation puts in place of the camera's images.
-CONTROLS = ("blank", "shuffled", "frozen")
 
 
 def one_by_one(runs: Sequence[Artifact]) -> bool:
