@@ -51,7 +51,7 @@ class PrivilegedObservation(gym.ObservationWrapper):
     ================  ===========  =========  ================================================
 
     Args:
-        env: over a ``PixelObservationWrapper``, which keeps the raw observation.
+        env: keeps the raw observation in ``last_raw_obs``, as ``PixelObservationWrapper`` does.
         keys: what of the raw observation is told. None: the state, and the goal where only the
             picture shows it. ``("achieved_goal",)`` is what hindsight reads in training anyway.
         blur: standard deviation of a Gaussian on each of these numbers, in their units; meant for

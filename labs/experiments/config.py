@@ -19,7 +19,7 @@ EPISODE_STEPS = 50  # as labs.envs has it, whose import is not quick; no episode
 EPISODES_OF_A_ROUND = 40  # engine distill: played between two lots of updates
 
 Task = Literal["reach", "push"]
-Observation = Literal["state", "pixels", "blind"]
+Observation = Literal["state", "pixels", "blind", "place"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,18 @@ class RunConfig:
     task: Task = "reach"
     """reach: FetchReachDense-v4, dense reward; push: FetchPush-v4, sparse reward"""
     observation: Observation = "state"
-    """state: the task's vectors; pixels: the camera; blind: the pixel arm's vectors, no image"""
+    """state: the task's vectors; pixels: the camera; blind: the pixel arm's vectors, no image;
+    place: those vectors, and the block's place as an eye of known error reads it"""
+    place_error: float = 0.0
+    """observation place: standard deviation of each number of that place, in meters"""
+    place_error_kind: Literal["drawn", "fixed"] = "drawn"
+    """observation place: drawn anew at each step, or fixed: the same whenever the block is there"""
     goal_mode: Literal["none", "desired", "both"] = "both"
-    """which goal vectors a pixel or blind policy gets"""
+    """which goal vectors a policy that is not given the state gets"""
     proprioception: bool = False
-    """a pixel or blind policy also gets the robot's own joints (10 numbers)"""
+    """such a policy also gets the robot's own joints (10 numbers)"""
     full_state: bool = False
-    """a pixel or blind policy also gets the whole state vector: a control, not an honest arm"""
+    """such a policy also gets the whole state vector: a control, not an honest arm"""
     camera: str = "default"
     """camera of the images: default, workspace, or pair (two views side by side)"""
     scene: str = "stock"

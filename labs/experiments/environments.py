@@ -57,6 +57,8 @@ class GoalInfo(gym.Wrapper):
 class VectorObservation(gym.ObservationWrapper):
     """The vectors of a pixel arm without the image: what its blind twin sees.
 
+    ``last_raw_obs`` keeps the raw observation for wrappers that tell more.
+
     Args:
         env: a Fetch environment.
         goal_mode: which goals are kept.
@@ -69,6 +71,7 @@ class VectorObservation(gym.ObservationWrapper):
 
         self._goals = GOAL_KEYS[goal_mode]
         self._indices = indices
+        self.last_raw_obs: dict[str, np.ndarray] = {}
         spaces = {}
         if indices is not None:
             spaces["proprioception"] = gym.spaces.Box(-np.inf, np.inf, (len(indices),), np.float64)
@@ -77,6 +80,7 @@ class VectorObservation(gym.ObservationWrapper):
         self.observation_space = gym.spaces.Dict(spaces)
 
     def observation(self, observation):
+        self.last_raw_obs = observation
         seen = {name: observation[name] for name in self._goals}
         if self._indices is not None:
             seen["proprioception"] = observation["observation"][self._indices]
@@ -140,8 +144,12 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
         goal_sphere=config.goal_sphere,
     )
     env = GoalInfo(env)
-    if config.observation == "blind":
-        return VectorObservation(env, config.goal_mode, vector_indices(config))
+    if config.observation in ("blind", "place"):
+        env = VectorObservation(env, config.goal_mode, vector_indices(config))
+    if config.observation == "place":
+        from labs.simulated_eye import SimulatedEye
+
+        env = SimulatedEye(env, config.place_error, config.place_error_kind, seed=config.seed)
     if config.observation == "pixels":
         from labs.pixel_wrapper import PixelObservationWrapper
 
@@ -159,11 +167,11 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
             from labs.locator import LocatedObservation
 
             env = LocatedObservation(env, load_locator(config)[0])
-        if locate and config.is_told:
-            from labs.asymmetric import PrivilegedObservation
+    if locate and config.is_told:
+        from labs.asymmetric import PrivilegedObservation
 
-            told = ("achieved_goal",) if config.hears_achieved else None
-            env = PrivilegedObservation(env, told, blur=config.critic_blur)
+        told = ("achieved_goal",) if config.hears_achieved else None
+        env = PrivilegedObservation(env, told, blur=config.critic_blur)
     return env
 
 

@@ -97,7 +97,7 @@ def holder(folder: Path) -> int | None:
 
 def transition_bytes(config: RunConfig) -> int:
     """Bytes of one stored transition; of a distillation, of one lesson."""
-    vectors = {"state": 25 if config.task == "push" else 10, "pixels": 25, "blind": 25}
+    vectors = {"state": 25 if config.task == "push" else 10, "pixels": 25, "blind": 25, "place": 25}
     small = 8 * (vectors[config.observation] + 6) * 2 + 4 * 4 + 16
     if not config.has_images or config.has_locator:
         return small

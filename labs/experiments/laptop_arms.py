@@ -88,6 +88,7 @@ def laptop_arms(
         *_settled(push_state, push_blind),
         *_twins(push_blind),
         *_many_goals(push_blind),
+        *_places(push_blind),
     ]
 
 
@@ -437,5 +438,39 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
         (
             replace(blind, arm="push-blind-u050", gradient_steps=4),
             "the tuned blind twin with twice as many updates, 0.5 a step",
+        ),
+    ]
+
+
+def _places(blind: RunConfig) -> list[tuple[RunConfig, str]]:
+    # An eye of known error in place of a camera. Its errors are those of the blurred critics.
+    drawn = replace(blind, observation="place", goal_mode="desired")
+    fixed = replace(drawn, place_error_kind="fixed")
+    far, near = 0.0175, 0.0055
+    words = "no camera: the block's place is read"
+    return [
+        (
+            replace(drawn, arm="push-place-drawn-7", place_error=near),
+            f"{words} 7 mm off, anew at each step",
+        ),
+        (
+            replace(drawn, arm="push-place-drawn-22", place_error=far),
+            f"{words} 22 mm off, anew at each step",
+        ),
+        (
+            replace(fixed, arm="push-place-fixed-7", place_error=near),
+            f"{words} 7 mm off, always the same way at the same place",
+        ),
+        (
+            replace(fixed, arm="push-place-fixed-22", place_error=far),
+            f"{words} 22 mm off, always the same way at the same place",
+        ),
+        (
+            replace(drawn, arm="push-place-judged-22", place_error=far, critic_sees="achieved"),
+            f"{words} 22 mm off, anew at each step; the critic is told it exactly",
+        ),
+        (
+            replace(drawn, arm="push-place-blurred-22", critic_sees="achieved", critic_blur=far),
+            f"{words} exactly; the critic is told it 22 mm off, anew at each step",
         ),
     ]

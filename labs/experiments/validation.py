@@ -18,6 +18,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "temperature": (0, 1000),
     "auxiliary": (0, 1000),
     "critic_blur": (0, 1),
+    "place_error": (0, 1),
     "anneal": (0, 1),
     "locator_frames": (256, 10**6),
     "pad": (0, 40),
@@ -43,10 +44,12 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 #: Knobs that mean nothing where there is no image.
 IMAGE_KNOBS = (
     *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
-    *("encoder_learning_rate", "frozen_encoder", "critic_sees", "temperature", "auxiliary"),
-    *("keypoint_norm", "manipulation_norm", "auxiliary_task", "critic_blur"),
-    "pretrained_encoder",
+    *("encoder_learning_rate", "frozen_encoder", "temperature", "auxiliary"),
+    *("keypoint_norm", "manipulation_norm", "auxiliary_task", "pretrained_encoder"),
 )
+
+#: Knobs of a critic that knows more than its actor, where the actor has to look for something.
+TOLD_KNOBS = ("critic_sees", "critic_blur")
 
 #: More of them. A blind twin may keep those of the arm that it is the twin of.
 PICTURE_SIZES = ("image_size", "pad", "features_dim", "num_filters")
@@ -120,8 +123,10 @@ def _entropy_problems(c: RunConfig):
 
 
 def _image_problems(c: RunConfig):
+    yield from _place_problems(c)
     if not c.has_images:
         of_pictures = IMAGE_KNOBS + PICTURE_SIZES * (c.observation == "state")
+        of_pictures += TOLD_KNOBS * (c.observation != "place")
         for name in of_pictures:
             if getattr(c, name) != FIELDS[name].default:
                 yield (
@@ -170,6 +175,18 @@ def _image_problems(c: RunConfig):
         yield f"pad = {c.pad} moves a picture of {c.image_size} pixels out of sight: lower pad"
     if c.augmentation == "drq" and c.image_content != "real":
         yield f"augmentation = drq of image_content = {c.image_content} is no experiment: drop one"
+
+
+def _place_problems(c: RunConfig):
+    if c.observation != "place":
+        for name in ("place_error", "place_error_kind"):
+            if getattr(c, name) != FIELDS[name].default:
+                yield f"{name} = {getattr(c, name)} is of observation = place: set that, or drop it"
+    elif c.task != "push" or c.engine != "fast" or c.goal_mode == "both" or c.full_state:
+        yield (
+            "observation = place reads where Push's block is: set task = push, engine = fast and "
+            "goal_mode = desired, and leave full_state alone, so that nothing else says it"
+        )
 
 
 def _locator_problems(c: RunConfig):
