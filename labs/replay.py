@@ -15,6 +15,11 @@ the same block. One transition then costs 21,168 × 51/50 bytes of pictures.
 Hindsight relabeling follows Andrychowicz et al. 2017 (arXiv 1707.01495) in the form of SB3's
 ``HerReplayBuffer``: a share 1 - 1/(k + 1) of each batch gets a goal that was achieved later in the
 same episode, the current step's outcome included.
+
+With n steps a transition reaches n steps ahead: its reward is the discounted sum on the way, known
+for every goal, and the critic is asked for the value of what comes after them (Watkins 1989;
+Yarats et al. 2021, arXiv 2107.09645, for pixels). What it does not yet know then weighs
+γⁿ instead of γ. The actions on the way are those of an older policy, which is not corrected for.
 """
 
 from __future__ import annotations
@@ -61,6 +66,8 @@ class EpisodeReplay(EpisodeStore):
             (all episodes while there is none). A goal at which the object already lies teaches
             nothing about pushing.
         min_motion: meters.
+        n_steps: steps that a transition reaches ahead, fewer at an episode's end.
+        gamma: discount on the way; of use with more than one step.
         goals_per_frame: goals M for each drawn transition. Its frames come once, its vectors and
             everything else M times: what sees the frames is computed once for all M goals.
         seed: of the sampler's own generator.
@@ -90,6 +97,8 @@ class EpisodeReplay(EpisodeStore):
         moved_only: bool = False,
         min_motion: float = 0.005,
         goals_per_frame: int = 1,
+        n_steps: int = 1,
+        gamma: float = 0.99,
         seed: int | None = None,
     ):
         super().__init__(
@@ -114,6 +123,8 @@ class EpisodeReplay(EpisodeStore):
                 f"received goals_per_frame {goals_per_frame} with n_sampled_goal {n_sampled_goal}; "
                 "expected at least 1, and HER for more than 1"
             )
+        if not 1 <= n_steps <= episode_length:
+            raise ValueError(f"received n_steps {n_steps}; expected 1 to {episode_length}")
         count = torch.zeros((), dtype=torch.int64, device=self.device)
         self._stored, self._moved_count = count, count.clone()
         self._moved_slots = count.repeat(self.n_episodes)
@@ -122,6 +133,7 @@ class EpisodeReplay(EpisodeStore):
         self.strategy = goal_selection_strategy
         self.moved_only, self.min_motion = moved_only, min_motion
         self.goals_per_frame = goals_per_frame
+        self.n_steps, self.gamma = n_steps, gamma
         self.reward_fn = reward_fn or (
             lambda achieved, desired: goal_reward(
                 achieved, desired, threshold=distance_threshold, reward_type=reward_type
@@ -244,6 +256,8 @@ class EpisodeReplay(EpisodeStore):
             and goals float32, ``actions`` float32 (B, A), ``rewards`` and ``dones`` float32 (B, 1).
             With M goals per frame everything but the images has B · M rows.
             ``observations`` and ``next_observations`` share the memory of their common frames.
+            With more than one step ``rewards`` are the sums on the way, ``next_observations`` what
+            lies at its end, and ``discounts`` (B, 1) what a value there counts; else None.
         """
         if env is not None:
             raise ValueError("received a VecNormalize; expected None (normalize in the network)")
@@ -271,39 +285,64 @@ class EpisodeReplay(EpisodeStore):
         now: dict[str, torch.Tensor] = {}
         after: dict[str, torch.Tensor] = {}
         for key in self.image_keys:
-            now[key], after[key] = self._stacks(key, episode, step)
+            now[key], after[key] = self._stacks(key, episode, step, self._end(step))
         if desired is not None and len(desired) > len(step):
             many = len(desired) // len(step)
             episode, step = episode.repeat_interleave(many), step.repeat_interleave(many)
-        row = episode * (self.episode_length + 1) + step
+        end = self._end(step)
+        start = episode * (self.episode_length + 1)
         for key in self.observation_space.spaces:
             if key not in self.image_keys and key != "desired_goal":
                 table = self.memory[key].flatten(0, 1)
-                now[key] = table.index_select(0, row).float()
-                after[key] = table.index_select(0, row + 1).float()
-        rewards = self.memory["rewards"][episode, step]
+                now[key] = table.index_select(0, start + step).float()
+                after[key] = table.index_select(0, start + end).float()
         if desired is not None:
             now["desired_goal"] = after["desired_goal"] = desired.float()
-            if self.n_sampled_goal:
-                achieved = self.memory["achieved_goal"].flatten(0, 1).index_select(0, row + 1)
-                rewards = self.reward_fn(achieved, desired).float()
+        rewards = self._reward(episode, step, desired)
+        for ahead in range(1, self.n_steps):
+            later = self._reward(
+                episode, (step + ahead).clamp_max(self.episode_length - 1), desired
+            )
+            rewards = rewards + self.gamma**ahead * later * (step + ahead < end)
         return DictReplayBufferSamples(
             observations=now,
             actions=self.memory["actions"][episode, step],
             next_observations=after,
             dones=torch.zeros(len(step), 1, device=self.device),
             rewards=rewards[:, None],
+            discounts=None if self.n_steps == 1 else (self.gamma ** (end - step))[:, None],
         )
 
-    def _stacks(self, key: str, episode, step) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gathers n + 1 frames per transition: the stack and the next one are two views of them."""
+    def _end(self, step: torch.Tensor) -> torch.Tensor:
+        """The step that a transition reaches, (B,), at most the episode's last."""
+        return (step + self.n_steps).clamp_max(self.episode_length)
+
+    def _reward(self, episode, step, desired: torch.Tensor | None) -> torch.Tensor:
+        """What each step (B,) pays under the goals (B, G), or what it paid where none is seen."""
+        if desired is None or not self.n_sampled_goal:
+            return self.memory["rewards"][episode, step]
+        row = episode * (self.episode_length + 1) + step + 1
+        achieved = self.memory["achieved_goal"].flatten(0, 1).index_select(0, row)
+        return self.reward_fn(achieved, desired).float()
+
+    def _stacks(self, key: str, episode, step, end) -> tuple[torch.Tensor, torch.Tensor]:
+        """The frames at ``step`` and at ``end``.
+
+        One step apart, n + 1 frames are gathered once: the two stacks are two views of them.
+        """
         n = self.stacks[key]
-        frames = self.memory[key]
-        offsets = torch.arange(-n + 1, 2, device=self.device)
-        index = (step[:, None] + offsets).clamp_min(0) + (episode * frames.shape[1])[:, None]
-        both = frames.flatten(0, 1).index_select(0, index.flatten())
-        both = both.view(len(step), (n + 1) * FRAME_CHANNELS, *frames.shape[-2:])
+        if self.n_steps > 1:
+            return self._frames(key, episode, step, n), self._frames(key, episode, end, n)
+        both = self._frames(key, episode, end, n + 1)
         return both[:, : n * FRAME_CHANNELS], both[:, FRAME_CHANNELS:]
+
+    def _frames(self, key: str, episode, last, n: int) -> torch.Tensor:
+        """The n frames up to ``last``, (B, 3·n, H, W); the first one fills what lies before it."""
+        frames = self.memory[key]
+        offsets = torch.arange(-n + 1, 1, device=self.device)
+        index = (last[:, None] + offsets).clamp_min(0) + (episode * frames.shape[1])[:, None]
+        found = frames.flatten(0, 1).index_select(0, index.flatten())
+        return found.view(len(last), n * FRAME_CHANNELS, *frames.shape[-2:])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, ks_2samp
+from stable_baselines3.common.buffers import NStepReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.her import HerReplayBuffer
 
@@ -114,13 +115,15 @@ class Feed:
     goals=st.sampled_from([(), ("desired_goal",), ("achieved_goal", "desired_goal")]),
     strategy=st.sampled_from(["future", "final", "episode"]),
     k=st.integers(0, 4),
+    ahead=st.integers(1, 4),
     seed=st.integers(0, 10_000),
 )
 def test_every_sample_is_what_a_naive_memory_would_give(
-    stack, length, n_envs, capacity, steps, goals, strategy, k, seed
+    stack, length, n_envs, capacity, steps, goals, strategy, k, ahead, seed
 ):
     """Stacks, vectors, actions, goals and rewards of the episodes that should be there."""
     k = k if "desired_goal" in goals else 0
+    ahead, gamma = min(ahead, length), 0.5  # whose powers and their sums have no rounding
     space = space_of(stack, goals)
     replay = EpisodeReplay(
         capacity * length,
@@ -131,6 +134,8 @@ def test_every_sample_is_what_a_naive_memory_would_give(
         episode_length=length,
         n_sampled_goal=k,
         goal_selection_strategy=strategy,
+        n_steps=ahead,
+        gamma=gamma,
         seed=seed,
     )
     feed = Feed(space, length, n_envs, seed)
@@ -148,7 +153,8 @@ def test_every_sample_is_what_a_naive_memory_would_give(
     batch = replay.gather(episode, step, goal)
     assert (goal >= 0).sum() == int((1 - 1 / (k + 1)) * 32)
     for i in range(32):
-        row = slot[int(episode[i])][int(step[i])]
+        way = slot[int(episode[i])][int(step[i]) :][:ahead]
+        row, end = way[0], way[-1]["next"]
         wanted = row["goal"]
         if goal[i] >= 0:
             chosen = int(goal[i]) - 1
@@ -156,16 +162,20 @@ def test_every_sample_is_what_a_naive_memory_would_give(
             assert strategy != "future" or chosen >= step[i]
             assert strategy != "final" or chosen == length - 1
             wanted = slot[int(episode[i])][chosen]["achieved"]
-        for side, stored in (("observations", row["obs"]), ("next_observations", row["next"])):
+        for side, stored in (("observations", row["obs"]), ("next_observations", end)):
             got = getattr(batch, side)
             assert set(got) == set(space.spaces)
             for key in space.spaces:
                 expected = wanted if key == "desired_goal" else stored[key]
                 assert np.array_equal(got[key][i].numpy(), expected.astype(got[key].numpy().dtype))
         assert np.array_equal(batch.actions[i].numpy(), row["action"])
-        distance = np.linalg.norm(row["achieved"] - wanted)
-        expected = (-1 if distance > 0.05 else 0) if k else row["reward"]
-        assert batch.rewards[i].item() == expected
+        paid = [
+            -float(np.linalg.norm(row["achieved"] - wanted) > 0.05) if k else row["reward"]
+            for row in way
+        ]
+        assert batch.rewards[i].item() == sum(gamma**n * p for n, p in enumerate(paid))
+        assert ahead == 1 or batch.discounts[i].item() == gamma ** len(way)
+    assert (batch.discounts is None) == (ahead == 1)
     assert batch.dones.sum() == 0 and batch.dones.shape == batch.rewards.shape == (32, 1)
 
 
@@ -239,6 +249,27 @@ def test_the_distribution_of_steps_goals_and_rewards_is_sb3s(both_buffers):
         indices=[0],
     )[0]
     assert np.array_equal(batch.rewards[:, 0].numpy(), expected)
+
+
+def test_steps_ahead_are_sb3s():
+    """Rewards on the way, what lies at its end and what a value there counts, as in SB3."""
+    space = spaces.Dict(observation=spaces.Box(-9, 9, (2,)))
+    stock = NStepReplayBuffer(30, space["observation"], ACTIONS, "cpu", n_steps=4, gamma=0.9)
+    options = {"episode_length": 10, "n_sampled_goal": 0, "n_steps": 4, "gamma": 0.9}
+    mine = EpisodeReplay(30, space, ACTIONS, "cpu", **options)
+    rng = np.random.default_rng(0)
+    seen = rng.normal(size=(31, 1, 2)).astype(np.float32)
+    for t in range(30):
+        done = np.array([t % 10 == 9])
+        rest = (rng.uniform(-1, 1, (1, 4)).astype(np.float32), rng.normal(size=1), done)
+        info = [{"TimeLimit.truncated": bool(done[0])}]
+        stock.add(seen[t], seen[t + 1], *rest, info)
+        mine.add({"observation": seen[t]}, {"observation": seen[t + 1]}, *rest, info)
+    theirs, ours = (memory._get_samples(np.arange(30)) for memory in (stock, mine))
+    torch.testing.assert_close(ours.rewards, theirs.rewards)
+    torch.testing.assert_close(ours.discounts, theirs.discounts)
+    assert torch.equal(ours.next_observations["observation"], theirs.next_observations)
+    assert not theirs.dones.any() and not ours.dones.any()
 
 
 def test_future_steps_are_as_likely_as_in_sb3():
@@ -331,6 +362,8 @@ def test_a_goal_that_changes_within_an_episode_is_refused():
         ({"observation_space": space_of(2, ())}, "expected 0: a goal that no policy sees"),
         ({"goal_selection_strategy": "past"}, "expected one of future, final, episode"),
         ({"n_sampled_goal": -1}, "expected 0 or more"),
+        ({"n_steps": 0}, "expected 1 to 50"),
+        ({"n_steps": 51}, "expected 1 to 50"),
         ({"goals_per_frame": 0}, "expected at least 1"),
         ({"goals_per_frame": 2, "n_sampled_goal": 0}, "and HER for more than 1"),
         ({"buffer_size": 10}, "at least one episode"),

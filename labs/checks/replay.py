@@ -101,6 +101,36 @@ def check_real_samples():
     assert not batch.dones.any(), "a time limit is no end of the task"
 
 
+def check_steps_ahead():
+    """Three steps ahead, the frames are those of then, and the rewards on the way are summed"""
+    one, rows = _played()
+    three = EpisodeReplay(
+        3 * LENGTH,
+        one.observation_space,
+        one.action_space,
+        "cpu",
+        episode_length=LENGTH,
+        n_sampled_goal=4,
+        n_steps=3,
+        gamma=0.9,
+    )
+    for slot in range(3):
+        three.add_episode({key: value[slot] for key, value in one.memory.items()})
+    batch = three._get_samples(np.arange(len(rows)))
+    for i, (obs, *_) in enumerate(rows):
+        last = min(i % LENGTH + 3, LENGTH) - i % LENGTH + i - 1  # no step crosses the episode's end
+        _, after, _, _ = rows[last]
+        for key, value in after.items():
+            got = batch.next_observations[key][i]
+            assert torch.equal(got, torch.as_tensor(value[0]).to(got.dtype)), f"{key} of {i}"
+            got = batch.observations[key][i]
+            assert torch.equal(got, torch.as_tensor(obs[key][0]).to(got.dtype)), f"{key} of {i}"
+        paid = sum(0.9**k * row[3] for k, row in enumerate(rows[i : last + 1]))
+        assert abs(batch.rewards[i].item() - paid) < 1e-6, f"transition {i}"
+        assert abs(batch.discounts[i].item() - 0.9 ** (last + 1 - i)) < 1e-6, f"transition {i}"
+    assert one._get_samples(np.arange(2)).discounts is None
+
+
 def check_refusals():
     """Episodes of another length and terminated episodes are refused"""
     space = spaces.Dict(observation=spaces.Box(-1, 1, (2,)))

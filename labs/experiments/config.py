@@ -144,6 +144,8 @@ class RunConfig:
     """transitions in an update"""
     gamma: float = 0.95
     """discount"""
+    n_steps: int = 1
+    """engine fast: steps whose rewards a TD target adds up before it asks the critic"""
     tau: float = 0.005
     """Polyak step of the target critic"""
     ent_coef: str = "auto"

@@ -439,6 +439,10 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(blind, arm="push-blind-u050", gradient_steps=4),
             "the tuned blind twin with twice as many updates, 0.5 a step",
         ),
+        (
+            replace(blind, arm="push-blind-n3", n_steps=3),
+            "the tuned blind twin, TD targets that reach three steps ahead",
+        ),
     ]
 
 

@@ -159,6 +159,8 @@ def build_fast(config: RunConfig, env):
             "goal_selection_strategy": config.her_strategy,
             "moved_only": config.moved_only,
             "goals_per_frame": config.goals_per_frame,
+            "n_steps": config.n_steps,
+            "gamma": config.gamma,
         },
         augment=RandomShiftAug(pad=config.pad) if config.augmentation == "drq" else None,
         random_actions=config.random_actions,

@@ -24,6 +24,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "pad": (0, 40),
     "her_k": (1, 64),
     "goals_per_frame": (1, 256),
+    "n_steps": (1, EPISODE_STEPS),
     "batch_size": (2, 65_536),
     "learning_starts": (EPISODE_STEPS, 10**7),
     "buffer_size": (EPISODE_STEPS, 10**8),
@@ -234,6 +235,8 @@ def _engine_problems(c: RunConfig):
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
+    if c.n_steps > 1 and c.engine != "fast":
+        yield f"n_steps = {c.n_steps} exists in engine fast only: set engine = fast"
     if c.critic_sees != "same" and (c.engine != "fast" or c.routing != "separate"):
         yield (
             f"critic_sees = {c.critic_sees} gives actor and critic networks of their own: set "
