@@ -10,7 +10,7 @@ Artifact ``encoder-probe``: errors in millimeters, by arm. ``pixels measure enco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -82,6 +82,31 @@ def _standardized(values: Tensor, like: Tensor) -> Tensor:
     return far.clamp(-CLIP, CLIP)
 
 
+def reader(
+    policy, frames: np.ndarray, truth: np.ndarray, seed: int = 0
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Learns to read positions from a policy's frozen encoder.
+
+    Args:
+        policy: as for :func:`features`.
+        frames: uint8 (N, 3, H, W), all of which the head learns from.
+        truth: float32 (N, n).
+        seed: of the head.
+
+    Returns:
+        frames (M, 3, H, W) → what is read in them, float32 (M, n), in the units of ``truth``.
+    """
+    inputs, wanted = features(policy, frames), torch.from_numpy(truth)
+    head = read_out(_standardized(inputs, inputs), _standardized(wanted, wanted), seed)
+
+    @torch.no_grad()
+    def read(pictures: np.ndarray) -> np.ndarray:
+        seen = _standardized(features(policy, pictures), inputs)
+        return (head(seen) * wanted.std(0) + wanted.mean(0)).numpy()
+
+    return read
+
+
 def probe(policy, task: str, frames: np.ndarray, truth: np.ndarray, seed: int = 0) -> dict:
     """How far off positions are that are read from a policy's frozen encoder.
 
@@ -96,12 +121,8 @@ def probe(policy, task: str, frames: np.ndarray, truth: np.ndarray, seed: int = 
         thing → its error in millimeters, as :func:`labs.experiments.locating.errors` has it.
     """
     train = len(frames) - min(HELD_OUT, len(frames) // 5)
-    inputs, wanted = features(policy, frames), torch.from_numpy(truth)
-    inputs = _standardized(inputs, inputs[:train])
-    head = read_out(inputs[:train], _standardized(wanted[:train], wanted[:train]), seed)
-    with torch.no_grad():
-        read = head(inputs[train:]) * wanted[:train].std(0) + wanted[:train].mean(0)
-    return errors(task, read.numpy(), truth[train:])
+    read = reader(policy, frames[:train], truth[:train], seed)
+    return errors(task, read(frames[train:]), truth[train:])
 
 
 def untrained(trained: TrainedPolicy, seed: int):
