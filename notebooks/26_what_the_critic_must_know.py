@@ -784,4 +784,4 @@ check_labels(fulfils)
 # | the price | The block's place in training. A simulator has it, and hindsight needs it anyway; a kitchen has not. |
 # | command | `pixels train push-asymmetric-keypoint --seeds 0 1`, `pixels train push-asymmetric-keypoint-long --seeds 0 1`, `pixels train push-asymmetric-achieved --seeds 0 1 2 3`, `pixels train push-asymmetric-frozen --seeds 0`, `pixels train push-asymmetric-frozen-long --seeds 0`, `pixels train push-keypoint-honest --seeds 0`, `pixels train push-keypoint-rewarded --seeds 0`, `pixels train push-asymmetric-blurred --seeds 0`, `pixels train push-asymmetric-blurred-less --seeds 0`, `pixels train push-eye-told --seeds 0`, `pixels train push-eye-rewarded --seeds 0`, `pixels train push-eye-judged --seeds 0`, `pixels measure told-sight`, `pixels measure frozen-pictures`. The results lie in `data/`: `--again` makes them anew |
 #
-# Next: [the exercises](27_exercises.ipynb).
+# Next: [the exercises](28_exercises.ipynb).

@@ -139,7 +139,7 @@ def test_measuring_a_located_arm_does_not_change_its_training():
 @pytest.mark.parametrize("told", ["state", "achieved"])
 def test_a_critic_that_was_told_leaves_a_policy_that_sees(told, own_folders):
     """What was told in training is in no artifact, and the policy acts without it."""
-    config = replace(LOCATED, arm="asymmetric", critic_sees=told)
+    config = replace(LOCATED, arm="asymmetric", critic_sees=told, eval_episodes=1)
     policy = load_policy(train(config))
     assert "privileged" not in policy.sb3.observation_space.spaces
     env = make_one(config)
@@ -152,7 +152,10 @@ def test_a_critic_that_was_told_leaves_a_policy_that_sees(told, own_folders):
 
 def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folders):
     """Head and truth are in no artifact."""
-    helped = presets.effective("push-small-helped", small=True, overrides={"auxiliary": 2.0})
+    brief = {"total_steps": 200, "eval_episodes": 1, "video_episodes": 0}
+    helped = presets.effective(
+        "push-small-helped", small=True, overrides={"auxiliary": 2.0} | brief
+    )
     policy = load_policy(train(helped))
     assert "privileged" not in policy.sb3.observation_space.spaces
     assert policy.sb3.auxiliary_head is None
@@ -188,8 +191,9 @@ def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folder
 )
 def test_every_way_of_training_judges_a_picture_by_many_goals(changes, monkeypatch):
     """The picture is encoded for the transition, and not once more for each of its goals."""
+    brief = {"total_steps": 200, "eval_every": 200, "eval_episodes": 1, "video_episodes": 0}
     config = presets.effective(
-        "push-eight-goals", small=True, overrides=changes | {"batch_size": 4, "arm": "many"}
+        "push-eight-goals", small=True, overrides=changes | brief | {"batch_size": 4, "arm": "many"}
     )
     assert config.goals_per_frame == 8
     seen = set()

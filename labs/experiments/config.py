@@ -73,6 +73,9 @@ class RunConfig:
     """what follows the manipulation encoder: a linear layer, or keypoints"""
     locator_frames: int = 33_000
     """encoder locator: frames that it learns from, one in eleven of them held out"""
+    locator_taught: Literal["positions", "rewards"] = "positions"
+    """encoder locator: what teaches it; positions: the simulator's; rewards: which goals a picture
+    fulfils, as HER's reward says"""
     temperature: float = 0.0
     """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
     keypoint 0.005)"""

@@ -192,7 +192,8 @@ class Arm:
             return "by imitation of a policy that knows the state"
         critics = {"same": "", "state": "the state", "achieved": "the achieved goal"}
         told = critics[self.config["critic_sees"]]
-        helpers = ["a locator"] if self.config["encoder"] == "locator" else []
+        by_rewards = " that rewards taught" * (self.config["locator_taught"] == "rewards")
+        helpers = [f"a locator{by_rewards}"] if self.config["encoder"] == "locator" else []
         off = ", blurred" if told and self.config["critic_blur"] else ""
         helpers += [f"a critic told {told}{off}"] if told else []
         if lender := self.config["pretrained_encoder"]:

@@ -251,6 +251,16 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         (told, "the same task: a locator sees, and the state policy tells what to do (DAgger)"),
         (located, "the honest task on few cores: a locator learns to see first"),
         (
+            replace(
+                located,
+                arm="push-located-rewards",
+                locator_taught="rewards",
+                image_size=64,
+                frame_stack=1,
+            ),
+            "nobody is told a position: a locator learns to see from rewards, then reward alone",
+        ),
+        (
             asymmetric,
             "the honest task, a locator sees: the critic is told the state while it trains",
         ),

@@ -5,6 +5,9 @@ locator itself gets nothing but pixels. Moments are drawn so that positions say 
 other: the block (the goal sphere in Reach) is put somewhere new for every frame, often right
 beside the gripper, where pushing happens and fingers hide it.
 
+One kind of locator is told no position, only rewards (:mod:`labs.reward_locator`): the positions
+are then used to compute which goals a moment fulfils, as hindsight does, and to measure the result.
+
 Artifact ``locator-<task>-<camera>/seed<k>``: weights, errors in millimeters, and two controls: a
 guess that never looks, and the locator itself before a black image.
 """
@@ -21,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from labs.artifacts import Clock, data_root, json_text, load_artifact, write_artifact
 from labs.envs import gl_renderer, make_env
@@ -30,10 +33,12 @@ from labs.experiments.config import FIELDS, RunConfig
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.regression import minimize
 from labs.locator import TARGETS, Locator
+from labs.reward_locator import RewardLoss
 
 WEIGHTS = "locator.safetensors"
 EPOCHS, BATCH = 12, 128
 MOMENTS_OF_AN_EPISODE = 25
+PLACE = 2  # of Push's targets the first: where the block is on the table
 #: Weight of each target's squared error: the block's angle matters less than its place.
 IMPORTANCE = {"push": (1.0, 1.0, 0.1, 0.1), "reach": (1.0,) * 6}
 
@@ -60,10 +65,11 @@ class View:
         """(height, width) of a frame."""
         return RunConfig(camera=self.camera, image_size=self.image_size).frame_size
 
-    def new_locator(self) -> Locator:
-        """An untrained locator for frames of this view."""
+    def new_locator(self, taught: str = "positions") -> Locator:
+        """An untrained locator for frames of this view; rewards teach nothing but a place."""
         views = RunConfig(camera=self.camera).views
-        return Locator(len(TARGETS[self.task]), self.frame_size, views)
+        n_targets = PLACE if taught == "rewards" else len(TARGETS[self.task])
+        return Locator(n_targets, self.frame_size, views)
 
 
 # --------------------------------------------------------------------------------------- the data
@@ -164,6 +170,7 @@ def fit(
     frames: np.ndarray,
     targets: np.ndarray,
     *,
+    taught: str = "positions",
     epochs: int = EPOCHS,
     seed: int = 0,
     progress: Progress | None = None,
@@ -174,26 +181,33 @@ def fit(
         view: says the task.
         frames: uint8 (n, 3, H, W).
         targets: float32 (n, k).
+        taught: ``"positions"``: the squared error of all targets; ``"rewards"``: which goals a
+            frame fulfils. Either scales its output by the spread of the targets, which in the
+            second case is that of the goals.
         epochs: passes over the frames.
         seed: of weights and batches.
         progress: called with (what, done, of).
     """
     torch.manual_seed(seed)
-    locator = view.new_locator().to(memory_format=torch.channels_last)
-    wanted = torch.from_numpy(targets)
-    locator.mean.copy_(wanted.mean(0))
-    locator.scale.copy_(wanted.std(0))
-    wanted = (wanted - locator.mean) / locator.scale
+    locator = view.new_locator(taught).to(memory_format=torch.channels_last)
+    truth = torch.from_numpy(targets[:, : locator.n_targets])
+    locator.mean.copy_(truth.mean(0))
+    locator.scale.copy_(truth.std(0))
+    wanted = (truth - locator.mean) / locator.scale
     importance = torch.tensor(IMPORTANCE[view.task])
+    by_rewards = RewardLoss()
     pictures = torch.from_numpy(frames)
 
     def loss_of(rows: Tensor) -> Tensor:
         images = pictures[rows].to(torch.float32, memory_format=torch.channels_last).div_(255)
-        errors = F.mse_loss(locator(images), wanted[rows], reduction="none")
+        read = locator(images)
+        if taught == "rewards":
+            return by_rewards(read * locator.scale + locator.mean, truth[rows])
+        errors = F.mse_loss(read, wanted[rows], reduction="none")
         return (errors * importance).mean()
 
     minimize(
-        locator,
+        nn.ModuleList([locator, *([by_rewards] if taught == "rewards" else [])]),
         loss_of,
         len(frames),
         epochs=epochs,
@@ -219,12 +233,12 @@ def errors(task: str, found: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
             "goal": summary(np.linalg.norm(goal, axis=1)),
             "between": summary(np.linalg.norm(goal - gripper, axis=1)),
         }
+    block = {"block": summary(np.linalg.norm(difference[:, :PLACE], axis=1))}
+    if difference.shape[1] == PLACE:
+        return block
     turn = np.arctan2(found[:, 3], found[:, 2]) - np.arctan2(truth[:, 3], truth[:, 2])
     turn = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
-    return {
-        "block": summary(np.linalg.norm(difference[:, :2], axis=1)),
-        "angle_degrees": summary(np.degrees(turn) / 4),
-    }
+    return block | {"angle_degrees": summary(np.degrees(turn) / 4)}
 
 
 def summary(values: np.ndarray) -> dict[str, float]:
@@ -244,9 +258,9 @@ def train_locator(
     pictures, truth = collect_moments(view, frames, seed, progress)
     collected_s = time.perf_counter() - begin
     train = frames - frames // 11
-    locator = fit(
-        view, pictures[:train], truth[:train], epochs=epochs, seed=seed, progress=progress
-    )
+    learned = {"taught": config.locator_taught, "epochs": epochs, "seed": seed}
+    locator = fit(view, pictures[:train], truth[:train], **learned, progress=progress)
+    truth = truth[:, : locator.n_targets]
     trained_s = time.perf_counter() - begin - collected_s
     guess = np.broadcast_to(truth[:train].mean(0), truth[train:].shape)
     black = np.zeros_like(pictures[train:])
@@ -266,6 +280,7 @@ def train_locator(
         "held_out": frames - train,
         "epochs": epochs,
         "batch": BATCH,
+        "taught": config.locator_taught,
     }
     path = folder(config)
     with write_artifact(
@@ -289,8 +304,11 @@ def _save(locator: Locator, path: Path) -> None:
 
 
 def folder(config: RunConfig) -> Path:
-    """Where the locator of a run lies; one of fewer frames has a name of its own."""
+    """Where the locator of a run lies; one that rewards taught, or fewer frames, has a name of
+    its own."""
     name = f"locator-{config.task}-{config.camera}"
+    if config.locator_taught != FIELDS["locator_taught"].default:
+        name += f"-{config.locator_taught}"
     if config.locator_frames != FIELDS["locator_frames"].default:
         name += f"-{config.locator_frames}"
     return data_root() / name / f"seed{config.seed}"
@@ -321,7 +339,7 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
             f"pixels train {config.arm} --seeds {config.seed} --again"
         )
     with torch.random.fork_rng(devices=[]):  # whoever loads one in a training must not change it
-        locator = View.of(config).new_locator()
+        locator = View.of(config).new_locator(config.locator_taught)
     locator.load_state_dict(load_file(artifact.file(WEIGHTS)))
     return locator.eval(), artifact.provenance["files"][WEIGHTS]
 

@@ -192,9 +192,12 @@ def _place_problems(c: RunConfig):
 
 def _locator_problems(c: RunConfig):
     if c.encoder != "locator":
-        if c.locator_frames != FIELDS["locator_frames"].default:
-            yield "locator_frames is for encoder = locator: set that encoder or leave it alone"
+        for name in ("locator_frames", "locator_taught"):
+            if getattr(c, name) != FIELDS[name].default:
+                yield f"{name} is for encoder = locator: set that encoder or leave it alone"
         return
+    if c.locator_taught == "rewards" and c.task != "push":
+        yield "locator_taught = rewards asks which goals a block fulfils: set task = push"
     for name in ("routing", "augmentation", "image_content"):
         if getattr(c, name) != FIELDS[name].default:
             yield (

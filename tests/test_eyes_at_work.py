@@ -1,0 +1,86 @@
+"""How eyes err at work: what is bent, what is shaken, and real eyes on real pushes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labs.errors import UserError
+from labs.experiments import eyes_at_work
+from labs.experiments.eyes_at_work import GUESS, PHASES, UNTRAINED, Moments, bent_and_shaken
+from labs.simulated_eye import ErrorField
+
+EVERY = np.ones((200, 25), bool)
+
+
+def test_an_error_of_the_episode_is_bent_and_one_of_the_look_is_shaken():
+    rng = np.random.default_rng(0)
+    of_episode = rng.normal(0, 0.010, (200, 1, 2)) + [0.05, -0.03]  # one offset for all is neither
+    of_look = rng.normal(0, 0.004, (200, 25, 2))
+    still = bent_and_shaken(np.broadcast_to(of_episode, (200, 25, 2)), EVERY)
+    assert still["shaken"] == pytest.approx(0, abs=1e-9)
+    assert still["bent"] == pytest.approx(10, rel=0.15)
+    restless = bent_and_shaken(of_look, EVERY)
+    assert restless["shaken"] == pytest.approx(4, rel=0.1)
+    assert restless["bent"] < 1, "25 looks average it out"
+    both = bent_and_shaken(of_episode + of_look, EVERY)
+    assert both["bent"] == pytest.approx(10, rel=0.2)
+    assert both["shaken"] == pytest.approx(4, rel=0.1)
+
+
+def test_only_blocks_at_rest_count():
+    rests = EVERY.copy()
+    rests[:, 10:] = False
+    rests[7] = False  # an episode that has none at all
+    off = np.zeros((200, 25, 2))
+    off[:, 10:] = 9.0
+    off[7] = 9.0
+    assert bent_and_shaken(off, rests) == {"bent": 0, "shaken": 0}
+
+
+def test_the_made_eyes_are_what_they_are_called():
+    """Where blocks lie at many places, a fixed error is bent alone and a drawn one shaken alone."""
+    rng = np.random.default_rng(0)
+    places = np.column_stack([rng.uniform(1.2, 1.5, 200), rng.uniform(0.6, 0.9, 200)])
+    field = ErrorField(0.0175, seed=3)
+    fixed = np.array([field(np.append(place, 0.42))[:2] for place in places])
+    found = bent_and_shaken(np.repeat(fixed[:, None], 25, axis=1), EVERY)
+    assert found["shaken"] == pytest.approx(0, abs=1e-9) and 12 < found["bent"] < 23
+    drawn = bent_and_shaken(rng.normal(0, 0.0175, (200, 25, 2)), EVERY)
+    assert 16 < drawn["shaken"] < 19 and drawn["bent"] < 5
+
+
+def test_every_moment_has_one_phase():
+    block = np.zeros((1, 4, 2))
+    block[0, 3] = [0.05, 0]  # pushed at the last
+    gripper = np.array([[[0.3, 0], [0.07, 0], [0.09, 0], [0.3, 0]]])
+    moments = Moments(np.zeros((1, 4, 3, 8, 8), np.uint8), block, gripper)
+    phases = moments.phases()
+    assert tuple(phases) == PHASES
+    assert (sum(where.astype(int) for where in phases.values()) == 1).all()
+    assert [next(n for n in PHASES if phases[n][0, t]) for t in range(4)] == [
+        *("before", "beside", "before", "pushed")
+    ]
+
+
+def test_real_eyes_on_real_pushes():
+    """A locator sees; an encoder that learned sees better than as it was drawn; a guess is bent."""
+    (first,) = ("push-asymmetric-achieved/seed0",)
+    rows = eyes_at_work.measure([first], episodes=4, frames=600, progress=False)
+    by_run = {row["run"]: row for row in rows}
+    locator, eye, drawn, guess = (
+        by_run[name]
+        for name in (
+            *("locator-push-workspace/seed0", first, f"{UNTRAINED}/seed0", f"{GUESS}/seed0"),
+        )
+    )
+    pushed = [row["phases"]["pushed"]["mean"] for row in (locator, eye, drawn, guess)]
+    assert pushed == sorted(pushed) and pushed[0] < 20 < 60 < pushed[2]
+    assert guess["shaken"] < 2 < locator["shaken"]
+    assert sum(phase["n"] for phase in guess["phases"].values()) == 4 * 51
+
+
+def test_without_an_encoder_there_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    with pytest.raises(UserError, match=f"pixels train {eyes_at_work.ARMS[0]} --seeds 0"):
+        eyes_at_work.eyes_at_work(progress=False)
