@@ -22,6 +22,12 @@ FIXED = presets.smoke(presets.preset("push-place-fixed-22"))
 JUDGED = presets.smoke(presets.preset("push-place-judged-22"))
 
 
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path / "runs"))
+
+
 @pytest.mark.parametrize("arm", PLACES)
 def test_an_arm_is_the_blind_twin_but_for_what_it_reads_of_the_block(arm):
     changed = set(presets.preset(arm).differences(presets.preset("push-blind-tuned")))
