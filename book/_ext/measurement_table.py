@@ -34,6 +34,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "21_what_the_camera_can_tell",
         "pixels measure encoder-probe",
     ),
+    "eyes-at-work": (
+        "how eyes err while a block is pushed, and in which way",
+        "27_how_exact_an_eye",
+        "pixels measure eyes-at-work",
+    ),
     "frozen-pictures": (
         "policies before a picture that never changes, by the way that the block has to go",
         "26_what_the_critic_must_know",

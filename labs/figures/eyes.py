@@ -1,0 +1,64 @@
+"""What eyes read while a block is pushed: one push from above, and how the eyes err on many.
+
+Everything is read from the checked artifact ``eyes-at-work``, or played before the reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+from labs.artifacts import load_artifact
+from labs.experiments.eyes_at_work import GUESS, PHASES, UNTRAINED
+from labs.figures.legend import COLORS
+from labs.figures.style import use_style
+
+#: How the table calls what is not a run.
+NAMES = {
+    "locator-push-workspace/seed0": "a locator, told positions",
+    f"{UNTRAINED}/seed0": "an encoder as it was drawn",
+    f"{GUESS}/seed0": "a guess without looking",
+}
+
+
+def push_from_above(block: np.ndarray, readings: Mapping[str, np.ndarray]) -> Figure:
+    """The way of a block, and where each eye saw it.
+
+    Args:
+        block: (T, 2), its true places on the table, in meters.
+        readings: title → (T, 2), in meters.
+    """
+    use_style()
+    figure, axes = plt.subplots(
+        1, len(readings), figsize=(2.6 * len(readings), 2.8), sharex=True, sharey=True
+    )
+    figure.set_layout_engine("constrained")
+    for axis, (title, seen), color in zip(axes, readings.items(), COLORS, strict=False):
+        for true, read in zip(block, seen, strict=True):
+            axis.plot(*(100 * np.array([true, read])).T, color="0.8", lw=0.6, zorder=1)
+        axis.plot(*(100 * block).T, color="0.2", lw=1.5, zorder=3)
+        axis.plot(*(100 * seen).T, ".", color=color, ms=5, zorder=2)
+        axis.plot(*(100 * block[0]), "o", color="0.2", ms=5, mfc="white", zorder=4)
+        axis.set(title=title, aspect="equal")
+    axes[0].set(ylabel="y, cm")
+    figure.supxlabel("x, cm", fontsize="small")
+    return figure
+
+
+def eyes_table() -> Markdown:
+    """How far each eye is off in each phase of a push, and in which way while the block rests."""
+    found = load_artifact("eyes-at-work").json("measurement.json")["eyes"]
+    rows = [
+        f"| eye | {' | '.join(f'{phase}: mean, 95 %' for phase in PHASES)} | shaken | bent |",
+        "|---|" + "---|" * (len(PHASES) + 2),
+    ]
+    for eye in found:
+        name = NAMES.get(eye["run"], f"encoder of `{eye['run']}`")
+        phases = [eye["phases"][phase] for phase in PHASES]
+        off = " | ".join(f"{phase['mean']:.0f}, {phase['p95']:.0f} mm" for phase in phases)
+        rows.append(f"| {name} | {off} | {eye['shaken']:.1f} mm | {eye['bent']:.1f} mm |")
+    return Markdown("\n".join(rows))
