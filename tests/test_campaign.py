@@ -54,14 +54,17 @@ def tiny(**changes):
 
 def test_every_cell_is_an_arm_and_most_informative_comes_first():
     names = [group.name for group in cells.GROUPS]
-    assert names == ["proven", "headline", "twins", "helpers", "routing", "shifts", "memory"]
+    assert names == [
+        *("proven", "located", "headline", "twins", "helpers", "routing", "shifts", "memory")
+    ]
     assert {arm for group in cells.GROUPS for arm in group.arms} <= set(presets.PRESETS)
     gpu = {config.arm for config, _ in presets.PUSH_GPU}
     assert {arm for group in cells.GROUPS for arm in group.arms} == gpu
     runs = cells.cells_of(cells.GROUPS, [0], 4, small=False)
-    assert [c.config.arm for c in runs[:2]] == ["push-gpu-keypoint", "push-gpu-honest"]
-    assert [c.slots for c in runs[:2]] == [4, 4]
-    assert [c.config.arm for c in runs[2:6]] == [*cells.GROUPS[2].arms]
+    alone = ["push-gpu-keypoint", "push-gpu-located", "push-gpu-honest"]
+    assert [c.config.arm for c in runs[:3]] == alone
+    assert [c.slots for c in runs[:3]] == [4, 4, 4]
+    assert [c.config.arm for c in runs[3:7]] == [*cells.GROUPS[3].arms]
     assert len({c.name for c in runs}) == len(runs)  # push-gpu stands in four groups, and runs once
     assert all(c.slots == 1 for c in cells.cells_of(cells.chosen(["headline"]), [0, 1], 2, False))
 
@@ -102,7 +105,7 @@ def test_a_run_that_evaluates_leaves_its_place_to_others(tmp_path, monkeypatch):
         assert found._slots(alone.name) == slots, (phase, pid)
 
 
-@pytest.mark.parametrize("group", cells.GROUPS[2:], ids=lambda g: g.name)
+@pytest.mark.parametrize("group", cells.GROUPS[3:], ids=lambda g: g.name)
 def test_a_group_compares_at_an_equal_budget(group):
     """Nothing that a run may cost differs within a group, but what its question is about."""
     asked = {
@@ -119,6 +122,13 @@ def test_a_group_compares_at_an_equal_budget(group):
         other = presets.preset(arm)
         assert set(base.differences(other)) <= asked | {"arm"}, arm
         assert other.total_steps == base.total_steps
+
+
+def test_what_a_locator_taught_by_rewards_learns_is_only_spread_and_goes_on_longer():
+    here, there = (presets.preset(a) for a in ("push-located-rewards", "push-gpu-located"))
+    paces = {"n_envs", "subproc", "gradient_steps", "learning_starts"}
+    more = {"total_steps", "buffer_size"}
+    assert set(here.differences(there)) - presets.NOT_CHANGES == paces | more
 
 
 def test_what_is_proven_on_two_cores_is_only_spread_over_more_workers():

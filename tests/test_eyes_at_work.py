@@ -64,16 +64,13 @@ def test_every_moment_has_one_phase():
 
 
 def test_real_eyes_on_real_pushes():
-    """A locator sees; an encoder that learned sees better than as it was drawn; a guess is bent."""
-    (first,) = ("push-asymmetric-achieved/seed0",)
+    """Locators see; an encoder that learned sees better than as it was drawn; a guess is bent."""
+    first = "push-asymmetric-achieved/seed0"
     rows = eyes_at_work.measure([first], episodes=4, frames=600, progress=False)
     by_run = {row["run"]: row for row in rows}
-    locator, eye, drawn, guess = (
-        by_run[name]
-        for name in (
-            *("locator-push-workspace/seed0", first, f"{UNTRAINED}/seed0", f"{GUESS}/seed0"),
-        )
-    )
+    names = (*eyes_at_work.locators(), first, f"{UNTRAINED}/seed0", f"{GUESS}/seed0")
+    told, locator, eye, drawn, guess = (by_run[name] for name in names)
+    assert told["phases"]["pushed"]["mean"] < 20
     pushed = [row["phases"]["pushed"]["mean"] for row in (locator, eye, drawn, guess)]
     assert pushed == sorted(pushed) and pushed[0] < 20 < 60 < pushed[2]
     assert guess["shaken"] < 2 < locator["shaken"]

@@ -100,6 +100,21 @@ def test_a_locator_learns_to_see_and_its_controls_do_not():
     assert seen < 0.7 * found["controls"]["black"]["block"]["mean"]
 
 
+def test_a_locator_that_rewards_teach_keeps_to_a_folder_of_its_own():
+    """It reads a place and no angle, and its policy is made of that."""
+    config = replace(LOCATED, locator_taught="rewards")
+    path = locating.train_locator(config, epochs=2)
+    assert path.parent.name == "locator-push-workspace-rewards-550"
+    found = load_artifact(path)
+    assert found.parameters["taught"] == "rewards"
+    assert set(found.json("measurement.json")["held_out"]) == {"block"}
+    locator, _ = locating.load_locator(config)
+    assert locator.n_targets == 2
+    brief = replace(config, total_steps=200, eval_episodes=1, frame_stack=2)
+    policy = load_policy(train(brief))
+    assert policy.sb3.observation_space["located"].shape == (4,), "a place in each frame"
+
+
 def test_the_located_arm_runs_through_and_its_policy_needs_its_locator(own_folders):
     path = train(LOCATED)
     evaluation = load_artifact(path).json("evaluation.json")
@@ -243,6 +258,7 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"encoder": "locator", "augmentation": "drq"}, "does not fit encoder = locator"),
         ({"encoder": "locator", "image_content": "blank"}, "does not fit encoder = locator"),
         ({"encoder": "keypoint", "locator_frames": 300}, "locator_frames is for encoder"),
+        ({"encoder": "keypoint", "locator_taught": "rewards"}, "locator_taught is for encoder"),
         ({"encoder": "nature", "keypoint_norm": True}, "is of encoder = keypoint"),
         ({"manipulation_norm": False}, "is of encoder = manipulation"),
         ({"native_render": False}, "leave native_render alone"),

@@ -123,6 +123,13 @@ def head(flat, linear=50 * 32 * 21 * 21, bias=50, temperature=1, norm=2, width=N
     return (linear + bias if flat else temperature) + norm * width, width
 
 
+def spreads(off, own=True, shared=True):
+    """Shaken and bent, with one mean left in."""
+    means = off.mean(axis=1, keepdims=True)
+    apart = off - means if own else off - off.mean()
+    return np.sqrt((apart**2).mean()), np.sqrt(((means - shared * means.mean(0)) ** 2).mean())
+
+
 def two_gradients(model, batch, half=True, clear=True, see=True, smaller=True, order=True):
     """Exercise 5 by hand, with one thing wrong."""
     encoder = model.critic.features_extractor
@@ -216,6 +223,12 @@ WRONG = [
     ("26", "check_labels", lambda a, g: all_pairs(a, g) - 1, "those are rewards"),
     ("26", "check_labels", lambda a, g: 1 - all_pairs(a, g), "where it is missed"),
     ("26", "check_labels", lambda a, g: 0 * all_pairs(a, g), "expected"),
+    ("27", "check_spreads", always(...), "still returns"),
+    ("27", "check_spreads", lambda off: spreads(off)[0], "return two numbers"),
+    ("27", "check_spreads", lambda off: spreads(off)[::-1], "shaken first"),
+    ("27", "check_spreads", lambda off: spreads(off, own=False), "take each block's own mean"),
+    ("27", "check_spreads", lambda off: spreads(off, shared=False), "shared by all looks"),
+    ("27", "check_spreads", lambda off: np.square(spreads(off)) / 9, "expected"),
     ("28", "check_encoder_gradients", always(...), "still returns"),
     ("28", "check_encoder_gradients", always(1.0), "return two norms"),
     ("28", "check_encoder_gradients", always((0.0, 1.0)), "is there a backward()"),

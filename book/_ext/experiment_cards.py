@@ -77,6 +77,8 @@ def observation_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
         shapes["proprioception"] = (STATE_WIDTH[config.task],)
     elif config.proprioception:
         shapes["proprioception"] = (10,)
+    if config.observation == "place":
+        shapes["located"] = (3,)
     return shapes | dict.fromkeys(goals[config.goal_mode], (3,))
 
 
@@ -99,6 +101,8 @@ def _algorithm(config: RunConfig) -> str:
         parts.append(f"a second loss that {asks}, in training only")
     if config.her:
         parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
+    if config.n_steps > 1:
+        parts.append(f"TD targets {config.n_steps} steps ahead")
     if config.augmentation == "drq":
         parts.append(f"random shifts of ±{config.pad} pixels")
     return " + ".join(parts) + f", {engine}"
@@ -106,9 +110,10 @@ def _algorithm(config: RunConfig) -> str:
 
 def _encoder(config: RunConfig) -> str:
     if config.has_locator:
+        told = {"positions": "their positions", "rewards": "the goals that each fulfils"}
         return (
-            f"a locator, trained before the run on {config.locator_frames:,} frames with their "
-            "positions, then frozen"
+            f"a locator, trained before the run on {config.locator_frames:,} frames with "
+            f"{told[config.locator_taught]}, then frozen"
         )
     if config.encoder == "keypoint":
         text = f"{ENCODERS['keypoint']}, {config.num_filters} keypoints each"
@@ -116,6 +121,14 @@ def _encoder(config: RunConfig) -> str:
         return f"{text}; taken from `{lender}`, and frozen" if lender else text
     head = "SpatialSoftmax" if config.head == "spatial_softmax" else f"{config.features_dim} wide"
     return f"{ENCODERS[config.encoder]}, {head}; {ROUTINGS[config.routing]}"
+
+
+def _place(config: RunConfig) -> str:
+    if not config.place_error:
+        return "the block's center, exactly"
+    how = {"drawn": "drawn anew at each step", "fixed": "a fixed function of the place"}
+    error = f"{1000 * config.place_error:g} mm in each number, {how[config.place_error_kind]}"
+    return f"the block's center with an error of {error}"
 
 
 def _picture(config: RunConfig) -> str:
@@ -273,6 +286,7 @@ def card(arm: str, root: Path, folded: bool = False) -> str:
         ("observation", shapes),
         ("picture", _picture(config) if config.has_images else None),
         ("encoder", _encoder(config) if config.has_images else None),
+        ("place", _place(config) if config.observation == "place" else None),
         ("budget", _budget(config)),
         ("precision", PRECISIONS.get(config.precision)),
         ("against", _changes(config)),

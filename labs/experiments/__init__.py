@@ -33,7 +33,8 @@ Measurements that train no arm:
 
 * ``measure``: floors, visibility, gradients in one update. ``gradients_along``: along short runs.
 * ``perception``, with ``perception_cells``, ``perception_frames``, ``position_errors``: what an
-  encoder can see. ``encoder_probe``, ``goal_sight``, ``told_sight``: what trained ones saw.
+  encoder can see. ``encoder_probe``, ``goal_sight``, ``told_sight``, ``eyes_at_work``: what
+  trained ones saw.
 * ``shift_keypoints``, ``moved_pictures``, ``shrunk_pictures``, ``sphere_pictures``,
   ``frozen_pictures``, with ``play``: pictures that were changed.
 * ``scratch_demo``: the from-scratch SAC, once. ``doctor``: is this machine ready?

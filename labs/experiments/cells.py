@@ -57,6 +57,12 @@ GROUPS = (
         alone=True,
     ),
     Group(
+        "located",
+        "Rewards teach a locator first, and nobody is told anything: how many minutes?",
+        ("push-gpu-located",),
+        alone=True,
+    ),
+    Group(
         "headline",
         "Does a policy that is never told where the block is push it to the goal?",
         ("push-gpu-honest",),

@@ -7,9 +7,9 @@ have a mean and a scatter. The mean is off by what belongs to the place, the sam
 eye is *bent*. The scatter is what changes from look to look as the gripper passes: it is *shaken*.
 
 A policy that knows the state pushes; nobody acts on what is read. The eyes are frozen: encoders of
-trained policies, of which a probe reads the block (:mod:`labs.experiments.encoder_probe`), and a
-locator. Controls: the same encoder before any training, and a guess that never looks, which is all
-bent and not shaken.
+trained policies, of which a probe reads the block (:mod:`labs.experiments.encoder_probe`), and two
+locators, one told positions and one taught by rewards. Controls: the same encoder before any
+training, and a guess that never looks, which is all bent and not shaken.
 
 ``pixels measure eyes-at-work``.
 """
@@ -25,14 +25,15 @@ from tqdm.auto import tqdm
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import EPISODE_STEPS, gl_renderer, make_env
 from labs.experiments import encoder_probe
-from labs.experiments.locating import View, collect_moments, load_locator
+from labs.experiments.config import RunConfig
+from labs.experiments.locating import View, collect_moments, folder, load_locator
 from labs.experiments.play import in_order, policies_here, rows_to_keep
 from labs.experiments.policies import load_policy
 from labs.experiments.position_errors import summary
 from labs.experiments.presets import effective
 
 TEACHER = "push-state-tuned/seed0"  # who pushes
-LOCATED = "push-located"  # the arm whose locator is read
+LOCATED = ("push-located", "push-located-rewards")  # the arms whose locators are read
 #: Encoders: the critic was told the achieved goal, or nothing and rewards opened the eye.
 ARMS = ("push-asymmetric-achieved", "push-keypoint-rewarded")
 UNTRAINED, GUESS = "untrained", "guess"
@@ -142,13 +143,19 @@ def errors_at_work(read: Read, moments: Moments) -> dict:
     return {"phases": by_phase, **bent_and_shaken(off, moments.moved < STILL)}
 
 
+def locators() -> dict[str, RunConfig]:
+    """The locators, as ``name/seed0``, and the settings of the runs that look through them."""
+    configs = [effective(arm) for arm in LOCATED]
+    return {f"{folder(config).parent.name}/seed0": config for config in configs}
+
+
 def measure(
     names: Sequence[str],
     episodes: int = EPISODES,
     frames: int = encoder_probe.FRAMES + encoder_probe.HELD_OUT,
     progress: bool = True,
 ) -> list[dict]:
-    """The locator, each encoder, the first one's network before any training, and a guess.
+    """The locators, each encoder, the first one's network before any training, and a guess.
 
     Args:
         names: ``arm/seed<k>`` of the encoders, which share a view.
@@ -156,11 +163,10 @@ def measure(
         frames: that each probe learns from.
         progress: show a bar.
     """
-    located = effective(LOCATED)
-    locator, _ = load_locator(located)
     rows = [
-        {"run": "locator-push-workspace/seed0"}
-        | errors_at_work(locator.locate, play(View.of(located), episodes))
+        {"run": name}
+        | errors_at_work(load_locator(config)[0].locate, play(View.of(config), episodes))
+        for name, config in locators().items()
     ]
     policies = {name: load_policy(name) for name in names}
     first = policies[names[0]]
@@ -187,10 +193,10 @@ def eyes_at_work(progress: bool = True) -> Artifact:
             measured with other settings.
     """
     names, clock = policies_here(ARMS), Clock()
-    measured = [*names, "locator-push-workspace/seed0", f"{UNTRAINED}/seed0", f"{GUESS}/seed0"]
+    measured = [*names, *locators(), f"{UNTRAINED}/seed0", f"{GUESS}/seed0"]
     kept = rows_to_keep("eyes-at-work", measured, PARAMETERS, listed="eyes")
     rows = [*measure(names, progress=progress), *kept]
-    order = ("locator-push-workspace", *ARMS, UNTRAINED, GUESS)
+    order = (*(run.split("/")[0] for run in locators()), *ARMS, UNTRAINED, GUESS)
     return write_measurement(
         "eyes-at-work",
         {"eyes": in_order(rows, order)},

@@ -44,13 +44,16 @@ UPDATES = {"u025": 3, "u050": 6, "u100": 12, "u200": 24}  # name → updates a v
 BASE_UPDATES, BASE_ROUTING = "u050", "critic"
 
 
-def gpu_arms(step_2: RunConfig, blind: RunConfig, proven: RunConfig) -> list[tuple[RunConfig, str]]:
+def gpu_arms(
+    step_2: RunConfig, blind: RunConfig, proven: RunConfig, located: RunConfig
+) -> list[tuple[RunConfig, str]]:
     """The arms, each with its line of summary.
 
     Args:
         step_2: pixels, keypoints, joints and both goals; the critic trains the encoder.
         blind: the same vectors without the image.
         proven: what learns the honest task on two cores, by the reward.
+        located: the same task behind a locator that rewards taught.
     """
     base = replace(step_2, arm="push-gpu", encoder_learning_rate=ENCODER_RATE, **GPU)
     honest = replace(
@@ -87,6 +90,21 @@ def gpu_arms(step_2: RunConfig, blind: RunConfig, proven: RunConfig) -> list[tup
                 **faster,
             ),
             "one GPU: push-asymmetric-achieved, spread over fifteen workers",
+        ),
+        (
+            replace(
+                located,
+                arm="push-gpu-located",
+                total_steps=honest.total_steps,
+                buffer_size=honest.buffer_size,
+                n_envs=honest.n_envs,
+                gradient_steps=8,  # 0.53 updates a step; on two cores 0.25
+                torch_threads=8,  # for the locator, which learns on the CPU
+                eval_every=honest.eval_every,
+                curve_episodes=honest.curve_episodes,
+                **faster,
+            ),
+            "one GPU: push-located-rewards, spread over fifteen workers",
         ),
         (base, "one GPU: step 2 with good settings, 0.5 updates a step"),
         (replace(base, arm="push-gpu-blank", image_content="blank"), "its image always black"),

@@ -20,6 +20,7 @@ from labs.figures.style import use_style
 #: How the table calls what is not a run.
 NAMES = {
     "locator-push-workspace/seed0": "a locator, told positions",
+    "locator-push-workspace-rewards/seed0": "a locator, taught by rewards",
     f"{UNTRAINED}/seed0": "an encoder as it was drawn",
     f"{GUESS}/seed0": "a guess without looking",
 }

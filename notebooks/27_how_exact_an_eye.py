@@ -1,0 +1,308 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     cell_metadata_filter: all
+#     notebook_metadata_filter: book,kernelspec
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   book: {runtime: 30 s, hardware: 'any CPU; the training itself: ten minutes to an hour a run on one core'}
+# ---
+
+# %% [markdown]
+# # How exact an eye
+#
+# [The page before](26_what_the_critic_must_know.ipynb) ends on a suspicion. A critic that sees for itself stays on the floor, though its eye
+# has opened; told the block's center exactly, it teaches; told it 7 mm off, it does not, or not in time. So is it the last centimeters
+# that the judge lacks?
+#
+# An eye that was trained cannot answer that. It is as exact as it is, and it differs from the next one in more than that. So this page
+# makes eyes to measure: no camera, the block's place, and an error that we choose. Then a run costs ten minutes instead of two hours, and
+# three seeds are no luxury. You will be able to say how exact an eye has to be, in which way it may err, and what
+# follows for an eye that nobody tells a position. It leans on [the blind twin](17_is_it_cheating.ipynb) and on the page before.
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown, display
+
+from labs.artifacts import load_artifact
+from labs.exercises import attempt
+from labs.experiments.eyes_at_work import play
+from labs.experiments.locating import View, load_locator
+from labs.experiments.presets import NOT_CHANGES, effective, preset
+from labs.figures.curves import episodes_a_point, runs_beside
+from labs.figures.eyes import eyes_table, push_from_above
+from labs.figures.ledger import success_cell
+from labs.figures.results import controls_table, provenance_card, runs_of
+from labs.figures.routes import looking_table, routes_table, seeds_of_arms
+from labs.figures.style import OKABE_ITO, use_style
+from labs.simulated_eye import ErrorField
+
+use_style()
+EXACT = "push-blind-tuned"
+NEAR, FAR, BENT = "push-place-drawn-7", "push-place-drawn-22", "push-place-fixed-22"
+JUDGED, BLURRED = "push-place-judged-22", "push-place-blurred-22"
+BY_REWARDS = "push-located-rewards"
+floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+
+# %% [markdown]
+# ## Two ways to be wrong
+#
+# An eye can be off in two ways. Let the block lie still and look again and again. If each look says something else, the eye is *shaken*:
+# its readings scatter around their mean. If each look says the same, and it is not where the block is, the eye is *bent*: as on a map that was drawn askew, every place
+# has a reading of its own, and it is the wrong one. A mean error of so many millimeters does not tell the two apart. For a learner they are not the same:
+# what is bent can be learned around, what is shaken can only be averaged out.
+#
+# `labs.simulated_eye` makes both. A *drawn* error is thrown anew at each step. A *fixed* one is a smooth random function of the place,
+# the same at every look of a run. Here is one push by a policy that knows the state, as either eye sees it, and as
+# [the locator](25_paying_less.ipynb) does, which was told positions and has a camera:
+
+# %% mystnb={"image": {"alt": "Three panels show one push from above: the block's way over the table as a dark line, and where an eye saw the block as dots. Drawn anew, 22 millimeters off: the dots are scattered around the line without order. Fixed, 22 millimeters off: the dots form a second line, bent away from the first. The locator: the dots lie on the line but for some steps, at which the gripper hides the block."}}
+config = effective("push-located")
+moments = play(View.of(config), episodes=3)
+block = moments.block[2]
+rng, field = np.random.default_rng(0), ErrorField(preset(BENT).place_error, seed=0)
+locator, _ = load_locator(config)
+readings = {
+    "drawn, 22 mm": rng.normal(block, preset(FAR).place_error),
+    "fixed, 22 mm": np.array([p + field(np.append(p, 0.42))[:2] for p in block]),
+    "a locator": locator.locate(moments.frames[2])[:, :2],
+}
+push_from_above(block, readings)
+plt.show()
+
+# %% [markdown]
+# *One push, from above: the block's way, and a dot for each look, tied to the place where the block was. One episode. See that the dots of the first have no order, and those of
+# the second are a line of their own.*
+#
+# ## Eyes at work
+#
+# Which are ours? `pixels measure eyes-at-work` lets that same policy push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, and nobody acts on what is read. A
+# held-out error, as on [the camera's page](21_what_the_camera_can_tell.ipynb), is taken over moments that somebody drew; these are the moments
+# that a policy meets. Shaken and bent are measured while the block lies still and the gripper comes near: the spread of a reading within an
+# episode, and of the episodes' means, in each coordinate.
+
+# %% tags=["hide-input"]
+display(eyes_table())
+EYES = {eye["run"]: eye for eye in load_artifact("eyes-at-work").json("measurement.json")["eyes"]}
+trained = [eye for run, eye in EYES.items() if run.startswith("push-")]
+for eye in (*trained, EYES["locator-push-workspace/seed0"]):
+    assert eye["shaken"] > 1.2 * eye["bent"], "bent as much as shaken: read the text anew"
+    assert eye["phases"]["beside"]["mean"] < 1.3 * eye["phases"]["before"]["mean"], "hidden: anew"
+errors = [1000 * preset(arm).place_error for arm in (NEAR, FAR)]
+for eye in trained:
+    both = np.hypot(eye["shaken"], eye["bent"])
+    assert errors[0] < both < errors[1], "the made eyes no longer enclose it: read the text anew"
+assert EYES["guess/seed0"]["shaken"] < 0.2 and EYES["guess/seed0"]["bent"] > 90
+
+# %% [markdown]
+# *Before: the gripper is more than 8 cm from the block. Beside: nearer, the block not yet moved. Pushed: it has moved a centimeter. The
+# episodes last 50 steps and the policy is quick, so most moments are of the last kind. The moments of an episode resemble each other, so no interval is given. What few looks at a
+# block leave of the scatter is counted as bent, too.*
+#
+# **Eyes that learned are shaken more than bent**: the gripper that comes near moves what they read. It does not blind them: beside the block they
+# are about as far off as before. And both ways together they lie between the two errors that the page before gave to its critics,
+# {artifact}`push-place-drawn-7:0.provenance.parameters.place_error|f4` and {artifact}`push-place-drawn-22:0.provenance.parameters.place_error|f4` m in each
+# coordinate, 7 and 22 mm across the table.
+#
+# ## Eyes made to measure
+#
+# The arms are [the tuned blind twin](17_is_it_cheating.ipynb) but for one thing. The twin reads joints, goal and where the block's center is,
+# exactly, and learns to push with {success}`push-blind-tuned`. These read joints, goal, and what a made eye says of that center:
+#
+# - `push-place-drawn-7` and `push-place-drawn-22`: shaken, 7 and 22 mm off on average.
+# - `push-place-fixed-22`: bent, 22 mm off. Every seed has a map of its own.
+#
+# Actor and critic look through the same eye, and nobody is told better. Rewards and hindsight keep to the true place, as they do for every
+# arm with a camera. Two more arms take actor and critic apart:
+#
+# - `push-place-judged-22`: the actor's eye is shaken, 22 mm off, and the critic is told the place exactly.
+# - `push-place-blurred-22`: the actor is told the place exactly, and the critic reads it shaken, 22 mm off: the blurred critic of the
+#   page before, without an eye that has to learn from it.
+
+# %% tags=["hide-input"]
+apart = {
+    NEAR: {"place_error"},
+    FAR: {"place_error"},
+    BENT: {"place_error", "place_error_kind"},
+    JUDGED: {"place_error", "critic_sees"},
+    BLURRED: {"critic_sees", "critic_blur"},
+}
+for arm, knobs in apart.items():
+    changed = set(preset(EXACT).differences(preset(arm))) - NOT_CHANGES
+    assert changed == knobs | {"observation", "goal_mode"}, f"{arm}: {changed}"
+runs_beside(
+    {
+        EXACT: ("0.7", "-"),
+        NEAR: (OKABE_ITO["sky"], "^-"),
+        FAR: (OKABE_ITO["blue"], "s-"),
+        BENT: (OKABE_ITO["orange"], "o-"),
+    },
+    floor=floor,
+)
+plt.show()
+display(
+    Markdown(
+        f"*Gray: the {len(runs_of(EXACT))} seeds of `{EXACT}`, which reads the place exactly. Every run has its own line. A point is "
+        f"{episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BENT])} episodes. See which colors lie among the gray.*"
+    )
+)
+
+# %% tags=["hide-input"]
+PLACES = {
+    EXACT: "exactly",
+    NEAR: "7 mm off, shaken",
+    BETWEEN: "14 mm off, shaken",
+    FAR: "22 mm off, shaken",
+    BENT: "22 mm off, bent",
+    JUDGED: "22 mm off, shaken; the critic is told it exactly",
+    BLURRED: "exactly; the critic is told it 22 mm off, shaken",
+}
+display(
+    routes_table(
+        {arm: (f"joints, goal, the place {how}", "SAC + HER") for arm, how in PLACES.items()}
+    )
+)
+
+# %% [markdown]
+# TODO RESULTS
+#
+# ## Rewards can say where
+#
+# An eye that is told positions is exact enough: a locator is off by {artifact}`locator-push-workspace/seed0:measurement.held_out.block.mean|f1` mm. But
+# somebody told it. Can it be as exact by rewards alone?
+#
+# One reward says little: the block is within 5 cm of the goal, or it is not. But hindsight knows the answer for *every* goal, and the goals at which
+# the answer changes lie on a circle around the block. Its middle is the block's place. So let the locator name a point
+# $p_\psi(o)$ for a picture $o$, and let nothing but the point's distance from a goal predict the answer:
+#
+# $$ L(\psi, k) = \mathbb{E}_{o, g} \, \mathrm{BCE} \big( k \, (\epsilon - \lVert p_\psi(o) - g \rVert), \; 1 + r(o, g) \big) $$ (eq-place-by-rewards)
+#
+# with $\epsilon$ = 5 cm, the reward $r$ either $-1$ or 0, and the sharpness $k$ learned as well. The goals are the places of the
+# other blocks of the batch; a picture is never asked about its own, which would be its place by another name. Compare
+# {eq}`eq-reward-head` on the page before: there a score came from two networks that could agree on any code. Here the code *is* a
+# point on the table, so what comes out is a place, in meters, and nobody named one. Ninety points that are free to move, and no picture at all:
+
+# %% mystnb={"image": {"alt": "Three panels from above. Ninety crosses are blocks on a table; lines tie each to a point. At first all points lie in one spot in the middle. After 40 updates they have spread, most lines are several centimeters long. After 400 most points lie on their crosses, but for a few near the edge."}}
+torch.manual_seed(0)
+blocks = torch.rand(90, 2) * torch.tensor([0.3, 0.3]) + torch.tensor([1.19, 0.6])
+points = (blocks.mean(0) + 0.01 * torch.randn(90, 2)).requires_grad_()
+loss = RewardLoss()
+optimizer = torch.optim.Adam([points], lr=5e-3)
+shown = {}
+for update in range(401):
+    if update in (0, 40, 400):
+        shown[update] = points.detach().clone()
+    optimizer.zero_grad()
+    loss(points, blocks).backward()
+    optimizer.step()
+fig, axes = plt.subplots(1, 3, figsize=(8, 2.9), sharex=True, sharey=True, layout="constrained")
+for axis, (update, now) in zip(axes, shown.items(), strict=True):
+    for true, read in zip(100 * blocks, 100 * now, strict=True):
+        axis.plot(*np.array([true, read]).T, color="0.75", lw=0.8)
+    axis.plot(*(100 * blocks).T, "x", color="0.2", ms=4)
+    axis.plot(*(100 * now).T, ".", color=OKABE_ITO["vermillion"], ms=4)
+    off = 1000 * torch.linalg.vector_norm(now - blocks, dim=1)
+    axis.set(title=f"{update} updates: {off.median():.0f} mm off", aspect="equal")
+axes[0].set(ylabel="y, cm")
+fig.supxlabel("x, cm", fontsize="small")
+plt.show()
+assert off.median() < 15
+
+# %% [markdown]
+# *Blocks (crosses) and the points that have to find them (dots), tied together; above, the median distance. One draw. See where the dots start: rewards alone have moved them.*
+#
+# `push-located-rewards` learns so. Its locator sees the frames of 64 × 64 pixels that the keypoints of the page before saw, of moments in which somebody has set the
+# block down, as the other locator does. It is told which goals each fulfils, and no position.
+
+# %% tags=["hide-input"]
+rows = [
+    "| taught by | frames | block, mean error (95 %) | median | worst 5 % beyond | guess without looking | black image |",
+    "|---|---|---|---|---|---|---|",
+]
+for name, words in LOCATORS.items():
+    artifact = load_artifact(f"{name}/seed0")
+    found = artifact.json("measurement.json")
+    seen, controls = found["held_out"]["block"], found["controls"]
+    side = artifact.parameters["view"]["image_size"]
+    rows.append(
+        f"| {words} | {artifact.parameters['frames']:,} of {side} × {side} | {seen['mean']:.1f} mm ({seen['low']:.1f} – {seen['high']:.1f}) "
+        f"| {seen['median']:.1f} mm | {seen['p95']:.0f} mm | {controls['mean']['block']['mean']:.0f} mm | {controls['black']['block']['mean']:.0f} mm |"
+    )
+display(Markdown("\n".join(rows)))
+
+# %% [markdown]
+# TODO RESULTS 2
+
+# %% tags=["hide-input"]
+display(provenance_card(BENT), provenance_card(BY_REWARDS))
+
+# %% [markdown]
+# ```{exercise-start}
+# :label: ex-bent-and-shaken
+# ```
+# Write the two numbers of the table. `off` is (E, T, 2), in millimeters: how far off each of T looks at each of E blocks is, along x and along
+# y, while every block lies still. Return `(shaken, bent)`: the standard deviation of a look from the mean of its block's looks, and
+# that of the blocks' means from the mean of all, each over both coordinates. An error that all looks share is neither.
+# ```{exercise-end}
+# ```
+
+
+# %% tags=["exercise"]
+def shaken_and_bent(off):
+    """Two spreads in millimeters of errors (E, T, 2)."""
+    return ...
+
+
+# %% tags=["exercise-test", "hide-input"]
+def check_spreads(answer):
+    """Names the likely mistake."""
+    rng = np.random.default_rng(0)
+    of_block = rng.normal(0, 6, (40, 1, 2))
+    of_look = rng.normal(0, 10, (40, 8, 2))
+    of_look -= of_look.mean(axis=1, keepdims=True)
+    off = of_block + of_look + np.array([30.0, -20.0])
+    found = answer(off)
+    assert found is not ..., "shaken_and_bent still returns ...: fill it in"
+    assert np.shape(found) == (2,), f"return two numbers, received something of {np.shape(found)}"
+    shaken, bent = (float(number) for number in found)
+    wanted = float(of_look.std()), float((of_block - of_block.mean(axis=0)).std())
+    assert not np.allclose((bent, shaken), wanted), "the two are the wrong way round: shaken first"
+    assert not np.isclose(shaken, off.std()), (
+        "that is the spread of all errors: take each block's own mean off first"
+    )
+    assert bent < 20, "30 and -20 mm are shared by all looks: take the mean over all blocks off"
+    assert np.allclose((shaken, bent), wanted, rtol=1e-3), (
+        f"expected {wanted[0]:.2f} and {wanted[1]:.2f} mm, received {shaken:.2f} and {bent:.2f}"
+    )
+
+
+# %% tags=["nbval-check-output"]
+attempt(check_spreads, shaken_and_bent)
+
+# %% [markdown]
+# ```{solution-start} ex-bent-and-shaken
+# :class: dropdown
+# ```
+
+
+# %% tags=["solution"]
+def shaken_and_bent(off):
+    """Two spreads in millimeters of errors (E, T, 2)."""
+    means = off.mean(axis=1, keepdims=True)
+    shared = means.mean(axis=0, keepdims=True)
+    return np.sqrt(((off - means) ** 2).mean()), np.sqrt(((means - shared) ** 2).mean())
+
+
+check_spreads(shaken_and_bent)
+
+# %% [markdown]
+# ```{solution-end}
+# ```
+#
+# ## Settled
+#
+# TODO SETTLED
+#
+# Next: [the exercises](28_exercises.ipynb).
