@@ -551,7 +551,7 @@ assert until < 151_000, "the text says: by the step at which they ended"
 #
 # That fits the section before: a hand bears an eye that is off by centimeters at times, since it looks again at every step; a judge
 # that is as far off teaches late or not at all. It does not prove it, for these eyes differ in more than how far they are off. [The next
-# page](27_how_exact_an_eye.ipynb) makes eyes that do not, and finds that it matters in *which way* an eye is off.
+# page](27_how_steady_an_eye.ipynb) makes eyes that do not, and finds that it matters in *which way* an eye is off.
 #
 # ## All of them
 
@@ -781,13 +781,13 @@ check_labels(fulfils)
 # | seen in two seeds | Such an eye bears [soft edges](21_what_the_camera_can_tell.ipynb), two seeds of each arm, and [a picture moved by a pixel](22_when_augmentation_fights.ipynb), two of the first. Imitation's does so only when it trained with shifts. |
 # | seen once | Told nothing, the same arm stays on the floor, with an eye as good as the others'. With one encoder for both and a second loss that asks which goals a picture fulfils, it stays there, too, with an eye that is no worse. |
 # | seen once | Told the block's center, with an encoder that stays as it was drawn, it is far behind at half and at two thirds of the budget. At two thirds the controls show that it looks. Where it would end is open. |
-# | seen once | Behind one frozen eye, which nobody ever told a position, a policy learns to push where its critic is told the block's center, and stays on the floor for half of the budget where its critic sees through that same eye. Behind the eye of a policy that pushes, a critic that is told nothing stays there as well. |
+# | seen once | Behind one frozen eye, which nobody ever told a position, a policy learns to push where its critic is told the block's center, and stays on the floor for half of that budget where its critic sees through that same eye. Behind the eye of a policy that pushes, a critic that is told nothing stays there as well. |
 # | seen once | A critic that is told the center 22 mm off, or 7 mm, stays on the floor for half of the budget; told exactly, all four seeds had passed one half by a third of it. The eyes open all the same. |
-# | not settled | Whether it is the accuracy of its eye that keeps an untold critic on the floor. The blurred place errs in another way than an eye does, and no finer eye was tried. |
+# | not settled here | Whether it is the accuracy of its eye that keeps an untold critic on the floor. The blurred place errs in another way than an eye does. [The next page](27_how_steady_an_eye.ipynb) asks that. |
 # | not settled | Whether the critic must be told anything. `push-keypoint-honest`, one seed, stays on the floor for 300,000 steps, and `push-keypoint-rewarded`, one seed, for nearly as long. What the reward alone can teach with more updates takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | settled | Frozen images succeed at times because one look at the block is good for a short push: success falls with the distance. The student has no use for such a look unless it sees its gripper move. |
 # | not settled | Why the student needs that. |
 # | the price | The block's place in training. A simulator has it, and hindsight needs it anyway; a kitchen has not. |
 # | command | `pixels train push-asymmetric-keypoint --seeds 0 1`, `pixels train push-asymmetric-keypoint-long --seeds 0 1`, `pixels train push-asymmetric-achieved --seeds 0 1 2 3`, `pixels train push-asymmetric-frozen --seeds 0`, `pixels train push-asymmetric-frozen-long --seeds 0`, `pixels train push-keypoint-honest --seeds 0`, `pixels train push-keypoint-rewarded --seeds 0`, `pixels train push-asymmetric-blurred --seeds 0`, `pixels train push-asymmetric-blurred-less --seeds 0`, `pixels train push-eye-told --seeds 0`, `pixels train push-eye-rewarded --seeds 0`, `pixels train push-eye-judged --seeds 0`, `pixels measure told-sight`, `pixels measure frozen-pictures`. The results lie in `data/`: `--again` makes them anew |
 #
-# Next: [the exercises](28_exercises.ipynb).
+# Next: [how steady an eye](27_how_steady_an_eye.ipynb).

@@ -66,6 +66,18 @@ def test_moments_are_what_the_simulator_says(task):
         assert np.allclose(targets[:, 2] ** 2 + targets[:, 3] ** 2, 1, atol=1e-5)
 
 
+def test_random_play_leaves_the_block_where_resets_put_it():
+    view = locating.View("push", "workspace", "lean", None, 36)
+    frames, targets = locating.collect_play(view, 120, seed=0)
+    again, same = locating.collect_play(view, 120, seed=0)
+    assert np.array_equal(frames, again) and np.array_equal(targets, same)
+    starts = targets[::50, :2]
+    assert len(np.unique(starts.round(6), axis=0)) == 3, "an episode has a place of its own"
+    assert np.abs(targets[:25, :2] - starts[0]).max() < 0.05, "nobody sets it down in between"
+    assert np.allclose(targets[:, 2] ** 2 + targets[:, 3] ** 2, 1, atol=1e-5)
+    assert len(np.unique(frames[:50].reshape(50, -1), axis=0)) > 40, "the gripper moves"
+
+
 def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():
     """A locator that never saw the gripper above the block reads nonsense while it pushes."""
     from labs.envs import make_env
@@ -259,6 +271,7 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         ({"encoder": "locator", "image_content": "blank"}, "does not fit encoder = locator"),
         ({"encoder": "keypoint", "locator_frames": 300}, "locator_frames is for encoder"),
         ({"encoder": "keypoint", "locator_taught": "rewards"}, "locator_taught is for encoder"),
+        ({"encoder": "keypoint", "locator_moments": "played"}, "locator_moments is for encoder"),
         ({"encoder": "nature", "keypoint_norm": True}, "is of encoder = keypoint"),
         ({"manipulation_norm": False}, "is of encoder = manipulation"),
         ({"native_render": False}, "leave native_render alone"),

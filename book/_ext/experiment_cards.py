@@ -111,8 +111,9 @@ def _algorithm(config: RunConfig) -> str:
 def _encoder(config: RunConfig) -> str:
     if config.has_locator:
         told = {"positions": "their positions", "rewards": "the goals that each fulfils"}
+        of = " of random play" * (config.locator_moments == "played")
         return (
-            f"a locator, trained before the run on {config.locator_frames:,} frames with "
+            f"a locator, trained before the run on {config.locator_frames:,} frames{of} with "
             f"{told[config.locator_taught]}, then frozen"
         )
     if config.encoder == "keypoint":

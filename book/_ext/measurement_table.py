@@ -36,7 +36,7 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
     ),
     "eyes-at-work": (
         "how eyes err while a block is pushed, and in which way",
-        "27_how_exact_an_eye",
+        "27_how_steady_an_eye",
         "pixels measure eyes-at-work",
     ),
     "frozen-pictures": (

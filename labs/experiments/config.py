@@ -76,6 +76,9 @@ class RunConfig:
     locator_taught: Literal["positions", "rewards"] = "positions"
     """encoder locator: what teaches it; positions: the simulator's; rewards: which goals a picture
     fulfils, as HER's reward says"""
+    locator_moments: Literal["placed", "played"] = "placed"
+    """encoder locator: the moments that it learns from; placed: somebody sets the block down for
+    each; played: episodes of random actions"""
     temperature: float = 0.0
     """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
     keypoint 0.005)"""

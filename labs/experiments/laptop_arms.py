@@ -193,6 +193,9 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         total_steps=150_000,
         eval_every=10_000,
     )
+    by_rewards = replace(
+        located, arm="push-located-rewards", locator_taught="rewards", image_size=64, frame_stack=1
+    )
     asymmetric = replace(located, arm="push-asymmetric", critic_sees="state", total_steps=100_000)
     # No locator: the actor's loss alone teaches its keypoints to see. Each picture is encoded once.
     whole = replace(
@@ -251,14 +254,12 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
         (told, "the same task: a locator sees, and the state policy tells what to do (DAgger)"),
         (located, "the honest task on few cores: a locator learns to see first"),
         (
-            replace(
-                located,
-                arm="push-located-rewards",
-                locator_taught="rewards",
-                image_size=64,
-                frame_stack=1,
-            ),
+            by_rewards,
             "nobody is told a position: a locator learns to see from rewards, then reward alone",
+        ),
+        (
+            replace(by_rewards, arm="push-located-played", locator_moments="played"),
+            "the same, and nobody sets the block down: the locator learns from random play",
         ),
         (
             asymmetric,

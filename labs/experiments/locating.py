@@ -3,7 +3,8 @@
 The simulator's positions are privileged information. They are used here, in training; the frozen
 locator itself gets nothing but pixels. Moments are drawn so that positions say nothing about each
 other: the block (the goal sphere in Reach) is put somewhere new for every frame, often right
-beside the gripper, where pushing happens and fingers hide it.
+beside the gripper, where pushing happens and fingers hide it. Or nobody sets anything down, and the
+frames are those of random play.
 
 One kind of locator is told no position, only rewards (:mod:`labs.reward_locator`): the positions
 are then used to compute which goals a moment fulfils, as hindsight does, and to measure the result.
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 from labs.artifacts import Clock, data_root, json_text, load_artifact, write_artifact
 from labs.envs import gl_renderer, make_env
 from labs.errors import UserError
-from labs.experiments.config import FIELDS, RunConfig
+from labs.experiments.config import EPISODE_STEPS, FIELDS, RunConfig
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.regression import minimize
 from labs.locator import TARGETS, Locator
@@ -38,6 +39,7 @@ from labs.reward_locator import RewardLoss
 WEIGHTS = "locator.safetensors"
 EPOCHS, BATCH = 12, 128
 MOMENTS_OF_AN_EPISODE = 25
+HELD = 3  # steps that random play keeps an action for: it then gets somewhere
 PLACE = 2  # of Push's targets the first: where the block is on the table
 #: Weight of each target's squared error: the block's angle matters less than its place.
 IMPORTANCE = {"push": (1.0, 1.0, 0.1, 0.1), "reach": (1.0,) * 6}
@@ -162,6 +164,49 @@ def collect_moments(
     return frames, targets
 
 
+def collect_play(
+    view: View, n: int, seed: int, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws frames of Push as random actions meet them, each held for three steps.
+
+    The block is where resets put it, and seldom touched. The arguments and what comes back are
+    those of :func:`collect_moments`.
+    """
+    env = make_env(
+        view.task,
+        camera=view.camera,
+        scene=view.scene,
+        image_size=view.image_size,
+        goal_sphere=view.goal_sphere,
+    )
+    frames = np.empty((n, 3, *view.frame_size), np.uint8)
+    targets = np.empty((n, len(TARGETS["push"])), np.float32)
+    for row in range(n):
+        episode, step = divmod(row, EPISODE_STEPS)
+        if step == 0:
+            sequence = np.random.SeedSequence([seed, episode])
+            rng = np.random.default_rng(sequence)
+            env.reset(seed=int(sequence.generate_state(1)[0]))
+        if step % HELD == 0:
+            action = rng.uniform(-1, 1, 4).astype(np.float32)
+        env.step(action)
+        pose = env.unwrapped._utils.get_joint_qpos(
+            env.unwrapped.model, env.unwrapped.data, "object0:joint"
+        )
+        x, y, _, *turn = pose
+        yaw = 2 * np.arctan2(turn[3], turn[0])
+        targets[row] = x, y, np.cos(4 * yaw), np.sin(4 * yaw)
+        frames[row] = env.render().transpose(2, 0, 1)
+        if progress is not None and step == EPISODE_STEPS - 1:
+            progress("frames", row + 1, n)
+    env.close()
+    return frames, targets
+
+
+#: By the setting ``locator_moments``: where frames come from.
+COLLECT = {"placed": collect_moments, "played": collect_play}
+
+
 # ----------------------------------------------------------------------------------- the training
 
 
@@ -255,7 +300,7 @@ def train_locator(
     """Collects, trains, measures, and writes the artifact of a run's locator."""
     view, seed, frames = View.of(config), config.seed, config.locator_frames
     clock, begin = Clock(), time.perf_counter()
-    pictures, truth = collect_moments(view, frames, seed, progress)
+    pictures, truth = COLLECT[config.locator_moments](view, frames, seed, progress)
     collected_s = time.perf_counter() - begin
     train = frames - frames // 11
     learned = {"taught": config.locator_taught, "epochs": epochs, "seed": seed}
@@ -281,6 +326,7 @@ def train_locator(
         "epochs": epochs,
         "batch": BATCH,
         "taught": config.locator_taught,
+        "moments": config.locator_moments,
     }
     path = folder(config)
     with write_artifact(
@@ -304,11 +350,11 @@ def _save(locator: Locator, path: Path) -> None:
 
 
 def folder(config: RunConfig) -> Path:
-    """Where the locator of a run lies; one that rewards taught, or fewer frames, has a name of
-    its own."""
+    """Where the locator of a run lies; one that learned in another way has a name of its own."""
     name = f"locator-{config.task}-{config.camera}"
-    if config.locator_taught != FIELDS["locator_taught"].default:
-        name += f"-{config.locator_taught}"
+    for setting in ("locator_taught", "locator_moments"):
+        if getattr(config, setting) != FIELDS[setting].default:
+            name += f"-{getattr(config, setting)}"
     if config.locator_frames != FIELDS["locator_frames"].default:
         name += f"-{config.locator_frames}"
     return data_root() / name / f"seed{config.seed}"

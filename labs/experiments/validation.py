@@ -192,12 +192,13 @@ def _place_problems(c: RunConfig):
 
 def _locator_problems(c: RunConfig):
     if c.encoder != "locator":
-        for name in ("locator_frames", "locator_taught"):
+        for name in ("locator_frames", "locator_taught", "locator_moments"):
             if getattr(c, name) != FIELDS[name].default:
                 yield f"{name} is for encoder = locator: set that encoder or leave it alone"
         return
-    if c.locator_taught == "rewards" and c.task != "push":
-        yield "locator_taught = rewards asks which goals a block fulfils: set task = push"
+    for name, value in (("locator_taught", "rewards"), ("locator_moments", "played")):
+        if getattr(c, name) == value and c.task != "push":
+            yield f"{name} = {value} is about Push's block: set task = push, or leave {name} alone"
     for name in ("routing", "augmentation", "image_content"):
         if getattr(c, name) != FIELDS[name].default:
             yield (

@@ -111,6 +111,7 @@ BESIDE = (
     "push-told",
     "push-located",
     "push-located-rewards",
+    "push-located-played",
     "push-distilled",
     "push-distilled-drq",
     "push-distilled-far",
