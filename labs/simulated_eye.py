@@ -18,7 +18,8 @@ On FetchPush-v4 with joints and the goal:
 ==================  ==================================================  ==========
 network             what it reads                                       features
 ==================  ==================================================  ==========
-actor               ``located`` 3, ``proprioception`` 10, goal 3        (B, 16)
+actor               ``located`` 3 a look, ``proprioception`` 10,        (B, 16)
+                    goal 3
 critic, each        the same, or the exact center in ``located``'s      (B, 16)
                     place (:mod:`labs.asymmetric`)
 ==================  ==================================================  ==========
@@ -28,6 +29,7 @@ Command line: ``python -m labs.simulated_eye --verify``.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import gymnasium as gym
@@ -61,7 +63,9 @@ class ErrorField:
 
 
 class SimulatedEye(gym.ObservationWrapper):
-    """Adds ``located`` (3,) float64: the block's center in meters, as an eye of known error has it.
+    """Adds ``located`` (3·k,) float64: the block's center in meters, as an eye so good has it.
+
+    It holds the last k looks, the oldest first; an episode's first fills what lies before it.
 
     The actor reads it, in training and afterwards. Rewards and hindsight keep to the true place.
 
@@ -71,12 +75,15 @@ class SimulatedEye(gym.ObservationWrapper):
         kind: ``"drawn"`` anew at each step, from the last seed that ``reset`` was given;
             ``"fixed"``, a function of the place.
         seed: of the fixed function.
+        looks: k.
 
     Raises:
         ValueError: an unknown kind, or a negative error.
     """
 
-    def __init__(self, env: gym.Env, error: float, kind: str = "drawn", *, seed: int = 0):
+    def __init__(
+        self, env: gym.Env, error: float, kind: str = "drawn", *, seed: int = 0, looks: int = 1
+    ):
         super().__init__(env)
         if kind not in KINDS:
             raise ValueError(f"received kind {kind!r}; expected one of {', '.join(KINDS)}")
@@ -85,19 +92,24 @@ class SimulatedEye(gym.ObservationWrapper):
         self._error = error
         self._field = ErrorField(error, seed) if kind == "fixed" else None
         self._rng = np.random.default_rng(0)
-        box = spaces.Box(-np.inf, np.inf, (3,), np.float64)
+        self._looks: deque[np.ndarray] = deque(maxlen=looks)
+        box = spaces.Box(-np.inf, np.inf, (3 * looks,), np.float64)
         self.observation_space = spaces.Dict({**env.observation_space.spaces, "located": box})
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         if seed is not None:  # a stream of its own: the seed itself places the block
             self._rng = np.random.default_rng([seed, 1])
+        self._looks.clear()
         return super().reset(seed=seed, options=options)
 
     def observation(self, observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         place = self.env.get_wrapper_attr("last_raw_obs")["achieved_goal"]
         if self._field is not None:
-            return {**observation, "located": place + self._field(place)}
-        return {**observation, "located": self._rng.normal(place, self._error)}
+            look = place + self._field(place)
+        else:
+            look = self._rng.normal(place, self._error)
+        self._looks.extend([look] * (1 if self._looks else self._looks.maxlen))
+        return {**observation, "located": np.concatenate(self._looks)}
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ WITHOUT_FILM = {
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
     *("push-blind-long", "push-state-long", "push-blind-n3"),
     *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),
+    *("push-place-drawn-14-looks", "push-place-drawn-14-n3"),
     *("push-place-fixed-22", "push-place-judged-22", "push-place-blurred-22"),
     *("push-asymmetric-keypoint", "push-asymmetric-keypoint-long"),
     *("push-asymmetric-frozen", "push-asymmetric-frozen-long", "push-keypoint-honest"),

@@ -75,7 +75,7 @@ def test_random_play_leaves_the_block_where_resets_put_it():
     assert len(np.unique(starts.round(6), axis=0)) == 3, "an episode has a place of its own"
     assert np.abs(targets[:25, :2] - starts[0]).max() < 0.05, "nobody sets it down in between"
     assert np.allclose(targets[:, 2] ** 2 + targets[:, 3] ** 2, 1, atol=1e-5)
-    assert len(np.unique(frames[:50].reshape(50, -1), axis=0)) > 40, "the gripper moves"
+    assert len(np.unique(frames[:50].reshape(50, -1), axis=0)) > 25, "the gripper moves"
 
 
 def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():

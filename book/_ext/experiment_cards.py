@@ -78,7 +78,7 @@ def observation_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
     elif config.proprioception:
         shapes["proprioception"] = (10,)
     if config.observation == "place":
-        shapes["located"] = (3,)
+        shapes["located"] = (3 * config.frame_stack,)
     return shapes | dict.fromkeys(goals[config.goal_mode], (3,))
 
 

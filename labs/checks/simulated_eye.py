@@ -90,6 +90,21 @@ def check_the_field_is_smooth():
     assert np.std(far) > SPREAD, np.std(far)
 
 
+def check_looks_are_kept_oldest_first():
+    """Three looks are kept; the first of an episode fills the others, and none survives a reset"""
+    vectors = VectorObservation(make_env("push"), "desired", None)
+    env = SimulatedEye(vectors, SPREAD, looks=3)
+    for _ in range(2):
+        obs, _ = env.reset(seed=0)
+        looks = [obs["located"][-3:]] * 3
+        for _ in range(4):
+            assert np.array_equal(obs["located"], np.concatenate(looks[-3:]))
+            obs, *_ = env.step(np.zeros(4, np.float32))
+            looks.append(obs["located"][-3:])
+    assert env.observation_space.contains(obs), "outside of its space"
+    env.close()
+
+
 def check_bad_arguments_are_refused():
     """An unknown kind and a negative error are named"""
     for arguments in ((0.01, "shaken"), (-0.01, "drawn")):

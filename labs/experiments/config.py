@@ -60,7 +60,7 @@ class RunConfig:
     native_render: bool = True
     """render at image_size; False renders 480 x 480 and resizes"""
     frame_stack: int = 1
-    """how many of the last frames are stacked along the channels"""
+    """how many of the last frames are stacked along the channels; observation place: looks kept"""
     image_content: Literal["real", "blank", "noise"] = "real"
     """what the image holds in training: twins of a run that cannot see"""
 

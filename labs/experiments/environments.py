@@ -149,7 +149,13 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
     if config.observation == "place":
         from labs.simulated_eye import SimulatedEye
 
-        env = SimulatedEye(env, config.place_error, config.place_error_kind, seed=config.seed)
+        env = SimulatedEye(
+            env,
+            config.place_error,
+            config.place_error_kind,
+            seed=config.seed,
+            looks=config.frame_stack,
+        )
     if config.observation == "pixels":
         from labs.pixel_wrapper import PixelObservationWrapper
 

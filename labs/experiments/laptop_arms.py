@@ -474,6 +474,14 @@ def _places(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             f"{words} 14 mm off, anew at each step",
         ),
         (
+            replace(drawn, arm="push-place-drawn-14-looks", place_error=between, frame_stack=4),
+            f"{words} 14 mm off, anew at each step, and the last four looks are kept",
+        ),
+        (
+            replace(drawn, arm="push-place-drawn-14-n3", place_error=between, n_steps=3),
+            f"{words} 14 mm off, anew at each step; TD targets reach three steps ahead",
+        ),
+        (
             replace(drawn, arm="push-place-drawn-22", place_error=far),
             f"{words} 22 mm off, anew at each step",
         ),

@@ -44,13 +44,14 @@ CAMERA_NAMES = ("default", "workspace", "pair")
 
 #: Knobs that mean nothing where there is no image.
 IMAGE_KNOBS = (
-    *("encoder", "head", "augmentation", "routing", "image_content", "frame_stack"),
+    *("encoder", "head", "augmentation", "routing", "image_content"),
     *("encoder_learning_rate", "frozen_encoder", "temperature", "auxiliary"),
     *("keypoint_norm", "manipulation_norm", "auxiliary_task", "pretrained_encoder"),
 )
 
-#: Knobs of a critic that knows more than its actor, where the actor has to look for something.
-TOLD_KNOBS = ("critic_sees", "critic_blur")
+#: Knobs of who has to look for something, through a camera or a made eye: what a critic is told
+#: in its place, and how many looks are kept.
+LOOKING_KNOBS = ("critic_sees", "critic_blur", "frame_stack")
 
 #: More of them. A blind twin may keep those of the arm that it is the twin of.
 PICTURE_SIZES = ("image_size", "pad", "features_dim", "num_filters")
@@ -127,7 +128,7 @@ def _image_problems(c: RunConfig):
     yield from _place_problems(c)
     if not c.has_images:
         of_pictures = IMAGE_KNOBS + PICTURE_SIZES * (c.observation == "state")
-        of_pictures += TOLD_KNOBS * (c.observation != "place")
+        of_pictures += LOOKING_KNOBS * (c.observation != "place")
         for name in of_pictures:
             if getattr(c, name) != FIELDS[name].default:
                 yield (

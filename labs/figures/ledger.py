@@ -104,6 +104,8 @@ BESIDE = (
     "push-eye-judged",
     "push-place-drawn-7",
     "push-place-drawn-14",
+    "push-place-drawn-14-looks",
+    "push-place-drawn-14-n3",
     "push-place-drawn-22",
     "push-place-fixed-22",
     "push-place-judged-22",

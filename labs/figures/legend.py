@@ -43,6 +43,8 @@ WORDS = {
     "push-located-rewards": "a locator that rewards taught, reward alone",
     "push-place-blurred-22": "the place exactly, the critic's 22 mm off, anew at each step",
     "push-place-drawn-14": "the place 14 mm off, anew at each step",
+    "push-place-drawn-14-looks": "the place 14 mm off, anew at each step, four looks kept",
+    "push-place-drawn-14-n3": "the place 14 mm off, anew at each step, targets three steps ahead",
     "push-place-drawn-22": "the place 22 mm off, anew at each step",
     "push-place-drawn-7": "the place 7 mm off, anew at each step",
     "push-place-fixed-22": "the place 22 mm off, always alike",
