@@ -37,7 +37,7 @@ from labs.exercises import attempt
 from labs.experiments.compare import costs, summarize
 from labs.experiments.evaluate import NoOp, final_seeds, run_episodes
 from labs.experiments.evidence import named_arm, ratio_text
-from labs.experiments.locating import View, collect_moments
+from labs.experiments.moments import View, collect_moments
 from labs.experiments.presets import SUMMARY, preset
 from labs.figures.curves import success_curves
 from labs.figures.ledger import in_words, success_cell

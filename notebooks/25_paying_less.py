@@ -32,7 +32,8 @@ from torch import nn
 from labs.artifacts import load_artifact, seeds_of
 from labs.exercises import attempt
 from labs.experiments.environments import make_one
-from labs.experiments.locating import IMPORTANCE, View, collect_moments, load_locator
+from labs.experiments.locating import IMPORTANCE, load_locator
+from labs.experiments.moments import View, collect_moments
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import preset
 from labs.figures.curves import episodes_a_point, seed_by_seed, success_curves

@@ -30,7 +30,8 @@ from IPython.display import Markdown, display
 from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.experiments.eyes_at_work import play
-from labs.experiments.locating import View, load_locator
+from labs.experiments.locating import load_locator
+from labs.experiments.moments import View
 from labs.experiments.presets import NOT_CHANGES, effective, preset
 from labs.figures.curves import episodes_a_point, runs_beside
 from labs.figures.eyes import eyes_table, push_from_above
@@ -173,7 +174,26 @@ display(
 )
 
 # %% [markdown]
-# TODO RESULTS
+# **Bent by two centimeters, an eye is nearly as good as an exact one.** `push-place-fixed-22` has
+# {artifact}`push-place-fixed-22/seed0:evaluation.deterministic.successes|int` of 100 episodes, and its curve rises among the gray ones. The same mistake at
+# the same place is a language of its own, and both networks learn to speak it.
+#
+# **Shaken by as much, it is worth nothing**: `push-place-drawn-22` stays on the floor, with
+# {artifact}`push-place-drawn-22/seed0:evaluation.deterministic.successes|int` of 100. In between the damage grows with the shaking:
+# {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int` at 7 mm,
+# {artifact}`push-place-drawn-14/seed0:evaluation.deterministic.successes|int` at 14. So it is not how far an eye is off that decides. It is whether it
+# says the same thing twice.
+#
+# **The hand bears what its judge does not.** Behind the eye with which `push-place-drawn-22` learned nothing, `push-place-judged-22` has
+# {artifact}`push-place-judged-22/seed0:evaluation.deterministic.successes|int` of 100: the critic is told the place exactly, the actor
+# is as badly off as before. TODO BLURRED
+#
+# Why should the judge be the weaker of the two? Its target is its own opinion of the next look. A reading that jumps by centimeters between two steps in
+# which nothing happened makes the value of the same situation jump, too, and each target inherits the scatter of the last. A hand that looks again at every step
+# corrects itself.
+#
+# **This is where the eyes of the page before stand.** They are shaken by {artifact}`eyes-at-work:eyes.push-keypoint-rewarded/seed0.shaken|f0` mm in each coordinate, as
+# `push-place-drawn-14` is. At the budget of 100,000 steps that eye costs a policy most of its success. And a critic that is told a place 7 or 22 mm off was told a *shaken* one. TODO: remedies
 #
 # ## Rewards can say where
 #

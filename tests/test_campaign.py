@@ -143,7 +143,7 @@ def test_what_is_proven_on_two_cores_is_only_spread_over_more_workers():
 
 def test_sharp_keypoints_of_an_untrained_network_tell_pictures_apart():
     from labs.experiments.gpu_arms import SHARP
-    from labs.experiments.locating import View, collect_moments
+    from labs.experiments.moments import View, collect_moments
     from labs.manipulation_encoder import ManipulationExtractor
 
     config = presets.preset("push-gpu-honest")

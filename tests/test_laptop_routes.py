@@ -12,7 +12,7 @@ import torch
 
 from labs.artifacts import load_artifact, repository_root
 from labs.errors import UserError
-from labs.experiments import distill, locating, presets
+from labs.experiments import distill, locating, moments, presets
 from labs.experiments.config import override, updates, updates_per_step
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one
@@ -54,11 +54,11 @@ def own_folders(tmp_path, monkeypatch):
 @pytest.mark.parametrize("task", ["push", "reach"])
 def test_moments_are_what_the_simulator_says(task):
     """The targets are the positions at the moment of the frame, and no two frames share them."""
-    view = locating.View(task, "workspace", "lean", None, 36)
-    frames, targets = locating.collect_moments(view, 60, seed=0)
-    again, same = locating.collect_moments(view, 60, seed=0)
+    view = moments.View(task, "workspace", "lean", None, 36)
+    frames, targets = moments.collect_moments(view, 60, seed=0)
+    again, same = moments.collect_moments(view, 60, seed=0)
     assert np.array_equal(frames, again) and np.array_equal(targets, same)
-    other, _ = locating.collect_moments(view, 60, seed=1)
+    other, _ = moments.collect_moments(view, 60, seed=1)
     assert not np.array_equal(frames, other)
     thing = targets[:, :2] if task == "push" else targets[:, 3:]
     assert len(np.unique(thing.round(6), axis=0)) == 60
@@ -67,9 +67,9 @@ def test_moments_are_what_the_simulator_says(task):
 
 
 def test_random_play_leaves_the_block_where_resets_put_it():
-    view = locating.View("push", "workspace", "lean", None, 36)
-    frames, targets = locating.collect_play(view, 120, seed=0)
-    again, same = locating.collect_play(view, 120, seed=0)
+    view = moments.View("push", "workspace", "lean", None, 36)
+    frames, targets = moments.collect_play(view, 120, seed=0)
+    again, same = moments.collect_play(view, 120, seed=0)
     assert np.array_equal(frames, again) and np.array_equal(targets, same)
     starts = targets[::50, :2]
     assert len(np.unique(starts.round(6), axis=0)) == 3, "an episode has a place of its own"
@@ -86,17 +86,17 @@ def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():
     env = make_env("push", render_mode=None)
     start = env.reset(seed=0)[0]["observation"][2]
     env.close()
-    original = locating.MOMENTS["push"][0]
+    original = moments.MOMENTS["push"][0]
 
     def watch(env, gripper, home, rng):
         heights.append(gripper[2])
         return original(env, gripper, home, rng)
 
-    moments = dict(locating.MOMENTS)
-    moments["push"] = (watch, *locating.MOMENTS["push"][1:])
+    watched = dict(moments.MOMENTS)
+    watched["push"] = (watch, *moments.MOMENTS["push"][1:])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locating, "MOMENTS", moments)
-        locating.collect_moments(locating.View("push", "workspace", "lean", None, 36), 250, seed=0)
+        patch.setattr(moments, "MOMENTS", watched)
+        moments.collect_moments(moments.View("push", "workspace", "lean", None, 36), 250, seed=0)
     assert np.mean(np.array(heights) > start + 0.05) > 0.3
 
 

@@ -23,7 +23,7 @@ from labs.experiments import (
     told_sight,
 )
 from labs.experiments.guards import refuse_to_lose
-from labs.experiments.locating import View
+from labs.experiments.moments import View
 from labs.experiments.perception import HELD_OUT, Regressor, fit, shifted
 from labs.experiments.perception_cells import Cell, all_cells
 from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander

@@ -3,13 +3,15 @@
 An arm:
 
 * ``config``: :class:`RunConfig`, every knob of a run. ``validation``: what contradicts what.
-* ``presets``: the named arms. ``laptop_arms``, ``gpu_arms``: those for two cores, and for one GPU.
+* ``presets``: the named arms. ``laptop_arms``, ``eye_arms``, ``gpu_arms``: those for two cores,
+  those behind a made eye, and those for one GPU.
 
 A run:
 
 * ``environments``, ``models``: from a configuration to environments and an SB3 model.
 * ``train``: from its start, or from its last checkpoint, to an artifact. ``distill``, ``lessons``:
-  a student of a state policy. ``locating``, ``regression``: the locator before the run.
+  a student of a state policy. ``moments``, ``locating``, ``regression``: the locator before the
+  run.
 * ``guards``, ``backend``: refuse what cannot work. ``processor``: how a run uses it.
 * ``curve``, ``stopping``: what a run tells, and who may stop it. ``checkpoint``,
   ``replay_pieces``: what makes it survive ``kill -9``.

@@ -21,7 +21,8 @@ from tqdm.auto import tqdm
 from labs.artifacts import Artifact, Clock, data_root, write_measurement
 from labs.envs import gl_renderer
 from labs.errors import UserError
-from labs.experiments.locating import View, collect_moments, errors
+from labs.experiments.locating import errors
+from labs.experiments.moments import View, collect_moments
 from labs.experiments.play import in_order, rows_to_keep
 from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
 from labs.experiments.regression import minimize

@@ -23,10 +23,11 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
-from labs.envs import EPISODE_STEPS, gl_renderer, make_env
+from labs.envs import EPISODE_STEPS, gl_renderer
 from labs.experiments import encoder_probe
 from labs.experiments.config import RunConfig
-from labs.experiments.locating import View, collect_moments, folder, load_locator
+from labs.experiments.locating import folder, load_locator
+from labs.experiments.moments import View, collect_moments
 from labs.experiments.play import in_order, policies_here, rows_to_keep
 from labs.experiments.policies import load_policy
 from labs.experiments.position_errors import summary
@@ -82,13 +83,7 @@ class Moments:
 def play(view: View, episodes: int = EPISODES) -> Moments:
     """Lets the teacher push before a camera. Every view sees the same episodes."""
     teacher = load_policy(TEACHER)
-    env = make_env(
-        view.task,
-        camera=view.camera,
-        scene=view.scene,
-        image_size=view.image_size,
-        goal_sphere=view.goal_sphere,
-    )
+    env = view.make()
     shape = (episodes, EPISODE_STEPS + 1)
     frames = np.empty((*shape, 3, *view.frame_size), np.uint8)
     block, gripper = np.empty((*shape, 2)), np.empty((*shape, 2))

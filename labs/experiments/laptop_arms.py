@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labs.experiments.config import RunConfig
+from labs.experiments.eye_arms import eye_arms
 
 #: Half an update a step, LayerNorm in the critics.
 REACH_FAST = dict(
@@ -88,7 +89,7 @@ def laptop_arms(
         *_settled(push_state, push_blind),
         *_twins(push_blind),
         *_many_goals(push_blind),
-        *_places(push_blind),
+        *eye_arms(push_blind),
     ]
 
 
@@ -453,48 +454,5 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
         (
             replace(blind, arm="push-blind-n3", n_steps=3),
             "the tuned blind twin, TD targets that reach three steps ahead",
-        ),
-    ]
-
-
-def _places(blind: RunConfig) -> list[tuple[RunConfig, str]]:
-    # An eye of known error in place of a camera. Far and near are the blurred critics' errors; in
-    # between lies what eyes that learned are shaken by (``pixels measure eyes-at-work``).
-    drawn = replace(blind, observation="place", goal_mode="desired")
-    fixed = replace(drawn, place_error_kind="fixed")
-    far, between, near = 0.0175, 0.011, 0.0055
-    words = "no camera: the block's place is read"
-    return [
-        (
-            replace(drawn, arm="push-place-drawn-7", place_error=near),
-            f"{words} 7 mm off, anew at each step",
-        ),
-        (
-            replace(drawn, arm="push-place-drawn-14", place_error=between),
-            f"{words} 14 mm off, anew at each step",
-        ),
-        (
-            replace(drawn, arm="push-place-drawn-14-looks", place_error=between, frame_stack=4),
-            f"{words} 14 mm off, anew at each step, and the last four looks are kept",
-        ),
-        (
-            replace(drawn, arm="push-place-drawn-14-n3", place_error=between, n_steps=3),
-            f"{words} 14 mm off, anew at each step; TD targets reach three steps ahead",
-        ),
-        (
-            replace(drawn, arm="push-place-drawn-22", place_error=far),
-            f"{words} 22 mm off, anew at each step",
-        ),
-        (
-            replace(fixed, arm="push-place-fixed-22", place_error=far),
-            f"{words} 22 mm off, always the same way at the same place",
-        ),
-        (
-            replace(drawn, arm="push-place-judged-22", place_error=far, critic_sees="achieved"),
-            f"{words} 22 mm off, anew at each step; the critic is told it exactly",
-        ),
-        (
-            replace(drawn, arm="push-place-blurred-22", critic_sees="achieved", critic_blur=far),
-            f"{words} exactly; the critic is told it 22 mm off, anew at each step",
         ),
     ]

@@ -1,10 +1,7 @@
 """Teaches a locator: frames whose positions the simulator knows, then plain regression.
 
 The simulator's positions are privileged information. They are used here, in training; the frozen
-locator itself gets nothing but pixels. Moments are drawn so that positions say nothing about each
-other: the block (the goal sphere in Reach) is put somewhere new for every frame, often right
-beside the gripper, where pushing happens and fingers hide it. Or nobody sets anything down, and the
-frames are those of random play.
+locator itself gets nothing but pixels. :mod:`labs.experiments.moments` draws the frames.
 
 One kind of locator is told no position, only rewards (:mod:`labs.reward_locator`): the positions
 are then used to compute which goals a moment fulfils, as hindsight does, and to measure the result.
@@ -17,8 +14,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labs.artifacts import Clock, data_root, json_text, load_artifact, write_artifact
-from labs.envs import gl_renderer, make_env
+from labs.envs import gl_renderer
 from labs.errors import UserError
-from labs.experiments.config import EPISODE_STEPS, FIELDS, RunConfig
+from labs.experiments.config import FIELDS, RunConfig
+from labs.experiments.moments import COLLECT, Progress, View
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.regression import minimize
 from labs.locator import TARGETS, Locator
@@ -38,176 +34,16 @@ from labs.reward_locator import RewardLoss
 
 WEIGHTS = "locator.safetensors"
 EPOCHS, BATCH = 12, 128
-MOMENTS_OF_AN_EPISODE = 25
-HELD = 3  # steps that random play keeps an action for: it then gets somewhere
 PLACE = 2  # of Push's targets the first: where the block is on the table
 #: Weight of each target's squared error: the block's angle matters less than its place.
 IMPORTANCE = {"push": (1.0, 1.0, 0.1, 0.1), "reach": (1.0,) * 6}
 
-Progress = Callable[[str, int, int], None]
 
-
-@dataclass(frozen=True)
-class View:
-    """What a locator was trained to look through; a policy must look through the same."""
-
-    task: str
-    camera: str
-    scene: str
-    goal_sphere: bool | None
-    image_size: int
-
-    @classmethod
-    def of(cls, config: RunConfig) -> View:
-        """The view of a run."""
-        return cls(config.task, config.camera, config.scene, config.goal_sphere, config.image_size)
-
-    @property
-    def frame_size(self) -> tuple[int, int]:
-        """(height, width) of a frame."""
-        return RunConfig(camera=self.camera, image_size=self.image_size).frame_size
-
-    def new_locator(self, taught: str = "positions") -> Locator:
-        """An untrained locator for frames of this view; rewards teach nothing but a place."""
-        views = RunConfig(camera=self.camera).views
-        n_targets = PLACE if taught == "rewards" else len(TARGETS[self.task])
-        return Locator(n_targets, self.frame_size, views)
-
-
-# --------------------------------------------------------------------------------------- the data
-
-
-def _place_block(env, xy: np.ndarray, yaw: float) -> None:
-    """Puts the block on the table, at rest."""
-    unwrapped = env.unwrapped
-    utils, model, data = unwrapped._utils, unwrapped.model, unwrapped.data
-    pose = utils.get_joint_qpos(model, data, "object0:joint").copy()
-    pose[:3] = [*xy, unwrapped.height_offset]
-    pose[3:] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
-    utils.set_joint_qpos(model, data, "object0:joint", pose)
-    utils.set_joint_qvel(model, data, "object0:joint", np.zeros(6))
-    unwrapped._mujoco.mj_forward(model, data)
-
-
-def _push_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Generator):
-    if rng.random() < 0.4:  # in reach of the fingers
-        angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.08)
-        xy = gripper[:2] + distance * np.array([np.cos(angle), np.sin(angle)])
-    else:
-        xy = home[:2] + rng.uniform(-0.25, 0.25, 2)
-    yaw = rng.uniform(-np.pi, np.pi)
-    _place_block(env, xy, yaw)
-    return [*xy, np.cos(4 * yaw), np.sin(4 * yaw)]
-
-
-def _reach_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Generator):
-    if rng.random() < 0.4:  # where an episode is decided
-        goal = gripper + rng.normal(0, 0.05, 3)
-    else:
-        goal = home + rng.uniform(-0.15, 0.15, 3)
-    env.unwrapped.goal = goal
-    return [*gripper, *goal]
-
-
-#: By task: how to arrange a moment, and where the gripper goes (around its start, meters).
-MOMENTS = {
-    "push": (_push_moment, (-0.2, -0.2, -0.02), (0.2, 0.2, 0.18)),
-    "reach": (_reach_moment, (-0.2, -0.2, -0.2), (0.2, 0.2, 0.2)),
-}
-
-
-def collect_moments(
-    view: View, n: int, seed: int, progress: Progress | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws moments of a task.
-
-    Args:
-        view: task, camera and scene.
-        n: number of frames.
-        seed: of the moments.
-        progress: called with (what, done, of).
-
-    Returns:
-        Frames uint8 (n, 3, H, W) and targets float32 (n, len(TARGETS[task])).
-    """
-    arrange, low, high = MOMENTS[view.task]
-    env = make_env(
-        view.task,
-        camera=view.camera,
-        scene=view.scene,
-        image_size=view.image_size,
-        goal_sphere=view.goal_sphere,
-    )
-    frames = np.empty((n, 3, *view.frame_size), np.uint8)
-    targets = np.empty((n, len(TARGETS[view.task])), np.float32)
-    done, episode = 0, 0
-    while done < n:
-        sequence = np.random.SeedSequence([seed, episode])
-        rng = np.random.default_rng(sequence)
-        observation, _ = env.reset(seed=int(sequence.generate_state(1)[0]))
-        episode += 1
-        home = observation["observation"][:3].copy()
-        for moment in range(min(MOMENTS_OF_AN_EPISODE, n - done)):
-            if moment % 5 == 0:
-                waypoint = home + rng.uniform(low, high)
-            gripper = observation["observation"][:3]
-            move = (waypoint - gripper) / 0.05  # an action of 1 asks for 5 cm
-            action = np.clip(np.append(move, 0) + rng.normal(0, 0.3, 4), -1, 1)
-            observation, *_ = env.step(action.astype(np.float32))
-            gripper = observation["observation"][:3]
-            targets[done] = arrange(env, gripper, home, rng)
-            frames[done] = env.render().transpose(2, 0, 1)
-            done += 1
-        if progress is not None:
-            progress("frames", done, n)
-    env.close()
-    return frames, targets
-
-
-def collect_play(
-    view: View, n: int, seed: int, progress: Progress | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws frames of Push as random actions meet them, each held for three steps.
-
-    The block is where resets put it, and seldom touched. The arguments and what comes back are
-    those of :func:`collect_moments`.
-    """
-    env = make_env(
-        view.task,
-        camera=view.camera,
-        scene=view.scene,
-        image_size=view.image_size,
-        goal_sphere=view.goal_sphere,
-    )
-    frames = np.empty((n, 3, *view.frame_size), np.uint8)
-    targets = np.empty((n, len(TARGETS["push"])), np.float32)
-    for row in range(n):
-        episode, step = divmod(row, EPISODE_STEPS)
-        if step == 0:
-            sequence = np.random.SeedSequence([seed, episode])
-            rng = np.random.default_rng(sequence)
-            env.reset(seed=int(sequence.generate_state(1)[0]))
-        if step % HELD == 0:
-            action = rng.uniform(-1, 1, 4).astype(np.float32)
-        env.step(action)
-        pose = env.unwrapped._utils.get_joint_qpos(
-            env.unwrapped.model, env.unwrapped.data, "object0:joint"
-        )
-        x, y, _, *turn = pose
-        yaw = 2 * np.arctan2(turn[3], turn[0])
-        targets[row] = x, y, np.cos(4 * yaw), np.sin(4 * yaw)
-        frames[row] = env.render().transpose(2, 0, 1)
-        if progress is not None and step == EPISODE_STEPS - 1:
-            progress("frames", row + 1, n)
-    env.close()
-    return frames, targets
-
-
-#: By the setting ``locator_moments``: where frames come from.
-COLLECT = {"placed": collect_moments, "played": collect_play}
-
-
-# ----------------------------------------------------------------------------------- the training
+def new_locator(view: View, taught: str = "positions") -> Locator:
+    """An untrained locator for frames of a view; rewards teach nothing but a place."""
+    views = RunConfig(camera=view.camera).views
+    n_targets = PLACE if taught == "rewards" else len(TARGETS[view.task])
+    return Locator(n_targets, view.frame_size, views)
 
 
 def fit(
@@ -234,7 +70,7 @@ def fit(
         progress: called with (what, done, of).
     """
     torch.manual_seed(seed)
-    locator = view.new_locator(taught).to(memory_format=torch.channels_last)
+    locator = new_locator(view, taught).to(memory_format=torch.channels_last)
     truth = torch.from_numpy(targets[:, : locator.n_targets])
     locator.mean.copy_(truth.mean(0))
     locator.scale.copy_(truth.std(0))
@@ -385,7 +221,7 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
             f"pixels train {config.arm} --seeds {config.seed} --again"
         )
     with torch.random.fork_rng(devices=[]):  # whoever loads one in a training must not change it
-        locator = View.of(config).new_locator(config.locator_taught)
+        locator = new_locator(View.of(config), config.locator_taught)
     locator.load_state_dict(load_file(artifact.file(WEIGHTS)))
     return locator.eval(), artifact.provenance["files"][WEIGHTS]
 

@@ -1,0 +1,172 @@
+"""Moments of a task: frames through a camera, and where things were when they were drawn.
+
+Two ways to come by them. Moments are *placed* so that positions say nothing about each other: the
+block (the goal sphere in Reach) is put somewhere new for every frame, often right beside the
+gripper, where pushing happens and fingers hide it. Or nobody sets anything down, and the frames
+are those that random actions *played*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from labs.envs import make_env
+from labs.experiments.config import EPISODE_STEPS, RunConfig
+from labs.locator import TARGETS
+
+MOMENTS_OF_AN_EPISODE = 25
+HELD = 3  # steps that random play keeps an action for: it then gets somewhere
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class View:
+    """What an eye looks through: task, camera, scene and size of a frame."""
+
+    task: str
+    camera: str
+    scene: str
+    goal_sphere: bool | None
+    image_size: int
+
+    @classmethod
+    def of(cls, config: RunConfig) -> View:
+        """The view of a run."""
+        return cls(config.task, config.camera, config.scene, config.goal_sphere, config.image_size)
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(height, width) of a frame."""
+        return RunConfig(camera=self.camera, image_size=self.image_size).frame_size
+
+    def make(self):
+        """The task's environment, which renders frames of this view."""
+        return make_env(
+            self.task,
+            camera=self.camera,
+            scene=self.scene,
+            image_size=self.image_size,
+            goal_sphere=self.goal_sphere,
+        )
+
+
+def _place_block(env, xy: np.ndarray, yaw: float) -> None:
+    """Puts the block on the table, at rest."""
+    unwrapped = env.unwrapped
+    utils, model, data = unwrapped._utils, unwrapped.model, unwrapped.data
+    pose = utils.get_joint_qpos(model, data, "object0:joint").copy()
+    pose[:3] = [*xy, unwrapped.height_offset]
+    pose[3:] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+    utils.set_joint_qpos(model, data, "object0:joint", pose)
+    utils.set_joint_qvel(model, data, "object0:joint", np.zeros(6))
+    unwrapped._mujoco.mj_forward(model, data)
+
+
+def _push_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Generator):
+    if rng.random() < 0.4:  # in reach of the fingers
+        angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.08)
+        xy = gripper[:2] + distance * np.array([np.cos(angle), np.sin(angle)])
+    else:
+        xy = home[:2] + rng.uniform(-0.25, 0.25, 2)
+    yaw = rng.uniform(-np.pi, np.pi)
+    _place_block(env, xy, yaw)
+    return [*xy, np.cos(4 * yaw), np.sin(4 * yaw)]
+
+
+def _reach_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Generator):
+    if rng.random() < 0.4:  # where an episode is decided
+        goal = gripper + rng.normal(0, 0.05, 3)
+    else:
+        goal = home + rng.uniform(-0.15, 0.15, 3)
+    env.unwrapped.goal = goal
+    return [*gripper, *goal]
+
+
+#: By task: how to arrange a moment, and where the gripper goes (around its start, meters).
+MOMENTS = {
+    "push": (_push_moment, (-0.2, -0.2, -0.02), (0.2, 0.2, 0.18)),
+    "reach": (_reach_moment, (-0.2, -0.2, -0.2), (0.2, 0.2, 0.2)),
+}
+
+
+def collect_moments(
+    view: View, n: int, seed: int, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws moments of a task.
+
+    Args:
+        view: task, camera and scene.
+        n: number of frames.
+        seed: of the moments.
+        progress: called with (what, done, of).
+
+    Returns:
+        Frames uint8 (n, 3, H, W) and targets float32 (n, len(TARGETS[task])).
+    """
+    arrange, low, high = MOMENTS[view.task]
+    env = view.make()
+    frames = np.empty((n, 3, *view.frame_size), np.uint8)
+    targets = np.empty((n, len(TARGETS[view.task])), np.float32)
+    done, episode = 0, 0
+    while done < n:
+        sequence = np.random.SeedSequence([seed, episode])
+        rng = np.random.default_rng(sequence)
+        observation, _ = env.reset(seed=int(sequence.generate_state(1)[0]))
+        episode += 1
+        home = observation["observation"][:3].copy()
+        for moment in range(min(MOMENTS_OF_AN_EPISODE, n - done)):
+            if moment % 5 == 0:
+                waypoint = home + rng.uniform(low, high)
+            gripper = observation["observation"][:3]
+            move = (waypoint - gripper) / 0.05  # an action of 1 asks for 5 cm
+            action = np.clip(np.append(move, 0) + rng.normal(0, 0.3, 4), -1, 1)
+            observation, *_ = env.step(action.astype(np.float32))
+            gripper = observation["observation"][:3]
+            targets[done] = arrange(env, gripper, home, rng)
+            frames[done] = env.render().transpose(2, 0, 1)
+            done += 1
+        if progress is not None:
+            progress("frames", done, n)
+    env.close()
+    return frames, targets
+
+
+def collect_play(
+    view: View, n: int, seed: int, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws frames of Push as random actions meet them, each held for three steps.
+
+    The block is where resets put it, and seldom touched. The arguments and what comes back are
+    those of :func:`collect_moments`.
+    """
+    env = view.make()
+    frames = np.empty((n, 3, *view.frame_size), np.uint8)
+    targets = np.empty((n, len(TARGETS["push"])), np.float32)
+    for row in range(n):
+        episode, step = divmod(row, EPISODE_STEPS)
+        if step == 0:
+            sequence = np.random.SeedSequence([seed, episode])
+            rng = np.random.default_rng(sequence)
+            env.reset(seed=int(sequence.generate_state(1)[0]))
+        if step % HELD == 0:
+            action = rng.uniform(-1, 1, 4).astype(np.float32)
+        env.step(action)
+        pose = env.unwrapped._utils.get_joint_qpos(
+            env.unwrapped.model, env.unwrapped.data, "object0:joint"
+        )
+        x, y, _, *turn = pose
+        yaw = 2 * np.arctan2(turn[3], turn[0])
+        targets[row] = x, y, np.cos(4 * yaw), np.sin(4 * yaw)
+        frames[row] = env.render().transpose(2, 0, 1)
+        if progress is not None and step == EPISODE_STEPS - 1:
+            progress("frames", row + 1, n)
+    env.close()
+    return frames, targets
+
+
+#: By the setting ``locator_moments``: where frames come from.
+COLLECT = {"placed": collect_moments, "played": collect_play}
