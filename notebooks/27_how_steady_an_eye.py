@@ -53,6 +53,15 @@ LOCATORS = {
     "locator-push-workspace-rewards": "rewards",
 }
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+display(
+    Markdown(
+        "> **In short.** A judge bears an eye that is wrong. It does not bear one that is wrong in a new way at each look. With the block's place 22 mm "
+        f"off, always alike: {success_cell(BENT)}; as far off, anew at each step: {success_cell(FAR)}, where doing nothing scores {floor:.1%}. The eyes that learned in this book are "
+        "wrong in the second way more than in the first. An eye that is steady need be told no position: a locator that hears nothing but "
+        "rewards reads the block as well as one that is told where it is. Behind it, with a critic that is told nothing, a "
+        f"policy leaves the floor: {success_cell(BY_REWARDS)}, slowly."
+    )
+)
 
 # %% [markdown]
 # ## Two ways to be wrong

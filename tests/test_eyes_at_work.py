@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labs.artifacts import load_artifact
 from labs.errors import UserError
 from labs.experiments import eyes_at_work
 from labs.experiments.eyes_at_work import GUESS, PHASES, UNTRAINED, Moments, bent_and_shaken
+from labs.figures.eyes import NAMES, eyes_table, push_from_above
 from labs.simulated_eye import ErrorField
 
 EVERY = np.ones((200, 25), bool)
@@ -81,3 +83,26 @@ def test_without_an_encoder_there_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     with pytest.raises(UserError, match=f"pixels train {eyes_at_work.ARMS[0]} --seeds 0"):
         eyes_at_work.eyes_at_work(progress=False)
+
+
+def test_the_table_has_a_row_for_each_eye_and_says_which_way_it_errs():
+    eyes = load_artifact("eyes-at-work").json("measurement.json")["eyes"]
+    head, _, *rows = eyes_table().data.splitlines()
+    assert len(rows) == len(eyes)
+    for eye, row in zip(eyes, rows, strict=True):
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[0] == NAMES.get(eye["run"], f"encoder of `{eye['run']}`")
+        assert cells[-2:] == [f"{eye['shaken']:.1f} mm", f"{eye['bent']:.1f} mm"]
+    names = [name.strip() for name in head.strip("|").split("|")]
+    assert names[-2:] == ["shaken", "bent"]
+
+
+def test_a_push_from_above_ties_each_look_to_its_place():
+    block = np.array([[1.0, 1.0], [1.1, 1.0], [1.2, 1.0]])
+    figure = push_from_above(block, {"one": block + 0.01, "other": block})
+    first, second = figure.axes
+    assert [first.get_title(loc="left"), second.get_title(loc="left")] == ["one", "other"]
+    ties = [line for line in first.lines if len(line.get_xdata()) == 2]
+    assert len(ties) == 3
+    for tie, place in zip(ties, block, strict=True):
+        assert np.allclose(tie.get_xdata(), [100 * place[0], 100 * place[0] + 1])

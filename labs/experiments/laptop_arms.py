@@ -259,8 +259,12 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             "nobody is told a position: a locator learns to see from rewards, then reward alone",
         ),
         (
+            replace(by_rewards, arm="push-located-rewards-looks", frame_stack=4),
+            "the same, and the last four looks of the locator are kept",
+        ),
+        (
             replace(by_rewards, arm="push-located-played", locator_moments="played"),
-            "the same, and nobody sets the block down: the locator learns from random play",
+            "as push-located-rewards, and nobody sets the block down: the locator learns from play",
         ),
         (
             asymmetric,

@@ -35,7 +35,7 @@ def push_from_above(block: np.ndarray, readings: Mapping[str, np.ndarray]) -> Fi
     """
     use_style()
     figure, axes = plt.subplots(
-        1, len(readings), figsize=(2.6 * len(readings), 2.8), sharex=True, sharey=True
+        len(readings), 1, figsize=(6, 1.5 * len(readings)), sharex=True, sharey=True
     )
     figure.set_layout_engine("constrained")
     for axis, (title, seen), color in zip(axes, readings.items(), COLORS, strict=False):
@@ -44,9 +44,9 @@ def push_from_above(block: np.ndarray, readings: Mapping[str, np.ndarray]) -> Fi
         axis.plot(*(100 * block).T, color="0.2", lw=1.5, zorder=3)
         axis.plot(*(100 * seen).T, ".", color=color, ms=5, zorder=2)
         axis.plot(*(100 * block[0]), "o", color="0.2", ms=5, mfc="white", zorder=4)
-        axis.set(title=title, aspect="equal")
-    axes[0].set(ylabel="y, cm")
-    figure.supxlabel("x, cm", fontsize="small")
+        axis.set(aspect="equal", ylabel="y, cm")
+        axis.set_title(title, loc="left", fontsize="small")
+    axes[-1].set(xlabel="x, cm")
     return figure
 
 

@@ -113,6 +113,7 @@ BESIDE = (
     "push-told",
     "push-located",
     "push-located-rewards",
+    "push-located-rewards-looks",
     "push-located-played",
     "push-distilled",
     "push-distilled-drq",
