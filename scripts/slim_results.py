@@ -7,7 +7,7 @@
 * the video of every seed but the first, and of the first too where another arm's shows the same;
 * the weights of every seed but the first, and of the first too where neither success is expected of
   the arm nor anything plays its policy; with them, what says how to build their network;
-* the weights of every locator through which no policy with weights looks.
+* the weights of every locator that no policy with weights, and no measurement, looks through.
 
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
 left out, under ``left_out``.
@@ -69,15 +69,20 @@ WITHOUT_FILM = {
 }
 
 
+#: Arms whose locator of seed 0 is kept though no policy behind it is: a measurement reads it.
+READ = ("push-located-rewards",)
+
+
 def seeds_with_weights(arm: str) -> int:
     """How many seeds of an arm keep their weights."""
     return PLAYED.get(arm, 1 if arm in CRITERIA else 0)
 
 
 def locators_in_use() -> set[Path]:
-    """Where the locators lie through which policies look whose weights are kept."""
+    """Where the locators lie that are looked through: by policies with weights, by measurements."""
     arms = (arm for arm in PRESETS if effective(arm).has_locator)
-    return {folder(effective(arm, k)) for arm in arms for k in range(seeds_with_weights(arm))}
+    kept = {folder(effective(arm, k)) for arm in arms for k in range(seeds_with_weights(arm))}
+    return kept | {folder(effective(arm)) for arm in READ}
 
 
 def superfluous(run: Artifact) -> list[str]:
