@@ -51,6 +51,7 @@ BY_POSITIONS, BY_REWARDS = "push-located", "push-located-rewards"
 LOCATORS = {
     "locator-push-workspace": "positions",
     "locator-push-workspace-rewards": "rewards",
+    "locator-push-workspace-rewards-played": "rewards, in random play",
 }
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
 display(
@@ -249,8 +250,9 @@ assert off.median() < 15
 # %% [markdown]
 # *Blocks (crosses) and the points that have to find them (dots), tied together; above, the median distance. One draw. See where the dots start: rewards alone have moved them.*
 #
-# `push-located-rewards` learns so. Its locator sees the frames of 64 × 64 pixels that the keypoints of the page before saw, of moments in which somebody has set the
-# block down, as the other locator does. It is told which goals each fulfils, and no position.
+# `push-located-rewards` learns so. Its locator sees frames of 64 × 64 pixels, as the keypoints of the page before did, of moments for each of which somebody has set the
+# block down anew, as for the other locator. It is told which goals each fulfils, and no position. Even that hand can go: `push-located-played` learns from the frames
+# of random actions, where the block is wherever a reset has put it. (There another frame of the same episode may ask about the goal that a picture fulfils exactly, as hindsight does.)
 
 # %% tags=["hide-input"]
 rows = [

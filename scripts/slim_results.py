@@ -46,7 +46,7 @@ PLAYED = {
 #: Arms whose film adds little to another's: to that of push-eight-goals-long (the floor), of
 #: push-small, of push-blind-tuned, of push-state-tuned, of push-asymmetric-achieved, of
 #: push-asymmetric, of push-distilled, of its cousin without shifts; of reach-small-annealed, of
-#: reach-located, of reach-asymmetric.
+#: reach-located, of reach-state-tuned.
 WITHOUT_FILM = {
     *("push-eight-goals", "push-one-goal", "push-small-helped"),
     *("push-small-blank", "push-small-noise", "push-small-actor"),
@@ -60,12 +60,14 @@ WITHOUT_FILM = {
     *("push-keypoint-shared", "push-keypoint-rewarded", "push-eye-rewarded", "push-eye-told"),
     "push-eye-judged",
     *("push-asymmetric-blurred", "push-asymmetric-blurred-less", "push-small-honest"),
-    "push-told",
+    *("push-told", "push-small", "push-located", "push-located-rewards"),
+    *("push-located-rewards-looks", "push-located-played"),
     *("push-distilled-norm", "push-distilled-sphere"),
     *("push-distilled-far", "push-distilled-far-drq"),
     *("push-distilled-flat", "push-distilled-flat-drq"),
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
-    *("reach-located-default", "reach-located-workspace", "reach-keypoint"),
+    *("reach-located-default", "reach-located-workspace", "reach-keypoint", "reach-asymmetric"),
+    *("reach-small", "reach-small-told", "reach-small-blind"),
 }
 
 

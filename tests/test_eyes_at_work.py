@@ -70,8 +70,13 @@ def test_real_eyes_on_real_pushes():
     first = "push-asymmetric-achieved/seed0"
     rows = eyes_at_work.measure([first], episodes=4, frames=600, progress=False)
     by_run = {row["run"]: row for row in rows}
-    names = (*eyes_at_work.locators(), first, f"{UNTRAINED}/seed0", f"{GUESS}/seed0")
-    told, locator, eye, drawn, guess = (by_run[name] for name in names)
+    told, locator, eye, drawn, guess = (
+        by_run[f"{name}/seed0"]
+        for name in (
+            *("locator-push-workspace", "locator-push-workspace-rewards"),
+            *("push-asymmetric-achieved", UNTRAINED, GUESS),
+        )
+    )
     assert told["phases"]["pushed"]["mean"] < 20
     pushed = [row["phases"]["pushed"]["mean"] for row in (locator, eye, drawn, guess)]
     assert pushed == sorted(pushed) and pushed[0] < 20 < 60 < pushed[2]

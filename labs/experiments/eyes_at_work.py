@@ -7,8 +7,8 @@ have a mean and a scatter. The mean is off by what belongs to the place, the sam
 eye is *bent*. The scatter is what changes from look to look as the gripper passes: it is *shaken*.
 
 A policy that knows the state pushes; nobody acts on what is read. The eyes are frozen: encoders of
-trained policies, of which a probe reads the block (:mod:`labs.experiments.encoder_probe`), and two
-locators, one told positions and one taught by rewards. Controls: the same encoder before any
+trained policies, of which a probe reads the block (:mod:`labs.experiments.encoder_probe`), and
+locators, one told positions and others taught by rewards. Controls: the same encoder before any
 training, and a guess that never looks, which is all bent and not shaken.
 
 ``pixels measure eyes-at-work``.
@@ -26,7 +26,7 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import EPISODE_STEPS, gl_renderer
 from labs.experiments import encoder_probe
 from labs.experiments.config import RunConfig
-from labs.experiments.locating import folder, load_locator
+from labs.experiments.locating import WEIGHTS, folder, load_locator
 from labs.experiments.moments import View, collect_moments
 from labs.experiments.play import in_order, policies_here, rows_to_keep
 from labs.experiments.policies import load_policy
@@ -34,7 +34,8 @@ from labs.experiments.position_errors import summary
 from labs.experiments.presets import effective
 
 TEACHER = "push-state-tuned/seed0"  # who pushes
-LOCATED = ("push-located", "push-located-rewards")  # the arms whose locators are read
+#: Arms whose locators are read: told positions; taught by rewards; the same in random play.
+LOCATED = ("push-located", "push-located-rewards", "push-located-played")
 #: Encoders: the critic was told the achieved goal, or nothing and rewards opened the eye.
 ARMS = ("push-asymmetric-achieved", "push-keypoint-rewarded")
 UNTRAINED, GUESS = "untrained", "guess"
@@ -139,9 +140,13 @@ def errors_at_work(read: Read, moments: Moments) -> dict:
 
 
 def locators() -> dict[str, RunConfig]:
-    """The locators, as ``name/seed0``, and the settings of the runs that look through them."""
-    configs = [effective(arm) for arm in LOCATED]
-    return {f"{folder(config).parent.name}/seed0": config for config in configs}
+    """The locators that are here, as ``name/seed0``, and the settings of who looks through them."""
+    places = {folder(config): config for config in map(effective, LOCATED)}
+    return {
+        f"{path.parent.name}/{path.name}": config
+        for path, config in places.items()
+        if (path / WEIGHTS).exists()
+    }
 
 
 def measure(
@@ -181,7 +186,7 @@ def measure(
 def eyes_at_work(progress: bool = True) -> Artifact:
     """Measures the eyes: artifact ``eyes-at-work``.
 
-    Encoders whose weights are gone keep what was found with them before.
+    Eyes whose weights are gone keep what was found with them before.
 
     Raises:
         UserError: no run of the arms has its weights here, or one that has none any more was
@@ -191,7 +196,7 @@ def eyes_at_work(progress: bool = True) -> Artifact:
     measured = [*names, *locators(), f"{UNTRAINED}/seed0", f"{GUESS}/seed0"]
     kept = rows_to_keep("eyes-at-work", measured, PARAMETERS, listed="eyes")
     rows = [*measure(names, progress=progress), *kept]
-    order = (*(run.split("/")[0] for run in locators()), *ARMS, UNTRAINED, GUESS)
+    order = (*(folder(effective(arm)).parent.name for arm in LOCATED), *ARMS, UNTRAINED, GUESS)
     return write_measurement(
         "eyes-at-work",
         {"eyes": in_order(rows, order)},

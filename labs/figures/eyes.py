@@ -21,6 +21,7 @@ from labs.figures.style import use_style
 NAMES = {
     "locator-push-workspace/seed0": "a locator, told positions",
     "locator-push-workspace-rewards/seed0": "a locator, taught by rewards",
+    "locator-push-workspace-rewards-played/seed0": "a locator, taught by rewards in random play",
     f"{UNTRAINED}/seed0": "an encoder as it was drawn",
     f"{GUESS}/seed0": "a guess without looking",
 }
