@@ -202,7 +202,7 @@ PUSH_TUNED = [
 
 LAPTOP = laptop_arms(REACH_STATE, REACH_PIXELS, *PUSH_TUNED[:2])
 PROVEN = next(c for c, _ in LAPTOP if c.arm == "push-asymmetric-achieved")
-BY_REWARDS = next(c for c, _ in LAPTOP if c.arm == "push-located-rewards")
+BY_REWARDS = next(c for c, _ in LAPTOP if c.arm == "push-located-rewards-looks")
 PUSH_GPU = gpu_arms(STEP_2, BLIND, PROVEN, BY_REWARDS)
 
 PRESETS: dict[str, RunConfig] = {
