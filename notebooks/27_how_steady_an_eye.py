@@ -214,7 +214,7 @@ display(
 #
 # What helps a shaken eye? It can be looked through more than once. `push-place-drawn-14-looks` keeps the last four looks side by side, as
 # [frame stacking](07_pixel_wrapper.ipynb) does with pictures, and leaves it to the networks what to make of them. Or the judge can lean on its opinion less:
-# in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly, before it asks the critic
+# in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly, before it asks the critic, as DrQ-v2 does {cite:p}`yarats2021`
 # ($\gamma^3$ instead of $\gamma$ of what is uncertain). The second is not free of harm: the actions on the way are an older policy's.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "TODO"}}
