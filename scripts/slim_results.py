@@ -31,8 +31,8 @@ from labs.experiments.presets import CRITERIA, PRESETS, effective
 VIDEO = "video.mp4"
 
 #: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
-#: a page or an exercise plays its policy; the expected success did not come; minutes make it again
-#: and nothing plays it; or an arm that is told less keeps an eye of the same kind.
+#: a page or an exercise plays its policy; the expected success did not come; half an hour makes it
+#: again and nothing plays it; or an arm that is told less keeps an eye of the same kind.
 PLAYED = {
     "push-blind-tuned": 1,
     "push-located": 0,
@@ -40,6 +40,7 @@ PLAYED = {
     "push-told": 0,
     "push-distilled-drq": 0,
     "reach-state-tuned": 0,
+    "reach-small-annealed": 0,
 }
 
 
@@ -47,7 +48,7 @@ PLAYED = {
 #: of push-state-tuned, of push-asymmetric-achieved, of push-distilled, of its cousin without
 #: shifts; of reach-small-annealed, of reach-state-tuned.
 WITHOUT_FILM = {
-    *("push-eight-goals", "push-eight-goals-long", "push-asymmetric", "reach-located"),
+    *("push-eight-goals", "push-eight-goals-long", "push-asymmetric"),
     *("push-one-goal", "push-small-helped"),
     *("push-small-blank", "push-small-noise", "push-small-actor"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
@@ -61,7 +62,7 @@ WITHOUT_FILM = {
     "push-eye-judged",
     *("push-asymmetric-blurred", "push-asymmetric-blurred-less", "push-small-honest"),
     *("push-told", "push-small", "push-located", "push-located-rewards"),
-    *("push-located-rewards-looks", "push-located-played"),
+    "push-located-played",
     *("push-distilled-norm", "push-distilled-sphere"),
     *("push-distilled-far", "push-distilled-far-drq"),
     *("push-distilled-flat", "push-distilled-flat-drq"),
