@@ -263,8 +263,8 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             "the same, and the last four looks of the locator are kept",
         ),
         (
-            replace(by_rewards, arm="push-located-played", locator_moments="played"),
-            "as push-located-rewards, and nobody sets the block down: the locator learns from play",
+            replace(by_rewards, arm="push-located-played", frame_stack=4, locator_moments="played"),
+            "the same, and nobody sets the block down: the locator learns from random play",
         ),
         (
             asymmetric,

@@ -39,7 +39,7 @@ WORDS = {
     "push-keypoint-rewarded": "nobody is told, the eye predicts rewards, three times the steps",
     "push-keypoint-shared": "nobody is told, one encoder, three times the steps",
     "push-located": "a locator sees, reward alone",
-    "push-located-played": "a locator that rewards taught in random play, reward alone",
+    "push-located-played": "a locator that rewards taught in random play, four looks, reward alone",
     "push-located-rewards-looks": "a locator that rewards taught, four looks, reward alone",
     "push-located-rewards": "a locator that rewards taught, reward alone",
     "push-place-blurred-22": "the place exactly, the critic's 22 mm off, anew at each step",
