@@ -175,7 +175,10 @@ class Arm:
 
     @property
     def is_taught(self) -> bool:
-        """Whether something other than the reward taught the arm to see or to act."""
+        """Whether something other than its own rewards taught the arm to see or to act.
+
+        A locator that rewards taught is one: it had frames that the arm's curve does not count.
+        """
         config = self.config
         return (
             self.imitates
