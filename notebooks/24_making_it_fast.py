@@ -50,8 +50,8 @@ from labs.envs import SCENES
 from labs.exercises import attempt
 from labs.experiments.environments import make_training_env
 from labs.experiments.locating import load_locator
-from labs.experiments.moments import View, collect_moments
 from labs.experiments.models import build
+from labs.experiments.moments import View, collect_moments
 from labs.experiments.presets import preset
 from labs.fast_sac import FastSAC
 from labs.figures import sb3_tests, speed
