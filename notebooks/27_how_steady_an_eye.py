@@ -49,7 +49,7 @@ BENT = "push-place-fixed-22"
 LOOKS, AHEAD = f"{BETWEEN}-looks", f"{BETWEEN}-n3"
 JUDGED, BLURRED = "push-place-judged-22", "push-place-blurred-22"
 BY_POSITIONS, BY_REWARDS = "push-located", "push-located-rewards"
-MEMORY = f"{BY_REWARDS}-looks"
+MEMORY, PLAYED = f"{BY_REWARDS}-looks", "push-located-played"
 LOCATORS = {
     "locator-push-workspace": "positions",
     "locator-push-workspace-rewards": "rewards",
@@ -259,7 +259,7 @@ assert low[FAR] < floor < high[FAR] and low[BLURRED] < floor < high[BLURRED], "t
 assert low[NEAR] > high[BETWEEN] > low[BETWEEN] > high[FAR], "the damage grows with the shaking"
 assert min(low[LOOKS], low[AHEAD]) > high[BETWEEN], "either helps: read the text anew"
 near = [score["success_rate"] for arm in (LOOKS, AHEAD) for score in ends[arm]]
-assert all(abs(rate - ends[NEAR][0]["success_rate"]) <= 0.05 for rate in near), "half as shaken"
+assert all(abs(rate - ends[NEAR][0]["success_rate"]) < 0.06 for rate in near), "half as shaken"
 
 # %% [markdown]
 # ## Rewards can say where
@@ -339,11 +339,13 @@ display(Markdown("\n".join(rows)))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "TODO"}}
 assert set(preset(BY_REWARDS).differences(preset(MEMORY))) - NOT_CHANGES == {"frame_stack"}
+assert set(preset(MEMORY).differences(preset(PLAYED))) - NOT_CHANGES == {"locator_moments"}
 runs_beside(
     {
         BY_POSITIONS: ("0.6", "-"),
         BY_REWARDS: (OKABE_ITO["blue"], "s-"),
         MEMORY: (OKABE_ITO["vermillion"], "o-"),
+        PLAYED: (OKABE_ITO["green"], "v--"),
     },
     floor=floor,
 )
@@ -351,10 +353,10 @@ plt.show()
 display(
     Markdown(
         f"*Gray: `{BY_POSITIONS}`, two seeds, one of them cut short. Every run has its own line. A point is "
-        f"{episodes_a_point([BY_POSITIONS, BY_REWARDS, MEMORY])} episodes. See what the looks change: the two other colors look through the same locator.*"
+        f"{episodes_a_point([BY_POSITIONS, BY_REWARDS, MEMORY, PLAYED])} episodes. See what the looks change: blue and red look through the same locator.*"
     )
 )
-NOBODY = (BY_POSITIONS, BY_REWARDS, MEMORY)
+NOBODY = (BY_POSITIONS, BY_REWARDS, MEMORY, PLAYED)
 display(looking_table(NOBODY))
 
 # %% [markdown]
@@ -382,12 +384,16 @@ film(
 # *Seed 0 of `push-located-rewards-looks`, after training, acting without exploration.*
 #
 # What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. And a hand that set the block down anew for each of the
-# locator's frames. PLAYED
+# locator's frames. That hand can go as well: `push-located-played` is the same behind the locator of random play, and has
+# {artifact}`push-located-played/seed0:evaluation.deterministic.successes|int` of 100 episodes
+# ({artifact}`push-located-played/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-located-played/seed0:evaluation.deterministic.success_high|pct0`),
+# {artifact}`push-located-played/seed0:evaluation.controls.blank.successes|int` before black images. One seed. Its locator's frames are steps that no curve here
+# counts: {artifact}`locator-push-workspace-rewards-played/seed0:provenance.parameters.frames|int` of them, a fifth of the policy's own.
 
 # %% tags=["hide-cell"]
 for arm in NOBODY:
     display(Markdown(f"**{arm}**, seed by seed"), controls_table(arm))
-for run in runs_of(MEMORY):
+for run in (*runs_of(MEMORY), *runs_of(PLAYED)):
     found = run.json("evaluation.json")
     for name, score in found["controls"].items():
         assert score["success_high"] < found["deterministic"]["success_low"], (
@@ -472,8 +478,9 @@ check_spreads(shaken_and_bent)
 # | not settled | What the same two do for an exact eye: `push-blind-n3` and its like were not run. And how errors that last for some steps, as those of real eyes do, compare with either kind. |
 # | settled | A locator need be told no position. Asked only which goals a picture fulfils, three of them, one from random play, read the block to about a centimeter or better, at rest and while it is pushed. |
 # | seen in two seeds | Behind such a locator, with four looks, a policy to whose critic, eye and hand nobody ever told a position learns to push from pixels, joints and the goal, and falls to the floor before black images and before those of another episode. With one look, one seed, it hardly leaves the floor. |
+# | seen once | The same where nobody set the block down for the locator's frames, which were those of random play. |
 # | not settled | How surely, and whether it gets to 90 % in every seed. What a large picture, more frames and more updates add: `push-gpu-located` is the same with fifteen workers, and waits for a GPU. |
 # | the price | What hindsight needs in any case: for a picture and a goal, whether the one fulfils the other. A simulator says that for every pair. A kitchen has to be asked. |
-# | command | `pixels train push-place-fixed-22 --seeds 0 1`, `pixels train push-place-drawn-22 --seeds 0`, `pixels train push-place-drawn-14 --seeds 0`, `pixels train push-place-drawn-7 --seeds 0`, `pixels train push-place-judged-22 --seeds 0`, `pixels train push-place-blurred-22 --seeds 0`, `pixels train push-place-drawn-14-looks --seeds 0`, `pixels train push-place-drawn-14-n3 --seeds 0`, `pixels train push-located-rewards --seeds 0`, `pixels train push-located-rewards-looks --seeds 0 1`, `pixels measure eyes-at-work`. The results lie in `data/`: `--again` makes them anew |
+# | command | `pixels train push-place-fixed-22 --seeds 0 1`, `pixels train push-place-drawn-22 --seeds 0`, `pixels train push-place-drawn-14 --seeds 0`, `pixels train push-place-drawn-7 --seeds 0`, `pixels train push-place-judged-22 --seeds 0`, `pixels train push-place-blurred-22 --seeds 0`, `pixels train push-place-drawn-14-looks --seeds 0`, `pixels train push-place-drawn-14-n3 --seeds 0`, `pixels train push-located-rewards --seeds 0`, `pixels train push-located-rewards-looks --seeds 0 1`, `pixels train push-located-played --seeds 0`, `pixels measure eyes-at-work`. The results lie in `data/`: `--again` makes them anew |
 #
 # Next: [the exercises](28_exercises.ipynb).
