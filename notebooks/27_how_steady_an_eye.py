@@ -337,7 +337,7 @@ display(Markdown("\n".join(rows)))
 # actor, not its critic, not its eye. `push-located-rewards` shows the last reading, `push-located-rewards-looks` the last four; `push-located`, whose
 # locator was told positions, shows three.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "TODO"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Gray: two seeds behind the locator that was told positions; one is cut short on the floor at 80 thousand steps, the other stands between 30 and 55 percent from 110 thousand on. Behind the locator that rewards taught, one look kept, a run stands between 10 and 30 percent from 70 thousand steps on. With four looks two runs rise between 50 and 100 thousand steps, and end at 60 and 95 percent. The run whose locator learned from random play rises at 80 thousand steps, and stands between 55 and 75 percent from 100 thousand on."}}
 assert set(preset(BY_REWARDS).differences(preset(MEMORY))) - NOT_CHANGES == {"frame_stack"}
 assert set(preset(MEMORY).differences(preset(PLAYED))) - NOT_CHANGES == {"locator_moments"}
 runs_beside(
@@ -367,7 +367,7 @@ display(looking_table(NOBODY))
 # {artifact}`push-located-rewards-looks/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. It has one camera, the joints, the goal and a
 # reward. Seed 0 took {artifact}`push-located-rewards-looks/seed0:provenance.wall_time_s|duration` beside other work on the same two cores; the locator, which lay there
 # already, had taken {artifact}`push-located-rewards-looks/seed0:provenance.locator_time_s|duration`. Seed 1, with a locator of its own, has
-# {artifact}`push-located-rewards-looks/seed1:evaluation.deterministic.successes|int`.
+# {artifact}`push-located-rewards-looks/seed1:evaluation.deterministic.successes|int`. Neither has the 90 % that [their card](../book/experiments.md) asks of each seed.
 #
 # **The looks make the difference.** With one look, behind the same locator, it is
 # {artifact}`push-located-rewards/seed0:evaluation.deterministic.successes|int`. And `push-located`, told positions and given three looks at larger frames, has
@@ -399,6 +399,9 @@ for run in (*runs_of(MEMORY), *runs_of(PLAYED)):
         assert score["success_high"] < found["deterministic"]["success_low"], (
             f"{name}: does it look?"
         )
+assert all(
+    r.json("evaluation.json")["deterministic"]["success_rate"] < 0.9 for r in runs_of(MEMORY)
+)
 (plain,) = runs_of(BY_REWARDS)
 alone = plain.json("evaluation.json")["deterministic"]
 assert floor < alone["success_low"], "with one look it stays on the floor: read the text anew"
