@@ -41,6 +41,7 @@ PLAYED = {
     "push-distilled-drq": 0,
     "reach-state-tuned": 0,
     "reach-small-annealed": 0,
+    "reach-located": 0,
 }
 
 
@@ -72,8 +73,8 @@ WITHOUT_FILM = {
 }
 
 
-#: Arms whose locator of seed 0 is kept though no policy behind it is: a measurement reads it.
-READ = ("push-located-rewards",)
+#: Arms whose locator of seed 0 is kept though no policy behind it is: a reader can look through it.
+READ = ("push-located-rewards", "reach-located")
 
 
 def seeds_with_weights(arm: str) -> int:
