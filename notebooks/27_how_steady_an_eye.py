@@ -383,8 +383,9 @@ film(
 # %% [markdown]
 # *Seed 0 of `push-located-rewards-looks`, after training, acting without exploration.*
 #
-# What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. And a hand that set the block down anew for each of the
-# locator's frames. That hand can go as well: `push-located-played` is the same behind the locator of random play, and has
+# What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. For as many goals as a batch of pictures has they come
+# close to a position ([there](21_what_the_camera_can_tell.ipynb)), so "told nothing" means here: told no more than hindsight computes, and only as rewards. And a hand was given that
+# set the block down anew for each of the locator's frames. That hand can go as well: `push-located-played` is the same behind the locator of random play, and has
 # {artifact}`push-located-played/seed0:evaluation.deterministic.successes|int` of 100 episodes
 # ({artifact}`push-located-played/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-located-played/seed0:evaluation.deterministic.success_high|pct0`),
 # {artifact}`push-located-played/seed0:evaluation.controls.blank.successes|int` before black images. One seed. Its locator's frames are steps that no curve here
