@@ -56,13 +56,21 @@ LOCATORS = {
     "locator-push-workspace-rewards-played": "rewards, in random play",
 }
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+bent, nobody = (
+    " and ".join(
+        f"{run.json('evaluation.json')['deterministic']['success_rate']:.0%}"
+        for run in runs_of(arm)
+    )
+    for arm in (BENT, MEMORY)
+)
+assert all(len(runs_of(arm)) == 2 for arm in (BENT, MEMORY)), "the box says two"
 display(
     Markdown(
         "> **In short.** A judge bears an eye that is wrong. It does not bear one that is wrong in a new way at each look. With the block's place 22 mm "
-        f"off, always alike: {success_cell(BENT)}; as far off, anew at each step: {success_cell(FAR)}, where doing nothing scores {floor:.1%}. The eyes that learned in this book are "
+        f"off, always alike: {bent}, two seeds; as far off, anew at each step: {success_cell(FAR)}, where doing nothing scores {floor:.1%}. The eyes that learned in this book are "
         "wrong in the second way more than in the first. Four looks kept side by side make up for it. And a steady eye need be told no position: a "
         "locator that hears nothing but rewards reads the block as well as one that is told where it is. Behind it, with four looks and a critic that is told "
-        f"nothing, a policy learns to push on two cores: {success_cell(MEMORY)}. It is the first policy of Push in this book that nobody told anything."
+        f"nothing, a policy learns to push on two cores: {nobody}, two seeds. It is the first policy of Push in this book that nobody told anything."
     )
 )
 
@@ -353,7 +361,7 @@ plt.show()
 display(
     Markdown(
         f"*Gray: `{BY_POSITIONS}`, two seeds, one of them cut short. Every run has its own line. A point is "
-        f"{episodes_a_point([BY_POSITIONS, BY_REWARDS, MEMORY, PLAYED])} episodes. See what the looks change: blue and red look through the same locator.*"
+        f"{episodes_a_point([BY_POSITIONS, BY_REWARDS, MEMORY, PLAYED])} episodes. See what the looks change: blue and the red run that ends higher look through the same locator.*"
     )
 )
 NOBODY = (BY_POSITIONS, BY_REWARDS, MEMORY, PLAYED)
