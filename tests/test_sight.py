@@ -299,11 +299,12 @@ def test_one_frame_that_moves_a_still_feature_does_not_decide_the_mean(monkeypat
     still[599] = 1.0
     truth = np.column_stack([place, np.ones(600), np.zeros(600)]).astype(np.float32)
     seen = torch.cat([place, still], dim=1)
-    monkeypatch.setattr(encoder_probe, "features", lambda policy, frames: seen)
-    found = encoder_probe.probe(None, "push", np.zeros((600, 1)), truth)["block"]
+    frames = np.arange(600)[:, None]  # each knows its row
+    monkeypatch.setattr(encoder_probe, "features", lambda policy, frames: seen[frames[:, 0]])
+    found = encoder_probe.probe(None, "push", frames, truth)["block"]
     assert found["mean"] < 2 * found["median"] + 30, found
     monkeypatch.setattr(encoder_probe, "CLIP", float("inf"))
-    assert encoder_probe.probe(None, "push", np.zeros((600, 1)), truth)["block"]["mean"] > 1000
+    assert encoder_probe.probe(None, "push", frames, truth)["block"]["mean"] > 1000
 
 
 def test_the_probe_measures_arms_that_have_weights_beside_their_controls(monkeypatch, tmp_path):
