@@ -37,7 +37,7 @@ import numpy as np
 from gymnasium import spaces
 
 KINDS = ("drawn", "fixed")
-LENGTH = 0.05  # m: the block's own width, the least that an eye of keypoints could tell apart
+LENGTH = 0.05  # m, the width of the block
 COSINES = 256
 
 
@@ -63,7 +63,7 @@ class ErrorField:
 
 
 class SimulatedEye(gym.ObservationWrapper):
-    """Adds ``located`` (3·k,) float64: the block's center in meters, as an eye so good has it.
+    """Adds ``located`` (3·k,) float64, in meters: what an eye reads of the block's center.
 
     It holds the last k looks, the oldest first; an episode's first fills what lies before it.
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -163,16 +164,16 @@ def measure(
         frames: that each probe learns from.
         progress: show a bar.
     """
+    played = cache(lambda view: play(view, episodes))  # several eyes share a view
     rows = [
-        {"run": name}
-        | errors_at_work(load_locator(config)[0].locate, play(View.of(config), episodes))
+        {"run": name} | errors_at_work(load_locator(config)[0].locate, played(View.of(config)))
         for name, config in locators().items()
     ]
     policies = {name: load_policy(name) for name in names}
     first = policies[names[0]]
     view = View.of(first.config)
     pictures, truth = collect_moments(view, frames, encoder_probe.SEED)
-    moments = play(view, episodes)
+    moments = played(view)
     eyes = {name: policy.sb3 for name, policy in policies.items()}
     eyes[f"{UNTRAINED}/seed0"] = encoder_probe.untrained(first, 0)
     for name, eye in tqdm(eyes.items(), desc="eyes", disable=not progress):
