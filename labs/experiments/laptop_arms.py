@@ -263,6 +263,16 @@ def _push(state: RunConfig) -> list[tuple[RunConfig, str]]:
             "the same, and the last four looks of the locator are kept",
         ),
         (
+            replace(
+                by_rewards,
+                arm="push-located-rewards-annealed",
+                frame_stack=4,
+                total_steps=200_000,
+                anneal=0.25,
+            ),
+            "the same, and a third more steps, over which the step sizes fall to zero",
+        ),
+        (
             replace(by_rewards, arm="push-located-played", frame_stack=4, locator_moments="played"),
             "the same, and nobody sets the block down: the locator learns from random play",
         ),

@@ -323,6 +323,7 @@ CRITERIA = {
     "push-gpu-located": 0.90,
     "push-located": 0.90,
     "push-located-rewards-looks": 0.90,
+    "push-located-rewards-annealed": 0.90,
     "push-honest": 0.90,
     "push-step2": 0.90,
     "push-distilled": 0.90,

@@ -41,6 +41,7 @@ WORDS = {
     "push-located": "a locator sees, reward alone",
     "push-located-played": "a locator that rewards taught in random play, four looks, reward alone",
     "push-located-rewards-looks": "a locator that rewards taught, four looks, reward alone",
+    "push-located-rewards-annealed": "the same, then falling step sizes",
     "push-located-rewards": "a locator that rewards taught, reward alone",
     "push-place-blurred-22": "the place exactly, the critic's 22 mm off, anew at each step",
     "push-place-drawn-14": "the place 14 mm off, anew at each step",
