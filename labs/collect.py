@@ -13,6 +13,7 @@ line. Workers end with their parent, however it ends: their pipe closes.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Sequence
 from multiprocessing import connection
@@ -102,6 +103,7 @@ class SharedVecEnv(VecEnv):
 
     def _hand_over(self, number: int, factories: list[Callable[[], gym.Env]]) -> None:
         try:
+            self._send(number, dict(os.environ))
             self._send(number, factories)
         except (AttributeError, TypeError, PicklingError) as error:
             raise ValueError(

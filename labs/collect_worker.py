@@ -116,16 +116,17 @@ class Worker:
 def work(pipe: connection.Connection, first: int, threads: int) -> None:
     """The main function of a worker process; its parent sends what makes the environments."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    # One core each: software GL would otherwise start a thread per core in every worker.
-    os.environ.setdefault("LP_NUM_THREADS", str(threads))
     memory = None
     envs: list[gym.Env] = []
     try:
-        # Received here, not with the process's arguments, so that the environment above is set
-        # before anything imports GL.
+        os.environ.update(pipe.recv())  # a fork server has that of its own start
+        # One core each: software GL would otherwise start a thread per core in every worker.
+        os.environ.setdefault("LP_NUM_THREADS", str(threads))
+        # Received only now, for it may import GL, which reads the environment.
         envs = [make() for make in pipe.recv()]
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(threads)
+            sys.modules["torch"].set_flush_denormal(True)  # a locator's softmax makes many
         pipe.send(("ok", (envs[0].observation_space, envs[0].action_space, envs[0].render_mode)))
         name, layout = pipe.recv()
         memory = SharedMemory(name=name)

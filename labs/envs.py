@@ -359,7 +359,15 @@ def _look_up(value, table, kind, name):
     return table[value]
 
 
-def worker_count(limit: int | None = None) -> int:
-    """Environment workers that this machine can feed: its usable cores, at most ``limit``."""
-    cores = usable_cores()
+def worker_count(limit: int | None = None, spared: int = 0) -> int:
+    """Environment workers that this machine can feed.
+
+    Args:
+        limit: at most so many.
+        spared: cores that are left to something else.
+
+    Returns:
+        Its usable cores but the spared ones, and at least one.
+    """
+    cores = usable_cores() - spared
     return max(1, min(cores, limit or cores))

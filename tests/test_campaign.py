@@ -126,14 +126,14 @@ def test_a_group_compares_at_an_equal_budget(group):
 
 def test_what_a_locator_taught_by_rewards_learns_is_only_spread_and_goes_on_longer():
     here, there = (presets.preset(a) for a in ("push-located-rewards-looks", "push-gpu-located"))
-    paces = {"n_envs", "subproc", "gradient_steps", "learning_starts"}
+    paces = {"n_envs", "gradient_steps", "learning_starts"}
     more = {"total_steps", "buffer_size"}
     assert set(here.differences(there)) - presets.NOT_CHANGES == paces | more
 
 
 def test_what_is_proven_on_two_cores_is_only_spread_over_more_workers():
     here, there = (presets.preset(a) for a in ("push-asymmetric-achieved", "push-gpu-keypoint"))
-    paces = {"n_envs", "subproc", "gradient_steps", "learning_starts"}
+    paces = {"n_envs", "gradient_steps", "learning_starts"}
     assert autocast(there.precision, "cuda") == autocast(here.precision, "cpu") is None
     there = replace(there, precision=here.precision)
     assert set(here.differences(there)) - presets.NOT_CHANGES == paces

@@ -15,8 +15,17 @@ import torch
 
 from labs import envs
 from labs.artifacts import load_artifact
+from labs.collect import SharedVecEnv
 from labs.errors import UserError
-from labs.experiments import checkpoint, evaluate, guards, presets, processor, replay_pieces
+from labs.experiments import (
+    checkpoint,
+    evaluate,
+    guards,
+    models,
+    presets,
+    processor,
+    replay_pieces,
+)
 from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, override
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one, make_training_env
@@ -40,6 +49,13 @@ TINY_ANNEALED = replace(TINY_FAST, arm="tiny-annealed", anneal=0.5)
 TINY_TOLD = replace(
     presets.smoke(presets.preset("push-small-helped")),
     batch_size=4,
+    eval_episodes=1,
+    video_episodes=0,
+)
+TINY_LOCATED = replace(
+    presets.smoke(presets.preset("push-located-rewards-annealed")),
+    arm="tiny-located",
+    locator_frames=275,
     eval_episodes=1,
     video_episodes=0,
 )
@@ -246,6 +262,29 @@ def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config):
     record = load_artifact(resumed).provenance
     assert record["sessions"] == 2 and "went on from step 200" in record["notes"]
     assert checkpoint.folders(run.folder) == []  # a finished run leaves none
+
+
+@pytest.mark.parametrize("config", [TINY_FAST, TINY_LOCATED], ids=lambda c: c.arm)
+def test_a_run_beside_workers_is_the_same_run(config, monkeypatch):
+    alone = train(config)
+    kinds = []
+    build = models.build
+    monkeypatch.setattr(models, "build", lambda c, env: kinds.append(type(env)) or build(c, env))
+    workers = train(replace(config, arm=f"{config.arm}-workers", subproc=True))
+    assert kinds == [SharedVecEnv]
+    assert _curve(alone).equals(_curve(workers)) and len(_curve(alone).dropna()) > 0
+    assert _weights(alone) == _weights(workers)
+
+
+def test_workers_leave_a_core_to_the_learner_and_it_leaves_theirs(monkeypatch):
+    config = replace(TINY_FAST, n_envs=8, torch_threads=3)
+    for cores, workers, threads in ((1, 1, 1), (2, 1, 1), (4, 3, 1), (16, 8, 3)):
+        monkeypatch.setattr(envs, "usable_cores", lambda cores=cores: cores)
+        beside = replace(config, subproc=True)
+        assert processor.workers_of(beside) == workers
+        assert processor.learner_threads(beside) == threads
+    assert processor.workers_of(config) == 0 and processor.learner_threads(config) == 3
+    assert processor.workers_of(replace(TINY, subproc=True, n_envs=5)) == 5  # SB3's own
 
 
 @pytest.mark.parametrize("routing", ["separate", "critic"])

@@ -163,7 +163,7 @@ class RunConfig:
     n_envs: int = 1
     """environments stepped together"""
     subproc: bool = False
-    """one process for each environment"""
+    """worker processes step and draw; engine fast: meanwhile the networks learn"""
     random_actions: float = 0.0
     """engine fast: share of uniformly random actions all along; 0.2 in the HER paper, then 0.3"""
     train_freq: int = 1
@@ -178,7 +178,7 @@ class RunConfig:
     """engines fast, distill: products of the update; auto: bfloat16 on a GPU, float32 on a CPU;
     fastest: bfloat16 on every processor that multiplies it"""
     torch_threads: int = 1
-    """CPU threads of torch"""
+    """CPU threads of torch; beside worker processes, as many as they leave free"""
 
     # ----- budget, measurement, safety
     total_steps: int = 20_000

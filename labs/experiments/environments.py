@@ -193,8 +193,9 @@ def make_training_env(config: RunConfig, episode: int = 0):
     factories = [partial(make_training_one, config, i, episode) for i in range(config.n_envs)]
     if config.subproc and config.engine == "fast":
         from labs.collect import SharedVecEnv
+        from labs.experiments.processor import workers_of
 
-        return SharedVecEnv(factories)
+        return SharedVecEnv(factories, workers=workers_of(config))
     if config.subproc:
         return SubprocVecEnv(factories, start_method="forkserver")
     return DummyVecEnv(factories)

@@ -113,7 +113,9 @@ def transition_bytes(config: RunConfig) -> int:
 
 def _memory(config: RunConfig, stored: int) -> int:
     """Bytes of memory beside what lies on a GPU; ``stored``: of the replay memory."""
-    processes = config.n_envs * (350 * 2**20 if config.subproc else 30 * 2**20)
+    from labs.experiments.processor import workers_of  # brings torch
+
+    processes = workers_of(config) * 350 * 2**20 + config.n_envs * 30 * 2**20
     height, width = config.frame_size
     frames = config.locator_frames * 3 * height * width if config.has_locator else 0
     # A locator's frames are gone before the environments start and the memory fills.

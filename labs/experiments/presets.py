@@ -305,7 +305,14 @@ def preset(arm: str) -> RunConfig:
 # ------------------------------------------------------------------- overriding, recognizing
 
 #: Settings that change how a run is done but not what is measured.
-NEUTRAL_KEYS = ("device", "torch_threads", "save_replay", "checkpoint_every", "video_episodes")
+NEUTRAL_KEYS = (
+    "device",
+    "subproc",
+    "torch_threads",
+    "save_replay",
+    "checkpoint_every",
+    "video_episodes",
+)
 
 #: Knobs that name a run or measure it, but do not change what is trained.
 NOT_CHANGES = {*NEUTRAL_KEYS, "arm", "seed", "eval_every", "curve_episodes", "eval_episodes"}

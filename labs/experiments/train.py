@@ -127,6 +127,7 @@ class Training:
         guards.check_resources(config, self.folder, restored=found is not None)
         if config.has_locator:
             self._prepare_locator()
+        torch.set_num_threads(processor.learner_threads(config))  # the workers need cores as well
         steps = int(found.name[5:]) if found else 0
         env = environments.make_training_env(config, steps // (EPISODE_STEPS * config.n_envs))
         self.model = models.build(config, env)
