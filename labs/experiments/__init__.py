@@ -3,8 +3,8 @@
 An arm:
 
 * ``config``: :class:`RunConfig`, every knob of a run. ``validation``: what contradicts what.
-* ``presets``: the named arms. ``laptop_arms``, ``eye_arms``, ``gpu_arms``: those for two cores,
-  those behind a made eye, and those for one GPU.
+* ``presets``: the named arms. ``laptop_arms``, with ``reach_arms``, ``honest_arms``, ``eye_arms``
+  (behind a made eye): those for two cores. ``gpu_arms``: those for one GPU.
 
 A run:
 
