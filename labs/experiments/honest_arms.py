@@ -85,20 +85,22 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
         located, arm="push-located-rewards", locator_taught="rewards", image_size=64, frame_stack=1
     )
     looks = replace(one_look, arm="push-located-rewards-looks", frame_stack=4)
+    annealed = replace(looks, arm="push-located-rewards-annealed", total_steps=200_000, anneal=0.25)
     return [
         (
             one_look,
             "nobody is told a position: a locator learns to see from rewards, then reward alone",
         ),
         (looks, "the same, and the last four looks of the locator are kept"),
-        (
-            replace(looks, arm="push-located-rewards-annealed", total_steps=200_000, anneal=0.25),
-            "the same, and a third more steps, over which the step sizes fall to zero",
-        ),
+        (annealed, "the same, and a third more steps, over which the step sizes fall to zero"),
         (
             replace(looks, arm="push-located-played", locator_moments="played"),
             "push-located-rewards-looks, and nobody sets the block down: the locator learns from "
             "random play",
+        ),
+        (
+            replace(annealed, arm="push-located-played-annealed", locator_moments="played"),
+            "the same, and a third more steps, over which the step sizes fall to zero",
         ),
     ]
 

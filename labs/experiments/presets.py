@@ -331,6 +331,7 @@ CRITERIA = {
     "push-located": 0.90,
     "push-located-rewards-looks": 0.90,
     "push-located-rewards-annealed": 0.90,
+    "push-located-played-annealed": 0.90,
     "push-honest": 0.90,
     "push-step2": 0.90,
     "push-distilled": 0.90,
