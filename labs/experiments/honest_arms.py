@@ -94,6 +94,10 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
         (looks, "the same, and the last four looks of the locator are kept"),
         (annealed, "the same, and a third more steps, over which the step sizes fall to zero"),
         (
+            replace(annealed, arm="push-located-rewards-n3", n_steps=3),
+            "the same, and TD targets reach three steps ahead",
+        ),
+        (
             replace(looks, arm="push-located-played", locator_moments="played"),
             "push-located-rewards-looks, and nobody sets the block down: the locator learns from "
             "random play",
