@@ -50,27 +50,26 @@ LOOKS, AHEAD = f"{BETWEEN}-looks", f"{BETWEEN}-n3"
 JUDGED, BLURRED = "push-place-judged-22", "push-place-blurred-22"
 BY_POSITIONS, BY_REWARDS = "push-located", "push-located-rewards"
 MEMORY, PLAYED = f"{BY_REWARDS}-looks", "push-located-played"
+SETTLED, UNAIDED = f"{BY_REWARDS}-annealed", f"{PLAYED}-annealed"
 LOCATORS = {
     "locator-push-workspace": "positions",
     "locator-push-workspace-rewards": "rewards",
     "locator-push-workspace-rewards-played": "rewards, in random play",
 }
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
-bent, nobody = (
-    " and ".join(
-        f"{run.json('evaluation.json')['deterministic']['success_rate']:.0%}"
-        for run in runs_of(arm)
-    )
-    for arm in (BENT, MEMORY)
-)
-assert all(len(runs_of(arm)) == 2 for arm in (BENT, MEMORY)), "the box says two"
+ENDS = {
+    arm: [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)]
+    for arm in (BENT, MEMORY, SETTLED, UNAIDED)
+}
+bent = " and ".join(f"{rate:.0%}" for rate in ENDS[BENT])
+assert len(ENDS[BENT]) == len(ENDS[MEMORY]) == 2, "the text says two"
 display(
     Markdown(
         "> **In short.** A judge bears an eye that is wrong. It does not bear one that is wrong in a new way at each look. With the block's place 22 mm "
         f"off, always alike: {bent}, two seeds; as far off, anew at each step: {success_cell(FAR)}, where doing nothing scores {floor:.1%}. The eyes that learned in this book are "
         "wrong in the second way more than in the first. Four looks kept side by side make up for it. And a steady eye need be told no position: a "
         "locator that hears nothing but rewards reads the block as well as one that is told where it is. Behind it, with four looks and a critic that is told "
-        f"nothing, a policy learns to push on two cores: {nobody}, two seeds. It is the first policy of Push in this book that nobody told anything."
+        f"nothing, a policy that nobody told anything learns to push on two cores: {success_cell(SETTLED)}."
     )
 )
 
@@ -386,23 +385,6 @@ display(looking_table(NOBODY))
 # those numbers help or harm was not asked. A start of `push-located-rewards`, seed 1, and one of `push-located-played` with one look were stopped early, to make room for four looks, and left
 # no result. Neither stood above seed 0 where it ended.)
 
-# %% tags=["hide-input"]
-film(
-    runs_of(MEMORY)[0],
-    "Four episodes of the policy that nobody told anything: the gripper goes behind the block and pushes it to the target.",
-)
-
-# %% [markdown]
-# *Seed 0 of `push-located-rewards-looks`, after training, acting without exploration.*
-#
-# What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. For as many goals as a batch of pictures has they come
-# close to a position ([there](21_what_the_camera_can_tell.ipynb)), so "told nothing" means here: told no more than hindsight computes, and only as rewards. And a hand was given that
-# set the block down anew for each of the locator's frames. That hand can go as well: `push-located-played` is the same behind the locator of random play, and has
-# {artifact}`push-located-played/seed0:evaluation.deterministic.successes|int` of 100 episodes
-# ({artifact}`push-located-played/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-located-played/seed0:evaluation.deterministic.success_high|pct0`),
-# {artifact}`push-located-played/seed0:evaluation.controls.blank.successes|int` before black images. One seed. Its locator's frames are steps that no curve here
-# counts: {artifact}`push-located-played/seed0:provenance.parameters.locator_frames|int` of them, about a fifth of the policy's own.
-
 # %% tags=["hide-cell"]
 for arm in NOBODY:
     display(Markdown(f"**{arm}**, seed by seed"), controls_table(arm))
@@ -412,15 +394,90 @@ for run in (*runs_of(MEMORY), *runs_of(PLAYED)):
         assert score["success_high"] < found["deterministic"]["success_low"], (
             f"{name}: does it look?"
         )
-assert all(
-    r.json("evaluation.json")["deterministic"]["success_rate"] < 0.9 for r in runs_of(MEMORY)
-)
+assert max(ENDS[MEMORY]) < 0.9, "a seed of four looks has 90 %: say so"
 (plain,) = runs_of(BY_REWARDS)
 alone = plain.json("evaluation.json")["deterministic"]
 assert floor < alone["success_low"], "with one look it stays on the floor: read the text anew"
 
+# %% [markdown]
+# What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. For as many goals as a batch of pictures has they come
+# close to a position ([there](21_what_the_camera_can_tell.ipynb)), so "told nothing" means here: told no more than hindsight computes, and only as rewards. And a hand was given that
+# set the block down anew for each of the locator's frames. That hand can go as well: `push-located-played` is the same behind the locator of random play, and has
+# {artifact}`push-located-played/seed0:evaluation.deterministic.successes|int` of 100 episodes
+# ({artifact}`push-located-played/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-located-played/seed0:evaluation.deterministic.success_high|pct0`),
+# {artifact}`push-located-played/seed0:evaluation.controls.blank.successes|int` before black images. One seed. Its locator's frames are steps that no curve here
+# counts: {artifact}`push-located-played/seed0:provenance.parameters.locator_frames|int` of them, about a fifth of the policy's own.
+
+# %% [markdown]
+# ## Standing still
+#
+# Neither of the two seeds with four looks has the 90 % that [their card](../book/experiments.md) asks of each. Look at their curves again: past 100,000 steps they rise little, and go up and down from point to
+# point. So did those of [Reach](20_reach_and_pixels.ipynb#standing-still), and the mend was to let Adam's step sizes fall to zero. `push-located-rewards-annealed` does the same here:
+# it goes on for 50,000 steps, and over them the step sizes fall (`anneal = 0.25`). With the same seed it is the same run until 150,000 steps, point for point. What comes after is that last quarter alone.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "ALT"}}
+assert set(preset(MEMORY).differences(preset(SETTLED))) - NOT_CHANGES == {"total_steps", "anneal"}
+assert set(preset(SETTLED).differences(preset(UNAIDED))) - NOT_CHANGES == {"locator_moments"}
+runs_beside(
+    {SETTLED: (OKABE_ITO["vermillion"], "o-"), UNAIDED: (OKABE_ITO["green"], "v--")}, floor=floor
+)
+plt.axvline(preset(MEMORY).total_steps, color="0.6", linewidth=1, zorder=0)
+plt.show()
+
 # %% tags=["hide-input"]
-display(provenance_card(MEMORY), provenance_card(BENT))
+rows = [
+    "| seed | four looks, 150,000 steps | and 50,000 more, the step sizes falling | black images | of another episode | the first image |",
+    "|---|---|---|---|---|---|",
+]
+before = {run.path.name: run for run in runs_of(MEMORY)}
+for run in runs_of(SETTLED):
+    found, twin = run.json("evaluation.json"), before.get(run.path.name)
+    if twin is not None:
+        first = [r.table().query("step <= 150_000").drop(columns="wall_time_s") for r in (run, twin)]
+        assert first[0].iloc[:-1].equals(first[1].iloc[:-1]), "not the same run until then"
+    spoiled = [found["controls"][name]["successes"] for name in ("blank", "shuffled", "frozen")]
+    was = "–" if twin is None else f"{ENDS[MEMORY][int(run.path.name[4:])]:.0%}"
+    rows.append(
+        f"| {run.path.name[4:]} | {was} | **{found['deterministic']['success_rate']:.0%}** | "
+        + " | ".join(f"{number} %" for number in spoiled)
+        + " |"
+    )
+good = sum(rate >= 0.9 for rate in ENDS[SETTLED])
+display(
+    Markdown("\n".join(rows)),
+    Markdown(
+        f"{good} of {len(ENDS[SETTLED])} seeds have 90 % or more: {success_cell(SETTLED)}, each behind a locator of its own that rewards taught."
+    ),
+)
+for run in (*runs_of(SETTLED), *runs_of(UNAIDED)):
+    found = run.json("evaluation.json")
+    for name, score in found["controls"].items():
+        assert score["success_high"] < found["deterministic"]["success_low"], (
+            f"{name}: does it look?"
+        )
+
+# %% [markdown]
+# **It pushes from pixels, and nobody told anybody anything.** TEXT
+#
+# What of it the additional steps did and what the falling step sizes, nobody asked: 200,000 steps with constant ones were not run.
+
+# %% tags=["hide-input"]
+film(
+    runs_of(SETTLED)[0],
+    "Four episodes of the policy that nobody told anything: the gripper goes behind the block and pushes it to the target.",
+)
+
+# %% [markdown]
+# *Seed 0 of `push-located-rewards-annealed`, after training, acting without exploration.*
+#
+# And without the hand that sets blocks down, behind the locator of random play? UNAIDED
+#
+# ## How long it takes
+#
+# TIME
+
+# %% tags=["hide-input"]
+display(provenance_card(SETTLED), provenance_card(BENT))
 
 # %% [markdown]
 # ```{exercise-start}

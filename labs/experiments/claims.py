@@ -102,7 +102,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Pixels need two to four times the steps of the state on Push, two to ten on Reach.",
         "Steps to 90 % of the fastest arm that learns from pixels by reward alone, over those of "
         "the fastest state arm; the interval inside the claimed range or outside it. A run that "
-        "never got there leaves the interval without an upper bound.",
+        "never got there leaves the interval without an upper bound. The frames of a locator that "
+        "rewards taught are steps. One task outside its range refutes the claim.",
         training.price_of_pixels,
         "notebooks/20_reach_and_pixels",
         "pixels train reach-small-annealed --seeds 0 1 2 3 4",
@@ -229,6 +230,15 @@ CLAIMS: tuple[Claim, ...] = (
         task.honest_push,
         "notebooks/25_paying_less",
         "pixels train push-distilled-drq --seeds 0 1 2 3 4",
+    ),
+    Claim(
+        "ours 2",
+        "It can be learned where nobody is told either: rewards alone teach critic and eye.",
+        "The same rule, for the arms whose eye, critic and actor were taught by rewards and "
+        "nothing else. A reward is what hindsight computes of any picture and any goal.",
+        task.nobody_told,
+        "notebooks/27_how_steady_an_eye",
+        "pixels train push-located-rewards-annealed --seeds 0 1 2 3 4",
     ),
 )
 

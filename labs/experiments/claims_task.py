@@ -7,6 +7,7 @@ arm has too few seeds: nobody guesses.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from labs.experiments.evidence import (
@@ -126,7 +127,32 @@ def detached_is_safe(root: Path) -> Finding:
 
 def honest_push(root: Path) -> Finding:
     """Beyond the source: pixels, joints and the desired goal; nothing tells where the block is."""
-    arms = [
+    arms = _honest(root)
+    if not arms:
+        raise NotMeasured(
+            "no arm of Push with pixels, joints and the desired goal, with 3 seeds and controls"
+        )
+    finding = _solved(root, arms)
+    best_of: dict[str, Arm] = {}
+    for arm in sorted(arms, key=lambda arm: -iqm(arm.rates).value):
+        best_of.setdefault(arm.way_to_learn, arm)
+    others = ". The best of each way to learn: " + "; ".join(
+        f"{words}: `{arm.name}` {percents(arm.rates)}" for words, arm in best_of.items()
+    )
+    return replace(finding, effect=finding.effect + others)
+
+
+def nobody_told(root: Path) -> Finding:
+    """Beyond the source: the same, and training knows rewards alone, the eye's own included."""
+    arms = [arm for arm in _honest(root) if not arm.is_taught]
+    if not arms:
+        raise NotMeasured("no such arm that rewards alone have taught, with 3 seeds and controls")
+    return _solved(root, arms)
+
+
+def _honest(root: Path) -> list[Arm]:
+    """The arms that play without the block's place, and that were blinded for a control."""
+    return [
         arm
         for arm in all_arms(root)
         if arm.config["task"] == "push"
@@ -136,10 +162,10 @@ def honest_push(root: Path) -> Finding:
         and arm.enough()
         and arm.controls()  # without them nobody knows whether it looked
     ]
-    if not arms:
-        raise NotMeasured(
-            "no arm of Push with pixels, joints and the desired goal, with 3 seeds and controls"
-        )
+
+
+def _solved(root: Path, arms: list[Arm]) -> Finding:
+    """Whether the best of these arms solves the task, and looks."""
     best = max(arms, key=lambda arm: iqm(arm.rates).value)
     score, floor = iqm(best.rates), measurement(root, "push-floor")["no_op"]
     controls = best.controls()
@@ -155,10 +181,4 @@ def honest_push(root: Path) -> Finding:
     )
     if best.is_taught:
         effect += "; taught with privileged signals, played without"
-    best_of: dict[str, Arm] = {}
-    for arm in sorted(arms, key=lambda arm: -iqm(arm.rates).value):
-        best_of.setdefault(arm.way_to_learn, arm)
-    effect += ". The best of each way to learn: " + "; ".join(
-        f"{words}: `{arm.name}` {percents(arm.rates)}" for words, arm in best_of.items()
-    )
     return Finding(verdict, effect, seeds_text(best))

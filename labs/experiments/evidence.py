@@ -175,18 +175,28 @@ class Arm:
 
     @property
     def is_taught(self) -> bool:
-        """Whether something other than its own rewards taught the arm to see or to act.
-
-        A locator that rewards taught is one: it had frames that the arm's curve does not count.
-        """
+        """Whether something other than rewards taught the arm to see or to act."""
         config = self.config
         return (
             self.imitates
-            or config["encoder"] == "locator"
+            or (config["encoder"] == "locator" and config["locator_taught"] == "positions")
             or config["critic_sees"] != "same"
             or config["pretrained_encoder"] != ""
             or (config["auxiliary"] > 0 and config["auxiliary_task"] == "positions")
         )
+
+    @property
+    def frames_before(self) -> int:
+        """Steps before the curve begins: the frames of a locator that rewards taught."""
+        config = self.config
+        counted = config["encoder"] == "locator" and config["locator_taught"] == "rewards"
+        return config["locator_frames"] if counted else 0
+
+    @property
+    def curves(self) -> list[tuple[Sequence[float], Sequence[float]]]:
+        """Steps, :attr:`frames_before` included, and success, of each seed."""
+        tables = [run.table() for run in self.runs]
+        return [(t["step"] + self.frames_before, t["success"]) for t in tables]
 
     @property
     def way_to_learn(self) -> str:
@@ -224,7 +234,7 @@ class Arm:
 
     def times(self, level: float) -> list[float]:
         """Steps to a success rate of each seed; inf where it never got there."""
-        found = [steps_to(t["step"], t["success"], level) for t in (r.table() for r in self.runs)]
+        found = [steps_to(*curve, level) for curve in self.curves]
         return [math.inf if time is None else time for time in found]
 
     def times_as_many(self, other: Arm, level: float) -> Interval:
@@ -233,7 +243,7 @@ class Arm:
         Raises:
             ValueError: half of the other's seeds or more never got there.
         """
-        budgets = [[float(r.table()["step"].max()) for r in arm.runs] for arm in (self, other)]
+        budgets = [[float(max(steps)) for steps, _ in arm.curves] for arm in (self, other)]
         return sample_efficiency_ratio(
             self.times(level),
             other.times(level),
@@ -243,16 +253,14 @@ class Arm:
 
     def half_time(self) -> float:
         """Median steps to 50 %. Raises NotMeasured if half of the seeds never got there."""
-        tables = [r.table() for r in self.runs]
-        found = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5)
+        found = time_to_threshold(self.curves, 0.5)
         if found.median is None:
             raise NotMeasured(f"`{self.name}` never reached 50 % with half of its seeds")
         return found.median
 
     def to(self, level: float) -> str:
         """Median steps to a success rate in words."""
-        tables = [r.table() for r in self.runs]
-        return str(time_to_threshold([(t["step"], t["success"]) for t in tables], level))
+        return str(time_to_threshold(self.curves, level))
 
     def controls(self) -> dict[str, float]:
         """Mean success with spoiled images, by control."""

@@ -53,7 +53,7 @@ def gpu_arms(
         step_2: pixels, keypoints, joints and both goals; the critic trains the encoder.
         blind: the same vectors without the image.
         proven: what learns the honest task on two cores, by the reward.
-        located: the same task behind a locator that rewards taught, which keeps its last looks.
+        located: the same task behind a locator that rewards taught, whose step sizes fall.
     """
     base = replace(step_2, arm="push-gpu", encoder_learning_rate=ENCODER_RATE, **GPU)
     honest = replace(
@@ -104,7 +104,7 @@ def gpu_arms(
                 curve_episodes=honest.curve_episodes,
                 **faster,
             ),
-            "one GPU: push-located-rewards-looks, spread over fifteen workers",
+            "one GPU: push-located-rewards-annealed, spread over fifteen workers, twice its steps",
         ),
         (base, "one GPU: step 2 with good settings, 0.5 updates a step"),
         (replace(base, arm="push-gpu-blank", image_content="blank"), "its image always black"),
