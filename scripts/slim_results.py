@@ -36,6 +36,8 @@ VIDEO = "video.mp4"
 PLAYED = {
     "push-blind-tuned": 1,
     "push-located": 0,
+    "push-located-rewards-looks": 0,
+    "push-located-rewards-annealed": 0,
     "push-asymmetric-keypoint-long": 0,
     "push-told": 0,
     "push-distilled-drq": 0,
@@ -46,8 +48,8 @@ PLAYED = {
 
 
 #: Arms whose film adds little to another's: to that of push-demo (the floor), of push-blind-tuned,
-#: of push-state-tuned, of push-asymmetric-achieved, of push-distilled, of its cousin without
-#: shifts; of reach-small-annealed, of reach-state-tuned.
+#: of push-state-tuned, of push-asymmetric-achieved, of push-distilled, of push-located-rewards-n3;
+#: of reach-located, of reach-state-tuned.
 WITHOUT_FILM = {
     *("push-eight-goals", "push-eight-goals-long", "push-asymmetric"),
     *("push-one-goal", "push-small-helped"),
@@ -63,13 +65,13 @@ WITHOUT_FILM = {
     "push-eye-judged",
     *("push-asymmetric-blurred", "push-asymmetric-blurred-less", "push-small-honest"),
     *("push-told", "push-small", "push-located", "push-located-rewards"),
-    "push-located-played",
-    *("push-distilled-norm", "push-distilled-sphere"),
+    *("push-located-played", "push-located-rewards-looks", "push-located-rewards-annealed"),
+    *("push-distilled-norm", "push-distilled-sphere", "push-distilled-drq"),
     *("push-distilled-far", "push-distilled-far-drq"),
     *("push-distilled-flat", "push-distilled-flat-drq"),
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
     *("reach-located-default", "reach-located-workspace", "reach-keypoint", "reach-asymmetric"),
-    *("reach-small", "reach-small-told", "reach-small-blind"),
+    *("reach-small", "reach-small-told", "reach-small-blind", "reach-small-annealed"),
 }
 
 

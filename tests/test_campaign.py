@@ -125,7 +125,7 @@ def test_a_group_compares_at_an_equal_budget(group):
 
 
 def test_what_a_locator_taught_by_rewards_learns_is_only_spread_and_goes_on_longer():
-    here, there = (presets.preset(a) for a in ("push-located-rewards-annealed", "push-gpu-located"))
+    here, there = (presets.preset(a) for a in ("push-located-rewards-n3", "push-gpu-located"))
     paces = {"n_envs", "gradient_steps", "learning_starts"}
     more = {"total_steps", "buffer_size"}
     assert set(here.differences(there)) - presets.NOT_CHANGES == paces | more

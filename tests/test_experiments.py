@@ -53,7 +53,7 @@ TINY_TOLD = replace(
     video_episodes=0,
 )
 TINY_LOCATED = replace(
-    presets.smoke(presets.preset("push-located-rewards-annealed")),
+    presets.smoke(presets.preset("push-located-rewards-n3")),
     arm="tiny-located",
     locator_frames=275,
     eval_episodes=1,

@@ -73,13 +73,6 @@ def test_the_pixels_under_the_picture_are_counted():
             80,
             125,
         ),
-        (
-            README,
-            "on the same two cores in three quarters of an hour",
-            "push-located-rewards-looks",
-            30,
-            50,
-        ),
         (FRONT, "takes a core about half an hour", "push-distilled-drq", 20, 40),
         (FRONT, "on one core in less than half an hour", "reach-small-annealed", 5, 30),
     ],
@@ -90,6 +83,16 @@ def test_the_times_are_those_of_the_runs(page, words, arm, shortest, longest):
     if arm == "push-distilled":  # the sentence is about a teacher that is there already
         taken = [run.provenance["wall_time_s"] / 60 for run in runs_of(arm)]
     assert all(shortest < found < longest for found in taken), taken
+
+
+def test_a_seed_that_nobody_told_takes_forty_minutes_on_one_core_and_twenty_on_two():
+    arm = "push-located-rewards-n3"
+    assert "a seed in forty minutes on one core, in twenty on two" in in_one_line(README)
+    assert {run.parameters["subproc"] for run in runs_of(arm)} == {False, True}
+    for run, found in zip(runs_of(arm), minutes(arm), strict=True):
+        low, high = (15, 22) if run.parameters["subproc"] else (28, 43)
+        assert low < found < high, (run.path.name, found)
+    assert all(rate >= 0.9 for rate in rates(arm)), "each seed has 90 %: else say so"
 
 
 def test_most_seeds_of_reach_get_to_95_percent():

@@ -238,7 +238,7 @@ CLAIMS: tuple[Claim, ...] = (
         "nothing else. A reward is what hindsight computes of any picture and any goal.",
         task.nobody_told,
         "notebooks/27_how_steady_an_eye",
-        "pixels train push-located-rewards-annealed --seeds 0 1 2 3 4",
+        "pixels train push-located-rewards-n3 --seeds 0 1 2 3 4",
     ),
 )
 

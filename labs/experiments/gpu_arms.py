@@ -104,7 +104,7 @@ def gpu_arms(
                 curve_episodes=honest.curve_episodes,
                 **faster,
             ),
-            "one GPU: push-located-rewards-annealed, spread over fifteen workers, twice its steps",
+            "one GPU: push-located-rewards-n3, spread over fifteen workers, twice its steps",
         ),
         (base, "one GPU: step 2 with good settings, 0.5 updates a step"),
         (replace(base, arm="push-gpu-blank", image_content="blank"), "its image always black"),

@@ -102,10 +102,6 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
             "push-located-rewards-looks, and nobody sets the block down: the locator learns from "
             "random play",
         ),
-        (
-            replace(annealed, arm="push-located-played-annealed", locator_moments="played"),
-            "the same, and a third more steps, over which the step sizes fall to zero",
-        ),
     ]
 
 

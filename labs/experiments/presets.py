@@ -202,7 +202,7 @@ PUSH_TUNED = [
 
 LAPTOP = laptop_arms(REACH_STATE, REACH_PIXELS, *PUSH_TUNED[:2])
 PROVEN = next(c for c, _ in LAPTOP if c.arm == "push-asymmetric-achieved")
-BY_REWARDS = next(c for c, _ in LAPTOP if c.arm == "push-located-rewards-annealed")
+BY_REWARDS = next(c for c, _ in LAPTOP if c.arm == "push-located-rewards-n3")
 PUSH_GPU = gpu_arms(STEP_2, BLIND, PROVEN, BY_REWARDS)
 
 PRESETS: dict[str, RunConfig] = {
@@ -332,7 +332,6 @@ CRITERIA = {
     "push-located-rewards-looks": 0.90,
     "push-located-rewards-annealed": 0.90,
     "push-located-rewards-n3": 0.90,
-    "push-located-played-annealed": 0.90,
     "push-honest": 0.90,
     "push-step2": 0.90,
     "push-distilled": 0.90,

@@ -117,7 +117,6 @@ BESIDE = (
     "push-located-rewards-annealed",
     "push-located-rewards-n3",
     "push-located-played",
-    "push-located-played-annealed",
     "push-distilled",
     "push-distilled-drq",
     "push-distilled-far",
