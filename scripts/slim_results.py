@@ -48,14 +48,14 @@ PLAYED = {
 
 
 #: Arms whose film adds little to another's: to that of push-demo (the floor), of push-blind-tuned,
-#: of push-state-tuned, of push-asymmetric-achieved, of push-distilled, of push-located-rewards-n3;
-#: of reach-located, of reach-state-tuned.
+#: of push-asymmetric-achieved, of push-distilled, of push-located-rewards-n3; of reach-located, of
+#: reach-state-tuned.
 WITHOUT_FILM = {
     *("push-eight-goals", "push-eight-goals-long", "push-asymmetric"),
     *("push-one-goal", "push-small-helped"),
     *("push-small-blank", "push-small-noise", "push-small-actor"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
-    *("push-blind-long", "push-state-long", "push-blind-n3"),
+    *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3"),
     *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),
     *("push-place-drawn-14-looks", "push-place-drawn-14-n3"),
     *("push-place-fixed-22", "push-place-judged-22", "push-place-blurred-22"),
