@@ -494,7 +494,7 @@ display(
 )
 
 # %% [markdown]
-# **Nobody was told anything, and it pushes:** {success}`push-located-rewards-n3`, from one camera, the joints and the goal, taught by rewards. Each seed has the 90 % of its card. Before black images nothing of it is left.
+# **Each seed has the 90 % of its card:** {success}`push-located-rewards-n3`, from one camera, the joints and the goal, taught by rewards. Before black images nothing of it is left.
 #
 # **Longer targets bring it off the floor sooner**, in each of the four pairs, and leave more of the budget for what comes after the rise. So the two remedies do not stand in each other's way: looks
 # steady what is read, targets spare the critic. What the additional 50,000 steps did and what the falling step sizes, nobody asked: 200,000 steps with
