@@ -1,7 +1,7 @@
 """The pairs of the book: `notebooks/NN_topic.py` is written by people, the `.ipynb` is made of it.
 
-What both `execute_notebooks.py` and `check_pairs.py` need: find the pairs, read a `.py` as a
-notebook, compare the two, and say whether the stored outputs still belong to the code.
+Find the pairs, read a `.py` as a notebook, compare the two, and say whether the stored outputs
+still belong to the code.
 """
 
 from __future__ import annotations

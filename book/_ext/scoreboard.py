@@ -9,8 +9,7 @@
 
 The first gives the table: claim, verdict, effect, seeds, page. With ``:rules:`` it says for each
 claim what decides it and which command makes the artifacts. The role ``{verdict}`5``` gives the
-verdict on one claim in a sentence. Nothing is typed: a result that arrives in ``data/`` changes the
-next build.
+verdict on one claim in a sentence. Nothing is typed.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 // What a page does on a phone with what is too wide for it.
 const PHONE = 600; // px
-const SENTENCE = 40; // letters: a cell of more is read, not compared
+const SENTENCE = 40; // letters: more is read, not compared
 const TALL_ROW = 4, TALLER_ROW = 6; // lines
 const LETTERS = 0.58; // of a figure's own size: its letters are then nine pixels tall
 const COLUMNS = ".pst-scrollable-table-container > table";
 
-// For book.css and for screen readers, who lose a table's roles with its layout. A card's title is its
-// row's first cell; a number of the row, with words after it, stands before them.
+// For book.css and screen readers, who lose a table's roles with its layout. A card's title: its
+// row's first cell, or a number and the words after it.
 function nameCells(table) {
   const [first, second] = [...table.tBodies[0].rows[0].cells].map((cell) => cell.textContent.trim());
   const numbered = first.length <= 4 && !/^[\d.,−-]+ ?(%|\(|$)/.test(second);
