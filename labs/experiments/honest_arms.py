@@ -86,6 +86,7 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
     )
     looks = replace(one_look, arm="push-located-rewards-looks", frame_stack=4)
     annealed = replace(looks, arm="push-located-rewards-annealed", total_steps=200_000, anneal=0.25)
+    n3 = replace(annealed, arm="push-located-rewards-n3", n_steps=3)
     return [
         (
             one_look,
@@ -93,14 +94,19 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
         ),
         (looks, "the same, and the last four looks of the locator are kept"),
         (annealed, "the same, and a third more steps, over which the step sizes fall to zero"),
+        (n3, "the same, and TD targets reach three steps ahead"),
         (
-            replace(annealed, arm="push-located-rewards-n3", n_steps=3),
-            "the same, and TD targets reach three steps ahead",
+            replace(n3, arm="push-located-rewards-far", camera="default", image_size=84),
+            "push-located-rewards-n3 with the stock camera, in pictures of 84 x 84",
         ),
         (
             replace(looks, arm="push-located-played", locator_moments="played"),
             "push-located-rewards-looks, and nobody sets the block down: the locator learns from "
             "random play",
+        ),
+        (
+            replace(n3, arm="push-located-played-n3", locator_moments="played"),
+            "push-located-rewards-n3, and the locator learns from random play",
         ),
     ]
 

@@ -130,7 +130,19 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             "the tuned blind twin with twice as many updates, 0.5 a step",
         ),
         (
-            replace(blind, arm="push-blind-n3", n_steps=3),
-            "the tuned blind twin, TD targets that reach three steps ahead",
+            replace(blind, arm="push-blind-n3", n_steps=3, total_steps=200_000, anneal=0.25),
+            "the blind twin of push-located-rewards-n3: the place as a number, the same budget",
+        ),
+        (
+            replace(
+                real,
+                arm="push-small-n3",
+                camera="default",
+                goal_sphere=True,
+                n_steps=3,
+                total_steps=200_000,
+                anneal=0.25,
+            ),
+            "the same vectors and a picture of 36 x 36 by the stock camera, the same budget",
         ),
     ]
