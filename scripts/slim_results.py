@@ -36,6 +36,7 @@ VIDEO = "video.mp4"
 PLAYED = {
     "push-blind-tuned": 1,
     "push-located": 0,
+    "push-asymmetric": 0,
     "push-located-rewards-looks": 0,
     "push-located-rewards-annealed": 0,
     "push-asymmetric-keypoint-long": 0,
@@ -55,7 +56,7 @@ WITHOUT_FILM = {
     *("push-one-goal", "push-small-helped"),
     *("push-small-blank", "push-small-noise", "push-small-actor"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
-    *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3"),
+    *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3", "push-small-n3"),
     *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),
     *("push-place-drawn-14-looks", "push-place-drawn-14-n3"),
     *("push-place-fixed-22", "push-place-judged-22", "push-place-blurred-22"),
@@ -65,7 +66,8 @@ WITHOUT_FILM = {
     "push-eye-judged",
     *("push-asymmetric-blurred", "push-asymmetric-blurred-less", "push-small-honest"),
     *("push-told", "push-small", "push-located", "push-located-rewards"),
-    *("push-located-played", "push-located-rewards-looks", "push-located-rewards-annealed"),
+    *("push-located-rewards-looks", "push-located-rewards-annealed", "push-located-rewards-far"),
+    *("push-located-played", "push-located-played-n3"),
     *("push-distilled-norm", "push-distilled-sphere", "push-distilled-drq"),
     *("push-distilled-far", "push-distilled-far-drq"),
     *("push-distilled-flat", "push-distilled-flat-drq"),
@@ -76,7 +78,7 @@ WITHOUT_FILM = {
 
 
 #: Arms whose locator of seed 0 is kept though no policy behind it is: a reader can look through it.
-READ = ("push-located-rewards", "reach-located")
+READ = ("push-located", "push-located-rewards", "reach-located")
 
 
 def seeds_with_weights(arm: str) -> int:

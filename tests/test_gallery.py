@@ -83,7 +83,7 @@ def test_of_two_views_the_first_is_mapped():
 
 
 def test_keypoints_are_those_of_the_newest_frame():
-    policy = load_policy("push-asymmetric/seed0")
+    policy = load_policy("push-located-rewards-n3/seed0")
     assert has_keypoints(policy)
     env = make_one(policy.config)
     obs, _ = env.reset(seed=3)
@@ -91,7 +91,10 @@ def test_keypoints_are_those_of_the_newest_frame():
     found, places = keypoints_of(policy, obs), places_of(policy, obs)
     assert found.shape == places.shape == (32, 2)
     # The last cell looks at what lies around the fourth pixel before the edge.
-    np.testing.assert_allclose(places, ((found + 1) / 2 * 20 * STRIDE + 0.5) / 84, atol=1e-6)
+    side = policy.config.image_size
+    np.testing.assert_allclose(
+        places, ((found + 1) / 2 * (side - STRIDE) + 0.5) / side, atol=1e-6
+    )
     older = obs["pixels"].copy()
     older[:-3] = 0
     same = keypoints_of(policy, obs | {"pixels": older})

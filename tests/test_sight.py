@@ -391,7 +391,7 @@ def test_a_told_critics_actors_are_probed_with_one_that_imitates(monkeypatch, tm
     row = encoder_probe.probe_runs([imitates], 300, 1, progress=False)
     assert row["runs"][0]["read"] == encoder_probe.probe_arm("push-distilled", 300, 1)["trained"]
     with pytest.raises(ValueError, match="expected a run with the view of push-distilled"):
-        encoder_probe.probe_runs([imitates, "push-asymmetric/seed0"], 300, 1)
+        encoder_probe.probe_runs([imitates, "push-blind-tuned/seed0"], 300, 1)
     assert len({View.of(preset(arm)) for arm in told_sight.ARMS}) == 1, "one view for all"
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     with pytest.raises(UserError, match=f"pixels train {told_sight.ARMS[0]} --seeds 0"):
