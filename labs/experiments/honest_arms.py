@@ -96,6 +96,10 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
         (annealed, "the same, and a third more steps, over which the step sizes fall to zero"),
         (n3, "the same, and TD targets reach three steps ahead"),
         (
+            replace(n3, arm="push-located-rewards-quick", total_steps=130_000),
+            "push-located-rewards-n3 in two thirds of its steps",
+        ),
+        (
             replace(n3, arm="push-located-rewards-far", camera="default", image_size=84),
             "push-located-rewards-n3 with the stock camera, in pictures of 84 x 84",
         ),

@@ -332,6 +332,8 @@ CRITERIA = {
     "push-located-rewards-looks": 0.90,
     "push-located-rewards-annealed": 0.90,
     "push-located-rewards-n3": 0.90,
+    "push-located-rewards-quick": 0.90,
+    "push-located-played-n3": 0.90,
     "push-honest": 0.90,
     "push-step2": 0.90,
     "push-distilled": 0.90,
