@@ -228,8 +228,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Pixels, joints and the desired goal; the block's position may teach, but never play. 90 % "
         "success, interval included, and at most half of it with blank, shuffled or frozen images.",
         task.honest_push,
-        "notebooks/25_paying_less",
-        "pixels train push-distilled-drq --seeds 0 1 2 3 4",
+        "notebooks/28_rewards_say_where",
+        "pixels train push-located-rewards-n3 --seeds 0 1 2 3 4",
     ),
     Claim(
         "ours 2",
@@ -237,7 +237,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The same rule, for the arms whose eye, critic and actor were taught by rewards and "
         "nothing else. A reward is what hindsight computes of any picture and any goal.",
         task.nobody_told,
-        "notebooks/27_how_steady_an_eye",
+        "notebooks/28_rewards_say_where",
         "pixels train push-located-rewards-n3 --seeds 0 1 2 3 4",
     ),
 )

@@ -35,8 +35,14 @@ from labs.experiments.position_errors import summary
 from labs.experiments.presets import effective
 
 TEACHER = "push-state-tuned/seed0"  # who pushes
-#: Arms whose locators are read: told positions; taught by rewards; the same in random play.
-LOCATED = ("push-located", "push-located-rewards", "push-located-played")
+#: Arms whose locators are read: told positions; taught by rewards; the same in random play, and
+#: through the stock camera.
+LOCATED = (
+    "push-located",
+    "push-located-rewards",
+    "push-located-played",
+    "push-located-rewards-far",
+)
 #: Encoders: the critic was told the achieved goal, or nothing and rewards opened the eye.
 ARMS = ("push-asymmetric-achieved", "push-keypoint-rewarded")
 UNTRAINED, GUESS = "untrained", "guess"
