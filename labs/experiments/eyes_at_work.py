@@ -36,7 +36,7 @@ from labs.experiments.presets import effective
 
 TEACHER = "push-state-tuned/seed0"  # who pushes
 #: Arms whose locators are read: told positions; taught by rewards; the same in random play, and
-#: through the stock camera.
+#: through the default camera.
 LOCATED = (
     "push-located",
     "push-located-rewards",

@@ -87,6 +87,7 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
     looks = replace(one_look, arm="push-located-rewards-looks", frame_stack=4)
     annealed = replace(looks, arm="push-located-rewards-annealed", total_steps=200_000, anneal=0.25)
     n3 = replace(annealed, arm="push-located-rewards-n3", n_steps=3)
+    far = replace(n3, arm="push-located-rewards-far", camera="default", image_size=84)
     return [
         (
             one_look,
@@ -99,9 +100,15 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(n3, arm="push-located-rewards-quick", total_steps=130_000),
             "push-located-rewards-n3 in two thirds of its steps",
         ),
+        (far, "push-located-rewards-n3 with the default camera, in pictures of 84 x 84"),
         (
-            replace(n3, arm="push-located-rewards-far", camera="default", image_size=84),
-            "push-located-rewards-n3 with the stock camera, in pictures of 84 x 84",
+            replace(
+                far,
+                arm="push-located-rewards-far-long",
+                total_steps=300_000,
+                buffer_size=300_000,
+            ),
+            "the same to one and a half times its budget",
         ),
         (
             replace(looks, arm="push-located-played", locator_moments="played"),
@@ -222,7 +229,7 @@ def _distilled(plain: RunConfig) -> list[tuple[RunConfig, str]]:
     # Camera, head and shifts, each changed alone. 3 pixels of 64 are 4 of 84.
     cells = {
         "": ({}, "imitate the state policy, image by image (DAgger)"),
-        "-far": ({"camera": "default"}, "the same imitation with the stock camera"),
+        "-far": ({"camera": "default"}, "the same imitation with the default camera"),
         "-flat": ({"encoder": "nature"}, "the same imitation with NatureCNN, without keypoints"),
     }
     arms = []

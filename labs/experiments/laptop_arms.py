@@ -143,6 +143,6 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
                 total_steps=200_000,
                 anneal=0.25,
             ),
-            "the same vectors and a picture of 36 x 36 by the stock camera, the same budget",
+            "the same vectors and a picture of 36 x 36 by the default camera, the same budget",
         ),
     ]

@@ -22,7 +22,7 @@ NAMES = {
     "locator-push-workspace/seed0": "a locator, told positions",
     "locator-push-workspace-rewards/seed0": "a locator, taught by rewards",
     "locator-push-workspace-rewards-played/seed0": "a locator, taught by rewards in random play",
-    "locator-push-default-rewards/seed0": "a locator, taught by rewards, stock camera",
+    "locator-push-default-rewards/seed0": "a locator, taught by rewards, default camera",
     f"{UNTRAINED}/seed0": "an encoder as it was drawn",
     f"{GUESS}/seed0": "a guess without looking",
 }

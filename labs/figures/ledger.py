@@ -119,6 +119,7 @@ BESIDE = (
     "push-located-rewards-n3",
     "push-located-rewards-quick",
     "push-located-rewards-far",
+    "push-located-rewards-far-long",
     "push-located-played",
     "push-located-played-n3",
     "push-distilled",
