@@ -361,7 +361,7 @@ print(
 # [hardly move](20_reach_and_pixels.ipynb), too little for the head that is trained here: on those of ManipulationCNN,
 # before this camera and without LayerNorm, it is off by
 # {artifact}`perception:summary.default-spatial_softmax-plain-random.block.mean|f0` mm. The signal is small, and it is
-# there: rescaled, it tells a regression more ([long exercises](28_exercises.ipynb), section 3).
+# there: rescaled, it tells a regression more ([long exercises](29_exercises.ipynb), section 3).
 #
 # ## Is the remedy one?
 #

@@ -38,7 +38,7 @@ from labs.experiments.policies import load_policy
 from labs.experiments.presets import preset
 from labs.figures.curves import episodes_a_point, seed_by_seed, success_curves
 from labs.figures.ledger import measured, success_cell
-from labs.figures.results import controls_table, film, minutes, provenance_card, runs_of
+from labs.figures.results import controls_table, minutes, provenance_card, runs_of
 from labs.figures.routes import looking_table, routes_table, seeds_of_arms
 from labs.figures.style import use_style
 from labs.manipulation_encoder import SpatialSoftmax
@@ -482,16 +482,6 @@ display(
         f"rises.*"
     )
 )
-
-# %% tags=["hide-input"]
-film(
-    runs_of(DISTILLED)[0],
-    "Four episodes of the policy that learned to see and to push from a teacher's answers: the gripper goes behind the block and pushes it to the target.",
-)
-
-# %% [markdown]
-# *Seed 0 of `push-distilled`, after training, acting without exploration; what the camera shows is all
-# that it knows of the block. See the gripper go around the block before it pushes.*
 
 # %% tags=["hide-cell"]
 display(seeds_of_arms(SEEING))

@@ -36,7 +36,7 @@ from labs.experiments.policies import load_policy
 from labs.experiments.presets import NOT_CHANGES, preset
 from labs.figures.curves import episodes_a_point, runs_beside, seed_by_seed
 from labs.figures.ledger import measured, success_cell
-from labs.figures.results import controls_table, film, provenance_card, runs_of, told_sight_table
+from labs.figures.results import controls_table, provenance_card, runs_of, told_sight_table
 from labs.figures.routes import ladder, looking_table, routes_table, seeds_of_arms
 from labs.figures.style import OKABE_ITO, use_style
 
@@ -257,15 +257,6 @@ for run in runs_of(ACHIEVED):
 #
 # In both pairs of seeds the critic that is told less taught sooner, and its policy ends a few episodes lower. In the pair of trials, which
 # ended at 100,000 steps, the one told the state had risen and the other had not. Three pairs do not say which is better.
-
-# %% tags=["hide-input"]
-film(
-    runs_of(ACHIEVED)[0],
-    "Four episodes of the policy that learned to see and to push from a critic that was told where the block is: the gripper goes behind the block and pushes it to the target.",
-)
-
-# %% [markdown]
-# *Seed 0 of `push-asymmetric-achieved`, after training, acting without exploration.*
 #
 # ## Told nothing, and an eye that cannot learn
 #

@@ -51,8 +51,7 @@ PLAYED = {
 
 
 #: Arms whose film adds little to another's: to that of push-demo (the floor), of push-blind-tuned,
-#: of push-asymmetric-achieved, of push-distilled, of push-located-rewards-n3; of reach-located, of
-#: reach-state-tuned.
+#: of push-located-rewards-n3; of reach-located, of reach-state-tuned.
 WITHOUT_FILM = {
     *("push-eight-goals", "push-eight-goals-long", "push-asymmetric"),
     *("push-one-goal", "push-small-helped"),
@@ -62,7 +61,7 @@ WITHOUT_FILM = {
     *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),
     *("push-place-drawn-14-looks", "push-place-drawn-14-n3"),
     *("push-place-fixed-22", "push-place-judged-22", "push-place-blurred-22"),
-    *("push-asymmetric-keypoint", "push-asymmetric-keypoint-long"),
+    *("push-asymmetric-keypoint", "push-asymmetric-keypoint-long", "push-asymmetric-achieved"),
     *("push-asymmetric-frozen", "push-asymmetric-frozen-long", "push-keypoint-honest"),
     *("push-keypoint-shared", "push-keypoint-rewarded", "push-eye-rewarded", "push-eye-told"),
     "push-eye-judged",
@@ -71,7 +70,7 @@ WITHOUT_FILM = {
     *("push-located-rewards-looks", "push-located-rewards-annealed", "push-located-rewards-far"),
     *("push-located-rewards-quick", "push-located-rewards-far-long"),
     *("push-located-played", "push-located-played-n3"),
-    *("push-distilled-norm", "push-distilled-sphere", "push-distilled-drq"),
+    *("push-distilled", "push-distilled-norm", "push-distilled-sphere", "push-distilled-drq"),
     *("push-distilled-far", "push-distilled-far-drq"),
     *("push-distilled-flat", "push-distilled-flat-drq"),
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),

@@ -814,11 +814,13 @@ def test_the_second_of_our_claims_leaves_out_whoever_was_told(data):
         make_arm(data, f"told-{number}", HIGH, **knobs, **spoiled)
     assert verdict("ours", data) == HOLDS and verdict("ours 2", data) == OPEN
     make_arm(data, "asked", LOW, auxiliary=1.0, auxiliary_task="rewards", **spoiled)
-    assert verdict("ours 2", data) == FAILS
+    alone = judge(CLAIM["ours 2"], data)
+    assert alone.verdict == FAILS and "others" not in alone.effect
     make_arm(data, "located", HIGH, encoder="locator", locator_taught="rewards", **spoiled)
     found = judge(CLAIM["ours 2"], data)
     assert found.verdict == HOLDS and found.effect.startswith("`located`")
-    assert "privileged" not in found.effect
+    assert "privileged" not in found.effect and "told-" not in found.effect
+    assert ". The others: `asked`" in found.effect
     success(data, "located", 0.7, 0.96, 0.97)
     assert verdict("ours 2", data) == PARTLY
 

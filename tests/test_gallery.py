@@ -92,9 +92,7 @@ def test_keypoints_are_those_of_the_newest_frame():
     assert found.shape == places.shape == (32, 2)
     # The last cell looks at what lies around the fourth pixel before the edge.
     side = policy.config.image_size
-    np.testing.assert_allclose(
-        places, ((found + 1) / 2 * (side - STRIDE) + 0.5) / side, atol=1e-6
-    )
+    np.testing.assert_allclose(places, ((found + 1) / 2 * (side - STRIDE) + 0.5) / side, atol=1e-6)
     older = obs["pixels"].copy()
     older[:-3] = 0
     same = keypoints_of(policy, obs | {"pixels": older})

@@ -13,6 +13,7 @@ from statistics import median
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from labs.routing_probe import gradient_norm
 from tests.exercise_cells import check_of
@@ -130,6 +131,17 @@ def spreads(off, own=True, shared=True):
     return np.sqrt((apart**2).mean()), np.sqrt(((means - shared * means.mean(0)) ** 2).mean())
 
 
+def of_pairs(points, goals, fulfilled, k, own=False, turned=False, power=1, reduction="mean"):
+    """The loss of points by rewards, with one thing wrong."""
+    logits = k * (0.05 - torch.cdist(points, goals) ** power)
+    pairs = torch.ones_like(fulfilled) if own else 1 - torch.eye(len(points))
+    return F.binary_cross_entropy_with_logits(
+        -logits[pairs > 0] if turned else logits[pairs > 0],
+        fulfilled[pairs > 0],
+        reduction=reduction,
+    )
+
+
 def two_gradients(model, batch, half=True, clear=True, see=True, smaller=True, order=True):
     """Exercise 5 by hand, with one thing wrong."""
     encoder = model.critic.features_extractor
@@ -229,61 +241,69 @@ WRONG = [
     ("27", "check_spreads", lambda off: spreads(off, own=False), "take each block's own mean"),
     ("27", "check_spreads", lambda off: spreads(off, shared=False), "shared by all looks"),
     ("27", "check_spreads", lambda off: np.square(spreads(off)) / 9, "expected"),
-    ("28", "check_encoder_gradients", always(...), "still returns"),
-    ("28", "check_encoder_gradients", always(1.0), "return two norms"),
-    ("28", "check_encoder_gradients", always((0.0, 1.0)), "is there a backward()"),
-    ("28", "check_encoder_gradients", lambda *a: two_gradients(*a, see=False), "do not detach"),
-    ("28", "check_encoder_gradients", lambda *a: two_gradients(*a, clear=False), "add up"),
-    ("28", "check_encoder_gradients", lambda *a: two_gradients(*a, half=False), "one half"),
-    ("28", "check_encoder_gradients", lambda *a: two_gradients(*a, order=False), "drawn first"),
+    ("28", "check_answers_loss", always(...), "still returns"),
+    ("28", "check_answers_loss", lambda *a: of_pairs(*a, reduction="none"), "return one number"),
+    ("28", "check_answers_loss", lambda *a: of_pairs(*a, turned=True), "the wrong way round"),
+    ("28", "check_answers_loss", lambda *a: of_pairs(*a[:3], 1.0), "sharpness is missing"),
+    ("28", "check_answers_loss", lambda *a: of_pairs(*a, own=True), "its own goal"),
+    ("28", "check_answers_loss", lambda *a: of_pairs(*a, power=2), "not its square"),
+    ("28", "check_answers_loss", lambda *a: of_pairs(*a, reduction="sum"), "not the sum"),
+    ("28", "check_answers_loss", lambda *a: 2 * of_pairs(*a), "expected"),
+    ("29", "check_encoder_gradients", always(...), "still returns"),
+    ("29", "check_encoder_gradients", always(1.0), "return two norms"),
+    ("29", "check_encoder_gradients", always((0.0, 1.0)), "is there a backward()"),
+    ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, see=False), "do not detach"),
+    ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, clear=False), "add up"),
+    ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, half=False), "one half"),
+    ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, order=False), "drawn first"),
     (
-        "28",
+        "29",
         "check_encoder_gradients",
         lambda *a: two_gradients(*a, smaller=False),
         "the smaller Q that",
     ),
-    ("28", "check_verify", lambda *a: last_step(*a, any_step=True), "ask the *last* step"),
-    ("28", "check_verify", always(None), "returned nothing"),
-    ("28", "check_verify", lambda *a: np.mean(last_step(*a)), "one boolean a seed"),
-    ("28", "check_verify", lambda *a: last_step(*a)[-1:], "one boolean a seed"),
-    ("28", "check_verify", lambda *a: last_step(*a, seeded=False), "with its own seed"),
-    ("28", "check_median_time", lambda *a: median_time(*a)[0], "return two things"),
-    ("28", "check_median_time", lambda c, t: median_time(c, t, drop=True), "keep it"),
-    ("28", "check_median_time", lambda c, t: median_time(c, t, at_end=True), "one of the three"),
-    ("28", "check_median_time", lambda c, t: median_time(c, t, index=True), "an index"),
-    ("28", "check_median_time", lambda *a: median_time(*a, middle=max), "the median is known"),
+    ("29", "check_verify", lambda *a: last_step(*a, any_step=True), "ask the *last* step"),
+    ("29", "check_verify", always(None), "returned nothing"),
+    ("29", "check_verify", lambda *a: np.mean(last_step(*a)), "one boolean a seed"),
+    ("29", "check_verify", lambda *a: last_step(*a)[-1:], "one boolean a seed"),
+    ("29", "check_verify", lambda *a: last_step(*a, seeded=False), "with its own seed"),
+    ("29", "check_median_time", lambda *a: median_time(*a)[0], "return two things"),
+    ("29", "check_median_time", lambda c, t: median_time(c, t, drop=True), "keep it"),
+    ("29", "check_median_time", lambda c, t: median_time(c, t, at_end=True), "one of the three"),
+    ("29", "check_median_time", lambda c, t: median_time(c, t, index=True), "an index"),
+    ("29", "check_median_time", lambda *a: median_time(*a, middle=max), "the median is known"),
     (
-        "28",
+        "29",
         "check_median_time",
         lambda *a: median_time(*a, middle=lambda times: times[len(times) // 2]),
         "sorted, the middle",
     ),
-    ("28", "check_median_time", lambda *a: median_time(*a, which=-1), "take the first"),
-    ("28", "check_median_time", lambda *a: median_time(*a, reaches=operator.gt), "itself counts"),
+    ("29", "check_median_time", lambda *a: median_time(*a, which=-1), "take the first"),
+    ("29", "check_median_time", lambda *a: median_time(*a, reaches=operator.gt), "itself counts"),
     (
-        "28",
+        "29",
         "check_median_time",
         lambda *a: (median_time(*a, at_end=True)[0], median_time(*a)[1]),
         "at its last step either",
     ),
-    ("28", "check_median_time", lambda *a: median_time(*a, unknown=math.inf), "so (None, 2)"),
-    ("28", "check_head_size", lambda flat: head(flat, norm=0), "shift"),
-    ("28", "check_head_size", lambda flat: head(flat, temperature=0), "temp"),
-    ("28", "check_head_size", lambda flat: head(flat, bias=0), "bias"),
-    ("28", "check_head_size", lambda flat: head(flat, width=32), "x and y"),
-    ("28", "check_head_size", lambda flat: head(flat)[0], "return two numbers"),
-    ("28", "check_head_size", lambda flat: head(flat, width=64), " wide, received"),
-    ("28", "check_head_size", lambda flat: head(flat, linear=50 * 32), "learned numbers, received"),
-    ("28", "check_head_size", lambda flat: head(flat, norm=1), "learned numbers, received"),
-    ("28", "check_disturbance", always(None), "returned nothing"),
-    ("28", "check_disturbance", lambda o, s, m: (s - o).norm(dim=1), "return one number"),
-    ("28", "check_disturbance", lambda o, s, m: ratio(o, m, s), "turned over"),
-    ("28", "check_disturbance", lambda *a: ratio(*a, mean_of_ratios=True), "mean of ratios"),
-    ("28", "check_disturbance", lambda *a: ratio(*a, squared=True), "squared"),
-    ("28", "check_disturbance", lambda *a: ratio(*a, whole=True), "for each row"),
-    ("28", "check_disturbance", lambda *a: ratio(*a, order=1), "|differences|"),
-    ("28", "check_disturbance", lambda *a: ratio(*a, dim=0), "is 0.75, received"),
-    ("28", "check_disturbance", lambda o, s, m: ratio(0 * o, s, m), "subtract the original"),
+    ("29", "check_median_time", lambda *a: median_time(*a, unknown=math.inf), "so (None, 2)"),
+    ("29", "check_head_size", lambda flat: head(flat, norm=0), "shift"),
+    ("29", "check_head_size", lambda flat: head(flat, temperature=0), "temp"),
+    ("29", "check_head_size", lambda flat: head(flat, bias=0), "bias"),
+    ("29", "check_head_size", lambda flat: head(flat, width=32), "x and y"),
+    ("29", "check_head_size", lambda flat: head(flat)[0], "return two numbers"),
+    ("29", "check_head_size", lambda flat: head(flat, width=64), " wide, received"),
+    ("29", "check_head_size", lambda flat: head(flat, linear=50 * 32), "learned numbers, received"),
+    ("29", "check_head_size", lambda flat: head(flat, norm=1), "learned numbers, received"),
+    ("29", "check_disturbance", always(None), "returned nothing"),
+    ("29", "check_disturbance", lambda o, s, m: (s - o).norm(dim=1), "return one number"),
+    ("29", "check_disturbance", lambda o, s, m: ratio(o, m, s), "turned over"),
+    ("29", "check_disturbance", lambda *a: ratio(*a, mean_of_ratios=True), "mean of ratios"),
+    ("29", "check_disturbance", lambda *a: ratio(*a, squared=True), "squared"),
+    ("29", "check_disturbance", lambda *a: ratio(*a, whole=True), "for each row"),
+    ("29", "check_disturbance", lambda *a: ratio(*a, order=1), "|differences|"),
+    ("29", "check_disturbance", lambda *a: ratio(*a, dim=0), "is 0.75, received"),
+    ("29", "check_disturbance", lambda o, s, m: ratio(0 * o, s, m), "subtract the original"),
 ]
 
 

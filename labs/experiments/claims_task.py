@@ -147,7 +147,12 @@ def nobody_told(root: Path) -> Finding:
     arms = [arm for arm in _honest(root) if not arm.is_taught]
     if not arms:
         raise NotMeasured("no such arm that rewards alone have taught, with 3 seeds and controls")
-    return _solved(root, arms)
+    finding = _solved(root, arms)
+    _, *others = sorted(arms, key=lambda arm: -iqm(arm.rates).value)
+    if not others:
+        return finding
+    said = "; ".join(f"`{arm.name}` {percents(arm.rates)}" for arm in others)
+    return replace(finding, effect=f"{finding.effect}. The others: {said}")
 
 
 def _honest(root: Path) -> list[Arm]:
