@@ -369,7 +369,7 @@ assert half < 2.2e6 / 30
 
 # %% [markdown]
 # **The reported success, in {artifact}`push-small-n3/seed0:provenance.wall_time_s|duration` on one core**: {success}`push-small-n3`, after 200,000 steps where the source reports 4.4 million. And look at the
-# rest of the row. Black pictures in the camera's place take nothing away, nor do those of another episode. The policy has a camera, an encoder that the critic trained, and {artifact}`push-small-n3/seed0:evaluation.deterministic.successes|int` successes of 100
+# rest of the row. Black pictures in the camera's place take nothing away, nor do those of another episode. Its twin without a picture, `push-blind-n3`, with the same budget: {success}`push-blind-n3`. The policy has a camera, an encoder that the critic trained, and {artifact}`push-small-n3/seed0:evaluation.deterministic.successes|int` successes of 100
 # "from pixels". It never needed to look. A success rate cannot say so; spoiled pictures can.
 #
 # ## Step 3: the patience tax, or too few updates?
@@ -574,7 +574,7 @@ display(beside_table())
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well. |
 # | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
 # | not settled | Which of step 2's changes did it. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
-# | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-small-n3 --seeds 0`, `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like for the arms beside the story (the results lie in `data/`: `--again` makes them anew); `pixels plan push-step2` says what that costs |
+# | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-small-n3 --seeds 0` and `pixels train push-blind-n3 --seeds 0` for the task itself, `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like for the arms beside the story (the results lie in `data/`: `--again` makes them anew); `pixels plan push-step2` says what that costs |
 #
 # The story may still be right. What is missing is not another argument but matched runs. Next: how to
 # [read a curve](19_reading_the_curve.ipynb) while it is being drawn, and when not to stop it.

@@ -95,6 +95,16 @@ def test_a_seed_that_nobody_told_takes_forty_minutes_on_one_core_and_twenty_on_t
     assert all(rate >= 0.9 for rate in rates(arm)), "each seed has 90 %: else say so"
 
 
+def test_two_thirds_of_the_steps_take_two_cores_a_quarter_of_an_hour():
+    arm = "push-located-rewards-quick"
+    words = "in two thirds of the steps in a quarter of an hour"
+    assert words in in_one_line(README)
+    for run, found in zip(runs_of(arm), minutes(arm), strict=True):
+        if run.parameters["subproc"]:
+            assert 10 < found < 17, (run.path.name, found)
+    assert any(run.parameters["subproc"] for run in runs_of(arm))
+
+
 def test_most_seeds_of_reach_get_to_95_percent():
     assert "most seeds to 95 %" in README
     found = rates("reach-small-annealed")
