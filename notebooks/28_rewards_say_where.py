@@ -311,7 +311,7 @@ display(
 #
 # **Longer targets bring it off the floor sooner**, in each of the four pairs, and leave more of the budget for what comes after the rise. So the two remedies do not stand in each other's way: looks
 # steady what is read, targets spare the critic. What the additional 50,000 steps did and what the falling step sizes, nobody asked: 200,000 steps with
-# constant ones were not run. Nor was an exact eye given either remedy. Both knobs got one value each, the first that was tried. (Seeds 2 and 3 ran first, to be compared with the two that had done worse or risen
+# constant ones were not run. Both knobs got one value each, the first that was tried. (Seeds 2 and 3 ran first, to be compared with the two that had done worse or risen
 # late; all five stand above.)
 
 # %% tags=["hide-input"]
@@ -538,7 +538,7 @@ check_answers_loss(answers_loss)
 #
 # | | |
 # |---|---|
-# | settled | A locator need be told no position. Asked only which goals a picture fulfils, it reads the block in new frames to about a centimeter or better where the camera is aimed at the table, even after nothing but random play, and to {artifact}`locator-push-default-rewards/seed0:measurement.held_out.block.mean|f0` mm through the default one. |
+# | settled | A locator need be told no position. Asked only which goals a picture fulfils, it reads the block in new frames to about a centimeter or better where the camera is aimed at the table, even after nothing but random play, and to {artifact}`locator-push-default-rewards/seed0:measurement.held_out.block.mean\|f0` mm through the default one. |
 # | settled | Behind such a locator, with four looks, targets three steps ahead and step sizes that fall at the end, a policy to whose critic, eye and hand nobody ever told a position learns to push from pixels, joints and the goal: {success}`push-located-rewards-n3`. It falls to the floor before black images and before those of another episode. |
 # | settled | Nobody has to set the block down for its eye. Behind locators that learned from random play: {success}`push-located-played-n3`. |
 # | seen in every pair | Targets that reach three steps ahead bring it off the floor sooner, each seed behind its own locator. |

@@ -81,6 +81,17 @@ def test_numbers_in_the_prose_are_the_artifacts(path):
     assert not wrong, "run `make book` again, or mend the artifact"
 
 
+#: A role that was to become text, outside of code. A bar cuts the one in a table's cell in two.
+RAW_ROLE = re.compile(r"\{(?:artifact|success|verdict|doc|term|cite(?::\w+)?|eq|numref)\}")
+
+
+@each_page
+def test_no_role_is_left_as_it_was_written(path):
+    text = path.read_text(encoding="utf-8")
+    prose = re.sub(r"<(pre|script|style)\b.*?</\1>", "", text, flags=re.DOTALL)
+    assert RAW_ROLE.findall(prose) == []
+
+
 def stale_numbers(path: Path, root: Path) -> list[str]:
     """The numbers of a built page that the artifacts no longer say."""
     found = []
