@@ -15,7 +15,7 @@ from labs.artifacts import data_root, load_artifact
 from labs.experiments.policies import load_policy
 from scripts import slim_results
 
-RUN = "push-distilled/seed0"
+RUN = "push-blind-tuned/seed0"
 
 
 class Silent(http.server.SimpleHTTPRequestHandler):
@@ -44,13 +44,13 @@ def test_what_was_left_out_comes_back(shelf, capsys):
     run = load_artifact(RUN)
     gone = run.provenance["left_out"]
     assert gone and not any((run.path / name).exists() for name in gone)
-    assert cli.main(["fetch", "push-distilled"]) == 0
+    assert cli.main(["fetch", "push-blind-tuned"]) == 0
     assert "weights.safetensors" in capsys.readouterr().out
     again = load_artifact(RUN)  # checks every hash
     assert again.provenance["files"] == run.provenance["files"] | gone
-    assert "left_out" not in again.provenance and load_policy(RUN).config.arm == "push-distilled"
+    assert "left_out" not in again.provenance and load_policy(RUN).config.arm == "push-blind-tuned"
     assert not [path for path in run.path.parent.iterdir() if path.name.startswith(".")]
-    assert cli.main(["fetch", "push-distilled", "--seeds", "0"]) == 0
+    assert cli.main(["fetch", "push-blind-tuned", "--seeds", "0"]) == 0
     assert "nothing was left out" in capsys.readouterr().out
 
 
@@ -58,7 +58,7 @@ def test_other_bytes_a_gap_and_no_mirror_change_nothing(shelf, monkeypatch, caps
     before = load_artifact(RUN).provenance
 
     def refused(words):
-        assert cli.main(["fetch", "push-distilled"]) == 2
+        assert cli.main(["fetch", "push-blind-tuned"]) == 2
         said = capsys.readouterr().err.strip().splitlines()
         assert said[-1].startswith("pixels: ") and words in said[-1], said
         assert not any("Traceback" in line for line in said)
@@ -79,7 +79,7 @@ def test_other_bytes_a_gap_and_no_mirror_change_nothing(shelf, monkeypatch, caps
 
 def test_what_does_not_come_keeps_nothing_else_back(shelf, capsys):
     (shelf / RUN / "policy.json").unlink()
-    assert cli.main(["fetch", "push-distilled"]) == 2
+    assert cli.main(["fetch", "push-blind-tuned"]) == 2
     said = capsys.readouterr()
     assert "policy.json does not come" in said.err and "weights.safetensors" in said.out
     run = load_artifact(RUN)
@@ -92,5 +92,5 @@ def test_a_folder_that_cannot_be_written_is_one_line(shelf, monkeypatch, capsys)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    assert cli.main(["fetch", "push-distilled"]) == 2
+    assert cli.main(["fetch", "push-blind-tuned"]) == 2
     assert "cannot write" in capsys.readouterr().err.splitlines()[-1]
