@@ -33,6 +33,9 @@ labs.fast_io, labs.fast_files               models as safetensors and JSON
 labs.fast_sac                               SAC with all of this behind SB3's API
 labs.bench                                  the fast path measured beside the stock route
 labs.experiments                            arms as dataclasses, train, evaluate, sweep
+labs.campaign                               many runs on one GPU within a budget of time
+labs.measurements                           what a camera, an encoder, a trained policy can see
+labs.claims                                 arms compared, claims judged
 labs.figures                                every figure of the book, from artifacts
 labs.widgets                                the interactive figures
 labs.exercises                              how an exercise answers

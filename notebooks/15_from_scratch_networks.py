@@ -35,8 +35,8 @@ from torch import nn
 from labs import envs, from_scratch_sac, visual_encoder
 from labs.artifacts import load_artifact
 from labs.exercises import attempt
-from labs.experiments.scratch_demo import FLOOR_SEED
 from labs.figures.style import use_style
+from labs.measurements.scratch_demo import FLOOR_SEED
 from labs.pixel_wrapper import PixelReplayBuffer
 from labs.visual_encoder import NatureCNN, shape_table
 from labs.visual_encoder import squashed_gaussian_log_prob as squashed_log_prob
@@ -570,7 +570,7 @@ check_scaled_log_prob(scaled_log_prob)
 # {artifact}`from-scratch-demo:provenance.parameters.steps|int` steps on one core of a busy machine:
 # {artifact}`from-scratch-demo:cpu_seconds|duration` of computing,
 # {artifact}`from-scratch-demo:wall_seconds|duration` by the clock. `python -m
-# labs.experiments.scratch_demo` makes it again, and replaces it. The two horizontal lines are the negative controls,
+# labs.measurements.scratch_demo` makes it again, and replaces it. The two horizontal lines are the negative controls,
 # the same task without any learning.
 
 # %% mystnb={"image": {"alt": "Left: return of each training episode against environment steps, with its running mean. The mean starts below that of random actions, stays between random and doing nothing for about eight thousand steps, and rises above doing nothing in the last third. Right: the critic's loss, logarithmic; apart from three tall spikes it falls slowly from about 0.01 to 0.005, and not where the return rises."}}

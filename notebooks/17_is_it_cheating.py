@@ -32,8 +32,8 @@ from IPython.display import Markdown, display
 
 from labs import envs
 from labs.artifacts import load_artifact
+from labs.claims.evidence import difference, points
 from labs.exercises import attempt
-from labs.experiments.evidence import difference, points
 from labs.experiments.presets import preset
 from labs.figures.curves import success_curves
 from labs.figures.results import film, minutes, provenance_card, results_table, runs_of

@@ -31,8 +31,8 @@ from IPython.display import Markdown, display
 
 from labs import envs
 from labs.artifacts import data_root, load_artifact
+from labs.claims.evidence import named_arm, ratio_text
 from labs.exercises import attempt
-from labs.experiments.evidence import named_arm, ratio_text
 from labs.figures.curves import SOURCE_PHASES, success_curves, success_panels, three_phases
 from labs.figures.ledger import floor_cell, measured, push_floor, success_cell
 from labs.figures.phases import above_floor, patience_stop, phases_of

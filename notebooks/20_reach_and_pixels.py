@@ -33,10 +33,10 @@ from IPython.display import Markdown, display
 
 from labs import envs
 from labs.artifacts import data_root, load_artifact
+from labs.claims.compare import costs, summarize
+from labs.claims.evidence import named_arm, ratio_text
 from labs.exercises import attempt
-from labs.experiments.compare import costs, summarize
 from labs.experiments.evaluate import NoOp, final_seeds, run_episodes
-from labs.experiments.evidence import named_arm, ratio_text
 from labs.experiments.moments import View, collect_moments
 from labs.experiments.presets import SUMMARY, preset
 from labs.figures.curves import success_curves

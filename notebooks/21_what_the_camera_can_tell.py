@@ -33,16 +33,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from labs import envs
 from labs.artifacts import data_root, load_artifact, runs_of
+from labs.claims.evidence import difference, matched, percents, seeds_text
+from labs.claims.evidence import points as in_points
 from labs.exercises import attempt
-from labs.experiments.evidence import difference, matched, percents, seeds_text
-from labs.experiments.evidence import points as in_points
-from labs.experiments.perception import PEAK_RATE, Regressor
-from labs.experiments.perception_frames import belongs_to_task, show_goal, wander
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.presets import preset
 from labs.figures.results import film, goal_sight_table, probe_table
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short
+from labs.measurements.perception import PEAK_RATE, Regressor
+from labs.measurements.perception_frames import belongs_to_task, show_goal, wander
 from labs.statistics import iqm
 from labs.visual_encoder import NatureCNN
 from labs.widgets.crop_shift import project
@@ -168,7 +168,7 @@ some = torch.from_numpy(frames["workspace"][:8])
 with torch.no_grad():
     assert ours(some).shape == (8, 5)
     assert torch.equal(ours(some), theirs(some))
-print("ours equals labs.experiments.perception.Regressor, with the same weights")
+print("ours equals labs.measurements.perception.Regressor, with the same weights")
 
 # %% [markdown]
 # ## A few seconds of training

@@ -34,12 +34,12 @@ from IPython.display import Markdown, display
 from labs import envs
 from labs.artifacts import load_artifact, runs_of
 from labs.exercises import attempt
-from labs.experiments import shift_keypoints as study
-from labs.experiments.perception_frames import belongs_to_task, wander
 from labs.experiments.position_errors import over_seeds
 from labs.figures.curves import load_curves, success_panels
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict
+from labs.measurements import shift_keypoints as study
+from labs.measurements.perception_frames import belongs_to_task, wander
 from labs.statistics import iqm
 from labs.widgets.crop_shift import project
 
@@ -150,7 +150,7 @@ for name, camera in envs.CAMERAS.items():
     v0, u0 = project(camera, block)
     assert np.allclose(to_table(camera, np.array([u0]), np.array([v0]), block[2])[0], block[:2])
 print(
-    "the ray is the inverse of the projection, and equals labs.experiments.shift_keypoints.to_table"
+    "the ray is the inverse of the projection, and equals labs.measurements.shift_keypoints.to_table"
 )
 
 # %% mystnb={"image": {"alt": "Where the block seems to lie on the table under 81 shifts, one panel per camera at the same scale, with a circle of 5 centimeters around its true place. Default camera: a stretched grid, longer than half a meter, nearly all outside the circle. Workspace camera: a compact grid mostly inside the circle."}}

@@ -35,11 +35,11 @@ from labs.exercises import attempt
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, RandomActions
-from labs.experiments.gallery import PUSH_ARMS, REACH_ARMS
-from labs.experiments.occlusion import occlusion_map
 from labs.experiments.policies import load_policy
-from labs.experiments.rollouts import record
 from labs.figures.style import OKABE_ITO, use_style
+from labs.measurements.gallery import PUSH_ARMS, REACH_ARMS
+from labs.measurements.occlusion import occlusion_map
+from labs.measurements.rollouts import record
 from labs.widgets.rollout_gallery import RolloutGallery
 
 use_style()

@@ -31,7 +31,6 @@ from IPython.display import Markdown, display
 from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.experiments.environments import make_one
-from labs.experiments.frozen_pictures import KINDS, still_block
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import NOT_CHANGES, preset
 from labs.figures.curves import episodes_a_point, runs_beside, seed_by_seed
@@ -39,6 +38,7 @@ from labs.figures.ledger import measured, success_cell
 from labs.figures.results import controls_table, provenance_card, runs_of, told_sight_table
 from labs.figures.routes import ladder, looking_table, routes_table, seeds_of_arms
 from labs.figures.style import OKABE_ITO, use_style
+from labs.measurements.frozen_pictures import KINDS, still_block
 
 use_style()
 ASYMMETRIC, WHOLE = "push-asymmetric", "push-asymmetric-keypoint"

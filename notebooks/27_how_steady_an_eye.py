@@ -28,7 +28,6 @@ from IPython.display import Markdown, display
 
 from labs.artifacts import load_artifact
 from labs.exercises import attempt
-from labs.experiments.eyes_at_work import play
 from labs.experiments.locating import load_locator
 from labs.experiments.moments import View
 from labs.experiments.presets import NOT_CHANGES, effective, preset
@@ -38,6 +37,7 @@ from labs.figures.ledger import success_cell
 from labs.figures.results import provenance_card, runs_of
 from labs.figures.routes import routes_table
 from labs.figures.style import OKABE_ITO, use_style
+from labs.measurements.eyes_at_work import play
 from labs.simulated_eye import ErrorField
 
 use_style()

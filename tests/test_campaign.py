@@ -18,18 +18,10 @@ import torch
 from gymnasium import spaces
 
 from labs.artifacts import load_artifact, write_measurement
+from labs.campaign import cells, report, runs, schedule
+from labs.campaign.schedule import Campaign, CampaignOptions
 from labs.errors import UserError
-from labs.experiments import (
-    campaign,
-    campaign_report,
-    campaign_runs,
-    cells,
-    checkpoint,
-    finish,
-    guards,
-    presets,
-)
-from labs.experiments.campaign import Campaign, CampaignOptions
+from labs.experiments import checkpoint, finish, guards, presets
 from labs.experiments.done import is_done
 from labs.experiments.models import autocast
 from labs.experiments.train import Training, train
@@ -142,7 +134,7 @@ def test_what_is_proven_on_two_cores_is_only_spread_over_more_workers():
 
 
 def test_sharp_keypoints_of_an_untrained_network_tell_pictures_apart():
-    from labs.experiments.gpu_arms import SHARP
+    from labs.experiments.arms.gpu import SHARP
     from labs.experiments.moments import View, collect_moments
     from labs.manipulation_encoder import ManipulationExtractor
 
@@ -185,7 +177,7 @@ def test_what_hangs_is_tried_once_more_the_surer_way(own_folders, monkeypatch):
 
     def measured(*answers, options=options):
         asked = iter(answers)
-        monkeypatch.setattr(campaign, "measure", lambda *a: next(asked))
+        monkeypatch.setattr(schedule, "measure", lambda *a: next(asked))
         run = Campaign(options, say=lambda line: None)
         return run._measured(tiny()), run.facts
 
@@ -206,13 +198,13 @@ def test_what_hangs_is_tried_once_more_the_surer_way(own_folders, monkeypatch):
 
 def test_environments_that_do_not_answer_are_given_up_soon(tmp_path):
     began = time.monotonic()
-    found = campaign_runs.measure(tmp_path, tiny(), seconds=1, timeout=60, patience=0.3)
+    found = runs.measure(tmp_path, tiny(), seconds=1, timeout=60, patience=0.3)
     assert found == {"problem": "no answer for 0 s", "where": "environments"}
     assert time.monotonic() - began < 30 and not processes_of(tmp_path)
 
 
 def test_where_a_measurement_failed_is_told(tmp_path, monkeypatch):
-    class Half(campaign_runs.RunProcess):
+    class Half(runs.RunProcess):
         """Its environments answer, its updates do not."""
 
         def __init__(self, folder, config, *, arguments):
@@ -224,8 +216,8 @@ def test_where_a_measurement_failed_is_told(tmp_path, monkeypatch):
         poll = staticmethod(lambda: 1)
         kill = staticmethod(lambda: None)
 
-    monkeypatch.setattr(campaign_runs, "RunProcess", Half)
-    found = campaign_runs.measure(tmp_path, tiny(), seconds=1, timeout=60)
+    monkeypatch.setattr(runs, "RunProcess", Half)
+    found = runs.measure(tmp_path, tiny(), seconds=1, timeout=60)
     assert found == {"problem": "CUDA error: out of luck", "where": "updates"}
 
 
@@ -248,8 +240,8 @@ def test_a_plan_leaves_the_verdict_of_an_earlier_campaign_alone(own_folders, mon
 def test_a_campaign_counts_a_run_whatever_it_was_done_with():
     config = tiny(total_steps=200)
     train(config)
-    assert campaign_report.artifact_of(replace(config, checkpoint_every=77)) is not None
-    assert campaign_report.artifact_of(replace(config, gamma=0.5)) is None
+    assert report.artifact_of(replace(config, checkpoint_every=77)) is not None
+    assert report.artifact_of(replace(config, gamma=0.5)) is None
 
 
 # ------------------------------------------------------------------------------- ending early
@@ -284,7 +276,7 @@ def test_a_run_told_to_finish_is_evaluated_as_it_is_and_can_go_on():
     assert early.provenance["ended_early"] == "at step 200 of 400"
     assert early.json("evaluation.json")["steps"] == 200
     assert not is_done(config) and checkpoint.folders(run.folder)
-    assert len(campaign_report.curve_of(config)) == len(early.table())
+    assert len(report.curve_of(config)) == len(early.table())
     whole = load_artifact(train(config))
     assert "ended_early" not in whole.provenance and whole.provenance["sessions"] == 2
     assert is_done(config) and not checkpoint.folders(run.folder)

@@ -12,9 +12,9 @@ import pytest
 
 from labs import cli
 from labs.artifacts import load_artifact, repository_root
+from labs.campaign.schedule import CampaignOptions
 from labs.commands import drawing, judging, measuring, training
 from labs.experiments import environments, presets
-from labs.experiments.campaign import CampaignOptions
 from labs.experiments.config import FIELDS
 from labs.experiments.search import SearchOptions
 from labs.experiments.sweep import SweepOptions

@@ -11,11 +11,7 @@ import pytest
 
 from labs import cli
 from labs.artifacts import repository_root, write_artifact
-from labs.commands import measuring, training
-from labs.errors import UserError
-from labs.experiments import presets
-from labs.experiments.claims import CLAIMS, as_text, claim_of, judge
-from labs.experiments.evidence import (
+from labs.claims.evidence import (
     FAILS,
     HOLDS,
     OPEN,
@@ -29,6 +25,10 @@ from labs.experiments.evidence import (
     percent,
     points,
 )
+from labs.claims.scoreboard import CLAIMS, as_text, claim_of, judge
+from labs.commands import measuring, training
+from labs.errors import UserError
+from labs.experiments import presets
 from labs.figures import verdicts
 from labs.flags import parse
 from labs.statistics import Interval

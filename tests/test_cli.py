@@ -16,11 +16,11 @@ from jupyter_client.kernelspec import NoSuchKernel
 
 from labs import cli
 from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
+from labs.claims.compare import as_text, compare, costs
+from labs.claims.evidence import Arm
 from labs.commands import training
 from labs.errors import UserError
 from labs.experiments import guards, launch, presets
-from labs.experiments.compare import as_text, compare, costs
-from labs.experiments.evidence import Arm
 from tests.altering import alter
 
 
@@ -188,10 +188,8 @@ def test_an_arm_is_not_called_like_a_measurement(capsys):
 def test_the_comparison_of_a_task_is_of_the_task_s_own_arms(flags, name, monkeypatch, capsys):
     names = []
     monkeypatch.setattr(launch, "train_arm", lambda *a, **k: None)
-    monkeypatch.setattr(
-        "labs.experiments.compare.compare", lambda *a, name, **k: names.append(name)
-    )
-    monkeypatch.setattr("labs.experiments.compare.as_text", lambda found: "")
+    monkeypatch.setattr("labs.claims.compare.compare", lambda *a, name, **k: names.append(name))
+    monkeypatch.setattr("labs.claims.compare.as_text", lambda found: "")
     assert cli.main(["run", "reach", *flags]) == 0
     if name is None:
         assert re.fullmatch(r"compare-reach-[0-9a-f]{6}", names[0])

@@ -17,15 +17,7 @@ from labs import envs
 from labs.artifacts import load_artifact
 from labs.collect import SharedVecEnv
 from labs.errors import UserError
-from labs.experiments import (
-    checkpoint,
-    evaluate,
-    guards,
-    models,
-    presets,
-    processor,
-    replay_pieces,
-)
+from labs.experiments import checkpoint, evaluate, guards, models, presets, processor, replay_pieces
 from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, override
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one, make_training_env

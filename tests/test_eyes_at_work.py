@@ -7,9 +7,9 @@ import pytest
 
 from labs.artifacts import load_artifact
 from labs.errors import UserError
-from labs.experiments import eyes_at_work
-from labs.experiments.eyes_at_work import GUESS, PHASES, UNTRAINED, Moments, bent_and_shaken
 from labs.figures.eyes import NAMES, eyes_table, push_from_above
+from labs.measurements import eyes_at_work
+from labs.measurements.eyes_at_work import GUESS, PHASES, UNTRAINED, Moments, bent_and_shaken
 from labs.simulated_eye import ErrorField
 
 EVERY = np.ones((200, 25), bool)

@@ -11,14 +11,14 @@ import pytest
 from labs import envs
 from labs.artifacts import load_artifact
 from labs.errors import UserError
-from labs.experiments import gallery, rollouts
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp
 from labs.experiments.keypoints import STRIDE, has_keypoints, keypoints_of, places_of
-from labs.experiments.occlusion import occlusion_map
 from labs.experiments.policies import TrainedPolicy, build_policy, load_policy
 from labs.experiments.presets import preset
+from labs.measurements import gallery, rollouts
+from labs.measurements.occlusion import occlusion_map
 from labs.widgets.rollout_gallery import RolloutGallery
 from tests.browser import PHONE, overflow, visit
 

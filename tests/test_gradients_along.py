@@ -14,9 +14,9 @@ from labs.artifacts import load_artifact
 from labs.errors import UserError
 from labs.experiments.checkpoint import random_states
 from labs.experiments.environments import make_training_env
-from labs.experiments.gradients_along import ARMS, CopiedUpdate, along, summary
 from labs.experiments.models import build
 from labs.experiments.presets import preset
+from labs.measurements.gradients_along import ARMS, CopiedUpdate, along, summary
 from labs.routing_probe import measure_update
 
 #: Edges over which no gradient may pass.

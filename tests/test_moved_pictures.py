@@ -11,12 +11,12 @@ import pytest
 
 from labs.artifacts import write_measurement
 from labs.errors import UserError
-from labs.experiments import frozen_pictures, play, shrunk_pictures, sphere_pictures
-from labs.experiments import moved_pictures as study
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds
 from labs.experiments.presets import preset
+from labs.measurements import frozen_pictures, play, shrunk_pictures, sphere_pictures
+from labs.measurements import moved_pictures as study
 
 ROOT = Path(__file__).resolve().parents[1]
 

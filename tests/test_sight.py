@@ -13,21 +13,8 @@ import torch
 from labs import envs
 from labs.artifacts import data_root, load_artifact
 from labs.errors import UserError
-from labs.experiments import (
-    encoder_probe,
-    gallery,
-    goal_sight,
-    perception,
-    perception_frames,
-    shift_keypoints,
-    told_sight,
-)
 from labs.experiments.guards import refuse_to_lose
 from labs.experiments.moments import View
-from labs.experiments.perception import HELD_OUT, Regressor, fit, shifted
-from labs.experiments.perception_cells import Cell, all_cells
-from labs.experiments.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
-from labs.experiments.play import in_order, policies_here, run_of
 from labs.experiments.position_errors import (
     by_name,
     errors_mm,
@@ -38,6 +25,19 @@ from labs.experiments.position_errors import (
 )
 from labs.experiments.presets import preset
 from labs.image_augmentation import RandomShiftAug
+from labs.measurements import (
+    encoder_probe,
+    gallery,
+    goal_sight,
+    perception,
+    perception_frames,
+    shift_keypoints,
+    told_sight,
+)
+from labs.measurements.perception import HELD_OUT, Regressor, fit, shifted
+from labs.measurements.perception_cells import Cell, all_cells
+from labs.measurements.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
+from labs.measurements.play import in_order, policies_here, run_of
 from labs.projection import project, to_table
 
 

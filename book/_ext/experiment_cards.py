@@ -418,8 +418,8 @@ class _Generated(SphinxDirective):
         except (ValueError, UserError) as error:
             raise ExtensionError(f"{source}:{line}: {error}") from error
         self.env.note_reread()  # a result that arrives changes no file that this page knows
-        for file in ("config.py", "presets.py", "gpu_arms.py"):
-            path = Path(self.env.srcdir) / "labs" / "experiments" / file
+        arms = Path(self.env.srcdir) / "labs" / "experiments"
+        for path in (arms / "config.py", arms / "presets.py", *arms.glob("arms/*.py")):
             self.env.note_dependency(str(path))
         container = nodes.Element()
         lines = textwrap.dedent(text).splitlines()

@@ -47,7 +47,7 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
     "from-scratch-demo": (
         "one training run of the from-scratch SAC, and what no policy achieves",
         "15_from_scratch_networks",
-        "python -m labs.experiments.scratch_demo",
+        "python -m labs.measurements.scratch_demo",
     ),
     "gallery": (
         "episodes of good and bad policies, frame by frame",

@@ -26,9 +26,9 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxRole
 
+from labs.claims.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED, VERDICTS
+from labs.claims.scoreboard import CLAIMS, Claim, claim_of, judge
 from labs.errors import UserError
-from labs.experiments.claims import CLAIMS, Claim, claim_of, judge
-from labs.experiments.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED, VERDICTS
 
 #: The verdict's mark, so that a reader who skims sees it; the words stand beside it.
 MARKS = {HOLDS: "✔", FAILS: "✘", PARTLY: "◐", UNDECIDED: "?", OPEN: "…"}

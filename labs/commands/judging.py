@@ -96,7 +96,7 @@ class CompareOptions:
 
 def compare(argv: list[str]) -> int:
     options = parse(CompareOptions, argv, "pixels compare")
-    from labs.experiments.compare import as_text, compare
+    from labs.claims.compare import as_text, compare
 
     found = compare(options.arms, name=options.name, state=options.state, pixels=options.pixels)
     print(as_text(found))
@@ -144,7 +144,7 @@ def results(argv: list[str]) -> int:
 
 def claims(argv: list[str]) -> int:
     parse(NoOptions, argv, "pixels claims")
-    from labs.experiments.claims import as_text
+    from labs.claims.scoreboard import as_text
 
     print(as_text())
     return 0

@@ -22,7 +22,7 @@ def search(argv: list[str]) -> int:
 def campaign(argv: list[str]) -> int:
     import psutil
 
-    from labs.experiments.campaign import CampaignOptions, campaign
+    from labs.campaign.schedule import CampaignOptions, campaign
 
     options = parse(CampaignOptions, argv, "pixels campaign")
     return campaign(options, started=psutil.Process().create_time())

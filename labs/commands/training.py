@@ -128,8 +128,8 @@ class RunOptions:
 
 def run(argv: list[str]) -> int:
     options = parse(RunOptions, argv, "pixels run")
+    from labs.claims.compare import as_text, compare
     from labs.experiments import presets
-    from labs.experiments.compare import as_text, compare
     from labs.experiments.launch import train_arm
 
     own = presets.REACH_ARMS if options.task == "reach" else presets.PUSH_ARMS

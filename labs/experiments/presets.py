@@ -12,9 +12,9 @@ from typing import Any
 
 from labs.artifacts import PROVENANCE, data_root
 from labs.errors import UserError
+from labs.experiments.arms.gpu import gpu_arms
+from labs.experiments.arms.laptop import laptop_arms
 from labs.experiments.config import RunConfig, closest, override
-from labs.experiments.gpu_arms import gpu_arms
-from labs.experiments.laptop_arms import laptop_arms
 from labs.experiments.validation import validate
 
 # ------------------------------------------------------------------------------------------ Reach

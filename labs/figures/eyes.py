@@ -13,9 +13,9 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from labs.artifacts import load_artifact
-from labs.experiments.eyes_at_work import GUESS, PHASES, UNTRAINED
 from labs.figures.legend import COLORS
 from labs.figures.style import use_style
+from labs.measurements.eyes_at_work import GUESS, PHASES, UNTRAINED
 
 #: How the table calls what is not a run.
 NAMES = {

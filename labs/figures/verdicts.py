@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from IPython.display import Markdown
 
-from labs.experiments.claims import CLAIMS, claim_of, judge
-from labs.experiments.evidence import OPEN
+from labs.claims.evidence import OPEN
+from labs.claims.scoreboard import CLAIMS, claim_of, judge
 
 
 def verdict(key: str) -> Markdown:
     """One claim of the source manuscript, its verdict, and the numbers behind it.
 
     Args:
-        key: of the claim, as in ``labs.experiments.claims.CLAIMS``.
+        key: of the claim, as in ``labs.claims.scoreboard.CLAIMS``.
 
     Raises:
         ValueError: there is no such claim.

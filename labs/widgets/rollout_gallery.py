@@ -1,6 +1,6 @@
 """Rollout gallery: scrub recorded episodes of good and bad policies frame by frame.
 
-The episodes come from the artifact ``gallery`` (:mod:`labs.experiments.gallery`).
+The episodes come from the artifact ``gallery`` (:mod:`labs.measurements.gallery`).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from labs.artifacts import Artifact, data_root, write_measurement
+from labs.campaign.cells import Cell, Group
 from labs.errors import UserError
-from labs.experiments.cells import Cell, Group
 from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.curve import COLUMNS

@@ -1,7 +1,7 @@
 """Many runs on one GPU within a wall-clock budget, in the order of information.
 
 ``pixels campaign --minutes 25`` tries OpenGL, measures the machine, says what it expects, and
-trains the cells of :mod:`labs.experiments.cells`, several side by side, each in a process of its
+trains the cells of :mod:`labs.campaign.cells`, several side by side, each in a process of its
 own. Curves and checkpoints are written on the way, the verdict (``data/campaign``) whenever
 something happened. When the time is nearly over, every run evaluates what it has and ends. Cut
 off in any way, the same command goes on. It never takes longer than its budget, and it leaves no
@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from labs.artifacts import json_text, write_atomically
+from labs.campaign import report
+from labs.campaign.cells import Cell, cells_of, chosen
+from labs.campaign.runs import SAVED, RunProcess, measure
 from labs.errors import UserError
-from labs.experiments import campaign_report, guards
-from labs.experiments.campaign_runs import SAVED, RunProcess, measure
-from labs.experiments.cells import Cell, cells_of, chosen
+from labs.experiments import guards
 from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig, updates
 from labs.experiments.done import is_done
@@ -289,7 +290,7 @@ class Campaign:
             "sessions": self.sessions,
             **self.facts,
         }
-        return campaign_report.write(self.name, self.groups, self.cells, self.notes, facts)
+        return report.write(self.name, self.groups, self.cells, self.notes, facts)
 
     def _tell_results(self) -> None:
         path = self._report()

@@ -26,10 +26,10 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import DISTANCE_THRESHOLD, gl_renderer, make_env
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
-from labs.experiments.measure import proportion
-from labs.experiments.play import film_of_lost, play_all
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.video import side_by_side
+from labs.measurements.play import film_of_lost, play_all
+from labs.measurements.tasks import proportion
 
 #: Trained without the sphere: imitation without shifts and with them, a locator before two kinds of
 #: policies. Trained with it, at the goal: imitation.

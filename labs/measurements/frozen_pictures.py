@@ -27,9 +27,9 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import DISTANCE_THRESHOLD, gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
-from labs.experiments.measure import proportion
-from labs.experiments.play import play_all
 from labs.experiments.position_errors import mean_interval
+from labs.measurements.play import play_all
+from labs.measurements.tasks import proportion
 from labs.pixel_wrapper import render_and_resize
 
 #: Sight and control by a told critic at once, or after a locator; both by imitation, without random

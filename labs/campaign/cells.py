@@ -1,6 +1,6 @@
 """What the campaign trains, in the order of information: groups of arms that answer one question.
 
-The arms themselves are ordinary ones (:mod:`labs.experiments.gpu_arms`); ``pixels train`` runs any
+The arms themselves are ordinary ones (:mod:`labs.experiments.arms.gpu`); ``pixels train`` runs any
 of them alone.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from labs.errors import UserError
+from labs.experiments.arms.gpu import BASE_UPDATES, UPDATES
 from labs.experiments.config import RunConfig, closest
-from labs.experiments.gpu_arms import BASE_UPDATES, UPDATES
 from labs.experiments.presets import PRESETS, preset, smoke
 from labs.experiments.sweep import parse_seeds
 from labs.experiments.validation import validate

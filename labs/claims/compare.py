@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from labs.artifacts import Artifact, finite_or_none, runs_of, write_measurement
+from labs.claims.evidence import Arm
 from labs.errors import UserError
-from labs.experiments.evidence import Arm
 from labs.statistics import (
     Interval,
     gap_closure,

@@ -2,7 +2,7 @@
 
 The same starts for every policy: one that the blind twin fails and the full state solves, one that
 both solve, one that needs no policy at all. How an episode is recorded and what is said of it:
-:mod:`labs.experiments.rollouts`.
+:mod:`labs.measurements.rollouts`.
 
 ``pixels measure gallery`` makes it from the results that lie in ``data/``. Train those first whose
 weights the repository has no room for: it refuses to show fewer arms than it shows now.
@@ -28,9 +28,9 @@ from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, RandomActions
 from labs.experiments.guards import refuse_to_lose
-from labs.experiments.occlusion import CELLS
 from labs.experiments.presets import preset
-from labs.experiments.rollouts import (
+from labs.measurements.occlusion import CELLS
+from labs.measurements.rollouts import (
     POINTS,
     SIDE,
     Rollout,
@@ -130,7 +130,7 @@ def find_start(wanted: Sequence[tuple[Any, RunConfig, Any]], what: str) -> int:
     finally:
         for env in worlds:
             env.close()
-    raise UserError(f"no start of {SEARCH} where {what}: raise labs.experiments.gallery.SEARCH")
+    raise UserError(f"no start of {SEARCH} where {what}: raise labs.measurements.gallery.SEARCH")
 
 
 def choose(

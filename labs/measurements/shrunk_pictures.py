@@ -23,8 +23,8 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds, run_episodes
-from labs.experiments.play import film_of_lost, play_all
 from labs.experiments.video import side_by_side
+from labs.measurements.play import film_of_lost, play_all
 
 #: An encoder that learned by imitation, without random shifts and with them; the same encoder,
 #: judged by a critic that is told the state, or the achieved goal; a locator before two kinds of

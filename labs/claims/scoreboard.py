@@ -1,9 +1,9 @@
 """The scoreboard: what was claimed, what came out, and how sure that is.
 
-:data:`CLAIMS` lists the claims of the source manuscript that can be tested, in our words, and one
-of our own. Each has a rule (:mod:`claims_task`, :mod:`claims_training`, :mod:`claims_sight`) that
-reads the artifacts and gives a verdict; nothing here is typed that an artifact could say. ``pixels
-claims`` prints the table, the page *Scoreboard* shows it.
+:data:`CLAIMS` lists the claims of the source manuscript that can be tested, in our words, and two
+of our own. Each has a rule (:mod:`labs.claims.task`, :mod:`labs.claims.training`,
+:mod:`labs.claims.sight`) that reads the artifacts and gives a verdict; nothing here is typed that
+an artifact could say. ``pixels claims`` prints the table, the page *Scoreboard* shows it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.artifacts import data_root
-from labs.experiments import claims_sight as sight
-from labs.experiments import claims_task as task
-from labs.experiments import claims_training as training
-from labs.experiments.evidence import OPEN, Finding, NotMeasured
+from labs.claims import sight, task, training
+from labs.claims.evidence import OPEN, Finding, NotMeasured
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from tqdm.auto import tqdm
 
 from labs import envs
 from labs.artifacts import Artifact, Clock, write_measurement
-from labs.experiments.perception_frames import belongs_to_task, wander
 from labs.image_augmentation import RandomShiftAug
 from labs.manipulation_encoder import SpatialSoftmax
+from labs.measurements.perception_frames import belongs_to_task, wander
 from labs.projection import to_table
 
 PAD = 4

@@ -1,6 +1,6 @@
 """The processes of a campaign: one for each run, and one that measures how fast the machine is.
 
-A process is started by ``python -m labs.experiments.campaign_runs FILE``, where FILE holds a run's
+A process is started by ``python -m labs.campaign.runs FILE``, where FILE holds a run's
 configuration. It leads a session of its own, so that Ctrl-C reaches the campaign alone and so that
 nothing of it is left when it is ended. On Linux the system tells it when the campaign is gone.
 """

@@ -21,8 +21,8 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
-from labs.experiments.play import play_all
 from labs.image_augmentation import RandomShiftAug
+from labs.measurements.play import play_all
 
 #: Matched arms without and with random shifts, in the order of the table; last, one by a reward.
 ARMS = (

@@ -2,7 +2,7 @@
 
 A :class:`Rollout` holds the pictures, where things are in them, and the distances, from which
 :func:`what_to_notice` says in words what happened. For policies with a camera each frame also
-carries an occlusion map (:mod:`labs.experiments.occlusion`), and the keypoints of those that have
+carries an occlusion map (:mod:`labs.measurements.occlusion`), and the keypoints of those that have
 some (:mod:`labs.experiments.keypoints`).
 """
 
@@ -17,7 +17,7 @@ from labs import envs
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.keypoints import has_keypoints, places_of
-from labs.experiments.occlusion import occlusion_map
+from labs.measurements.occlusion import occlusion_map
 
 SIDE = 144  # pixels of a frame, for the reader
 POINTS = ("gripper", "object", "goal")

@@ -1,8 +1,8 @@
 """How the claims about training are decided: routing, budget, memory, hindsight, the flat phase.
 
 These rules look for *matched* arms, whose settings differ in nothing but what the claim is about,
-whatever the arms are called. Elsewhere: :mod:`labs.experiments.claims_task`,
-:mod:`labs.experiments.claims_sight`.
+whatever the arms are called. Elsewhere: :mod:`labs.claims.task`,
+:mod:`labs.claims.sight`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labs.experiments.evidence import (
+from labs.claims.evidence import (
     FAILS,
     HOLDS,
     LIMITS,

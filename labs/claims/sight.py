@@ -1,7 +1,7 @@
 """How the claims about cameras, encoders and shifts are decided: one rule each.
 
 A rule reads checked artifacts below ``root`` and compares what it finds with
-``labs.experiments.evidence.LIMITS``. It raises ``NotMeasured`` where an artifact is missing.
+``labs.claims.evidence.LIMITS``. It raises ``NotMeasured`` where an artifact is missing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from labs.experiments.evidence import (
+from labs.claims.evidence import (
     FAILS,
     HOLDS,
     LIMITS,

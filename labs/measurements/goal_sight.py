@@ -1,7 +1,7 @@
 """What many goals for one picture teach an encoder, beside one goal for each picture.
 
 Two arms of Push by the reward alone that differ in ``goals_per_frame`` and in nothing else. Their
-encoders are frozen and probed as :mod:`labs.experiments.encoder_probe` does it, in every seed that
+encoders are frozen and probed as :mod:`labs.measurements.encoder_probe` does it, in every seed that
 both have. Controls: the same network before any training, and a guess that never looks.
 
 Artifact ``goal-sight``: errors in millimeters, by arm and seed, and what each run has looked at.
@@ -14,9 +14,9 @@ from labs.artifacts import Artifact, Clock, data_root, load_artifact, write_meas
 from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.config import from_dict
-from labs.experiments.encoder_probe import PARAMETERS, probe_runs
-from labs.experiments.play import in_order, rows_to_keep
 from labs.experiments.policies import WEIGHTS
+from labs.measurements.encoder_probe import PARAMETERS, probe_runs
+from labs.measurements.play import in_order, rows_to_keep
 
 ARMS = ("push-one-goal", "push-eight-goals")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from labs.experiments.arms.eyes import eye_arms
+from labs.experiments.arms.honest import honest_arms
+from labs.experiments.arms.reach import reach_arms
 from labs.experiments.config import RunConfig
-from labs.experiments.eye_arms import eye_arms
-from labs.experiments.honest_arms import honest_arms
-from labs.experiments.reach_arms import reach_arms
 
 #: Push by the reward alone, where a picture is encoded once and judged by many goals. Found on
 #: seed 101. Contact is rare and steps are cheap, so the first 400 episodes act at random; half of

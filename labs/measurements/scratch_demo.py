@@ -1,7 +1,7 @@
 """One real run of the from-scratch SAC, kept: artifact ``from-scratch-demo``.
 
 ``python -m labs.visual_encoder --demo`` trains and forgets. ``python -m
-labs.experiments.scratch_demo`` trains the same and keeps the curve, beside what the same task pays
+labs.measurements.scratch_demo`` trains the same and keeps the curve, beside what the same task pays
 a policy that does nothing and one that acts at random.
 """
 
@@ -112,7 +112,7 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m labs.experiments.scratch_demo",
+        prog="python -m labs.measurements.scratch_demo",
         description="Trains the from-scratch SAC and writes data/from-scratch-demo anew.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

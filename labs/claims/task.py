@@ -1,7 +1,7 @@
 """How the claims about the task and about gradients are decided: one rule each.
 
 A rule reads checked artifacts below ``root`` and compares what it finds with
-``labs.experiments.evidence.LIMITS``. It raises ``NotMeasured`` where an artifact is missing or an
+``labs.claims.evidence.LIMITS``. It raises ``NotMeasured`` where an artifact is missing or an
 arm has too few seeds: nobody guesses.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from labs.experiments.evidence import (
+from labs.claims.evidence import (
     FAILS,
     HOLDS,
     LIMITS,

@@ -23,9 +23,9 @@ from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.locating import errors
 from labs.experiments.moments import View, collect_moments
-from labs.experiments.play import in_order, rows_to_keep
 from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
 from labs.experiments.regression import minimize
+from labs.measurements.play import in_order, rows_to_keep
 
 #: Arms whose encoder learned beside a policy, in the order of the table; without weights: left out.
 ARMS = (

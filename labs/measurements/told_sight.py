@@ -1,7 +1,7 @@
 """What a critic teaches the actor's eye, by the actor's loss alone, and what it was told.
 
 The encoders of arms whose critic is told the state, or only the achieved goal, exactly or blurred,
-are frozen and probed as :mod:`labs.experiments.encoder_probe` does it, seed by seed, beside
+are frozen and probed as :mod:`labs.measurements.encoder_probe` does it, seed by seed, beside
 networks of the same kind: two whose critic is told nothing, and one that learned by imitation.
 Controls: the same network before any training, and a guess that never looks.
 
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
-from labs.experiments.encoder_probe import PARAMETERS, probe_runs
-from labs.experiments.play import in_order, policies_here, rows_to_keep
+from labs.measurements.encoder_probe import PARAMETERS, probe_runs
+from labs.measurements.play import in_order, policies_here, rows_to_keep
 
 #: The critic is told the state, the achieved goal, that goal blurred, nothing; nothing, and the eye
 #: predicts rewards; last, the same encoder by imitation.

@@ -7,7 +7,7 @@ have a mean and a scatter. The mean is off by what belongs to the place, the sam
 eye is *bent*. The scatter is what changes from look to look as the gripper passes: it is *shaken*.
 
 A policy that knows the state pushes; nobody acts on what is read. The eyes are frozen: encoders of
-trained policies, of which a probe reads the block (:mod:`labs.experiments.encoder_probe`), and
+trained policies, of which a probe reads the block (:mod:`labs.measurements.encoder_probe`), and
 locators, one told positions and others taught by rewards. Controls: the same encoder before any
 training, and a guess that never looks, which is all bent and not shaken.
 
@@ -25,14 +25,14 @@ from tqdm.auto import tqdm
 
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import EPISODE_STEPS, gl_renderer
-from labs.experiments import encoder_probe
 from labs.experiments.config import RunConfig
 from labs.experiments.locating import WEIGHTS, folder, load_locator
 from labs.experiments.moments import View, collect_moments
-from labs.experiments.play import in_order, policies_here, rows_to_keep
 from labs.experiments.policies import load_policy
 from labs.experiments.position_errors import summary
 from labs.experiments.presets import effective
+from labs.measurements import encoder_probe
+from labs.measurements.play import in_order, policies_here, rows_to_keep
 
 TEACHER = "push-state-tuned/seed0"  # who pushes
 #: Arms whose locators are read: told positions; taught by rewards; the same in random play, and

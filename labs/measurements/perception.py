@@ -2,7 +2,7 @@
 
 No reinforcement learning: a frame, the positions that the simulator knows, and a small head on top
 of each encoder. If regression cannot find the block in a picture, no agent will. What varies is in
-:mod:`labs.experiments.perception_cells`. All cells share frames, optimizer and schedule, tuned for
+:mod:`labs.measurements.perception_cells`. All cells share frames, optimizer and schedule, tuned for
 none of them. ``mean`` is the control: it never looks.
 
 Artifact ``perception``; ``pixels measure perception`` makes it, cell by cell, and goes on where it
@@ -34,7 +34,12 @@ from labs.artifacts import (
     write_measurement,
 )
 from labs.errors import UserError
-from labs.experiments.perception_cells import (
+from labs.experiments.position_errors import by_name, errors_mm, mean_interval, rounded, summary
+from labs.experiments.regression import minimize
+from labs.image_augmentation import RandomShiftAug
+from labs.keypoint_encoder import KeypointCNN
+from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
+from labs.measurements.perception_cells import (
     EPOCHS,
     HEAD_EPOCHS,
     LONG_EPOCHS,
@@ -42,7 +47,7 @@ from labs.experiments.perception_cells import (
     Cell,
     all_cells,
 )
-from labs.experiments.perception_frames import (
+from labs.measurements.perception_frames import (
     AREA,
     FIRST_SEED,
     FRAMES,
@@ -54,11 +59,6 @@ from labs.experiments.perception_frames import (
     resized_rows,
     work_folder,
 )
-from labs.experiments.position_errors import by_name, errors_mm, mean_interval, rounded, summary
-from labs.experiments.regression import minimize
-from labs.image_augmentation import RandomShiftAug
-from labs.keypoint_encoder import KeypointCNN
-from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
 from labs.provenance import code_state, hardware
 from labs.visual_encoder import NatureCNN
 
