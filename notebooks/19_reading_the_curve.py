@@ -471,14 +471,14 @@ for arm, sees in TWINS.items():
         )
 display(Markdown("\n".join(rows)))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps for the twins: with noise, with black, with nothing beside the numbers, and with the real picture. Black rises with the numbers alone and ends as high; most runs with the real picture rise later and end lower; most runs with noise rise as early as those without a picture, one late, so that its band is wide."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps for the twins: with noise, with black, with nothing beside the numbers, and with the real picture. Black rises with the numbers alone and ends as high; most runs with the real picture rise later and end lower; most runs with noise rise as early as those without a picture, two late, so that its band is wide."}}
 success_panels([arm for arm in TWINS if arm in half], floor=FLOOR)
 plt.show()
 
 # %% [markdown]
 # *The four twins, a panel each, {artifact}`push-small/seed0:provenance.parameters.curve_episodes|int` episodes a point; a thin
 # line is a run, a thick one the interquartile mean, the band its 95 % bootstrap interval. Count the thin lines
-# that rise late: most of those with the picture, one with noise, none with black.*
+# that rise late: most of those with the picture, two with noise, none with black.*
 
 # %% tags=["hide-input"]
 times = {arm: times_to_half(arm) for arm in half}
@@ -499,18 +499,19 @@ n = {arm: len(times[arm]) for arm in half}
 assert LOWEST > 0.8 and late["push-small-blank"] == late["push-blind-tuned"] == 0
 assert 0 < late["push-small-noise"] < n["push-small-noise"] / 2
 assert n["push-small"] / 2 < late["push-small"] < n["push-small"]
-assert times["push-small"][3] < min(times["push-small"][:3]), "the fourth was the first"
+assert late["push-small-noise"] == 2, "the caption and the description say two"
 last = [np.array_split(run.table()["success"], 6) for run in measured("push-small")]
 still = [parts[-1].mean() - parts[-2].mean() > 0.1 for parts in last]
 slow = [when > 1.25 * LATEST for when in times["push-small"]]
-assert all(s for s, is_slow in zip(still, slow, strict=True) if is_slow), "a late run has settled"
+assert np.argmin(times["push-small"]) == 3 and slow[4], "the text: the fourth, and the fifth"
+rising = sum(s for s, is_slow in zip(still, slow, strict=True) if is_slow)
 display(
     Markdown(
         f"Against the numbers alone, **the picture can cost in two ways**: {late['push-small']} of "
         f"{n['push-small']} runs that have it rise late, more than a quarter later than the slowest run without a "
-        f"picture, and end lower than all of those, where the budget ends and they still rise. With noise {late['push-small-noise']} of "
-        f"{n['push-small-noise']} runs fares like that, with black none of {n['push-small-blank']}. After three "
-        "seeds this page said that *every* run with the picture is late. The fourth took it back."
+        f"picture, and end lower than all of those: the budget ends, and {rising} of them still rise. With noise {late['push-small-noise']} of "
+        f"{n['push-small-noise']} runs fare like that, with black none of {n['push-small-blank']}. After three "
+        "seeds this page said that *every* run with the picture is late. The fourth took it back, and the fifth is late again."
     )
 )
 
@@ -570,12 +571,12 @@ assert max(final_success("push-small-honest")) < 2 * FLOOR, "it left the floor: 
 # the block is, by reward alone, while success stays on the floor with every seed. (The probe read one of them.) A flat curve *can* be an eye that opens. It is
 # where the eye is needed. In step 2 it is not, and there the eye stays shut.
 #
-# Black cost nothing that three runs could show. They rise with the numbers alone and end as high, so the network of the image branch seems no
+# Black cost nothing that five runs could show. They rise with the numbers alone and end as high, so the network of the image branch seems no
 # burden in itself, nor its weights and its updates. The price seems to lie in what the picture *shows*: features that
 # change, and that the critic may take for news.
 #
-# One of the four runs with noise is late as well. It may have the same reason, or none: runs without any picture can be late
-# too ([one with a small memory](18_five_steps.ipynb) was). Four runs each cannot say whether noise costs less often than the picture: that the picture
+# Two of the five runs with noise are late as well. They may have the same reason, or none: runs without any picture can be late
+# too ([one with a small memory](18_five_steps.ipynb) was). Five runs each cannot say whether noise costs less often than the picture: that the picture
 # costs is what they show. But with noise every run rises, and nothing was seen: the rise does not *wait* for sight.
 #
 # One explanation of the picture's price: the encoder moves with every
@@ -589,6 +590,23 @@ assert max(routed) < 1.25 * LATEST, "a late run with the actor's routing: say so
 print("the actor's loss trains the encoder: " + "; ".join(f"{t:,.0f} steps" for t in routed))
 
 # %% [markdown]
+# Is the price one that has to be paid? Step 2's task was learned once more, [with targets that reach three steps
+# ahead](18_five_steps.ipynb), twice the steps, and the picture of the default camera. Its twin is the same without the picture:
+
+# %% tags=["hide-input"]
+LATER = {
+    "push-small-n3": "the numbers and a picture, targets three steps ahead",
+    "push-blind-n3": "the numbers alone, targets three steps ahead",
+}
+for arm, sees in LATER.items():
+    print(f"{sees}: " + "; ".join(f"{t:,.0f} steps" for t in times_to_half(arm)))
+with_picture, without = (times_to_half(arm) for arm in LATER)
+assert max(with_picture) < 1.25 * max(without) and min(final_success("push-small-n3")) > 0.9
+
+# %% [markdown]
+# There no run with the picture is late, by the same measure, and all end above 90 %, three seeds each. So the price is one of those settings, not of pictures
+# as such. (The camera is another one, too. Which of the changes took the price away was not asked.)
+#
 # And these are small pictures and a small budget. Step 2 itself, at
 # 84 × 84 and five million steps, is not settled by them.
 #
@@ -785,7 +803,7 @@ for _, table in runs:
 # | | |
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises before success and with it; plain value iteration shows the beginning of such a rise. On Push the share of goals grows like $r^2$ up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
-# | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in three runs. With noise every run rises. |
+# | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in five runs. With noise every run rises. With targets three steps ahead no run with a picture was late. |
 # | settled for blind twins | They are flat at first, without an encoder that could warm up; four times the updates bring the rise forward by less than twice. From an eighth of an update a step to a quarter they do bring it forward. |
 # | not settled | Whether the late runs would end as high as the others, given time. Whether noise or black are less in the way than a picture. Whether success feeding itself sharpens the rise. Whether the reported flat phase of 2.2 million steps is the same thing, longer: no pixel run here is that long. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
@@ -796,9 +814,11 @@ for _, table in runs:
 # pixels train push-blind-long --seeds 0 1 2 3 4
 # pixels train push-blind-u012 --seeds 0 1 2 3 4    # and push-blind-u050: the updates
 # pixels train push-blind-u050 --seeds 0 1 2 3 4
-# pixels train push-small --seeds 0 1 2 3           # the twins
-# pixels train push-small-noise --seeds 0 1 2 3
-# pixels train push-small-blank --seeds 0 1 2
+# pixels train push-small --seeds 0 1 2 3 4         # the twins
+# pixels train push-small-noise --seeds 0 1 2 3 4
+# pixels train push-small-blank --seeds 0 1 2 3 4
+# pixels train push-small-n3 --seeds 0 1 2          # and push-blind-n3: longer targets
+# pixels train push-blind-n3 --seeds 0 1 2
 # pixels train push-small-actor --seeds 0 1 2
 # pixels train push-small-honest --seeds 0 1 2
 # pixels measure encoder-probe

@@ -51,7 +51,7 @@ PLAYED = {
 
 
 #: Arms whose film adds little to another's: to that of push-demo (the floor), of push-blind-tuned,
-#: of push-located-rewards-n3; of reach-located, of reach-state-tuned.
+#: of push-located-rewards-n3; of reach-located, of reach-state.
 WITHOUT_FILM = {
     *("push-eight-goals", "push-eight-goals-long", "push-asymmetric"),
     *("push-one-goal", "push-small-helped"),
@@ -76,11 +76,12 @@ WITHOUT_FILM = {
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
     *("reach-located-default", "reach-located-workspace", "reach-keypoint", "reach-asymmetric"),
     *("reach-small", "reach-small-told", "reach-small-blind", "reach-small-annealed"),
+    "reach-state-tuned",
 }
 
 
 #: Arms whose locator of seed 0 is kept though no policy behind it is: a reader can look through it.
-READ = ("push-located", "push-located-rewards", "reach-located")
+READ = ("push-located", "push-located-rewards")
 
 
 def seeds_with_weights(arm: str) -> int:

@@ -89,7 +89,7 @@ def test_what_there_is_no_room_for_says_how_to_get_it(own_data, monkeypatch, see
 
 
 def test_a_locator_stays_where_a_policy_looks_through_it(own_data):
-    kept, left = (own_data / "locator-reach-pair" / f"seed{seed}" for seed in (0, 1))
+    kept, left = (own_data / "locator-push-workspace" / f"seed{seed}" for seed in (0, 1))
     for path in (kept, left):
         with write_artifact(path, kind="locator", parameters={}) as folder:
             (folder / "locator.safetensors").write_bytes(b"w" * 1000)
