@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from jupyter_client.kernelspec import NoSuchKernel
@@ -19,6 +20,7 @@ from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
 from labs.claims.compare import as_text, compare, costs
 from labs.claims.evidence import Arm
 from labs.commands import training
+from labs.commands.measuring import MEASUREMENTS
 from labs.errors import UserError
 from labs.experiments import guards, launch, presets
 from tests.altering import alter
@@ -106,6 +108,12 @@ BAD = [
     (["sweep", "--arms", "reech"], "unknown arm 'reech'"),
     (["sweep", "--arms", "reach-state", "--seeds", "9..0"], "9..0"),
 ]
+
+
+@pytest.mark.parametrize("where", MEASUREMENTS.values(), ids=MEASUREMENTS)
+def test_every_measurement_is_a_function_of_its_module(where):
+    module, function = where.split(":")
+    assert callable(getattr(import_module(f"labs.measurements.{module}"), function))
 
 
 @pytest.mark.parametrize(("argv", "message"), BAD, ids=[" ".join(a) for a, _ in BAD])

@@ -20,11 +20,11 @@ def probe(argv: list[str]) -> int:
     return 0
 
 
-#: What can be measured: name → the function that does it, in its module of ``labs.experiments``.
+#: What can be measured: name → the function that does it, in its module of ``labs.measurements``.
 MEASUREMENTS = {
-    "push-floor": "measure:push_floor",
-    "visibility": "measure:visibility",
-    "gradient-routing": "measure:gradient_routing",
+    "push-floor": "tasks:push_floor",
+    "visibility": "tasks:visibility",
+    "gradient-routing": "tasks:gradient_routing",
     "gradients-along-run": "gradients_along:gradients_along",
     "shift-keypoints": "shift_keypoints:shift_keypoints",
     "perception": "perception:perception",
@@ -71,7 +71,7 @@ def measure(argv: list[str]) -> int:
         flags = " and ".join(f"--{flag}" for flag in chosen)
         raise UserError(f"{flags} is for perception: leave it out")
     module, function = MEASUREMENTS[options.name].split(":")
-    artifact = getattr(import_module(f"labs.experiments.{module}"), function)(**chosen)
+    artifact = getattr(import_module(f"labs.measurements.{module}"), function)(**chosen)
     print(artifact.path)
     return 0
 
