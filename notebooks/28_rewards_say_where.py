@@ -64,7 +64,7 @@ display(
         "told where it is. Behind it, with four looks, targets that reach three steps ahead and step sizes that fall at the end, a policy that nobody told anything learns to push "
         f"on two cores: {success_cell(BOTH)}. Nor has a hand to set the block down for its eye, which may learn from random play: {success_cell(NO_HAND)}. "
         f"Through the default camera it learns late, and in half as many steps again: {success_cell(FAR_LONG)}. "
-        f"In two thirds of the steps it is {success_cell(QUICK)}."
+        f"Where the camera is aimed at the table, two thirds of the steps have {success_cell(QUICK)}."
     )
 )
 
