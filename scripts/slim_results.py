@@ -56,6 +56,7 @@ WITHOUT_FILM = {
     *("push-eight-goals", "push-eight-goals-long", "push-asymmetric"),
     *("push-one-goal", "push-small-helped"),
     *("push-small-blank", "push-small-noise", "push-small-actor"),
+    *("push-small-steps", "push-small-far"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
     *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3", "push-small-n3"),
     *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),

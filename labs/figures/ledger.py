@@ -81,6 +81,8 @@ BESIDE = (
     "push-small-blank",
     "push-small-noise",
     "push-small-actor",
+    "push-small-steps",
+    "push-small-far",
     "push-small-n3",
     "push-blind-buffer10k",
     "push-blind-k8",

@@ -133,6 +133,15 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(blind, arm="push-blind-n3", n_steps=3, total_steps=200_000, anneal=0.25),
             "the blind twin of push-located-rewards-n3: the place as a number, the same budget",
         ),
+        # Which of push-small-n3's changes tells: one at a time.
+        (
+            replace(real, arm="push-small-steps", n_steps=3),
+            "step 2's vectors and a picture of 36 x 36, targets three steps ahead alone",
+        ),
+        (
+            replace(real, arm="push-small-far", camera="default", goal_sphere=True),
+            "step 2's vectors and a picture of 36 x 36 by the default camera alone",
+        ),
         (
             replace(
                 real,
@@ -143,6 +152,6 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
                 total_steps=200_000,
                 anneal=0.25,
             ),
-            "the same vectors and a picture of 36 x 36 by the default camera, the same budget",
+            "step 2's vectors, the default camera at 36 x 36, targets three steps ahead, to the end",
         ),
     ]
