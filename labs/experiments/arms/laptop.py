@@ -152,6 +152,6 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
                 total_steps=200_000,
                 anneal=0.25,
             ),
-            "step 2's vectors, the default camera at 36 x 36, targets three steps ahead, to the end",
+            "step 2's vectors, the default camera at 36 x 36, targets three steps ahead, longer",
         ),
     ]
