@@ -44,7 +44,7 @@ WORDS = {
     "push-located-rewards": "a locator that rewards taught, reward alone",
     "push-located-rewards-annealed": "locator taught by rewards, four looks, falling step sizes",
     "push-located-rewards-far": "locator taught by rewards, default camera",
-    "push-located-rewards-far-long": "locator taught by rewards, default camera, one and a half times the steps",
+    "push-located-rewards-far-long": "locator taught by rewards, default camera, longer",
     "push-located-rewards-looks": "a locator that rewards taught, four looks, reward alone",
     "push-located-rewards-n3": "locator taught by rewards, targets three steps ahead",
     "push-located-rewards-quick": "two thirds of the steps, targets three steps ahead",
