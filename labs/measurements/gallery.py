@@ -52,10 +52,11 @@ PUSH_ARMS = {
     "push-blind-tuned": "blind twin",
     "push-asymmetric": "pixels, critic told",
     "push-told": "pixels, imitated",
-    "push-located": "pixels, nobody told",
+    "push-located": "pixels, a run cut short",
+    "push-located-rewards-n3": "pixels, nobody told",
 }
 #: Those of them that are shown at the easy start too.
-EASY = ("push-state-tuned", "push-blind-tuned", "push-asymmetric")
+EASY = ("push-state-tuned", "push-blind-tuned", "push-asymmetric", "push-located-rewards-n3")
 REACH_ARMS = {
     "reach-state": "state, trained",
     "reach-located": "pixels, taught to see",
