@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import io
 import json
@@ -49,15 +50,28 @@ def network_tensors(model: Any) -> dict[str, torch.Tensor]:
                 tensors[f"optimizer.{name}.{index}.{key}"] = torch.as_tensor(value)
     if model.log_ent_coef is not None:
         tensors["log_ent_coef"] = model.log_ent_coef
+    if getattr(model, "acting", None) is not None:  # FastSAC's, where another policy acts
+        tensors |= {f"acting.{k}": v for k, v in model.acting.state_dict().items()}
     return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in tensors.items()}
+
+
+def copy_policy(policy: Any) -> Any:
+    """An SB3 policy as it is now, statistics included; it learns no more."""
+    twin = copy.deepcopy(policy)
+    twin.set_training_mode(False)
+    return twin.requires_grad_(False)
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def restore_networks(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     """Puts back what :func:`network_tensors` took."""
-    prefix = "policy."
-    model.policy.load_state_dict(
-        {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-    )
+    model.policy.load_state_dict(_below("policy.", tensors))
+    if acting := _below("acting.", tensors):
+        model.acting = copy_policy(model.policy)
+        model.acting.load_state_dict(acting)
     for name, optimizer in optimizers_of(model).items():
         prefix = f"optimizer.{name}."
         state: dict[int, dict[str, torch.Tensor]] = {}

@@ -27,6 +27,7 @@ from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.fast_compile import Compile, resolve, wants_graph
 from labs.fast_files import ModelFiles
 from labs.fast_graph import Graphed
+from labs.fast_io import copy_policy
 from labs.fast_networks import LayerNormDrQv2Policy, LayerNormPolicy, StandardizedExtractor
 from labs.fast_update import LOSSES, SACUpdate
 from labs.replay import EpisodeReplay, episode_options
@@ -45,6 +46,9 @@ class FastSAC(ModelFiles, SAC):
             :class:`labs.image_augmentation.RandomShiftAug`; obs and next obs independently.
         random_actions: share of steps with a uniformly random action, as in the HER paper (0.2
             there, Andrychowicz et al. 2017; 0.3 in the code for the Fetch tasks).
+        acting_ends: environment steps after which the policy that acts stays as it is, while
+            another goes on learning from what it meets: the forked tandem of Ostrovski et al.
+            2021 (arXiv 2110.14020). None: the policy that learns acts.
         channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
         autocast: ``torch.bfloat16`` for mixed precision, None for float32;
             :func:`labs.mixed_precision.mixed_precision` knows where it pays.
@@ -75,6 +79,7 @@ class FastSAC(ModelFiles, SAC):
         updates_per_step: float | None = None,
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
         random_actions: float = 0.0,
+        acting_ends: int | None = None,
         channels_last: bool = True,
         autocast: torch.dtype | None = None,
         clip_target: tuple[float, float] | None = None,
@@ -90,6 +95,8 @@ class FastSAC(ModelFiles, SAC):
         self.updates_per_step = updates_per_step
         self.augment = augment
         self.random_actions = random_actions
+        self.acting_ends = acting_ends
+        self.acting: BasePolicy | None = None  # who acts once this policy does not
         self.channels_last, self.autocast, self.clip_target = channels_last, autocast, clip_target
         policy_kwargs = dict(policy_kwargs or {})
         policy_kwargs.setdefault("optimizer_class", torch.optim.Adam)
@@ -248,7 +255,17 @@ class FastSAC(ModelFiles, SAC):
         self._rng = np.random.default_rng(int(np.random.SeedSequence(key).generate_state(1)[0]))
 
     def _explore(self, env: VecEnv) -> tuple[np.ndarray, np.ndarray]:
-        actions, stored = self._sample_action(self.learning_starts, self.action_noise, env.num_envs)
+        if self.acting_ends is None or self.num_timesteps < self.acting_ends:
+            self.acting = None
+        elif self.acting is None:
+            self.acting = copy_policy(self.policy)
+        learner, self.policy = self.policy, self.acting or self.policy  # SB3 asks self.policy
+        try:
+            actions, stored = self._sample_action(
+                self.learning_starts, self.action_noise, env.num_envs
+            )
+        finally:
+            self.policy = learner
         if self.random_actions:
             random = self._rng.random(env.num_envs) < self.random_actions
             for i in np.flatnonzero(random):

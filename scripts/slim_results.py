@@ -58,6 +58,7 @@ WITHOUT_FILM = {
     *("push-small-blank", "push-small-noise", "push-small-actor"),
     *("push-small-steps", "push-small-far"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
+    *("push-blind-acts-25k", "push-blind-acts-60k"),
     *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3", "push-small-n3"),
     *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),
     *("push-place-drawn-14-looks", "push-place-drawn-14-n3"),

@@ -37,7 +37,8 @@ TINY_PUSH = replace(
     presets.smoke(presets.PUSH_STATE), arm="tiny-push", net_arch=(16, 16), video_episodes=0
 )
 TINY_FAST = replace(TINY_PUSH, arm="tiny-fast", engine="fast", random_actions=0.3)
-TINY_ANNEALED = replace(TINY_FAST, arm="tiny-annealed", anneal=0.5)
+# Both change on the way: the step size, and who acts.
+TINY_PARTED = replace(TINY_FAST, arm="tiny-parted", anneal=0.5, acting_ends=150)
 TINY_TOLD = replace(
     presets.smoke(presets.preset("push-small-helped")),
     batch_size=4,
@@ -148,6 +149,9 @@ BAD = [
     ({"her": True, "task": "push", "learning_starts": 60, "n_envs": 2}, "nothing to sample"),
     ({"random_actions": 0.3}, "engine fast only"),
     ({"random_actions": 1.3, "engine": "fast"}, "out of range"),
+    ({"acting_ends": 100}, "set engine = fast"),
+    ({"acting_ends": 20_000, "engine": "fast"}, "between 0 and total_steps"),
+    ({"acting_ends": -1, "engine": "fast"}, "between 0 and total_steps"),
     ({"standardize": True, "engine": "fast", "goal_mode": "none", **PIXELS}, "for vectors"),
     ({"anneal": 1.5}, "anneal = 1.5 is out of range"),
     ({"anneal": 0.5, "encoder_learning_rate": 1e-4, **PIXELS}, "leave anneal alone"),
@@ -232,7 +236,7 @@ def _weights(path):
     return (path / "weights.safetensors").read_bytes()
 
 
-RESUMED = [TINY, TINY_PUSH, TINY_FAST, TINY_ANNEALED, TINY_TOLD, TINY_FROZEN]
+RESUMED = [TINY, TINY_PUSH, TINY_FAST, TINY_PARTED, TINY_TOLD, TINY_FROZEN]
 
 
 @pytest.mark.parametrize("config", RESUMED, ids=lambda c: c.arm)

@@ -412,6 +412,35 @@ def test_every_call_of_learn_draws_random_actions_of_its_own():
     assert play([(20, True), (20, False), (20, True)]) == again
 
 
+def test_who_acts_stays_as_it_is_while_another_learns(tmp_path):
+    def weights(policy):
+        return torch.cat([part.float().flatten() for part in policy.state_dict().values()])
+
+    model = small(reach(), acting_ends=200)
+    model.learn(200, log_interval=None)
+    assert model.acting is None, "the next step is the first on which another acts"
+    parted = weights(model.policy)
+    model.learn(100, reset_num_timesteps=False, log_interval=None)
+    assert torch.equal(weights(model.acting), parted)
+    assert not torch.equal(weights(model.policy), parted), "it learns on"
+    copy = FastSAC.load(model.save(tmp_path / "model"), env=reach(), device="cpu")
+    assert copy.acting_ends == 200 and torch.equal(weights(copy.acting), parted)
+
+    # What is met from then on is what the old policy does: the learner may be anything.
+    def met(spoil):
+        model = small(reach(), acting_ends=200, updates_per_step=0)
+        model.learn(202, log_interval=None)
+        if spoil:
+            with torch.no_grad():
+                model.actor.mu.bias += 5
+        model.learn(98, reset_num_timesteps=False, log_interval=None)
+        return model.replay_buffer.memory["actions"]
+
+    assert torch.equal(met(False), met(True))
+    model.learn(100, log_interval=None)
+    assert model.acting is None, "the steps are counted from 0 again"
+
+
 def test_gradient_steps_mean_what_they_mean_in_sb3():
     for gradient_steps, train_freq, expected in (
         (1, 1, 1),

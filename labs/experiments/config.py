@@ -166,6 +166,9 @@ class RunConfig:
     """worker processes step and draw; engine fast: meanwhile the networks learn"""
     random_actions: float = 0.0
     """engine fast: share of uniformly random actions all along; 0.2 in the HER paper, then 0.3"""
+    acting_ends: int = 0
+    """engine fast: environment steps after which the policy that acts stays as it is, and another
+    goes on learning from what it meets; 0: the one that learns acts"""
     train_freq: int = 1
     """vector steps between updates"""
     gradient_steps: int = 1

@@ -164,6 +164,7 @@ def build_fast(config: RunConfig, env):
         },
         augment=RandomShiftAug(pad=config.pad) if config.augmentation == "drq" else None,
         random_actions=config.random_actions,
+        acting_ends=config.acting_ends or None,
         autocast=autocast(config.precision, arguments["device"]),
         **arguments,
     )

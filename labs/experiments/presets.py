@@ -269,6 +269,7 @@ def smoke(config: RunConfig) -> RunConfig:
         config,
         arm=f"{config.arm}-smoke",
         total_steps=300,
+        acting_ends=150 if config.acting_ends else 0,
         learning_starts=100,
         buffer_size=1000,
         n_envs=min(config.n_envs, 2),

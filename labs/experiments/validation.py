@@ -240,6 +240,11 @@ def _engine_problems(c: RunConfig):
     for name in ("random_actions", "standardize", "moved_only"):
         if c.engine == "sb3" and getattr(c, name):
             yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
+    if c.acting_ends and not (c.engine == "fast" and 0 < c.acting_ends < c.total_steps):
+        yield (
+            f"acting_ends = {c.acting_ends} parts acting from learning on the way: set engine = "
+            f"fast, and a step between 0 and total_steps = {c.total_steps}"
+        )
     if c.n_steps > 1 and c.engine != "fast":
         yield f"n_steps = {c.n_steps} exists in engine fast only: set engine = fast"
     if c.critic_sees != "same" and (c.engine != "fast" or c.routing != "separate"):

@@ -88,6 +88,8 @@ BESIDE = (
     "push-blind-k8",
     "push-blind-u012",
     "push-blind-u050",
+    "push-blind-acts-25k",
+    "push-blind-acts-60k",
     "push-blind-n3",
     "push-blind-long",
     "push-honest",

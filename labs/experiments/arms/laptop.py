@@ -133,6 +133,15 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(blind, arm="push-blind-n3", n_steps=3, total_steps=200_000, anneal=0.25),
             "the blind twin of push-located-rewards-n3: the place as a number, the same budget",
         ),
+        # Data from its own success, or cut off from it before there is any; and the control.
+        (
+            replace(blind, arm="push-blind-acts-25k", acting_ends=25_000),
+            "the tuned blind twin; who acts stays as it was after 25,000 steps, on the floor",
+        ),
+        (
+            replace(blind, arm="push-blind-acts-60k", acting_ends=60_000),
+            "the tuned blind twin; who acts stays as it was after 60,000 steps, risen",
+        ),
         # Which of push-small-n3's changes tells: one at a time.
         (
             replace(real, arm="push-small-steps", n_steps=3),
