@@ -257,8 +257,8 @@ assert 2.5 < floor(0.10) / floor(0.05) < 4
 
 # %% [markdown]
 # The floor is an area, so one expects the *square* of the radius, four times as much. It grows somewhat less than
-# the square, since the square of starts has edges. The same power will return when a half-trained policy's
-# success rises all at once.
+# the square, since the square of starts has edges. The same square returns
+# [later](19_reading_the_curve.ipynb), as one candidate for why success curves bend.
 # ```{solution-end}
 # ```
 #

@@ -12,8 +12,8 @@
 # %% [markdown]
 # # What the policy sees
 #
-# Before we ask whether a policy can learn from a picture, we look at the picture. At its real
-# size. Then we count the pixels that matter, and list what the policy is told *beside* the
+# Before we ask whether a policy can learn from a picture, we look at the picture, with no more pixels than the
+# policy gets. Then we count the pixels that matter, and list what the policy is told *beside* the
 # picture. These two things, what can be seen and what is told, decide more than the network.
 #
 # You will be able to say of any policy that is called a pixel policy what it can see, and what it is
@@ -204,7 +204,7 @@ assert set(columns["desired"]) - set(columns["none"]) == {"desired_goal"}
 #
 # ## What a picture costs
 #
-# Software draws every triangle. Which ones do we need?
+# Without a GPU, software computes every pixel of every triangle. What of it do we need?
 
 
 # %%
@@ -241,7 +241,8 @@ plt.show()
 assert costs["lean"][0] < costs["stock"][0] / 2
 
 # %% [markdown]
-# The {term}`lean scene` leaves out all three, and shadows and the markers that move the arm besides. It draws the same
+# The {term}`lean scene` leaves out multi-sampling, arm and background at once, and with them the translucent bars of the body by which the
+# simulator pulls the gripper. It draws the same
 # table, block, gripper and goal for a fraction of the price. It never touches the physics. A policy trained in it does see another picture than one trained in
 # the stock scene, so every run records which scene it saw.
 #

@@ -13,7 +13,8 @@
 # # Reach from state
 #
 # The first trained policy sees no picture. It reads ten exact numbers from the robot's joints and
-# three from the target. That makes it a *yardstick*: whatever pixels cost later is counted from
+# three from the target. (SB3 joins all entries of the observation, and one of them repeats the gripper's position: its
+# networks have 16 inputs for these 13 numbers.) That makes it a *yardstick*: whatever pixels cost later is counted from
 # here.
 #
 # It is also the first use of a pattern that returns for every experiment of this book. A headless
@@ -74,8 +75,9 @@ plt.show()
 # %% [markdown]
 # ## The result
 #
-# After training, each policy plays 100 episodes on the stock environment, the same 100 for every
-# policy of this book: once with its mean action, once with sampled actions. An episode is a
+# After training, each policy plays 100 episodes of the environment, which start alike for every
+# policy of this book: once with its mean action, once with sampled actions. (The physics is always the stock one. A
+# policy with a camera sees it through the camera and the scene that it was trained with.) An episode is a
 # {term}`success` if the gripper is within 5 cm of its goal *at the last step*; passing through does not count.
 # *Steps to 90 %* is the first point of the curve that is so high. The interval in the last row is over the seeds.
 
@@ -101,7 +103,7 @@ film(
 # ## The same, with good settings
 #
 # The run above has Stable-Baselines3's networks, batch size and target rate, one environment, and two settings
-# for episodes this short: a discount of 0.95 and a step size of 0.001. (The words that follow are explained on the
+# for episodes this short: a discount of 0.95 and a learning rate of 0.001. (The words that follow are explained on the
 # [next page](04_sac_recap.ipynb); here only the numbers count.) A yardstick should be good, or
 # whatever is measured against it looks good too. `reach-state-tuned` has standardized inputs,
 # LayerNorm in the {term}`critics <twin critics>`, a {term}`target <target network>` that follows four times as fast
@@ -149,7 +151,7 @@ assert min(last[TUNED]) > 50 * max(last[ARM]), "the noise explains nothing: read
 # Which of these settings matter? A search changes one at a time, on a seed that no table of this book
 # reports. Each trial has {artifact}`search-reach-state-tuned:provenance.parameters.steps|int` steps. One
 # seed is a hint, no proof; a trial that beats the arm as it is stays in the table. One change breaks it here: with a
-# target network that follows slowly, 90 % are not reached in that many. A small step size and half the updates get there and
+# target network that follows slowly, 90 % are not reached in that many. A learning rate of 3e-4 and half the updates get there and
 # end ten to fifteen points lower.
 
 # %%

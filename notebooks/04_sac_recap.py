@@ -434,7 +434,9 @@ check_soft_target(soft_target)
 # $$ \bar\theta \leftarrow (1 - \tau) \, \bar\theta + \tau \, \theta $$ (eq-polyak)
 #
 # The **temperature** is a thermostat {cite}`haarnoja2018b`. It rises while the entropy lies below
-# a target $\bar{\mathcal{H}}$ and falls while it lies above; the custom is $\bar{\mathcal{H}} = -\dim(a)$, here $-4$:
+# a target $\bar{\mathcal{H}}$ and falls while it lies above; the custom is $\bar{\mathcal{H}} = -\dim(a)$, here $-4$. (The entropy
+# of a *density* may be negative. Uniform actions have $4 \log 2 \approx 2.8$, where the curve below begins; at $-4$ they are as random as if each
+# of the four were drawn from an interval $1/e \approx 0.37$ wide.) In Stable-Baselines3's form, which has $\log \alpha$ where the paper has $\alpha$:
 #
 # $$ L(\log \alpha) = -\log \alpha \; \mathbb{E} \big[ \log \pi(a \mid s) + \bar{\mathcal{H}} \big] $$ (eq-temperature)
 
@@ -618,8 +620,8 @@ assert late_cold < late - 3
 #
 # SAC is five ideas: a squashed Gaussian that pays for the squeeze, two critics of which the smaller
 # counts, a target that includes entropy, a slow copy of the critics, and a thermostat. From here on
-# Stable-Baselines3's SAC {cite}`raffin2021` takes over, with the same equations (its critic's loss has a factor ½,
-# which Adam does not feel). What this book changes is what stands *before* the two networks: an encoder that both
+# Stable-Baselines3's SAC {cite}`raffin2021` takes over, with the same equations but for two details: its critic's loss has a factor ½,
+# which Adam hardly feels, and where we rewrote the logarithm of tanh's slope it adds $10^{-6}$ to the slope ([what that does](16_bridge_to_sb3.ipynb)). What this book changes is what stands *before* the two networks: an encoder that both
 # would like to train.
 # Equations {eq}`eq-critic-loss` and {eq}`eq-actor-loss` both reach for it, and
 # [who may have it](14_gradient_routing.ipynb) will matter.

@@ -367,7 +367,8 @@ vec_env.close()
 #
 # The learner is the one of the HER paper, DDPG {cite}`lillicrap2016`: SAC without entropy and with
 # one critic. That is shorter. And no temperature sets itself differently in the two arms, so the only thing that
-# differs between the curves is $k$. The actor is deterministic, and noise is added when it plays. The critic's
+# differs between the curves is $k$. The actor is deterministic. When it plays, three
+# actions in ten are random, and noise is added to the others. The critic's
 # target is the plain one,
 #
 # $$ y = \operatorname{clip}\big( r' + \gamma \, Q_{\bar\theta}(s', \mu_{\bar\phi}(s')), \; -\tfrac{1}{1 - \gamma}, \; 0 \big) $$ (eq-ddpg-target)

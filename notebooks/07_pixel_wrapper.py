@@ -25,13 +25,17 @@
 from collections import deque
 
 import gymnasium as gym
+import matplotlib.pyplot as plt
 import numpy as np
 from gymnasium import spaces
 
 from labs import envs
 from labs.exercises import attempt
+from labs.figures.style import use_style
 from labs.pixel_wrapper import PixelObservationWrapper, render_and_resize
 from labs.widgets.frame_stack import FrameStack
+
+use_style()
 
 # %% [markdown]
 # ## One frame is not enough
@@ -40,7 +44,7 @@ from labs.widgets.frame_stack import FrameStack
 # which is which? We ask the simulator for both and compare.
 
 
-# %%
+# %% mystnb={"image": {"alt": "Two frames of the gripper over the table that look alike. The titles say that it moves to one side in the first and to the other in the second."}}
 def passing_through(direction):
     """Frame and gripper velocity while the gripper passes its starting point."""
     env = envs.make_env("reach", image_size=84, camera="workspace", scene="lean")
@@ -59,9 +63,17 @@ apart = 1000 * np.linalg.norm(positions[0] - positions[1])
 different = (frames[0] != frames[1]).any(0).mean()
 print(f"the two grippers are {apart:.0f} mm apart; {different:.1%} of the pixels differ")
 print("their velocities along y:", [round(float(v[1]), 4) for v in velocities])
+figure, panels = plt.subplots(1, 2, figsize=(5, 2.8), layout="constrained")
+for axes, frame, velocity in zip(panels, frames, velocities, strict=True):
+    axes.imshow(frame.transpose(1, 2, 0))
+    axes.set_title(f"moves {1000 * velocity[1]:+.1f} mm a step along y", fontsize=9)
+    axes.axis("off")
+plt.show()
 assert np.sign(velocities[0][1]) != np.sign(velocities[1][1])
 
 # %% [markdown]
+# Cover the titles, and nothing is left that says which way the gripper moves.
+#
 # Hence {term}`frame stacking` {cite}`mnih2015`: the last $n$ frames, one behind the other along the
 # channels.
 #

@@ -49,7 +49,8 @@ state = 500_000 * 4 * (2 * (25 + 3 + 3) + 4 + 2)
 print(f"500 K transitions of Push from state: {state / 1e9:.2f} GB")
 
 # %% [markdown]
-# The state is stored as float32; the source manuscript reports about 250 MB for it.
+# This counts the state in float32. Stable-Baselines3 keeps it as the environment gives it, in float64, which makes it
+# nearly twice as large: about 250 MB, as the source manuscript reports.
 # Pixels are stored as the bytes they are ({term}`uint8 pixel storage`), and become numbers between 0 and 1 only in the batch that
 # the network sees. Storing them as float32 would cost four times as much and tell nothing more.
 #

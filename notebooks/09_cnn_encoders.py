@@ -120,7 +120,7 @@ plt.show()
 
 # %% [markdown]
 # *What averaging makes of the square, layer by layer; the strongest cell of each picture is drawn brightest, however weak. See how the square
-# spreads over most of the last picture above. `python -m labs.manipulation_encoder --compare-nature` draws this figure, and prints a table
+# spreads over most of the last picture of the upper row. `python -m labs.manipulation_encoder --compare-nature` draws this figure, and prints a table
 # beside it.*
 #
 # That is the case *against* NatureCNN: at its end five pixels are less than 5% of any cell. A block
@@ -219,7 +219,8 @@ assert torch.equal(theirs(images), manipulation(images))
 print("equal to labs.manipulation_encoder.ManipulationCNN")
 
 # %% [markdown]
-# A fiftieth of the parameters. It is not cheaper, though: the filters of three of its four layers visit 42 × 42 places.
+# A fiftieth of the parameters, mostly because the linear layer is missing: the convolutions alone have a third of
+# NatureCNN's. A linear layer of 512 on these 14,112 numbers would have 7.2 million; the next page does without one. It is not cheaper, though: the filters of three of its four layers visit 42 × 42 places.
 
 
 # %%
@@ -386,8 +387,8 @@ assert np.mean(errors["NatureCNN, layer 1"]) < np.mean(errors["NatureCNN, layer 
 # columns:
 #
 # - On average every row beats its cell, NatureCNN's later layers by almost half. The position **is** in the
-#   maps, in noise, before any training. "A stride of 4 destroys a 5-pixel object" is not true of
-#   this encoder.
+#   maps, in noise, before any training. That a stride of 4 destroys an object of 5 pixels, as the source
+#   manuscript has it, is not true of this encoder.
 # - One averaging filter beats the cell as well, and in this scene by more. Overlap alone does it. Random channels add
 #   no precision here: what they are needed for is to tell a block from a gripper, which this scene does not ask.
 # - Position still gets harder to read from layer to layer of NatureCNN. Coarse strides do not delete
@@ -402,7 +403,7 @@ assert np.mean(errors["NatureCNN, layer 1"]) < np.mean(errors["NatureCNN, layer 
 # ```{exercise-start}
 # :label: ex-receptive-field
 # ```
-# How many pixels does one cell see? Complete `receptive_field`. Before the first layer a cell is a
+# How many pixels does one cell see along an axis? Complete `receptive_field`. Before the first layer a cell is a
 # pixel and sees 1. A kernel of $k$ reaches over $k$ cells of the layer *below*, and those are as far
 # apart as all strides before it say.
 # ```{exercise-end}
@@ -457,8 +458,8 @@ check_receptive_field(receptive_field)
 # ```{solution-end}
 # ```
 #
-# A cell at NatureCNN's end sees 36 pixels, almost half the image; one at ManipulationCNN's end sees
-# 15. The first can relate gripper and block by itself, the second hardly. Fine maps have a price
+# A cell at NatureCNN's end sees 36 × 36 pixels, almost half the image along each axis; one at ManipulationCNN's end sees
+# 15 × 15. The first can relate gripper and block by itself, the second hardly. Fine maps have a price
 # besides the multiplications.
 #
 # ## Settled

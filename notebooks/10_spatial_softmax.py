@@ -294,10 +294,11 @@ with torch.no_grad():
 for name, error, guess in zip(("block", "gripper", "goal"), errors, guesses, strict=True):
     print(f"{name:>7}: {error:4.1f} px on 40 new frames; always guessing the mean: {guess:4.1f} px")
 assert errors[0] < guesses[0] / 3, "the block's keypoint follows the block"
-assert errors[1] < guesses[1], "and the gripper's the gripper"
+assert guesses[1] / 2 < errors[1] < guesses[1], "the gripper's is little better than the mean"
 
 # %% [markdown]
-# The block and the gripper are found. The goal is the smallest of the three: its keypoint jumps onto it or
+# The block is found. The gripper's keypoint is not far from the mean of all grippers: compare the two numbers of its
+# line. The goal is the smallest of the three. Its keypoint jumps onto it or
 # stays near the mean of all goals, and another seed, or the rounding of another processor, can decide which.
 #
 # 150 frames and a few seconds. (Reinforcement learning has nobody to teach keypoints; it must find
@@ -308,7 +309,7 @@ assert errors[1] < guesses[1], "and the gripper's the gripper"
 
 # %%
 names = ["block (taught)", "gripper (taught)", "goal (taught)"] + [f"free {i}" for i in range(1, 6)]
-Keypoints.from_encoder(frames[185], cnn, names=names, log_temperature=-0.5)
+Keypoints.from_encoder(frames[185], cnn, names=names, log_temperature=-0.5)  # base 10: T = 0.32
 
 # %% [markdown]
 # ## What it cannot say

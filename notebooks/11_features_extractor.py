@@ -117,7 +117,7 @@ assert min(variances) > 0.5, "at the start the goals are the loud ones"
 #
 # ## Normalize
 #
-# DrQ-v2's trunk {cite}`yarats2021`: a linear map to 50 numbers, then
+# The trunk of SAC+AE {cite}`yarats2019`, DrQ and DrQ-v2 {cite}`yarats2021`: a linear map to 50 numbers, then
 #
 # $$
 # z = \tanh\!\left( \gamma \odot \frac{h - \operatorname{mean}(h)}{\sqrt{\operatorname{var}(h) + \epsilon}} + \beta \right),
@@ -351,6 +351,9 @@ for seed in range(3):
 # mean back: here a sixth to two thirds of the movement is left. x − y stays, in units of the spread; and the spread,
 # by which everything is divided, moves too. What remains besides is arrangement. For a gripper that must meet a block arrangement may be just right; for "is the
 # block at x = 1.34 m" it is not.
+#
+# The control keeps more than the half that the algebra leaves to x. There only part of the coordinates went along, so the mean moves by less than
+# half of their way; and the last number counts every change without its sign, also the changed spread's.
 #
 # It gives something, too. An untrained SpatialSoftmax at $T = 1$ has keypoints that hardly move
 # ([here](10_spatial_softmax.ipynb)). Dividing by their tiny spread makes them audible:

@@ -14,8 +14,9 @@
 #
 # A replay memory holds few pictures, and the critic sees each of them again and again. It has
 # weights enough to learn them by heart. {term}`DrQ` {cite}`kostrikov2020` found a remedy of a few lines:
-# before each use, move the picture by a few pixels, at random. The right action hardly depends on
-# four pixels, so the critic is told the same thing about many pictures. DrQ-v2
+# before each use, move the picture by a few pixels, at random. The idea: the right action
+# hardly depends on a few pixels, so the critic is told the same thing about many pictures. (Whether that holds for this robot, the second half of the page
+# asks.) DrQ-v2
 # {cite}`yarats2021` keeps it as its only augmentation. RAD {cite}`laskin2020` compared many
 # augmentations for control from pixels at the time of DrQ; cropping helped most.
 #
@@ -454,6 +455,8 @@ assert accuracy["workspace", "whole frame", "replicate"] > 0.8, "the landmarks t
 # The relative reader does not feel the shift: not at one pixel, not at four. The absolute reader
 # loses its aim. With the default camera, a pad of one pixel already costs it the whole success
 # radius, and a pad of four costs far more. With the workspace camera it stays below the radius.
+# (Without any shift the near camera reads no better than the far one, although it has more pixels for the block. These readers are linear, and seen from
+# nearby, perspective bends more than a linear map can follow.)
 #
 # So the shift does not make pushing impossible. It puts a price on one way of reading a picture,
 # and the camera sets the price. A network can pay it in two ways: learn differences between things

@@ -390,8 +390,7 @@ assert alike.sum() < 10 and len(torch.unique(offset, dim=0)) > 40
 # a critic that reads motion *between* the two may care. To test that, one needs the other arm: the
 # **same** shift for both pictures of a transition, still a different one for each transition.
 #
-# Complete `augment_pair`. `aug` is a `RandomShiftAug`; you may not assume any other random state
-# than the one it draws from.
+# Complete `augment_pair`. `aug` is a `RandomShiftAug`. Let it draw the offsets; do not set a seed.
 # ```{exercise-end}
 # ```
 

@@ -192,14 +192,14 @@ print(
 # encoder of its own, and the {term}`TD error` trains it. Only `True` cuts. The source manuscript says otherwise,
 # and builds its story on it.
 #
-# The third routing is that of DrQ-v2 {cite}`yarats2021`. The TD error says something about
-# every transition; the actor's loss can only pass on what Q already knows. Two things are ours: the target critic
-# has a slow encoder of its own, where DrQ-v2 encodes the next observation with the online one; and DrQ-v2 gives
+# The third routing came with SAC+AE {cite}`yarats2019`; DrQ {cite}`kostrikov2020` and DrQ-v2 {cite}`yarats2021` kept it. The TD error says something about
+# every transition; the actor's loss can only pass on what Q already knows. Two things differ from DrQ-v2: the target critic
+# has a slow encoder of its own, as in SAC+AE and DrQ, where DrQ-v2 encodes the next observation with the online one; and DrQ-v2 gives
 # actor and critic a linear trunk each behind the convolutions, so there the actor's loss does train a layer of its
 # own.
 #
-# The norms below were measured in SB3's own `train()`, on Push from pixels. Nothing was
-# re-derived: hooks on the optimizers read what had arrived. The critic's routing stands there more than
+# The norms below were measured inside the update that trains, on Push from pixels: SB3's own `train()`, and for the last row that of
+# `DrQv2SAC`, which is ours. Hooks on the optimizers read what had arrived. The critic's routing stands there more than
 # once: with the gate forgotten, which is the trap; with `DrQv2SACPolicy` alone; and with the algorithm
 # `DrQv2SAC` as well, which encodes an observation once for all who need it.
 

@@ -111,7 +111,7 @@ print(
 # The goal is three columns of many. And the picture's features hardly *vary*: almost all of a frame
 # is the same table every time, and what differs between two frames is lost in what does not. Fifty
 # features, each row brought to zero mean and unit variance, each squeezed into $(-1, 1)$: that is
-# the trunk of DrQ-v2 {cite}`yarats2021`.
+# the trunk of SAC+AE {cite}`yarats2019`, DrQ and DrQ-v2 {cite}`yarats2021`.
 
 
 # %%
@@ -420,7 +420,7 @@ assert moved(agent.critic.encoder, start.encoder) > moved(agent.target.encoder, 
 # ## Does the loss fall, and what does that show?
 #
 # The cheapest test of a learner: give it one batch of 32 again and again. If the critic's loss does
-# not fall even there, something is not connected. Two controls run beside it:
+# not fall even there, something is not connected. Three controls run beside it:
 #
 # * **rewards dealt anew** at every update, among the same transitions. Nothing can be learned but
 #   their mean, so the loss must stay up.
@@ -462,7 +462,7 @@ header = (
 )
 display(Markdown(header + "\n".join(rows)))
 
-# %% mystnb={"image": {"alt": "Critic's loss on a fixed batch over 120 updates, on a logarithmic axis. All three curves drop to about a tenth within a few updates. With rewards dealt anew the curve stays there. As it is, the loss falls further by about a factor of ten. With the encoder frozen it falls as far. With the lens cap on it falls further too, but less far."}}
+# %% mystnb={"image": {"alt": "Critic's loss on a fixed batch over 120 updates, on a logarithmic axis. All four curves drop to about a tenth within a few updates. With rewards dealt anew the curve stays there. As it is, the loss falls further by about a factor of ten. With the encoder frozen it falls as far. With the lens cap on it falls further too, but less far."}}
 fig, ax = plt.subplots(figsize=(5.8, 3))
 for (name, (losses, _)), style in zip(runs.items(), ("-", "--", ":", "-."), strict=True):
     ax.semilogy(losses, style, label=name)

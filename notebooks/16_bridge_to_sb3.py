@@ -342,7 +342,9 @@ print(model._n_updates, "updates")
 # | `rollout/success_rate` | the share of the last 100 episodes whose last step counted as success: all of it together |
 #
 # Not from the manual: we predict what the next update will log. Same weights, same batch, same
-# noise, and the equations of the [last page](15_from_scratch_networks.ipynb), the critic's loss halved as SB3 does.
+# noise, and the equations of the [last page](15_from_scratch_networks.ipynb), the critic's loss halved as SB3 does. One thing more
+# differs: there an update encodes a batch once, and the actor is judged through features from *before* the critic's step. SB3's SAC
+# encodes it again after that step.
 
 
 # %%

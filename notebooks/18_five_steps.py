@@ -90,8 +90,8 @@ display(investigation_table())
 # any such search: find *one* configuration that works, and walk from there to the one that does not.
 #
 # The reported control leaves the floor at 1.28 million steps. A control that is slow is a poor ruler.
-# Ours, with other settings, gets there much earlier. So does its {term}`blind twin`, which sees what
-# step 2 sees, without the picture:
+# Ours, with other settings, gets there much earlier. So does its {term}`blind twin`, which is told
+# the numbers that step 2 is told, and gets no picture:
 
 # %% tags=["hide-input"]
 display(beside_table(("push-state-tuned", "push-blind-tuned")))
@@ -130,7 +130,7 @@ for name, gap in apart.items():
     assert abs(gap) < max(seeds) - min(seeds), f"{name}: more than the seeds differ"
     assert end[name]["success_high"] > usual["success_low"], f"{name}: intervals apart"
     assert end[name]["success_low"] < usual["success_high"], f"{name}: intervals apart"
-assert sum(gap > 0.01 for gap in apart.values()) == 2, "two rows end above the arm as it is"
+assert all(end[name]["success_rate"] < min(seeds) for name in LESS_TRAINING | ON_THE_FLOOR)
 display(
     Markdown(
         f"Off the floor, the rows end between {-100 * min(apart.values()):.0f} points below the arm as it "
@@ -148,12 +148,13 @@ assert {run.parameters["curve_episodes"] for run in measured("push-state-tuned")
 #
 # Four changes leave it on the floor: narrow networks, critics without LayerNorm, inputs that are not
 # standardized, and hindsight in every episode instead of those in which the block moved. None of them is
-# about eyes. A control that lacks one of them learns late, and then every comparison with it is a
-# comparison with a slow ruler.
+# about eyes.
 #
-# The other rows lie inside what one seed may differ from the next. That holds for the three that end
-# lowest, half as many updates, a smaller learning rate and half the batch, as for the two that end above
-# the arm as it is. That the three lowest all train *less* is a hint; one seed is no proof.
+# Each row is one seed, and runs with *equal* settings lie far apart at this step. So the rows that left the floor cannot be ranked. The three
+# lowest of them, half as many updates, a smaller learning rate and half the batch, all train *less* and end below all
+# reported runs: a hint. The four on the floor are a stronger hint, on one seed as well. No row proves that its change always delays
+# the rise. If one of the four does, a control that lacks it learns late, and every comparison with it is a comparison with a slow
+# ruler.
 #
 # **Follows**: task, reward, hindsight and learner work, since a policy without a camera succeeds. **Not
 # tested**: the reported settings of the control.
@@ -305,8 +306,8 @@ print(", ".join(f"{rate:.0%}" for rate in small), "with a tenth of the memory")
 # %% [markdown]
 # A larger $k$ does not help the twins. Most of them learn with a tenth of the memory as well; one of five
 # rises tens of thousands of steps late and is still rising when its budget ends. So a small memory looks like a
-# risk rather than a wall, and five seeds leave the tenth of all episodes, the rule's line, inside the
-# interval. Pixel arms may need more of either; they are not measured. But *essential* was said of a run in
+# risk rather than a wall. The scoreboard calls a memory essential if the smaller one costs a tenth of all episodes or more. That
+# lies inside the interval of what it costs, so the claim stays undecided. Pixel arms may need more of either; they are not measured. But *essential* was said of a run in
 # which four things had moved.
 #
 # And the routing itself? It takes a picture to ask. One of 36 × 36 beside the same vectors is small enough for a
@@ -328,6 +329,9 @@ assert min(ends["push-small-actor"]) > 0.7, "the routing that is called broken l
 assert np.median(ends["push-small-actor"]) >= np.median(ends["push-small"])
 
 # %% [markdown]
+# The rule behind the verdict asks whether two arms that differ in the routing alone differ by half of all episodes. At these settings they
+# do not. Whether the routing alone would have moved the reported run is another question, and was not asked.
+#
 # The routing that the story calls broken does at least as well. Its encoder never hears of the TD error, and every run
 # rises. Does it see? Spoil the images of the finished policies:
 
@@ -340,7 +344,7 @@ for run in measured("push-small-actor"):
 
 # %% [markdown]
 # It does not look. Black images, those of another episode, the first one for ever: it hardly matters. These are policies
-# "from pixels" whose success stays when the pixels go. Those whose encoder the critic trains do look, and
+# "from pixels" whose success stays when the pixels go. The five of `push-small`, whose encoder the critic trains, do look, and
 # [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the vectors say all that is needed.
 # Where the picture is all there is, on Reach above, the same knob decides the other way.
 #
@@ -372,7 +376,7 @@ for now in measured(NOW):
 # **The reported success, in {artifact}`push-small-n3/seed0:provenance.wall_time_s|duration` on one core** (seed 0): {success}`push-small-n3`, after 200,000 steps where the source reports 4.4 million. And look at the
 # rest of the row. Black pictures in the camera's place take nothing away, and those of another episode hardly anything. That of the first moment, shown for ever, costs one seed of three
 # a tenth: that policy listens to its picture a little, and is misled. Its twin without a picture, `push-blind-n3`, with the same budget:
-# {success}`push-blind-n3`. The policy has a camera, an encoder that the critic trained, and successes "from pixels". None of the three needs to look. A success rate cannot say so; spoiled pictures can.
+# {success}`push-blind-n3`. These policies have a camera and an encoder that the critic trained, and succeed "from pixels". None of the three needs its pictures, so a critic that trains the encoder does not make a policy look, either. A success rate cannot say so; spoiled pictures can.
 #
 # ## Step 3: the patience tax, or too few updates?
 #
@@ -551,8 +555,8 @@ for successes in (3, 0):
 assert 1 / 15 < at_most(3, 100, FLOOR) < 1 / 10 and at_most(0, 100, FLOOR) < 0.001
 
 # %% [markdown]
-# 3 of 100 happens to a policy that does nothing in about one evaluation of twelve: no evidence of
-# harm. 0 of 100 practically never does. A policy worse than doing nothing pushes blocks *off* their
+# 3 of 100 or fewer happens to a policy that does nothing in about one evaluation of twelve: no evidence of
+# harm. 0 of 100 happens in fewer than one of a thousand. A policy worse than doing nothing pushes blocks *off* their
 # goals, or its evaluation is broken.
 #
 # ```{solution-end}
