@@ -29,6 +29,7 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
+from labs.envs import own_stream
 from labs.fast_networks import LayerNormPolicy, StandardizedExtractor
 
 PRIVILEGED = "privileged"
@@ -72,7 +73,7 @@ class PrivilegedObservation(gym.ObservationWrapper):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         if seed is not None:
-            self._rng = np.random.default_rng(seed)
+            self._rng = own_stream(seed, 2)
         return super().reset(seed=seed, options=options)
 
     def observation(self, observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

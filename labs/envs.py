@@ -351,6 +351,18 @@ def make_env(
     return SceneRenderer(env, camera, scene)
 
 
+def own_stream(seed: int, number: int) -> np.random.Generator:
+    """Random numbers apart from those by which ``reset(seed=seed)`` places block and goal.
+
+    ``default_rng(seed)`` would repeat them: whatever is drawn with it knows where things lie.
+
+    Args:
+        seed: of the reset.
+        number: of the stream, from 1; who draws beside others takes a number of its own.
+    """
+    return np.random.default_rng([seed, number])
+
+
 def _look_up(value, table, kind, name):
     if isinstance(value, kind):
         return value

@@ -64,7 +64,8 @@ class EpisodeReplay(EpisodeStore):
         reward_fn: replaces both: (achieved (B, G), desired (B, G)) → (B,), on ``device``.
         moved_only: relabel only in episodes whose achieved goal moved more than ``min_motion``
             (all episodes while there is none). A goal at which the object already lies teaches
-            nothing about pushing.
+            nothing about pushing. It chooses the transitions that HER draws; their further goals
+            (``goals_per_frame``) are HER's share of every one of them.
         min_motion: meters.
         n_steps: steps that a transition reaches ahead, fewer at an episode's end.
         gamma: discount on the way; of use with more than one step.
@@ -226,9 +227,10 @@ class EpisodeReplay(EpisodeStore):
     def more_goals(self, episode: torch.Tensor, step: torch.Tensor, goal: torch.Tensor):
         """The goals that :meth:`draw` chose, and further ones for the same transitions.
 
-        A further goal is, with HER's share, one that was achieved later in its own episode, and
-        otherwise the desired goal of any episode. The reward of a transition is known for every
-        goal, so all may be learned from (Kaelbling 1993; Matthews et al. 2026, arXiv 2605.23551).
+        A further goal is, with HER's share, one that was achieved later in its own episode, moved
+        or not, and otherwise the desired goal of any episode. The reward of a transition is known
+        for every goal, so all may be learned from (Kaelbling 1993; Matthews et al. 2026, arXiv
+        2605.23551).
 
         Returns:
             float64 (B · M, G); the goals of a transition lie side by side, the first is the one

@@ -434,19 +434,18 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 #
 # A run of [a later page](26_what_the_critic_must_know.ipynb) became slower as it became better. Here is what each thousand steps cost it, and its sisters:
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Wall time of a thousand environment steps, in seconds, along three training runs. Seeds 0 and 1 begin between 24 and 35 seconds; seed 0 climbs to 48 at 140 thousand steps, seed 1 lies at 26 to 37. At a dotted line of its color each falls to about 16 seconds and stays there. Seed 2 lies between 14 and 26 all along."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Wall time of a thousand environment steps, in seconds, along three training runs. Seeds 0 and 1 begin between 24 and 35 seconds; seed 0 climbs to 48 at 140 thousand steps, seed 1 lies at 26 to 37. At a dotted line of its color each falls to about 16 seconds and stays there. Seed 2 lies between 14 and 26 all along. Seed 3 climbs from 16 to 28 in its first 40 thousand steps, falls to about 15 at its own dotted line, and stays there."}}
 SLOWED = "push-asymmetric-achieved"
 _, axes = plt.subplots(figsize=(7, 2.6))
 costs = {}
-for run in runs_of(SLOWED)[:3]:  # seed 3 came later, and had the line all along
+for run in runs_of(SLOWED):
     curve = run.table()
     went_on = [n for n in run.provenance["notes"] if n.startswith("went on from step")]
     steps, seconds = curve["step"].to_numpy(), curve["wall_time_s"].to_numpy()
     cost = 1000 * np.diff(seconds) / np.diff(steps)
     seed = run.path.name.removeprefix("seed")
     (line,) = axes.plot(steps[1:] / 1000, cost, "o-", markersize=3, label=f"seed {seed}")
-    if not went_on:  # it had the line from its first step on
-        assert cost.max() < 30 and np.median(cost) < 20, "it never slowed down"
+    if not went_on:
         continue
     stopped = int(went_on[0].split()[-1])
     axes.axvline(stopped / 1000, color=line.get_color(), lw=1, ls=":")
@@ -456,18 +455,19 @@ axes.set(xlabel="thousand environment steps", ylabel="seconds", ylim=(0, None))
 axes.set_title("wall time of 1,000 steps, evaluations included", fontsize=10)
 axes.legend(fontsize="small")
 plt.show()
-assert all(before > 1.5 * after for before, after in costs.values()), "one line paid here"
+assert costs.keys() == {"0", "1", "3"} and all(b > 1.5 * a for b, a in costs.values()), "read anew"
 display(
     Markdown(
-        "*Two ran side by side on two cores, and the machine had other work at times. Dotted: where seeds 0 and 1 were stopped, and went on with one "
-        "line more; seed 2 had it from its first step on. See what it was worth: "
+        "*Two ran side by side on two cores, and the machine had other work at times. Dotted: where a run was stopped, and went on. Seeds 0 and 1 went on with one "
+        "line more; seeds 2 and 3 had it from their first step on, so that seed 3 is the control. See what going on was worth: "
         + ", ".join(f"seed {k} from {b:.0f} s to {a:.0f} s" for k, (b, a) in costs.items())
         + " (the mean of the last three points before, the median after).*"
     )
 )
 
 # %% [markdown]
-# The networks had not grown. Their numbers had shrunk. Below about $10^{-38}$ float32 has no full mantissa left; it goes on
+# We took the line for the cause, and then the control did the same without it. A run that goes on finds another load on the machine, and that may be a part of what
+# seeds 0 and 1 gained, or all of it. What did we suspect? Below about $10^{-38}$ float32 has no full mantissa left; it goes on
 # down to $10^{-45}$ with fewer and fewer digits. Such numbers are called *denormal*, and many processors compute with them in
 # a slow path. A softmax over pixels makes them in thousands: as keypoints become sharp, one cell takes the weight, and those far below it get
 # $e^{-90}$. The gradient then carries them into every convolution.
@@ -521,9 +521,10 @@ display(Markdown("\n".join(rows)))
 assert denormal[1] == 0 < 0.01 < denormal[300]
 
 # %% [markdown]
-# A soft softmax makes none of them, and a very sharp one few, since most of its weights round to zero by themselves. The worst lies in
-# between, and there the keypoints of a policy may come to lie. What it costs depends on the processor; what it is worth is nothing, since no keypoint
-# moves when they count as zero. `pixels train` now begins with `torch.set_flush_denormal(True)`. In your own script it is
+# A soft softmax makes none of them, and a very sharp one few, since most of its weights round to zero by themselves. Most lie in
+# between, and there the keypoints of a policy may come to lie. What they cost depends on the processor: compare the last two columns, which are from the one that made
+# this page. (Seeds 0 and 1 ran on another make.) What they are worth is nothing, since no keypoint
+# moves when they count as zero. So `pixels train` begins with `torch.set_flush_denormal(True)`. In your own script it is
 # the same line, before torch starts its threads.
 #
 # ## Each saving, one after the other
@@ -660,8 +661,8 @@ for rate in (0.0, 0.05, 0.25, 1.0):
 #
 # | | |
 # |---|---|
-# | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once. The update equals SB3's to 1e-5, and `DrQv2SAC`'s where one encoder is trained by the critic. Every target for CPU cores is met, end to end with bfloat16. What remains is the update itself: the more updates a step, the less everything else matters. Where keypoints are sharp, denormal numbers can cost more than all of it, and one line ends that. |
-# | not settled | Any GPU: both targets are open. Compiled in parts, an update left a large GPU idle most of the time; recorded as a whole it is to be measured, and its tests are skipped without a GPU. Processors without bfloat16, end to end. What workers gain on more than two cores. |
+# | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once. The update equals SB3's to 1e-5, and `DrQv2SAC`'s where one encoder is trained by the critic. Every target for CPU cores is met, end to end with bfloat16. What remains is the update itself: the more updates a step, the less everything else matters. One line rids a run of denormal numbers, and no keypoint moves by it. |
+# | not settled | What denormal numbers cost: that depends on the processor, and the runs that became cheaper had a control that did so as well. Any GPU: both targets are open. Compiled in parts, an update left a large GPU idle most of the time; recorded as a whole it is to be measured, and its tests are skipped without a GPU. Processors without bfloat16, end to end. What workers gain on more than two cores. |
 # | command | `pixels bench --name my-bench`, then `speed.ratios_table("my-bench")`; `python scripts/sb3_own_tests.py CLONE` for SB3's tests; `pixels train reach-state-tuned --seeds 0 1 2 3 4`, and the same for `push-state-tuned`, for the times |
 #
 # [The next page](25_paying_less.ipynb) asks what can be paid less for.

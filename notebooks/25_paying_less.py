@@ -171,8 +171,8 @@ assert [n for n in counts if n] == [1216, 4640, 9248, 1, 8320, 516], "as in the 
 # %% [markdown]
 # ## Moments
 #
-# What frames should the locator see? Not those of a random policy: it hardly ever touches the block.
-# Each training moment puts the block somewhere new, often right beside the gripper, where pushing
+# What frames should the locator see? We did not take those of a random policy, which seldom touches the block. (They turn out to be enough, with rewards for a
+# teacher: [there](28_rewards_say_where.ipynb).) Each training moment puts the block somewhere new, often right beside the gripper, where pushing
 # happens and fingers hide it.
 #
 # First a check of the loss and of the network: twelve moments by heart. This says nothing about new
@@ -392,12 +392,13 @@ display(
 # Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. What a reward
 # teaches about the block is little, at least where numbers say it already ([the
 # probe](21_what_the_camera_can_tell.ipynb); [the next page](26_what_the_critic_must_know.ipynb) finds more, at a larger budget). So the encoder $f_\psi$ gets an
-# {term}`auxiliary loss` beside the critic's: a linear head $W$ reads from the features where gripper and
+# {term}`auxiliary loss` beside the critic's: a linear head $W$ reads from the picture's features, and from the vectors $v$ beside them, where gripper and
 # block are, and the simulator says whether that is right {cite:p}`jaderberg2017`,
 #
-# $$ L(\psi, \theta, W) = L_Q(\psi, \theta) + \lambda\, \mathbb{E} \left\| W f_\psi(o) - \tilde p \right\|^2 $$ (eq-auxiliary)
+# $$ L(\psi, \theta, W) = L_Q(\psi, \theta) + \frac{\lambda}{6}\, \mathbb{E} \left\| W [f_\psi(o), v] - \tilde p \right\|^2 $$ (eq-auxiliary)
 #
-# with $\tilde p$ the positions in standard deviations, so that 1 is the loss of who never looks. Head and truth
+# with $\tilde p$ the six positions in standard deviations, so that 1 is the loss of who never looks. The joints say where the gripper is; only the block's three need the
+# picture. Head and truth
 # exist in training only. `push-small-helped` does this with $\lambda = 1$ and one picture of 36 × 36, which a core can
 # afford; `push-small-honest` is the same without the second loss.
 

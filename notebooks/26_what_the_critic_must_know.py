@@ -281,7 +281,8 @@ for run in runs_of(ACHIEVED):
 # $$ L(\psi, \theta, u, v, b) = L_Q(\psi, \theta) + \lambda \, \mathbb{E}_{o, g} \,
 # \mathrm{BCE} \left( u(f_\psi(o))^\top v(g) + b, \; 1 + r(o, g) \right) $$ (eq-reward-head)
 #
-#   with $L_Q$ the TD loss and the reward $r$ either $-1$ or 0. No network reads a coordinate of the block. $\lambda$ was set once, on a spare seed and within
+#   with $L_Q$ the TD loss and the reward $r$ either $-1$ or 0. No network is told where the block of a picture is. (The goals that $v$ reads are mostly
+#   places where a block went. But $u$ reads neither goal nor joints, so it has to look.) $\lambda$ was set once, on a spare seed and within
 #   its first steps, to bring the two gradients in the encoder nearer to one size; success was not looked at. Of its
 #   {artifact}`push-keypoint-rewarded/seed0:provenance.parameters.total_steps|int` steps it was given
 #   {artifact}`push-keypoint-rewarded/seed0:evaluation.steps|int`, for want of time. Its twin without the second loss, `push-keypoint-shared`,
@@ -691,7 +692,7 @@ display(
 # success falls with the distance: more than half from 5 to 12 cm, about one in ten at most beyond 20 cm, though they touch nearly every block. Before
 # black images nobody succeeds at any distance, and hardly a block is touched. There is no sign of a leak.
 #
-# **The student needs to see its gripper move.** Its joints tell it exactly where that is. But before a frozen image it does not find
+# **The student fails where its picture shows the gripper at rest.** Its joints tell it exactly where that is. But before a frozen image it does not find
 # the block in most episodes; let the gripper move in the picture, the block still standing where it began, and it finds
 # nearly every one, and succeeds about as often as the others do before frozen images. Nobody asked it to look for its gripper.
 # `push-asymmetric-keypoint-long` has more successes so, too; `push-asymmetric` has as many. Whether the student uses the gripper's place in the picture, its motion from one of its two

@@ -56,6 +56,23 @@ def test_a_seed_names_a_moment(env):
     assert np.array_equal(first, second) and not np.array_equal(first, other)
 
 
+def test_who_wanders_draws_apart_from_the_reset_that_places_things():
+    """With the reset's own numbers the gripper's way would tell where the block was put."""
+
+    def told(walk_of, n=150):
+        env = envs.make_env("push", render_mode=None)
+        gripper, block = [], []
+        for seed in range(n):
+            moment = wander(env, seed, walk_of(seed))
+            gripper.append(moment["observation"][:3])
+            block.append(moment["achieved_goal"][:2])
+        env.close()
+        between = np.corrcoef(np.array(gripper).T, np.array(block).T)[:3, 3:]
+        return np.abs(between).max()
+
+    assert told(np.random.default_rng) > 0.3 > 0.25 > told(lambda seed: None)
+
+
 def test_only_moments_of_the_task_are_kept():
     def moment(gripper, block):
         return {"observation": np.array([*gripper, 0.0]), "achieved_goal": np.array(block)}
@@ -190,7 +207,11 @@ def test_the_study_goes_on_where_the_published_one_stopped(tmp_path, monkeypatch
         data |= {f"{camera}_block_pixels": np.ones(rows)}
     monkeypatch.setattr(perception, "collect_frames", lambda progress: data)
     again = {k: v for k, v in before[0].items() if k != "name"} | {"machine": "another"}
-    (tmp_path / f"{before[0]['name']}.json").write_text(json.dumps(again))
+    monkeypatch.setattr(perception, "_settings", lambda parameters: "mine")
+    (tmp_path / f"{before[0]['name']}-mine.json").write_text(json.dumps(again))
+    with pytest.raises(UserError, match="cells that are not measured anew"):
+        perception.perception(minutes=1e-9, progress=False)  # it was drawn in another way
+    monkeypatch.setattr(perception, "WALK", 1)
     cells = perception.perception(minutes=1e-9, progress=False).json("measurement.json")["cells"]
     found, published = ({c["name"]: c for c in group} for group in (cells, before))
     assert found.keys() == published.keys()
@@ -198,8 +219,8 @@ def test_the_study_goes_on_where_the_published_one_stopped(tmp_path, monkeypatch
     for name, cell in found.items():
         assert cell["machine"] and cell["commit"]
         assert cell["cpu_seconds"] == published[name]["cpu_seconds"]
-    (tmp_path / f"{before[0]['name']}.json").write_text("{")
-    with pytest.raises(UserError, match=f"{before[0]['name']}.json is damaged: delete it"):
+    (tmp_path / f"{before[0]['name']}-mine.json").write_text("{")
+    with pytest.raises(UserError, match=f"{before[0]['name']}-mine.json is damaged: delete it"):
         perception.perception(minutes=1e-9, progress=False)
     monkeypatch.setattr(perception, "BATCH", 8)  # other settings: nothing of it can be used
     assert perception._published({"batch": perception.BATCH}) == {}
@@ -428,11 +449,11 @@ def test_what_has_not_been_measured_cannot_be_lost(tmp_path, monkeypatch):
 def test_frames_and_cells_wait_among_the_runs_and_damage_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PIXELS_RUNS", str(tmp_path))
     assert perception_frames.work_folder() == tmp_path / "perception"
-    cache = tmp_path / "perception" / "moments_4_2.npz"
+    cache = tmp_path / "perception" / f"moments_4_2_{perception_frames.WALK}.npz"
     np.savez(cache, positions=np.zeros(4))
     assert perception_frames.collect_frames(4, 2, progress=False).keys() == {"positions"}
     whole = cache.read_bytes()
     for damaged in (whole[:-30], b"", b"no archive"):
         cache.write_bytes(damaged)
-        with pytest.raises(UserError, match="moments_4_2.npz is damaged: delete it"):
+        with pytest.raises(UserError, match=f"{cache.name} is damaged: delete it"):
             perception_frames.collect_frames(4, 2, progress=False)

@@ -216,7 +216,7 @@ class Arm:
             "rewards": "an encoder that predicts hindsight's rewards",
         }
         helpers += [asked[self.config["auxiliary_task"]]] if self.config["auxiliary"] > 0 else []
-        with_help = f"with {' and '.join(helpers)}" if helpers else "nobody told anything"
+        with_help = f"with {' and '.join(helpers)}" if helpers else "in one network without help"
         return f"by reward, {with_help}"
 
     @property

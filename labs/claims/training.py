@@ -149,7 +149,10 @@ def _price(root: Path, task: str) -> Finding | None:
     seeing = _fastest(root, task, "pixels", taught=True)
     if seeing is not None:
         taught = ratio_text(seeing.times_as_many(state, 0.9))
-        effect += f"; `{seeing.name}`, taught by privileged signals: {taught}"
+        effect += (
+            f"; `{seeing.name}`, taught by privileged signals: {taught}, without the steps of what "
+            "taught it"
+        )
     return Finding(verdict, effect, seeds_text(state, pixels))
 
 

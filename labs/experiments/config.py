@@ -128,7 +128,8 @@ class RunConfig:
     her_strategy: Literal["future", "final", "episode"] = "future"
     """HER: where new goals come from"""
     moved_only: bool = False
-    """engine fast: relabel only where the object moved, so that a new goal teaches something"""
+    """engine fast: relabel only where the object moved, so that a new goal teaches something; the
+    further goals of goals_per_frame do not ask"""
 
     # ----- optimization
     engine: Literal["sb3", "fast", "distill"] = "sb3"

@@ -22,10 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labs.artifacts import Clock, data_root, json_text, load_artifact, write_artifact
+from labs.artifacts import PROVENANCE, Clock, data_root, json_text, load_artifact, write_artifact
 from labs.envs import gl_renderer
 from labs.errors import UserError
+from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import FIELDS, RunConfig
+from labs.experiments.guards import RunLock
 from labs.experiments.moments import COLLECT, Progress, View
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.regression import minimize
@@ -34,6 +36,7 @@ from labs.reward_locator import RewardLoss
 
 WEIGHTS = "locator.safetensors"
 EPOCHS, BATCH = 12, 128
+PATIENCE = 3600.0  # seconds to wait for a run beside this one that trains the same locator
 PLACE = 2  # of Push's targets the first: where the block is on the table
 #: Weight of each target's squared error: the block's angle matters less than its place.
 IMPORTANCE = {"push": (1.0, 1.0, 0.1, 0.1), "reach": (1.0,) * 6}
@@ -226,11 +229,20 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
     return locator.eval(), artifact.provenance["files"][WEIGHTS]
 
 
+def _is_missing(path: Path) -> bool:
+    return not (path / PROVENANCE).exists() or load_artifact(path).left_out(WEIGHTS)
+
+
 def ensure_locator(config: RunConfig, progress: Progress | None = None) -> float:
-    """Trains the run's locator where none is, or its weights are left out. Returns its seconds."""
+    """Trains the run's locator where none is, or its weights are left out. Returns its seconds.
+
+    Of two runs that look through the same locator one trains it, and the other waits.
+    """
     path = folder(config)
-    if not (path / "provenance.json").exists() or load_artifact(path).left_out(WEIGHTS):
-        train_locator(config, progress=progress)
+    if _is_missing(path):
+        with RunLock(runs_root() / path.parent.name / path.name, PATIENCE):
+            if _is_missing(path):
+                train_locator(config, progress=progress)
     record = load_artifact(path)
     load_locator(config)
     times = json.loads(record.file("measurement.json").read_text())

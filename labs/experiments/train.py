@@ -66,6 +66,7 @@ class Training:
         self._stop_signal: int | None = None
         self._pieces: list[dict[str, Any]] = []
         self._locator: Any = None  # reads the frames of an evaluation
+        self._locator_sha256: str | None = None  # a run that goes on wants the same eye
         self.locator_s: float | None = None  # what the training of the locator took
         self._encoder_from: dict[str, str] | None = None  # the run that lent its encoder
         self._latest: dict[str, float] = {}  # losses of the fast engine
@@ -139,6 +140,11 @@ class Training:
         if found is None:
             return
         progress, self._pieces = checkpoint.restore(self.model, self.folder, found)
+        if progress.get("locator_sha256", self._locator_sha256) != self._locator_sha256:
+            raise UserError(
+                f"{config.run_name} began with another locator than lies in {data_root()} now: put "
+                "that one back, or give --restart"
+            )
         self.curve = progress["curve"]
         self.earlier_s = progress["wall_time_s"]
         self.sessions = progress["sessions"] + 1
@@ -159,7 +165,7 @@ class Training:
             self._report(progress | {"wall_time_s": 0.0, "pid": os.getpid()})
 
         self.locator_s = ensure_locator(self.config, tell)
-        self._locator = load_locator(self.config)[0]
+        self._locator, self._locator_sha256 = load_locator(self.config)
         self._start_clock = time.perf_counter()
 
     def _refill(self, steps: int) -> None:
@@ -297,6 +303,7 @@ class Training:
                 "started": self.started,
                 "sessions": self.sessions,
                 "notes": self.notes,
+                "locator_sha256": self._locator_sha256,
             },
             pieces=self._pieces,
             keep_replay=self.config.save_replay,

@@ -252,6 +252,11 @@ def _engine_problems(c: RunConfig):
             f"critic_sees = {c.critic_sees} gives actor and critic networks of their own: set "
             "engine = fast and routing = separate"
         )
+    if c.critic_sees != "same" and not c.critic_layer_norm:
+        yield (
+            f"critic_sees = {c.critic_sees} has LayerNorm in its critics: set critic_layer_norm = "
+            "True, or critic_sees = same"
+        )
     if c.critic_sees == "achieved" and not c.her:
         yield "critic_sees = achieved tells no more than HER needs: set her = True"
     if c.critic_blur and c.critic_sees == "same":

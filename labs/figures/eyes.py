@@ -55,8 +55,9 @@ def push_from_above(block: np.ndarray, readings: Mapping[str, np.ndarray]) -> Fi
 def eyes_table() -> Markdown:
     """How far each eye is off in each phase of a push, and in which way while the block rests."""
     found = load_artifact("eyes-at-work").json("measurement.json")["eyes"]
+    heads = " | ".join(f"{phase}: mean, worst 5 % beyond" for phase in PHASES)
     rows = [
-        f"| eye | {' | '.join(f'{phase}: mean, 95 %' for phase in PHASES)} | shaken | bent |",
+        f"| eye | {heads} | shaken | bent |",
         "|---|" + "---|" * (len(PHASES) + 2),
     ]
     for eye in found:

@@ -12,6 +12,7 @@ that were not run are not in it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import asdict
@@ -54,6 +55,7 @@ from labs.measurements.perception_frames import (
     HELD_OUT,
     RESIZED_EVERY,
     TARGETS,
+    WALK,
     collect_frames,
     damaged,
     resized_rows,
@@ -241,7 +243,8 @@ def _published(parameters: dict[str, Any]) -> dict[str, dict]:
         return {}
     artifact = load_artifact("perception")
     theirs = artifact.provenance
-    if any(theirs["parameters"].get(k) != v for k, v in parameters.items()):
+    known = {"walk": 1} | theirs["parameters"]  # the first study did not say
+    if any(known.get(k) != v for k, v in parameters.items()):
         return {}
     made = {"machine": theirs["hardware"]["cpu"], "commit": theirs["commit"]}
     cells = {c["name"]: made | c for c in artifact.json("measurement.json")["cells"]}
@@ -249,6 +252,24 @@ def _published(parameters: dict[str, Any]) -> dict[str, dict]:
         if name in cells:
             cells[name]["examples_mm"] = answers
     return cells
+
+
+def _settings(parameters: dict[str, Any]) -> str:
+    """A short hash, so that a cell of other settings is not taken for one of these."""
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _refuse_to_lose(here: list[str]) -> None:
+    """Stops before fewer cells are published than there are; other settings would leave few."""
+    if not (data_root() / "perception" / PROVENANCE).exists():
+        return
+    known = {c["name"] for c in load_artifact("perception").json("measurement.json")["cells"]}
+    if lost := known - set(here):
+        raise UserError(
+            f"perception has {len(lost)} cells that are not measured anew, and what is there was "
+            f"measured in another way: give the same command again to go on, or delete "
+            f"{data_root() / 'perception'} to do without them"
+        )
 
 
 def perception(seeds: int = 3, minutes: float | None = None, progress: bool = True) -> Artifact:
@@ -281,13 +302,15 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
         "peak_rate": PEAK_RATE,
         "first_seed": FIRST_SEED,
         "area": AREA,
+        "walk": WALK,
     }
+    settings = _settings(parameters)
     published = _published(parameters)
     # What was published stays, also of seeds that were not asked for.
     all_seeds = max([seeds, *(c["seed"] + 1 for c in published.values())])
     results = []
     for cell in tqdm(all_cells(all_seeds), desc="cells", disable=not progress):
-        path = work_folder() / f"{cell.name}.json"
+        path = work_folder() / f"{cell.name}-{settings}.json"
         here, wanted = path.exists(), cell.seed < seeds
         if wanted and not here and cell.name not in published and time.monotonic() < stop:
             write_atomically(path, json_text(run_cell(cell, data)))
@@ -299,6 +322,7 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
                 raise damaged(path) from error
         elif cell.name in published:
             results.append(published[cell.name])
+    _refuse_to_lose([cell["name"] for cell in results])
     results = rounded(results)
     answers = {c["name"]: c.pop("examples_mm", None) for c in results}
     examples = {name: answers[name] for name in SCATTERED if answers.get(name)}

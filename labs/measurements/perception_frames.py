@@ -24,6 +24,7 @@ HELD_OUT = 2_500  # the last ones
 RESIZED_EVERY = 5  # of the held-out moments, how many are also drawn large
 FIRST_SEED = 30_000
 TARGETS = ("block_x", "block_y", "gripper_x", "gripper_y", "gripper_z")
+WALK = 2  # how a moment is drawn: raised with each change, so that no older one is taken for it
 AREA = 0.25  # meters from the table's middle, per axis, within which a moment is kept
 HIGHEST = 0.60  # meters: the gripper above this height has left the task
 MIDDLE = np.array([1.34, 0.75])
@@ -46,13 +47,20 @@ def resized_rows(n: int = FRAMES, held_out: int = HELD_OUT) -> np.ndarray:
     return np.arange(n - held_out, n, RESIZED_EVERY)
 
 
-def wander(env: gym.Env, seed: int) -> dict[str, np.ndarray]:
+def wander(
+    env: gym.Env, seed: int, walk: np.random.Generator | None = None
+) -> dict[str, np.ndarray]:
     """A reset, then up to 12 steps whose random direction changes every third step.
+
+    Args:
+        env: of Push.
+        seed: of the reset.
+        walk: what the steps are drawn with; None: a stream of its own.
 
     Returns:
         The last observation; the same for the same seed.
     """
-    rng = np.random.default_rng(seed)
+    rng = walk or envs.own_stream(seed, 4)
     observation, _ = env.reset(seed=seed)
     for step in range(rng.integers(0, 13)):
         if step % 3 == 0:
@@ -86,7 +94,7 @@ def collect_frames(
         ``positions``: float32 (n, 5), meters, in the order of :data:`TARGETS`;
         ``goals``: float32 (n, 2), meters; ``seeds``: int64 (n,), the resets.
     """
-    cache = work_folder() / f"moments_{n}_{held_out}.npz"
+    cache = work_folder() / f"moments_{n}_{held_out}_{WALK}.npz"
     if cache.exists():
         try:
             return dict(np.load(cache))

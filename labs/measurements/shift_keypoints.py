@@ -77,7 +77,7 @@ def _moments(n: int, progress: bool) -> dict[str, list]:
         positions = []
         for step in range(2):
             if step:
-                action = np.random.default_rng(seed).uniform(-1, 1, 4).astype(np.float32)
+                action = envs.own_stream(seed, 5).uniform(-1, 1, 4).astype(np.float32)
                 observation, *_ = env.step(action)
             positions.append([observation["observation"][:3], observation["achieved_goal"]])
             for camera in envs.CAMERAS:
