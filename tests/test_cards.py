@@ -18,6 +18,7 @@ from labs.experiments import environments, presets
 from labs.experiments.config import FIELDS
 from labs.experiments.search import SearchOptions
 from labs.experiments.sweep import SweepOptions
+from labs.figures.ledger import success_in_words
 from labs.figures.results import provenance_card
 from labs.flags import parse
 from tests.altering import alter, alter_settings
@@ -137,24 +138,30 @@ def test_reproduce_reads_the_artifacts(measured, data):
 # -------------------------------------------------------------------------------- in the book
 
 
-def test_the_directives_build(tmp_path):
-    """A small book with both directives, and one whose option is wrong."""
+def test_the_directives_build(tmp_path, monkeypatch):
+    """A small book with both directives, and one whose option is wrong.
+
+    It reads the folder of its configuration, whatever the programs' folder is.
+    """
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "elsewhere"))
     (tmp_path / "conf.py").write_text(
         f"""import sys
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
-extensions = ["myst_parser", "sphinx_design", "experiment_cards"]
+extensions = ["myst_parser", "sphinx_design", "experiment_cards", "success_role"]
 myst_enable_extensions = ["colon_fence", "fieldlist"]
 artifact_root = {str(ROOT / "data")!r}
 """
     )
     page = "# Title\n\n```{experiment-cards}\n:task: push\n:overview:\n```\n\n"
     page += "{ref}`there <card-push-step2>`\n\n```{reproduce} reach-state\n:folded:\n```\n"
+    page += "\n{success}`reach-state`\n"
     (tmp_path / "index.md").write_text(page)
     built = sphinx(tmp_path)
     assert built.returncode == 0, built.stdout
     html = (tmp_path / "out" / "index.html").read_text()
     assert html.count('class="artifact"') >= 18 and 'id="card-push-step2"' in html
     assert "{artifact}" not in html and 'href="#card-push-step1"' in html
+    assert success_in_words(cards.runs_of("reach-state", ROOT / "data")) in html
     (tmp_path / "index.md").write_text("# Title\n\n```{experiment-cards}\n:arms: none\n```\n")
     built = sphinx(tmp_path)
     assert built.returncode and "received arm 'none'" in built.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -855,6 +856,20 @@ def test_the_table_has_every_claim(data):
         found = judge(claim, data)
         assert claim.says in text and claim.says in said
         assert found.effect.replace("|", "\\|") in text
+    counted = re.fullmatch(
+        r"Of the source's 19 claims: (holds .+)\. Of this book's 2 questions: (.+)\.",
+        text.splitlines()[-1],
+    )
+    totals = [sum(map(int, re.findall(r" (\d+)", part))) for part in counted.groups()]
+    assert totals == [19, 2]
+
+
+def test_the_tally_keeps_our_own_questions_apart_and_says_that_no_claim_holds():
+    verdicts = {"1": UNDECIDED, "2": FAILS, "3": FAILS, "ours": HOLDS, "ours 2": HOLDS}
+    assert scoreboard._tally(verdicts) == (
+        "Of the source's 3 claims: holds 0, does not hold 2, undecided 1. "
+        "Of this book's 2 questions: holds 2."
+    )
 
 
 def test_the_program_prints_it(monkeypatch, data, capsys):

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from labs.artifacts import load_artifact
+from labs.figures.results import film
+
 ROOT = Path(__file__).resolve().parents[1]
 RUN = "push-located-rewards-n3/seed0"
 
@@ -34,6 +37,12 @@ def test_the_film_of_the_run_stands_in_the_page(tmp_path):
     (inside,) = re.findall(r'src="data:video/mp4;base64,([^"]+)"', html)
     assert base64.b64decode(inside) == (ROOT / "data" / RUN / "video.mp4").read_bytes()
     assert 'aria-label="It pushes."' in html and 'width="200"' in html
+
+
+def test_a_description_is_text_whatever_it_says():
+    html = film(load_artifact(ROOT / "data" / RUN), 'It says "over" & <b>stops</b>.').data
+    words = "It says &quot;over&quot; &amp; &lt;b&gt;stops&lt;/b&gt;."
+    assert f'aria-label="{words}">' in html and html.endswith(f">{words}</video>")
 
 
 @pytest.mark.parametrize(

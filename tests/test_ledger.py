@@ -218,9 +218,10 @@ def test_the_front_page_tells_times_that_were_measured():
 
 
 def test_a_sentence_may_hold_the_success_of_an_arm():
-    assert success_role.success_of("push-blind-tuned") == ledger.success_cell("push-blind-tuned")
+    arm, root = "push-blind-tuned", data_root()
+    assert success_role.success_of(arm, root) == ledger.success_cell(arm)
     with pytest.raises(UserError, match="push-step0 has no result"):
-        success_role.success_of("push-step0")
+        success_role.success_of("push-step0", root)
 
 
 def test_success_of_push_stands_over_its_floor_and_reach_has_none():

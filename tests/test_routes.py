@@ -71,6 +71,16 @@ def test_a_control_that_does_as_well_is_seen(data):
     assert cells()[3].endswith(f"to {best:.0%}")
 
 
+def test_seeds_that_agree_are_one_number(data):
+    for seed in range(3):
+        alter(
+            data / ARM / f"seed{seed}",
+            "evaluation.json",
+            lambda found: found["controls"]["blank"].update(success_rate=0.05),
+        )
+    assert lines_of(looking_table([ARM]))[0].split(" | ")[3] == "5%"
+
+
 def test_no_curve_is_an_average(data):
     alone = seed_by_seed(ARM, floor=0.05)
     assert [line.get_label() for line in alone.lines[:3]] == ["seed 0", "seed 1", "seed 2"]

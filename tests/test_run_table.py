@@ -10,6 +10,7 @@ from itertools import chain
 import pytest
 
 from labs.artifacts import list_artifacts, load_artifact, repository_root
+from labs.envs import ENV_IDS
 from labs.errors import UserError
 from labs.experiments.presets import PRESETS
 from labs.statistics import wilson
@@ -32,7 +33,7 @@ def film_link(path):
 
 def register(root) -> dict[str, str]:
     """The page's tables as Markdown."""
-    found = {task: runs.run_table(root, task, film_link) for task in runs.TASKS}
+    found = {task: runs.run_table(root, task, film_link) for task in ENV_IDS}
     return found | {
         "other": runs.other_runs(root),
         "measurements": measurements.measurement_table(root),
@@ -48,7 +49,7 @@ def listed(tables) -> set[str]:
     """The folders below ``data/`` that have a row."""
     found = {
         PATH.search(row)[1]
-        for task in runs.TASKS
+        for task in ENV_IDS
         for row in tables[task].splitlines()
         if PATH.search(row)
     }
@@ -89,7 +90,7 @@ def test_a_row_that_is_missing_would_be_noticed(page):
 
 
 def test_each_run_has_one_row_and_arms_keep_the_order_of_the_presets(page):
-    for task in runs.TASKS:
+    for task in ENV_IDS:
         rows = [PATH.search(row)[1] for row in page[task].splitlines() if PATH.search(row)]
         assert len(rows) == len(set(rows))
         arms = list(dict.fromkeys(row.split("/")[0] for row in rows))
@@ -188,7 +189,7 @@ def test_every_run_that_stands_under_no_arm_is_told(page):
 
 
 def test_every_arm_has_a_command_that_makes_all_its_rows(page):
-    for task in runs.TASKS:
+    for task in ENV_IDS:
         for arm, found in runs.trained(DATA, task).items():
             seeds = " ".join(run.path.name[4:] for run in found)
             command = "demo" if arm == "push-demo" else f"train {arm} --seeds {seeds}"

@@ -23,7 +23,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxRole
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from labs.artifacts import load_artifact
 from labs.errors import UserError
@@ -32,6 +32,7 @@ _REFERENCE = re.compile(r"^(?P<folder>[^:|\s]+):(?P<keys>[^:|\s]+?)(?:\|(?P<form
 
 
 def _duration(seconds: float) -> str:
+    """One number with its unit: a sentence has room for no more."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -143,11 +144,16 @@ def resolve(reference: str, root: str | Path) -> str:
         raise ValueError(f"{reference!r}: {error}") from None
 
 
+def artifact_root(of: SphinxRole | SphinxDirective) -> Path:
+    """The folder of all artifacts: what the book's configuration says, else its ``data/``."""
+    return Path(of.config.artifact_root or Path(of.env.srcdir) / "data").resolve()
+
+
 class ArtifactRole(SphinxRole):
     """The role ``artifact``."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        root = Path(self.config.artifact_root or Path(self.env.srcdir) / "data")
+        root = artifact_root(self)
         try:
             path, _, _ = _locate(self.text, root)
             text = resolve(self.text, root)

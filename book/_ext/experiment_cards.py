@@ -28,6 +28,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from artifact_role import artifact_root
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
@@ -36,12 +37,18 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from labs.artifacts import PROVENANCE, Artifact, load_artifact, seed_folders
+from labs.envs import ENV_IDS
 from labs.errors import UserError
-from labs.experiments.config import RunConfig, from_dict
+from labs.experiments.config import (
+    EPISODES_OF_A_ROUND,
+    RunConfig,
+    from_dict,
+    updates_per_step,
+)
 from labs.experiments.presets import CRITERIA, NOT_CHANGES, PRESETS, SUMMARY, preset
+from labs.figures.results import machine
+from labs.provenance import GIB
 
-GIB = 2**30
-TASKS = {"reach": "FetchReachDense-v4", "push": "FetchPush-v4"}
 STATE_WIDTH = {"reach": 10, "push": 25}
 RUN_FILES = ("curve.csv", "evaluation.json", "policy.json", "weights.safetensors")
 ENCODERS = {
@@ -146,11 +153,12 @@ def _picture(config: RunConfig) -> str:
 def _budget(config: RunConfig) -> str:
     if config.engine == "distill":
         return (
-            f"{config.total_steps:,} environment steps in rounds of 40 episodes "
+            f"{config.total_steps:,} environment steps "
+            f"in rounds of {EPISODES_OF_A_ROUND} episodes "
             f"and {config.gradient_steps:,} updates; "
             f"batch {config.batch_size}, learning rate {config.learning_rate:g}"
         )
-    updates = config.gradient_steps / (config.n_envs * config.train_freq)
+    updates = updates_per_step(config)
     envs = "1 environment" if config.n_envs == 1 else f"{config.n_envs} environments"
     a_step = f"{updates:g} update{'s' * (updates > 1)} a step"
     return (
@@ -216,7 +224,10 @@ def _criterion(arm: str) -> str:
 
 
 def runs_of(arm: str, root: Path) -> list[Artifact]:
-    """The checked results of an arm, in the order of their seeds."""
+    """The checked results of an arm below ``root``, in the order of their seeds; none is no error.
+
+    ``labs.artifacts.runs_of`` refuses an arm without results, and looks where programs write them.
+    """
     return [load_artifact(p) for p in seed_folders(root / arm) if (p / PROVENANCE).exists()]
 
 
@@ -285,7 +296,7 @@ def card(arm: str, root: Path, folded: bool = False) -> str:
     files = ", ".join(f"`{f}`" for f in (*RUN_FILES, "video.mp4"))
     rows = [
         ("algorithm", _algorithm(config)),
-        ("environment", TASKS[config.task] + ", " + _reward(config)),
+        ("environment", ENV_IDS[config.task] + ", " + _reward(config)),
         ("observation", shapes),
         ("picture", _picture(config) if config.has_images else None),
         ("encoder", _encoder(config) if config.has_images else None),
@@ -327,8 +338,8 @@ def select(task: str | None, arms: str | None) -> list[str]:
     Raises:
         ValueError: an unknown task or arm, or a pattern that fits none.
     """
-    if task is not None and task not in TASKS:
-        raise ValueError(f"received task {task!r}, expected one of {', '.join(TASKS)}")
+    if task is not None and task not in ENV_IDS:
+        raise ValueError(f"received task {task!r}, expected one of {', '.join(ENV_IDS)}")
     words = arms.split() if arms else []
     chosen: dict[str, list[str]] = {}
     for word in words:
@@ -367,11 +378,8 @@ def reproduce(arm: str, root: Path, folded: bool = False) -> str:
 def _measured_rows(arm: str, runs: list[Artifact], root: Path) -> list[tuple[str, str | None]]:
     machines, commits = [], []
     for run in runs:
-        record, machine = run.provenance, run.provenance["hardware"]
-        text = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        text += machine["gpu"] or "no GPU"
-        machines.append(text)
-        commits.append((record["commit"] or "unknown")[:7])
+        machines.append(machine(run.provenance))
+        commits.append((run.provenance["commit"] or "unknown")[:7])
     sizes = sum(f.stat().st_size for r in runs for f in r.path.iterdir())
     versions = runs[0].provenance["versions"]
     return [
@@ -413,7 +421,7 @@ class _Generated(SphinxDirective):
         raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
-        root = Path(self.config.artifact_root or Path(self.env.srcdir) / "data").resolve()
+        root = artifact_root(self)
         source, line = self.get_source_info()
         try:
             text = self.markdown(root)

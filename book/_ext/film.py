@@ -9,8 +9,7 @@ The film stands in the page itself, as those of the notebooks do: it plays witho
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from artifact_role import artifact_root
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -32,9 +31,8 @@ class Film(SphinxDirective):
         where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
         if "alt" not in self.options:
             raise ExtensionError(f"{where}: a film needs :alt:, for those who cannot see it")
-        root = Path(self.config.artifact_root or Path(self.env.srcdir) / "data").resolve()
         try:
-            run = load_artifact(root / self.arguments[0])
+            run = load_artifact(artifact_root(self) / self.arguments[0])
             shown = results.film(run, self.options["alt"], self.options.get("width", 320))
         except UserError as error:
             raise ExtensionError(f"{where}: {error}") from error

@@ -17,10 +17,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from experiment_cards import TASKS, _Generated, _listed, _number, _train_command, differences
+from experiment_cards import _Generated, _listed, _number, _train_command, differences
 from sphinx.application import Sphinx
 
 from labs.artifacts import Artifact, list_artifacts, load_artifact
+from labs.envs import ENV_IDS
 from labs.experiments.presets import PRESETS, SUMMARY
 
 SIDE = 240  # pixels: one view of a film (``labs.experiments.video``)
@@ -59,7 +60,10 @@ def _seed(run: Artifact) -> int:
 
 
 def machine(record: dict[str, Any]) -> str:
-    """Processor, its cores, GPU where there is one, and what drew the pictures."""
+    """Processor, its cores, GPU where there is one, and what drew the pictures.
+
+    In few words, for a cell; ``labs.figures.results.machine`` quotes the record.
+    """
     hardware = record["hardware"]
     words = re.sub(r"\((R|TM)\)|\bProcessor\b|\bCPU\b.*", "", hardware["cpu"])
     renderer = (hardware.get("gl") or {}).get("renderer", "").split(" (")[0]
@@ -180,9 +184,9 @@ def run_table(root: Path, task: str, link: Callable[[Path], str]) -> str:
     Raises:
         ValueError: another task.
     """
-    if task not in TASKS:
+    if task not in ENV_IDS:
         raise ValueError(
-            f"received task {task!r}, expected {', '.join(TASKS)}, other or measurements"
+            f"received task {task!r}, expected {', '.join(ENV_IDS)}, other or measurements"
         )
     arms = trained(root, task)
     films = {

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from artifact_role import artifact_root
 from docutils import nodes
 from docutils.parsers.rst import directives
 from experiment_cards import _Generated
@@ -39,6 +40,24 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def _tally(verdicts: Mapping[str, str]) -> str:
+    """Key → verdict, counted: the source's claims, and this book's own questions.
+
+    How many of the source's claims hold is said even if none does.
+    """
+    own = {key for key in verdicts if key.startswith("ours")}
+
+    def counted(keys: Iterable[str], *always: str) -> str:
+        counts = Counter(verdicts[key] for key in keys)
+        return ", ".join(f"{v} {counts[v]}" for v in VERDICTS if counts[v] or v in always)
+
+    source = verdicts.keys() - own
+    return (
+        f"Of the source's {len(source)} claims: {counted(source, HOLDS)}. "
+        f"Of this book's {len(own)} questions: {counted(own)}."
+    )
+
+
 def table(root: Path, link: Callable[[Claim], str]) -> str:
     """The scoreboard as Markdown.
 
@@ -46,10 +65,10 @@ def table(root: Path, link: Callable[[Claim], str]) -> str:
         root: the folder of all artifacts.
         link: from a claim to its page, as Markdown.
     """
-    rows, counts = [], Counter()
+    rows, verdicts = [], {}
     for claim in CLAIMS:
         found = judge(claim, root)
-        counts[found.verdict] += 1
+        verdicts[claim.key] = found.verdict
         row = (
             claim.key,
             claim.says,
@@ -59,9 +78,8 @@ def table(root: Path, link: Callable[[Claim], str]) -> str:
             link(claim),
         )
         rows.append("| " + " | ".join(map(_cell, row)) + " |")
-    tally = ", ".join(f"{v}: {counts[v]}" for v in VERDICTS if counts[v])
     head = ["| | claim | verdict | measured | over | page |", "|---|---|---|---|---|---|"]
-    return "\n".join([*head, *rows, "", f"Of {len(CLAIMS)} claims, {tally}."])
+    return "\n".join([*head, *rows, "", _tally(verdicts)])
 
 
 def rules() -> str:
@@ -94,9 +112,8 @@ class VerdictRole(SphinxRole):
     """The role ``verdict``: what the scoreboard says of a claim, by its key."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        root = Path(self.config.artifact_root or Path(self.env.srcdir) / "data").resolve()
         try:
-            found = judge(claim_of(self.text), root).verdict
+            found = judge(claim_of(self.text), artifact_root(self)).verdict
         except (ValueError, UserError) as error:
             where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
             raise ExtensionError(f"{where}: {error}") from error

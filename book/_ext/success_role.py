@@ -8,20 +8,25 @@ bootstrap interval, read from the artifacts when the book is built.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from artifact_role import artifact_root
 from docutils import nodes
+from experiment_cards import runs_of
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxRole
 
 from labs.errors import UserError
-from labs.figures.ledger import measured, success_cell
+from labs.figures.ledger import success_in_words
 
 
-def success_of(arm: str) -> str:
-    """Success of an arm that has results. Raises UserError where it has none."""
-    if not measured(arm):
-        raise UserError(f"{arm} has no result in data/")
-    return success_cell(arm)
+def success_of(arm: str, root: Path) -> str:
+    """Success of an arm that has results below ``root``. Raises UserError where it has none."""
+    runs = runs_of(arm, root)
+    if not runs:
+        raise UserError(f"{arm} has no result in {root}")
+    return success_in_words(runs)
 
 
 class SuccessRole(SphinxRole):
@@ -29,7 +34,7 @@ class SuccessRole(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         try:
-            text = success_of(self.text)
+            text = success_of(self.text, artifact_root(self))
         except UserError as error:
             where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
             raise ExtensionError(f"{where}: {error}") from error
@@ -38,5 +43,6 @@ class SuccessRole(SphinxRole):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("artifact_role")  # where the artifacts lie
     app.add_role("success", SuccessRole())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,7 +7,7 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 
-from labs.envs import PROPRIO_INDICES, make_env
+from labs.envs import PROPRIO_INDICES, make_env, own_stream
 from labs.experiments.config import RunConfig
 
 #: Evaluation seeds. Training episodes draw theirs from (run seed, environment, episode).
@@ -35,6 +35,7 @@ class SeededEpisodes(gym.Wrapper):
         self._episode = episode
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
+        """Starts the next episode, from its own seed: ``seed`` is ignored, whatever it is."""
         sequence = np.random.SeedSequence([*self._key, self._episode])
         self._episode += 1
         return self.env.reset(seed=int(sequence.generate_state(1)[0]), options=options)
@@ -88,7 +89,8 @@ class VectorObservation(gym.ObservationWrapper):
 
 
 class ImageContent(gym.ObservationWrapper):
-    """Replaces each frame by nothing (0) or by uniform noise, seeded by the episode's seed.
+    """Replaces each frame by nothing (0) or by uniform noise, drawn by the episode's seed and apart
+    from what it places.
 
     A frame keeps its noise while it moves through the stack, as a real frame keeps its picture:
     the memory that stores every frame once needs that.
@@ -101,7 +103,8 @@ class ImageContent(gym.ObservationWrapper):
         self._stack: np.ndarray | None = None
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
-        self._rng = np.random.default_rng(seed)
+        if seed is not None:
+            self._rng = own_stream(seed, 3)
         self._stack = None
         return super().reset(seed=seed, options=options)
 

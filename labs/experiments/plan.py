@@ -13,7 +13,7 @@ from labs.experiments.presets import CRITERIA
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: ``45 s``, ``12 min``, ``3 h 20 min``."""
+    """Seconds as people say them, for a terminal: ``45 s``, ``12 min``, ``3 h 20 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

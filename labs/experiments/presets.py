@@ -248,6 +248,7 @@ PUSH_ARMS = tuple(c.arm for c in PUSH)
 SMOKE_KEYS = (
     "arm",
     "total_steps",
+    "acting_ends",
     "learning_starts",
     "buffer_size",
     "n_envs",
@@ -381,13 +382,13 @@ def effective(
     if name is not None and (data_root() / str(name) / PROVENANCE).exists():
         raise UserError(f"--arm {name} is the name of a measurement: choose one that is free")
     if name in (None, arm):
-        config = replace(config, arm=_own_name(arm, base, config, quick))
+        config = replace(config, arm=_own_name(base, config, quick))
     else:
         config = override(config, arm=name)
     return validate(config)
 
 
-def _own_name(arm: str, base: RunConfig, config: RunConfig, quick: bool) -> str:
+def _own_name(base: RunConfig, config: RunConfig, quick: bool) -> str:
     neutral = {k: getattr(base, k) for k in NEUTRAL_KEYS}
     compared = replace(config, **neutral, seed=0, arm=base.arm)
     name = f"{base.arm}-fast" if quick else base.arm

@@ -159,13 +159,16 @@ def in_words(arm: str) -> str:
 
 
 def success_cell(arm: str) -> str:
-    """Final success of an arm with its interval, or that it was not measured.
-
-    Runs that were cut short count as they are, and the cell says how many there are.
-    """
+    """Final success of an arm with its interval, or that it was not measured."""
     runs = measured(arm)
-    if not runs:
-        return "not measured yet"
+    return success_in_words(runs) if runs else "not measured yet"
+
+
+def success_in_words(runs: list[Artifact]) -> str:
+    """Final success of runs with its interval.
+
+    Runs that were cut short count as they are, and the text says how many there are.
+    """
     scores = [run.json("evaluation.json")["deterministic"] for run in runs]
     if len(runs) == 1:
         only = wilson(scores[0]["successes"], scores[0]["episodes"])

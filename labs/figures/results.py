@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from html import escape
 
 from IPython.display import HTML, Markdown
 
@@ -15,7 +16,7 @@ from labs.statistics import iqm, steps_to
 
 
 def minutes(seconds: float) -> str:
-    """Seconds as ``m min s s``."""
+    """Seconds as ``m min s s``: to the second, as tables compare runs by it."""
     whole = round(seconds)
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
 
@@ -167,7 +168,8 @@ def _by_seed(runs: Sequence[Artifact], fact: Callable[[dict], str]) -> str:
     )
 
 
-def _machine(record: dict) -> str:
+def machine(record: dict) -> str:
+    """The machine of a run's provenance, as it was recorded."""
     found = record["hardware"]
     gpu = found["gpu"] or "none"
     return f"{found['cpu']}, {found['cores']} cores, {found['memory_gib']} GiB, GPU: {gpu}"
@@ -183,7 +185,7 @@ def provenance_card(arm: str) -> Markdown:
         "made": _by_seed(runs, lambda r: r["finished"][:10]),
         "code": _by_seed(runs, lambda r: f"commit `{(r['commit'] or 'unknown')[:12]}`"),
         "lock file": _by_seed(runs, lambda r: f"SHA-256 `{(r['lock_sha256'] or '')[:12]}…`"),
-        "machine": _by_seed(runs, _machine),
+        "machine": _by_seed(runs, machine),
         "wall time": f"{minutes(total)} for {len(runs)} seed{'s' * (len(runs) > 1)}",
         "versions": _by_seed(
             runs, lambda r: ", ".join(f"{k} {v}" for k, v in r["versions"].items())
@@ -202,14 +204,15 @@ def film(artifact: Artifact, description: str, width: int = 320) -> HTML:
 
     Args:
         artifact: a training run.
-        description: what happens in the film.
+        description: what happens in the film, plain text.
         width: in pixels.
     """
+    words = escape(description)
     data = base64.b64encode(artifact.file("video.mp4").read_bytes()).decode()
     return HTML(
         f'<video controls loop muted playsinline width="{width}" style="max-width:100%" '
-        f'aria-label="{description}"><source type="video/mp4" '
-        f'src="data:video/mp4;base64,{data}">{description}</video>'
+        f'aria-label="{words}"><source type="video/mp4" '
+        f'src="data:video/mp4;base64,{data}">{words}</video>'
     )
 
 

@@ -149,6 +149,12 @@ def seeds_of_arms(arms: Iterable[str]) -> Markdown:
     return Markdown("\n\n".join(parts))
 
 
+def _span(rates: Sequence[float]) -> str:
+    """From the lowest rate to the highest; one number where they read alike."""
+    low, high = f"{min(rates):.0%}", f"{max(rates):.0%}"
+    return low if low == high else f"{low} to {high}"
+
+
 def looking_table(arms: Iterable[str]) -> Markdown:
     """Success before the camera and before each control, from an arm's worst seed to its best."""
     rows = [
@@ -159,10 +165,6 @@ def looking_table(arms: Iterable[str]) -> Markdown:
         found = [run.json("evaluation.json") for run in runs_of(arm)]
         columns = [[f["deterministic"] for f in found]]
         columns += [[f["controls"][name] for f in found] for name in CONTROLS]
-        spans = [[score["success_rate"] for score in column] for column in columns]
-        cells = [
-            f"{min(span):.0%} to {max(span):.0%}" if len(span) > 1 else f"{span[0]:.0%}"
-            for span in spans
-        ]
+        cells = [_span([score["success_rate"] for score in column]) for column in columns]
         rows.append(f"| `{arm}` | {len(found)} | " + " | ".join(cells) + " |")
     return Markdown("\n".join(rows))
