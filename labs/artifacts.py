@@ -10,6 +10,7 @@ leaves ``data/<name>/measurement.json`` and what belongs to it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -31,6 +32,8 @@ from labs.provenance import git, provenance, repository_root, sealed, sha256, ut
 
 PROVENANCE = "provenance.json"
 PATIENCE = 5.0  # seconds after which nobody is replacing an artifact any more
+#: What the system says, often without a file's name, of a disk that is full or read-only.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def data_root() -> Path:
@@ -130,8 +133,8 @@ def write_artifact(
         flush_to_disk(folder)
         put_in_place(folder, path)
     except OSError as error:
-        if error.filename and not Path(error.filename).is_relative_to(path.parent):
-            raise  # the block's own trouble with another file
+        if error.errno not in NO_ROOM and not _is_about(error, path.parent):
+            raise  # the block's own trouble: another file, a pipe that nobody reads
         raise UserError(
             f"cannot write the artifact {path} ({error.strerror or error}): free some disk space "
             "or set PIXELS_DATA to another folder, and give the same command again"
@@ -139,6 +142,14 @@ def write_artifact(
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_about(error: OSError, folder: Path) -> bool:
+    """Whether an error names something in a folder, or the way to it."""
+    if error.filename is None:
+        return False
+    named, folder = Path(str(error.filename)).absolute(), folder.absolute()
+    return named.is_relative_to(folder) or folder.is_relative_to(named)
 
 
 def may_be_replaced(path: Path, kind: str) -> None:
@@ -181,20 +192,29 @@ def put_in_place(folder: Path, path: Path) -> None:
 
 
 def recover(path: Path) -> None:
-    """Puts an artifact back whose replacement was killed between its two renames.
+    """Tidies up after a replacement that was killed.
+
+    Killed between its two renames, it left nothing at ``path``: the old artifact is put back.
+    Killed after both, it left the old artifact beside the new one: the old one is removed, or it
+    would come back as soon as somebody deletes the new one.
 
     Args:
-        path: the artifact's folder; nothing happens where it is there.
+        path: the artifact's folder; nothing happens where it is there and holds no artifact.
     """
-    if path.exists():
+    if path.exists() and not (path / PROVENANCE).exists():
         return
-    for aside in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp")):
-        old = aside / "old"
-        with contextlib.suppress(OSError):  # another process was quicker
-            if (old / PROVENANCE).exists() and time.time() - aside.stat().st_mtime >= PATIENCE:
-                os.replace(old, path)
-                aside.rmdir()
-                return
+    with contextlib.suppress(OSError):  # another process was quicker
+        asides = {
+            aside: aside.stat().st_mtime
+            for aside in path.parent.glob(f".{glob.escape(path.name)}.*.tmp")
+            if (aside / "old" / PROVENANCE).exists()
+        }
+        for aside in sorted(asides, key=asides.__getitem__, reverse=True):  # the newest first
+            if time.time() - asides[aside] < PATIENCE:
+                continue
+            if not path.exists():
+                os.replace(aside / "old", path)
+            shutil.rmtree(aside)
 
 
 @dataclass(frozen=True)
@@ -253,9 +273,13 @@ def _remedy(path: Path) -> str:
     again = "give the command that makes it"
     if path.exists():
         again = f"delete {relative}, and give the command again that made it"
-    if path.name.startswith("seed"):
-        again += f" (of an arm: pixels train {path.parent.name} --seeds {path.name[4:]})"
-    return again
+    seed = path.name[4:]
+    if not path.name.startswith("seed") or not seed.isdigit():
+        return again
+    made = f"of an arm: pixels train {path.parent.name} --seeds {seed}"
+    if path.parent.name.startswith("locator-"):  # no arm: it comes with one
+        made = f"with an arm that looks through it: pixels train ARM --seeds {seed} --again"
+    return f"{again} ({made})"
 
 
 def load_artifact(path: str | Path) -> Artifact:

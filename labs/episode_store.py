@@ -7,6 +7,7 @@ and how they come in; the other half chooses what a batch holds.
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -278,13 +279,16 @@ class EpisodeStore(BaseBuffer):
     def load(self, path: str | Path) -> None:
         """Restores what :meth:`save` wrote into a memory of the same shape.
 
+        A file that another kind of device wrote gives its episodes; the random state does not fit,
+        and the sampler draws from its seed again, after a warning.
+
         Raises:
             UserError: the file holds other shapes, or is damaged.
         """
         try:
             with safe_open(str(path), framework="pt") as file:
                 header = json.loads(file.metadata()["replay"])
-                stored = header["stored"]
+                stored, pos = header["stored"], header["pos"]
                 for key, store in self.memory.items():
                     found = tuple(file.get_slice(key).get_shape()) if key in file.keys() else None
                     if found is None or found[1:] != tuple(store.shape[1:]) or stored > len(store):
@@ -292,10 +296,20 @@ class EpisodeStore(BaseBuffer):
                             f"{path} does not fit this replay memory ({key}: {found} instead of at "
                             f"most {tuple(store.shape)}): resume with the same configuration"
                         )
+                    if found[0] != stored:
+                        raise ValueError(f"{key} has {found[0]} rows instead of {stored}")
                     store[:stored].copy_(file.get_tensor(key))
-                self.generator.set_state(file.get_tensor("_generator"))
+                state = file.get_tensor("_generator")
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{path} is no whole replay memory ({error}): delete it, and collect anew"
             ) from error
-        self.restored(stored if stored < self.n_episodes else stored + header["pos"])
+        if len(state) == len(self.generator.get_state()):
+            self.generator.set_state(state)
+        else:
+            warnings.warn(
+                f"{path} is another device's: the replay memory draws from its seed again",
+                stacklevel=2,
+            )
+            self.generator.manual_seed(self.generator.initial_seed())
+        self.restored(stored if stored < self.n_episodes else stored + pos)

@@ -67,14 +67,19 @@ def git(*arguments: str) -> str | None:
 
 
 @lru_cache
-def code_state() -> tuple[str | None, tuple[str, ...]]:
+def code_state() -> tuple[str | None, tuple[str, ...] | None]:
     """The commit and the changed code files, as they were when this process first asked.
 
     A long run calls it when it starts: what it runs is what was there then. In a copy without git
-    the commit is what ``$PIXELS_COMMIT`` says that it was copied from.
+    the commit is what ``$PIXELS_COMMIT`` says that it was copied from. The files are None where
+    git does not answer: nobody knows then what was changed.
     """
-    status = git("status", "--porcelain", "-uall", "--", "labs", "notebooks/training") or ""
+    code = ("labs", "notebooks/training")
+    # A rename's line would name both files; as one deleted and one added, each has its own.
+    status = git("status", "--porcelain", "--no-renames", "-uall", "--", *code)
     commit = git("rev-parse", "HEAD") or os.environ.get("PIXELS_COMMIT") or None
+    if status is None:
+        return commit, None
     return commit, tuple(line[2:].strip() for line in status.splitlines())
 
 
@@ -156,7 +161,7 @@ def provenance(
         "kind": kind,
         "parameters": dict(parameters),
         "commit": commit,
-        "uncommitted_code": _imported(changed),
+        "uncommitted_code": None if changed is None else _imported(changed),
         "lock_sha256": sha256(lock) if lock.exists() else None,
         "versions": versions(),
         "load_average": round(os.getloadavg()[0], 1),  # a busy machine explains a slow run

@@ -18,10 +18,12 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, write_record
+from labs.errors import UserError
 from labs.experiments.locating import WEIGHTS as LOCATOR
 from labs.experiments.locating import folder
 from labs.experiments.policies import SPEC
@@ -134,14 +136,19 @@ def slim(path: Path, shelf: Path | None = None) -> int:
     return saved
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Leaves out what the repository has no room for.")
     parser.add_argument("--shelf", type=Path, help="folder that keeps what is left out")
     shelf = parser.parse_args(argv).shelf
     runs = [p for p in sorted(data_root().glob("*/seed*")) if (p / PROVENANCE).exists()]
-    saved = [slim(path, shelf) for path in runs]
+    try:
+        saved = [slim(path, shelf) for path in runs]
+    except UserError as error:  # a damaged result; what is slim already stays so
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(json.dumps({"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved)}))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +16,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from labs import artifacts, provenance, tensor_files
 from labs.artifacts import Clock, load_artifact, write_artifact, write_atomically, write_measurement
 from labs.errors import UserError
+from labs.experiments import results
 from labs.tensor_files import save_tensors
 from scripts import slim_results
 
@@ -98,6 +102,13 @@ def test_a_locator_stays_where_a_policy_looks_through_it(own_data):
     assert load_artifact(left).left_out("locator.safetensors")
 
 
+def test_slimming_stops_at_a_damaged_result_with_one_line(own_data, capsys):
+    (training_run(own_data / "other" / "seed0") / "provenance.json").write_text("{")
+    assert slim_results.main([]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and "provenance.json is damaged" in said.err
+
+
 def test_nothing_appears_when_the_block_fails(own_data):
     with pytest.raises(RuntimeError, match="on the way"):
         with write_artifact(own_data / "x", kind="measurement", parameters={}) as folder:
@@ -144,6 +155,11 @@ def test_a_missing_artifact_says_what_makes_it(own_data):
         load_artifact(own_data / "reach-state" / "seed7")
     with pytest.raises(UserError, match="there is no artifact in .*floor: give the command that"):
         load_artifact(own_data / "floor")  # nothing there to delete
+    with pytest.raises(UserError, match="an arm that looks .*: pixels train ARM --seeds 1 --again"):
+        load_artifact(own_data / "locator-push-workspace" / "seed1")
+    for name in ("seedling", "seed"):
+        with pytest.raises(UserError, match="give the command that makes it$"):
+            load_artifact(own_data / "x" / name)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"kind": 1}', '{"files": 3}'])
@@ -185,6 +201,24 @@ def test_trouble_with_another_file_is_not_blamed_on_the_disk(own_data, tmp_path)
     assert [p for p in own_data.rglob("*") if p.is_file()] == []
 
 
+def test_a_pipe_that_nobody_reads_is_not_blamed_on_the_disk(own_data):
+    with (
+        pytest.raises(BrokenPipeError, match="nobody reads"),
+        write_artifact(own_data / "x", kind="measurement", parameters={}),
+    ):
+        raise BrokenPipeError(errno.EPIPE, "nobody reads")
+    assert list(own_data.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_full_disk_is_named_whatever_was_being_copied(own_data, number):
+    with (
+        pytest.raises(UserError, match="cannot write the artifact"),
+        write_artifact(own_data / "x", kind="measurement", parameters={}),
+    ):
+        raise OSError(number, "it says", "/elsewhere/source")  # so does shutil.copyfile
+
+
 def test_a_disk_that_fills_up_under_tensors_is_one_error(own_data, monkeypatch):
     save_tensors({"a": torch.ones(3)}, own_data / "x.safetensors")
     before = (own_data / "x.safetensors").read_bytes()
@@ -198,6 +232,38 @@ def test_a_disk_that_fills_up_under_tensors_is_one_error(own_data, monkeypatch):
         save_tensors({"a": torch.zeros(3)}, own_data / "x.safetensors")
     assert [p.name for p in own_data.iterdir()] == ["x.safetensors"]
     assert (own_data / "x.safetensors").read_bytes() == before
+
+
+def test_tensors_are_on_the_disk_before_they_have_their_name(own_data, monkeypatch):
+    path, flushed = own_data / "x.safetensors", []
+    real = artifacts.flush_to_disk
+
+    def watched(what):
+        flushed.append((what, path.exists()))
+        real(what)
+
+    monkeypatch.setattr(tensor_files, "flush_to_disk", watched)
+    save_tensors({"a": torch.ones(3)}, path)
+    (file, named), (folder, then) = flushed
+    assert file.parent == folder == own_data and (named, then) == (False, True)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(own_data.iterdir()) == [path]
+
+
+def test_two_writers_of_the_same_tensors_do_not_share_a_file(own_data, monkeypatch):
+    path, used = own_data / "x.safetensors", []
+    real = tensor_files.save_file
+
+    def meanwhile(tensors, temporary, metadata=None):
+        used.append(temporary)
+        real(tensors, temporary, metadata)
+        if len(used) == 1:  # another one begins and ends in between
+            save_tensors({"a": torch.zeros(3)}, path)
+
+    monkeypatch.setattr(tensor_files, "save_file", meanwhile)
+    save_tensors({"a": torch.ones(3)}, path)
+    assert len(set(used)) == 2
+    assert load_file(path)["a"].sum() == 3 and list(own_data.iterdir()) == [path]
 
 
 def test_what_is_no_artifact_is_not_replaced(own_data):
@@ -235,6 +301,8 @@ def test_a_measurement_has_a_name_of_its_own(name):
 def test_an_unwritable_place_is_one_error():
     with pytest.raises(UserError, match="cannot write the artifact"):
         make(Path("/proc/nope/x"))
+    with pytest.raises(UserError, match="cannot write the artifact"):
+        make(Path("/proc/nope/arm/seed0"))  # the error names a folder further up
 
 
 def test_ctrl_c_between_the_two_renames_loses_nothing(own_data, monkeypatch):
@@ -350,6 +418,58 @@ def test_a_replacement_that_was_killed_halfway_is_taken_back(own_data):
     assert [p.name for p in own_data.iterdir()] == ["x"]
 
 
+def test_a_replacement_that_was_killed_at_its_end_leaves_nothing_that_comes_back(own_data):
+    path, aside = make(own_data / "x", "new"), own_data / ".x.abc.tmp"
+    make(aside / "old", "old")  # the writer died before it removed that
+    assert load_artifact(path).file("a.json").read_text() == "new"
+    assert aside.exists()  # it may still be alive
+    os.utime(aside, (0, 0))
+    assert load_artifact(path).file("a.json").read_text() == "new"
+    assert [p.name for p in own_data.iterdir()] == ["x"]
+    shutil.rmtree(path)
+    with pytest.raises(UserError, match="there is no artifact"):
+        load_artifact(path)
+
+
+def test_an_old_artifact_is_kept_where_something_else_took_its_place(own_data):
+    aside = own_data / ".x.abc.tmp"
+    make(aside / "old", "old")
+    os.utime(aside, (0, 0))
+    (own_data / "x").mkdir()  # no artifact
+    with pytest.raises(UserError, match="there is no artifact"):
+        load_artifact(own_data / "x")
+    (own_data / "x").rmdir()
+    assert load_artifact(own_data / "x").file("a.json").read_text() == "old"
+
+
+def test_of_two_old_artifacts_the_newer_one_is_taken_back(own_data):
+    for name, content, then in (("a", "first", 10), ("b", "second", 20), ("c", "zeroth", 0)):
+        aside = own_data / f".x.{name}.tmp"
+        make(aside / "old", content)
+        os.utime(aside, (then, then))
+    assert load_artifact(own_data / "x").file("a.json").read_text() == "second"
+    assert [p.name for p in own_data.iterdir()] == ["x"]
+
+
+def test_a_renamed_file_is_changed_under_its_new_name(tmp_path, monkeypatch):
+    def git(*arguments):
+        who = ("-c", "user.name=n", "-c", "user.email=e")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "labs").mkdir()
+    for name in ("pyproject.toml", "labs/artifacts.py", "labs/before.py"):
+        (tmp_path / name).write_text(f"# {name}\n")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    git("mv", "labs/before.py", "labs/after.py")
+    monkeypatch.chdir(tmp_path)
+    provenance.code_state.cache_clear()
+    changed = provenance.code_state()[1]
+    provenance.code_state.cache_clear()
+    assert set(changed) == {"labs/before.py", "labs/after.py"}
+
+
 def test_a_copy_without_git_is_told_its_commit(monkeypatch):
     monkeypatch.setattr(provenance, "git", lambda *arguments: None)
     monkeypatch.delenv("PIXELS_COMMIT", raising=False)
@@ -360,4 +480,14 @@ def test_a_copy_without_git_is_told_its_commit(monkeypatch):
         provenance.code_state.cache_clear()
         states.append(provenance.code_state())
     provenance.code_state.cache_clear()
-    assert states == [(None, ()), ("abc123", ())]
+    assert states == [(None, None), ("abc123", None)]
+
+
+def test_without_git_nobody_says_that_the_code_was_committed(own_data, monkeypatch):
+    monkeypatch.setattr(artifacts, "git", lambda *arguments: None)
+    monkeypatch.setattr(provenance, "git", lambda *arguments: None)
+    provenance.code_state.cache_clear()
+    path = make(own_data / "x")
+    provenance.code_state.cache_clear()
+    assert load_artifact(path).provenance["uncommitted_code"] is None
+    assert results.describe(path)["changed"] is False and results.table()[1] == 0

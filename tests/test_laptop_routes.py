@@ -453,6 +453,47 @@ def test_a_damaged_lesson_is_one_line(short_rounds, monkeypatch, name):
             run.run()
 
 
+@pytest.fixture
+def empty_rounds(short_rounds, monkeypatch):
+    """A distillation, ready for three rounds of 100 steps in which nothing is played."""
+    run = _rounds(monkeypatch, replace(DISTILLED, gradient_steps=1, eval_every=200))
+    run.rounds, run._clock = 3, 0.0
+    run._set_up()
+    run.env.close()
+    for tensor in run.lessons.tensors.values():
+        tensor.zero_()
+
+    def played(episode, teacher_acts):
+        run.lessons.episodes += 1
+
+    monkeypatch.setattr(run, "_episode", played)
+    monkeypatch.setattr(run, "_measure", lambda loss: None)
+    return run
+
+
+def test_a_distillation_is_measured_as_often_as_its_rounds_have_steps_for(
+    empty_rounds, monkeypatch
+):
+    measured = []
+    monkeypatch.setattr(empty_rounds, "_measure", lambda loss: measured.append(empty_rounds.steps))
+    empty_rounds._teach()
+    assert measured == [200, 300], "every 200 steps, and at the end"
+
+
+def test_a_student_goes_only_when_the_next_ones_state_is_on_the_disk(empty_rounds, monkeypatch):
+    folder, seen = empty_rounds.folder / "lessons", []
+
+    def flushed(path):
+        assert path == folder
+        students = sorted(p.name for p in folder.glob("student-*"))
+        seen.append((json.loads((folder / "state.json").read_text())["round"], len(students)))
+
+    monkeypatch.setattr(distill, "flush_to_disk", flushed)
+    empty_rounds._teach()
+    assert seen == [(1, 1), (2, 2), (3, 2)]
+    assert [p.name for p in folder.glob("student-*")] == ["student-0002.safetensors"]
+
+
 def test_the_updates_of_a_distillation_are_counted_by_rounds():
     told, located = presets.preset("push-told"), presets.preset("push-located")
     assert updates(told) == 20 * 1000 and plan(told)["updates"] == "20,000"

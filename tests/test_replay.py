@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from scipy.stats import chi2_contingency, ks_2samp
 from stable_baselines3.common.buffers import NStepReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -502,6 +505,50 @@ def test_a_saved_memory_goes_on_as_if_nothing_had_happened(tmp_path, steps):
     other = EpisodeReplay(40, space_of(3), ACTIONS, "cpu", 2, episode_length=5)
     with pytest.raises(UserError, match="does not fit"):
         other.load(tmp_path / "replay.safetensors")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A saved memory of ten full episodes, its file, and how to make a fresh one like it."""
+    space = space_of(2)
+
+    def make():
+        return EpisodeReplay(40, space, ACTIONS, "cpu", 2, episode_length=4, seed=5)
+
+    first = make()
+    Feed(space, 4, 2, 0).run(first, 60)
+    return first, first.save(tmp_path / "replay.safetensors"), make
+
+
+def test_another_devices_memory_gives_its_episodes_and_draws_from_the_seed_again(saved):
+    first, path, make = saved
+    first.draw(20)
+    tensors, header = load_file(path), {"replay": json.dumps({"pos": first.pos, "stored": 10})}
+    other = path.with_name("other.safetensors")
+    save_file(tensors | {"_generator": torch.zeros(16, dtype=torch.uint8)}, other, header)
+    second, fresh = make(), make()
+    torch.rand(3, generator=second.generator)  # it has drawn before
+    with pytest.warns(UserWarning, match="another device's: the replay memory draws from its seed"):
+        second.load(other)
+    assert second.size() == first.size() and second.pos == first.pos
+    assert torch.equal(second.memory["pixels"], first.memory["pixels"])
+    assert torch.equal(second.generator.get_state(), fresh.generator.get_state())
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ({"pos": 0, "stored": 9}, "actions has 10 rows instead of 9"),
+        ({"pos": 0, "stored": -1}, "actions has 10 rows instead of -1"),
+        ({"stored": 10}, "no whole replay memory .*'pos'"),
+    ],
+)
+def test_a_memory_that_is_not_what_its_header_says_is_one_line(saved, header, words):
+    _, path, make = saved
+    other = path.with_name("other.safetensors")
+    save_file(load_file(path), other, {"replay": json.dumps(header)})
+    with pytest.raises(UserError, match=words):
+        make().load(other)
 
 
 # ------------------------------------------------------------------------------- with real pixels

@@ -29,6 +29,7 @@ from safetensors.torch import load_file
 from labs.artifacts import (
     code_state,
     data_root,
+    flush_to_disk,
     load_artifact,
     may_be_replaced,
     sha256,
@@ -221,7 +222,8 @@ class Distillation:
             self.optimizer.step()
             self.state["updates"] += 1
         self.actor.eval()
-        due = (number + 1) % max(1, self.config.eval_every // 2000) == 0
+        every = self.config.eval_every // (EPISODES_OF_A_ROUND * EPISODE_STEPS)
+        due = (number + 1) % max(1, every) == 0
         if due or is_told_to_finish(self._stop_signal) or number + 1 == self.rounds:
             self._measure(float(loss.detach()))
         self._save(number, first)
@@ -289,6 +291,7 @@ class Distillation:
             "files": self._files,
         }
         write_atomically(folder / "state.json", json.dumps(saved))
+        flush_to_disk(folder)  # else a power cut could leave the old state without its student
         (folder / before).unlink(missing_ok=True)
 
     def _resume(self) -> None:
