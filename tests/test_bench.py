@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 import torch
 
@@ -103,6 +105,28 @@ def test_workers_are_scanned_in_processes_of_their_own():
     assert all(row["rate"] > 0 for row in found["rows"])
     with pytest.raises(UserError, match="scan under nosuch failed"):
         workers.child("scan", "nosuch", what="pixels", repeats=1, seconds=0.1)
+
+
+def test_a_job_may_take_as_long_as_its_turns(monkeypatch):
+    waited = []
+
+    def run(command, *, timeout, **others):
+        waited.append(timeout)
+        return subprocess.CompletedProcess(command, 0, stdout="{}", stderr="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    workers.child("scan", what="state", repeats=5, seconds=60.0)
+    workers.child("state_training", repeats=3, steps=400, updates_per_step=0.25)
+    kinds = 1 + max(len(workers.counts(cores)) for cores in range(1, 65))
+    assert waited[0] > 5 * 60 * kinds and waited[1] == workers.MARGIN
+    drawn = sum(len(table) for table in savings.scenes().values()) + 1  # and physics
+    assert max(kinds, drawn) <= workers.KINDS
+
+
+def test_more_transitions_than_fit_are_one_clear_line():
+    with pytest.raises(UserError, match=r"1,000,000,000,000 transitions needs .*: lower --tra"):
+        program.check(BenchOptions(("replay",), transitions=10**12))
+    program.check(BenchOptions(("update",), transitions=10**12))  # its memories are small
 
 
 def test_worker_counts_reach_the_cores():

@@ -177,7 +177,7 @@ def test_what_hangs_is_tried_once_more_the_surer_way(own_folders, monkeypatch):
 
     def measured(*answers, options=options):
         asked = iter(answers)
-        monkeypatch.setattr(schedule, "measure", lambda *a: next(asked))
+        monkeypatch.setattr(schedule, "measure", lambda *a, **k: next(asked))
         run = Campaign(options, say=lambda line: None)
         return run._measured(tiny()), run.facts
 
@@ -191,6 +191,8 @@ def test_what_hangs_is_tried_once_more_the_surer_way(own_folders, monkeypatch):
     assert measured(hangs, fails, good) == (good, {"gl": software, "compiled": False})
     assert os.environ["TORCHDYNAMO_DISABLE"] == "1"
     assert measured(fails, hangs, hangs)[0] == hangs, "each way once; it trains all the same"
+    elsewhere = {"problem": "locator: there is none", "where": "elsewhere"}
+    assert measured(elsewhere) == (elsewhere, {}), "no other way of drawing mends it"
     late = replace(options, minutes=2)
     found, facts = measured(options=late)
     assert found["problem"].startswith("not measured: ") and facts == {}
@@ -203,22 +205,109 @@ def test_environments_that_do_not_answer_are_given_up_soon(tmp_path):
     assert time.monotonic() - began < 30 and not processes_of(tmp_path)
 
 
-def test_where_a_measurement_failed_is_told(tmp_path, monkeypatch):
-    class Half(runs.RunProcess):
-        """Its environments answer, its updates do not."""
+class Ended(runs.RunProcess):
+    """A process that measured the speed, and ended so."""
 
-        def __init__(self, folder, config, *, arguments):
-            self.log = folder / "log"
-            (folder / "speeds.json").write_text('{"env_steps_per_s": 9.0}')
-            self.log.write_text("one line\nCUDA error: out of luck\n")
+    code, speeds = 1, ""
 
-        seconds = 0.0
-        poll = staticmethod(lambda: 1)
-        kill = staticmethod(lambda: None)
+    def __init__(self, folder, config, *, arguments):
+        self.log = folder / "log"
+        if self.speeds:
+            (folder / "speeds.json").write_text(self.speeds)
+        self.log.write_text("one line\nCUDA error: out of luck\n")
 
-    monkeypatch.setattr(runs, "RunProcess", Half)
+    seconds = 0.0
+
+    def poll(self):
+        return self.code
+
+    def kill(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("code", "speeds", "where"),
+    [
+        (1, '{"env_steps_per_s": 9.0}', "updates"),
+        (1, "", "environments"),
+        (runs.MENDABLE, "", "elsewhere"),
+    ],
+)
+def test_where_a_measurement_failed_is_told(tmp_path, monkeypatch, code, speeds, where):
+    monkeypatch.setattr(Ended, "code", code)
+    monkeypatch.setattr(Ended, "speeds", speeds)
+    monkeypatch.setattr(runs, "RunProcess", Ended)
     found = runs.measure(tmp_path, tiny(), seconds=1, timeout=60)
-    assert found == {"problem": "CUDA error: out of luck", "where": "updates"}
+    assert found == {"problem": "CUDA error: out of luck", "where": where}
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("there is no artifact in data/locator-push-default/seed0: train it", runs.MENDABLE),
+        ("environment worker 0 (process 7) raised UserError: no artifact: stop", runs.MENDABLE),
+        ("environment worker 0 (process 7) raised UserError: OpenGL backend 'egl' failed", 1),
+        ("environment worker 0 (process 7) raised EGLError: EGL_BAD_DISPLAY: stop", 1),
+        ("environment worker 0 (process 7) was killed by signal 11: stop", 1),
+        ("no OpenGL library for headless rendering was found", 1),
+    ],
+)
+def test_only_what_may_be_drawing_is_called_so(tmp_path, monkeypatch, said, code):
+    def fails(*args):
+        raise UserError(said)
+
+    monkeypatch.setattr(runs, "speeds", fails)
+    wanted = tmp_path / "wanted.json"
+    wanted.write_text(json.dumps(tiny().as_dict()))
+    assert runs.main(["--speeds", str(tmp_path / "speeds.json"), "1", str(wanted)]) == code
+
+
+def test_a_run_behind_a_locator_is_measured_before_there_is_one(own_folders, monkeypatch):
+    from labs.experiments.environments import make_one
+
+    config = cells.toy(presets.preset("push-gpu-located"))
+    with pytest.raises(UserError, match="there is no artifact in .*locator-"):
+        make_one(config, locate=True)
+    looked = []
+
+    def steps(config, seconds, tell):
+        env = make_one(config, locate=True)
+        looked.append(env.reset(seed=0)[0]["located"].shape)
+        env.close()
+        return {"updates_per_s": 9.0}
+
+    monkeypatch.setattr(runs, "speeds", steps)
+    wanted, out = own_folders / "wanted.json", own_folders / "runs" / "speeds.json"
+    wanted.write_text(json.dumps(config.as_dict()))
+    assert runs.main(["--speeds", str(out), "1", str(wanted)]) == 0
+    assert json.loads(out.read_text()) == {"updates_per_s": 9.0}
+    assert looked == [(2 * config.frame_stack,)], "a place in each frame"
+    assert not (own_folders / "data").exists(), "nothing that looks like a result"
+
+
+def test_a_signal_ends_a_measurement_and_the_second_is_taken_literally(own_folders, monkeypatch):
+    monkeypatch.setattr("labs.gl.working_gl", lambda *a, **k: ("egl", "a card"))
+    monkeypatch.setattr(Ended, "code", None)  # it hangs
+
+    def poll(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Ended, "poll", poll)
+    monkeypatch.setattr(runs, "RunProcess", Ended)
+    said: list[str] = []
+    options = CampaignOptions(minutes=5, reserve=30, cells=(ARM,), toy=True)
+    began = time.monotonic()
+    assert Campaign(options, say=said.append).run() == 0
+    assert time.monotonic() - began < 20
+    assert any("stopped while it was measured" in line for line in said)
+    assert not any("starts" in line for line in said), "a run was begun after all"
+    killed = []
+    monkeypatch.setattr(Ended, "kill", lambda self: killed.append(True))
+    monkeypatch.setattr(schedule.Campaign, "_is_asked", lambda self: False)
+    with pytest.raises(KeyboardInterrupt):
+        Campaign(options, say=said.append).run()
+    assert killed
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_plan_leaves_the_verdict_of_an_earlier_campaign_alone(own_folders, monkeypatch):
@@ -242,6 +331,20 @@ def test_a_campaign_counts_a_run_whatever_it_was_done_with():
     train(config)
     assert report.artifact_of(replace(config, checkpoint_every=77)) is not None
     assert report.artifact_of(replace(config, gamma=0.5)) is None
+
+
+def test_a_curve_of_other_settings_is_not_this_runs(own_folders):
+    config = tiny(total_steps=200)
+    train(config)
+    other = replace(config, gamma=0.5)
+    assert report.curve_of(config) and not report.curve_of(other)
+    folder = own_folders / "runs" / config.run_name
+    (folder / "config.json").write_text(json.dumps(other.as_dict()))
+    (folder / "curve.csv").write_text("step,success\n0,1.0\n")
+    assert report.curve_of(other) == [{"step": 0.0, "success": 1.0}], "on its way"
+    assert [p["step"] for p in report.curve_of(config)][-1] == 200, "its artifact's"
+    (folder / "config.json").write_text("{")
+    assert not report.curve_of(other)
 
 
 # ------------------------------------------------------------------------------- ending early

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from labs import cli
-from labs.artifacts import load_artifact, write_measurement
+from labs.artifacts import load_artifact, write_artifact, write_measurement
 from labs.errors import UserError
 from labs.experiments import presets, search
 from labs.experiments.train import Stopped, Training
@@ -94,10 +94,48 @@ def test_a_trial_that_diverges_is_a_result_and_the_others_go_on(two_trials, monk
     first, bad, last = found["trials"]
     assert bad["trial"] == "learning rate 3e-4" and bad["diverged_at"] == 400
     assert bad["final"] == {} and bad["steps"] == [0, 200] and bad["cpu_s"] > 0
+    assert bad["config"] == search.trials("reach-state-tuned", 600)["learning rate 3e-4"].digest()
     assert first["final"] and last["final"]
     table = search_table("reach-state-tuned").data.splitlines()
     (line,) = [line for line in table if "learning rate" in line]
     assert "| diverged |" in line and line.count("|") == table[0].count("|")
+
+
+def test_a_trial_that_diverged_is_not_trained_again(two_trials, monkeypatch):
+    config = two_trials["learning rate 3e-4"]
+    row = {"trial": "learning rate 3e-4", "diverged_at": 400, "config": config.digest()}
+    trained = []
+
+    def trial(config, folder):
+        trained.append(config.arm)
+        return {"final": {}}
+
+    def searched(row):
+        stored = {"trials": [{"trial": "as it is"}, row]}
+        write_measurement("search-reach-state-tuned", stored, parameters={"steps": 600})
+        trained.clear()
+        found = search.search("reach-state-tuned", 600, progress=False)
+        return found.json("measurement.json")["trials"][1]
+
+    monkeypatch.setattr(search, "_trial", trial)
+    assert searched(row) == row and trained == ["reach-state-tuned-0"]
+    searched(row | {"config": "that of other settings"})
+    assert trained == ["reach-state-tuned-0", "reach-state-tuned-1"]
+
+
+def test_trials_find_the_run_that_lends_its_encoder(own_folders, monkeypatch):
+    arm = presets.preset("push-eye-judged")
+    lender = arm.pretrained_encoder
+    monkeypatch.setattr(search, "CHANGES", {"as it is": search.CHANGES["as it is"]})
+    monkeypatch.setattr(search, "_trial", lambda *a: {"lent": load_artifact(lender).parameters})
+    with pytest.raises(UserError, match=f"there is no artifact in .*data/{lender}"):
+        search.search(arm.arm, progress=False)
+    for content in (1, 2):  # the second time the link is there
+        path = own_folders / "data" / lender
+        with write_artifact(path, kind="training", parameters={"content": content}):
+            pass
+        (trial,) = search.search(arm.arm, progress=False).json("measurement.json")["trials"]
+        assert trial["lent"] == {"content": content}
 
 
 def test_more_trials_than_are_planned_are_not_thrown_away(two_trials):
@@ -114,6 +152,23 @@ def test_what_an_arm_cannot_change_is_left_out():
     """A second loss reads from normalized features: without LayerNorm there is no such arm."""
     assert "no LayerNorm" in search.trials("push-small-honest")
     assert "no LayerNorm" not in search.trials("push-small-helped")
+    told = search.trials("push-asymmetric-achieved")
+    assert "no LayerNorm" not in told, "a critic that is told something always has it"
+    assert "not standardized" in told
+    lent = search.trials("push-eye-told")
+    assert "not standardized" not in lent, "the encoder that is lent was trained so"
+    assert "no LayerNorm" in lent
+
+
+def test_one_view_is_a_change_for_who_has_two():
+    assert presets.preset("push-demo").camera == "default"
+    assert "one view" not in search.trials("push-demo")
+
+
+def test_every_arm_of_engine_fast_can_be_searched():
+    for name, config in presets.PRESETS.items():
+        if config.engine == "fast":
+            assert len(search.trials(name)) > 5, name
 
 
 def test_an_arm_of_another_engine_is_refused():

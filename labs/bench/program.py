@@ -49,7 +49,7 @@ class BenchOptions:
 
 
 def check(options: BenchOptions) -> None:
-    """Raises UserError where an option measures nothing."""
+    """Raises UserError where an option measures nothing, or asks for more than there is."""
     limits = {"repeats": 1, "transitions": 300, "n_envs": 1, "whole_steps": 1, "threads": 1}
     for field, least in limits.items():
         value = getattr(options, field)
@@ -67,6 +67,22 @@ def check(options: BenchOptions) -> None:
             raise UserError(f"--more-batches {batch} is out of range: give 1 to 4096")
     if options.name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", options.name):
         raise UserError(f"--name {options.name!r} is no name of an artifact: give bench, say")
+    if not options.parts or "replay" in options.parts:
+        _require_memories(options.transitions)
+
+
+def _require_memories(transitions: int) -> None:
+    """Raises UserError where this machine cannot hold both memories of the part replay."""
+    from labs.bench.measure import SIZE, STACK
+    from labs.pixel_replay import memory_needed, require_memory
+
+    size = (SIZE, SIZE)
+    needed = sum(
+        memory_needed(transitions, size, STACK, storage=storage)
+        for storage in ("stacks", "frames_once")
+    )
+    what = f"a pair of replay memories of {transitions:,} transitions"
+    require_memory(needed, what, remedy="lower --transitions")
 
 
 def run_bench(options: BenchOptions, report: Callable[[str], None] | None = None) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from labs.errors import UserError
 from labs.gl import probe_gl
 
 BACKENDS = ("egl", "osmesa")
+KINDS = 16  # of work that a job measures in turns, from above
+MARGIN = 600.0  # seconds for a start, for warming up, for work that is not measured by the clock
 
 
 def counts(cores: int) -> list[int]:
@@ -143,18 +145,23 @@ JOBS = {
 }
 
 
-def child(job: str, backend: str | None = None, timeout: float = 600.0, **options: Any) -> Any:
+def patience(repeats: int = 0, seconds: float = 0.0, **others: Any) -> float:
+    """Seconds after which a job with these options counts as hung."""
+    return KINDS * repeats * seconds + MARGIN
+
+
+def child(job: str, backend: str | None = None, **options: Any) -> Any:
     """Runs one of :data:`JOBS` in a process of its own.
 
     Args:
         job: its name.
         backend: ``MUJOCO_GL`` for it; None: this process's own.
-        timeout: seconds after which it counts as hung.
         **options: of the job.
 
     Raises:
-        UserError: it failed or hung.
+        UserError: it failed, or it hung (:func:`patience`).
     """
+    timeout = patience(**options)
     environment = {**os.environ, "LP_NUM_THREADS": "1"}  # of Mesa: figures are per core
     if backend is not None:
         environment["MUJOCO_GL"] = backend

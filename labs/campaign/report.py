@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from labs.artifacts import Artifact, data_root, write_measurement
+from labs.artifacts import Artifact, write_measurement
 from labs.campaign.cells import Cell, Group
 from labs.errors import UserError
 from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.curve import COLUMNS
-from labs.experiments.done import result_of
+from labs.experiments.done import differs, result_of
 from labs.statistics import steps_to
 
 POINTS = 3  # of a curve, averaged: one point is a handful of episodes
@@ -33,13 +34,25 @@ def artifact_of(config: RunConfig) -> Artifact | None:
 
 
 def curve_of(config: RunConfig) -> Curve:
-    """The points measured so far: of the run's folder, else of its artifact."""
-    for path in (runs_root() / config.run_name / "curve.csv",
-                 data_root() / config.run_name / "curve.csv"):  # fmt: skip
-        if path.exists():
-            rows = csv.DictReader(io.StringIO(path.read_text()))
-            return [{k: float(v) if v else None for k, v in row.items()} for row in rows]
-    return []
+    """The points measured so far: of the run's folder, else of its artifact.
+
+    Either may be an earlier run's of other settings: then it does not count.
+    """
+    path = runs_root() / config.run_name / "curve.csv"
+    if not (path.exists() and _is_of(path.with_name("config.json"), config)):
+        if (artifact := artifact_of(config)) is None:
+            return []
+        path = artifact.file("curve.csv")
+    rows = csv.DictReader(io.StringIO(path.read_text()))
+    return [{k: float(v) if v else None for k, v in row.items()} for row in rows]
+
+
+def _is_of(settings: Path, config: RunConfig) -> bool:
+    """Whether a run's settings, as its folder tells them, are this configuration's."""
+    try:
+        return not differs(json.loads(settings.read_text()), config)
+    except (OSError, ValueError, UserError):  # none, damaged, or of a knob that is gone
+        return False
 
 
 def success_at(curve: Curve, step: float) -> float | None:

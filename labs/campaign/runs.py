@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from labs.artifacts import json_text, write_atomically
+from labs.artifacts import json_text, write_artifact, write_atomically
 from labs.errors import UserError
 from labs.experiments import guards, processor
 from labs.experiments.checkpoint import runs_root
@@ -32,6 +32,7 @@ SAVED = 3  # exit code of a run that saved itself and can go on
 PATIENCE = 60.0  # seconds for an earlier process of the same run to end
 LAST_WORDS = 400  # characters
 DRAWING_PATIENCE = 75.0  # seconds until environments that draw nothing count as hung
+MENDABLE = 2  # exit code of what the reader has to mend, however it is drawn
 
 
 # ------------------------------------------------------------------------------ in the campaign
@@ -130,6 +131,7 @@ def measure(
     seconds: float,
     timeout: float,
     patience: float = DRAWING_PATIENCE,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """How fast one run of this configuration is alone, in a process that may hang without harm.
 
@@ -139,10 +141,12 @@ def measure(
         seconds: of updates.
         timeout: seconds for all of it.
         patience: seconds for its first part, the environments.
+        stopped: asked on the way; once it says yes, the measurement ends.
 
     Returns:
         ``updates_per_s``, ``env_steps_per_s``, ``batch_size``, ``device``, ``gpu_gib``; or
-        ``problem`` and ``where``: in the ``environments`` or in the ``updates``.
+        ``problem`` and ``where``: in the ``environments``, in the ``updates``, or ``elsewhere``,
+        which is what no other way of doing it mends.
     """
     out = folder / "speeds.json"
     out.unlink(missing_ok=True)
@@ -154,13 +158,19 @@ def measure(
     def limit() -> float:  # drivers that cannot draw hang; a compilation takes its time
         return timeout if found() else min(patience, timeout)
 
-    while (code := process.poll()) is None and process.seconds < limit():
-        time.sleep(0.1)
-    process.kill()
+    try:
+        while (code := process.poll()) is None and process.seconds < limit() and not stopped():
+            time.sleep(0.1)
+    finally:  # also where a second Ctrl-C ends the campaign
+        process.kill()
     if code == 0 and "updates_per_s" in found():
         return found()
+    if code is None and stopped():
+        return {"problem": "stopped while it was measured", "where": "elsewhere"}
     said = f"no answer for {limit():.0f} s" if code is None else process.last_words()
-    return {"problem": said, "where": "updates" if found() else "environments"}
+    if found():
+        return {"problem": said, "where": "updates"}
+    return {"problem": said, "where": "elsewhere" if code == MENDABLE else "environments"}
 
 
 # ------------------------------------------------------------------------------- in the process
@@ -217,6 +227,31 @@ def speeds(
     }
 
 
+def use_untaught_locator(config: RunConfig, folder: Path) -> None:
+    """Gives this process and its workers a locator that was taught nothing, for their speed.
+
+    It takes as long as a taught one, whose teaching takes minutes; a fresh clone has none. The
+    results in ``data/`` are out of its reach: results are then sought in ``folder``.
+    """
+    from labs.experiments import locating
+    from labs.experiments.moments import View
+    from labs.tensor_files import save_tensors
+
+    os.environ["PIXELS_DATA"] = str(folder)
+    view = View.of(config)
+    locator = locating.new_locator(view, config.locator_taught)
+    path, parameters = locating.folder(config), {"view": vars(view)}
+    with write_artifact(path, kind="locator", parameters=parameters) as new:
+        save_tensors(locator.state_dict(), new / locating.WEIGHTS)
+
+
+def _may_be_drawing(error: UserError) -> bool:
+    """Whether OpenGL may be behind it: it says so, or a driver took a worker down with it."""
+    said = str(error)
+    worker_lost = said.startswith("environment worker") and "raised UserError: " not in said
+    return "OpenGL" in said or "MUJOCO_GL" in said or worker_lost
+
+
 def main(argv: list[str]) -> int:
     """One process of a campaign. Returns its exit code."""
     config = from_dict(json.loads(Path(argv[-1]).read_text()))
@@ -226,6 +261,8 @@ def main(argv: list[str]) -> int:
             def tell(known: dict[str, Any]) -> None:
                 write_atomically(argv[1], json_text(known))
 
+            if config.has_locator:
+                use_untaught_locator(config, Path(argv[1]).parent / "untaught")
             tell(speeds(config, float(argv[2]), tell))
             return 0
         _wait_for_predecessor(config)
@@ -235,7 +272,7 @@ def main(argv: list[str]) -> int:
         return SAVED
     except UserError as error:
         print(error, file=sys.stderr)
-        return 2
+        return 1 if argv[0] == "--speeds" and _may_be_drawing(error) else MENDABLE
     return 0
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -104,7 +103,10 @@ class Campaign:
     # ----- the way through
 
     def run(self) -> int:
-        """Returns 0; 1 if a run failed. The reader's Ctrl-C and SIGTERM save every run."""
+        """Returns 0; 1 if a run failed.
+
+        The reader's Ctrl-C and SIGTERM save every run; a second one is taken literally.
+        """
         with guards.RunLock(self.folder), self._signals():
             self._remember()
             try:
@@ -149,10 +151,11 @@ class Campaign:
 
     def _measured(self, config: RunConfig) -> dict[str, Any]:
         """The speed alone. What hangs or fails is tried once more the slower and surer way, if
-        there is time; every run that follows is then done so."""
-        surer = set()
-        while (left := self.end_at - time.time()) > MEASURING:
-            found = measure(self.folder, config, 1.0 if self.options.toy else 5.0, MEASURING)
+        there is one and time for it; every run that follows is then done so."""
+        surer = {"elsewhere"}
+        seconds = 1.0 if self.options.toy else 5.0
+        while (left := self.end_at - time.time()) > MEASURING and not self._is_asked():
+            found = measure(self.folder, config, seconds, MEASURING, stopped=self._is_asked)
             self.say("speed alone: " + ", ".join(f"{k} {v}" for k, v in found.items()))
             if "problem" not in found or found["where"] in surer:
                 return found
@@ -164,6 +167,10 @@ class Campaign:
                 self.facts["compiled"] = False
             self.say(f"the {found['where']} once more, and from here on, the surer way")
         return {"problem": f"not measured: {max(left, 0):.0f} s are left to train"}
+
+    def _is_asked(self) -> bool:
+        """Whether the runs are to end."""
+        return self.asked is not None
 
     def _draw_with(self, backends: tuple[str, ...]) -> None:
         """Takes the first backend that draws, for every process that this one starts."""
@@ -300,7 +307,10 @@ class Campaign:
 
     @contextmanager
     def _signals(self):
+        before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+
         def ask(number, frame):
+            signal.signal(number, before[number])
             self.say("\nsaving every run ...")
             self.asked = SAVE
             for run in self.running.values():
@@ -308,7 +318,8 @@ class Campaign:
                 run.ask(SAVE)
             self.kill_at = min(self.kill_at, time.time() + 45)
 
-        before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
+        for number in before:
+            signal.signal(number, ask)
         try:
             yield
         finally:
@@ -318,6 +329,4 @@ class Campaign:
 
 def campaign(options: CampaignOptions, started: float | None = None) -> int:
     """Runs a campaign. Returns the exit code."""
-    if sys.platform == "win32":
-        raise UserError("pixels campaign needs Linux or macOS: pixels train ARM runs one arm")
     return Campaign(options, started or time.time()).run()

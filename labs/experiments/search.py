@@ -2,7 +2,7 @@
 
 Each trial trains the arm with one setting changed. What was tried, and how it ended, is in the
 artifact ``search-<arm>``, also where a trial did better than the arm as it is. A killed search goes
-on: a trial that is done is not trained again.
+on: a trial that is done, or that diverged, is not trained again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from tyro.conf import Positional
 
 from labs.artifacts import PROVENANCE, Artifact, Clock, data_root, load_artifact, write_measurement
 from labs.errors import UserError
-from labs.experiments.checkpoint import runs_root
+from labs.experiments.checkpoint import belongs, runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.done import is_done
 from labs.experiments.presets import preset
+from labs.experiments.pretrained import AGREE
 from labs.experiments.train import Diverged, Training
 from labs.experiments.validation import validate
 from labs.statistics import steps_to
@@ -52,20 +53,27 @@ def _of_pictures(**change: Any) -> Callable[[RunConfig], Change]:
     return lambda base: change if base.has_images else {}
 
 
+def _without_layer_norm(base: RunConfig) -> Change:
+    """Not for a second loss, which reads normalized features, nor for a critic that is told
+    something, which always has LayerNorm."""
+    keeps_it = base.auxiliary or base.critic_sees != "same"
+    return {} if keeps_it else {"critic_layer_norm": False}
+
+
 #: What is changed, in the words of the table: from the arm to its changed settings. A change that
 #: an arm has already, or that does not concern it, is left out.
 CHANGES: dict[str, Callable[[RunConfig], Change]] = {
     "as it is": lambda base: {},
     "temperature starts at 1": lambda base: {"ent_coef": "auto"},
     "no shifts": _of_pictures(augmentation="none"),
-    "one view": _of_pictures(camera="workspace"),
+    "one view": lambda base: {"camera": "workspace"} if base.has_images and base.views > 1 else {},
     "half as many updates": lambda base: {"gradient_steps": max(1, base.gradient_steps // 2)},
     "twice as many updates": lambda base: {"gradient_steps": 2 * base.gradient_steps},
     "learning rate 3e-4": lambda base: {"learning_rate": 3e-4},
     "half the batch": lambda base: {"batch_size": base.batch_size // 2},
     "twice the batch": lambda base: {"batch_size": 2 * base.batch_size},
     "networks of 64": lambda base: {"net_arch": (64, 64)},
-    "no LayerNorm": lambda base: {} if base.auxiliary else {"critic_layer_norm": False},
+    "no LayerNorm": _without_layer_norm,
     "not standardized": lambda base: {"standardize": False},
     "slow target (0.005)": lambda base: {"tau": 0.005},
     "no random actions": lambda base: {"random_actions": 0.0},
@@ -95,7 +103,10 @@ def trials(arm: str, steps: int | None = None) -> dict[str, RunConfig]:
     )
     found = {}
     for index, (name, changed) in enumerate(CHANGES.items()):
-        config = replace(base, arm=f"{arm}-{index}", **changed(base))
+        change = changed(base)
+        if base.pretrained_encoder and change.keys() & set(AGREE):
+            continue  # the encoder that is lent was trained without this change
+        config = replace(base, arm=f"{arm}-{index}", **change)
         if index == 0 or config.differences(base).keys() - {"arm"}:
             found[name] = validate(config)
     return found
@@ -112,6 +123,18 @@ def _data_below(folder: Path) -> Iterator[None]:
         os.environ.pop("PIXELS_DATA")
         if before is not None:
             os.environ["PIXELS_DATA"] = before
+
+
+def _lend(name: str, folder: Path) -> None:
+    """Lets trials, which see results in ``folder`` alone, find the run that lends its encoder.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    lender, link = load_artifact(data_root() / name).path, folder / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(lender.resolve(), target_is_directory=True)
 
 
 def _outcome(
@@ -140,6 +163,7 @@ def _trial(config: RunConfig, folder: Path) -> dict[str, Any]:
                 "cpu_s": None if spent is None else round(spent, 1),
                 "wall_s": round(training.wall_time(), 1),
                 "diverged_at": training.model.num_timesteps,
+                "config": config.digest(),  # it leaves no artifact that would say whose row it is
             } | _outcome([p["step"] for p in curve], [p["success"] for p in curve], None)
     run = load_artifact(folder / config.run_name)
     whole = fresh and run.provenance["sessions"] == 1  # else an earlier session spent some
@@ -150,27 +174,27 @@ def _trial(config: RunConfig, folder: Path) -> dict[str, Any]:
     } | _outcome(curve["step"], curve["success"], final)
 
 
-def _stored(name: str, steps: int, planned: int) -> int:
-    """How many trials of so many steps an artifact holds.
+def _stored(name: str, steps: int, planned: int) -> list[dict[str, Any]]:
+    """The trials of so many steps that an artifact holds.
 
     Raises:
         UserError: they are of other lengths, or more than are planned now.
     """
     if not (data_root() / name / PROVENANCE).exists():
-        return 0
+        return []
     artifact = load_artifact(name)
     theirs = artifact.parameters["steps"]
     if theirs != steps:
         raise UserError(
             f"{artifact.path} holds trials of {theirs:,} steps: give --steps {theirs}, or delete it"
         )
-    count = len(artifact.json("measurement.json")["trials"])
-    if count > planned:
+    rows = artifact.json("measurement.json")["trials"]
+    if len(rows) > planned:
         raise UserError(
-            f"{artifact.path} holds {count} trials and {planned} are planned now: move it away to "
-            "search anew"
+            f"{artifact.path} holds {len(rows)} trials and {planned} are planned now: move it away "
+            "to search anew"
         )
-    return count
+    return rows
 
 
 def search(
@@ -184,19 +208,26 @@ def search(
         progress: show a bar.
 
     Raises:
-        UserError: the arm cannot be searched, or the trials that are stored are of other lengths
-            or more than are planned.
+        UserError: the arm cannot be searched, the run that lends its encoder is not there, or the
+            trials that are stored are of other lengths or more than are planned.
     """
     wanted = trials(arm, steps)
     stored = _stored(f"search-{arm}", wanted["as it is"].total_steps, len(wanted))
     folder, clock = runs_root() / "search", Clock()
     base = wanted["as it is"]
+    if base.pretrained_encoder:
+        _lend(base.pretrained_encoder, folder)
+    diverged = {row["trial"]: row for row in stored if "diverged_at" in row}
     rows = []
     for name, config in tqdm(wanted.items(), desc=f"trials of {arm}", disable=not progress):
-        with _data_below(folder):
-            found = _trial(config, folder)
-        rows.append({"trial": name, "changes": CHANGES[name](base)} | found)
-        if len(rows) < stored:
+        kept = diverged.get(name)
+        if kept and belongs(kept, config):
+            rows.append(kept)
+        else:
+            with _data_below(folder):
+                found = _trial(config, folder)
+            rows.append({"trial": name, "changes": CHANGES[name](base)} | found)
+        if len(rows) < len(stored):
             continue  # an earlier search got further
         artifact = write_measurement(  # after every trial: whoever is cut off keeps the others
             f"search-{arm}",
