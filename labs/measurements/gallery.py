@@ -51,12 +51,11 @@ PUSH_ARMS = {
     "push-state-tuned": "full state",
     "push-blind-tuned": "blind twin",
     "push-asymmetric": "pixels, critic told",
-    "push-told": "pixels, imitated",
     "push-located": "pixels, a run cut short",
     "push-located-rewards-n3": "pixels, nobody told",
 }
 #: Those of them that are shown at the easy start too.
-EASY = ("push-state-tuned", "push-blind-tuned", "push-asymmetric", "push-located-rewards-n3")
+EASY = ("push-state-tuned", "push-blind-tuned", "push-located-rewards-n3")
 REACH_ARMS = {
     "reach-state": "state, trained",
     "reach-located": "pixels, taught to see",
