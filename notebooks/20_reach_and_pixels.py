@@ -185,13 +185,14 @@ for arm, ends in rates.items():
     last = [run.table()["success"].iloc[-1] for run in runs_of(arm)]
     print(f"{arm:<24} {', '.join(f'{rate:.0%}' for rate in ends)}", end="; ")
     print(f"the curve's last point: {', '.join(f'{rate:.0%}' for rate in last)}")
-    assert arm == PIXELS or all(a > b for a, b in zip(last, ends, strict=True)), "see the text"
+    higher = [a > b for a, b in zip(last, ends, strict=True)]
+    assert arm != ONE_VIEW[0] or all(higher), "the text says in every seed"
 assert min(rates[PIXELS]) > max(rates[ONE_VIEW[0]]) > max(rates[ONE_VIEW[1]]), "order them anew"
 
 # %% [markdown]
 # The order of the cameras is the order of the millimeters above. The stock camera sees the goal to a
 # distance larger than the radius of success, and its policies mostly miss. The workspace camera, also
-# one view, is better and not good. (Its curves end higher than its policies score in the table, with the same weights,
+# one view, is better and not good. (Its curves end higher than its policies score in the final evaluation, with the same weights,
 # in every seed. Every point of a curve plays the same twenty episodes, in every run, and for an eye that misses some places these are easier than the
 # hundred others of the final evaluation. The band shows how seeds differ, not which episodes were drawn. For the level trust the table; *steps to
 # 90 %* is the first point at which eighteen of those twenty succeed.) With two views the depth is known, and Reach is solved. Nothing but

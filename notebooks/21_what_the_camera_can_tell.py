@@ -137,7 +137,7 @@ assert abs(never.mean() - NEVER["block"]["mean"]) < 25
 
 
 # %%
-def from_the_gripper(walk_of, n=1000, width=0.3, prior=3):
+def from_the_gripper(walk_of, n=600, width=0.4, prior=3):
     """Mean errors, mm, of who knows the gripper's place, and of who never looks."""
     env = envs.make_env("push", render_mode=None)
     gripper, block, seed = [], [], 30_000

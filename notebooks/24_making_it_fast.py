@@ -449,7 +449,7 @@ for run in runs_of(SLOWED):
         continue
     stopped = int(went_on[0].split()[-1])
     axes.axvline(stopped / 1000, color=line.get_color(), lw=1, ls=":")
-    before, after = cost[steps[1:] < stopped][-3:], cost[steps[:-1] > stopped]
+    before, after = cost[steps[1:] <= stopped][-3:], cost[steps[:-1] > stopped]
     costs[seed] = (float(np.mean(before)), float(np.median(after)))
 axes.set(xlabel="thousand environment steps", ylabel="seconds", ylim=(0, None))
 axes.set_title("wall time of 1,000 steps, evaluations included", fontsize=10)
