@@ -406,13 +406,8 @@ for arm in (CUT, CONTROL):
     assert changed - NOT_CHANGES == {"acting_ends"}
 success_curves(["push-blind-tuned", CUT, CONTROL], floor=FLOOR)
 plt.show()
-shown, rows = (
-    {},
-    [
-        "| arm | who acts stays as it is from | its success then | 50 % after | final success of the learner |"
-    ],
-)
-rows.append("|---|---|---|---|---|")
+head = "| arm | who acts stays from | its success then | 50 % after | the learner's success |"
+shown, rows = {}, [head, "|---|---|---|---|---|"]
 for arm in ("push-blind-tuned", CUT, CONTROL):
     ends_at = preset(arm).acting_ends
     tables = [run.table() for run in measured(arm)]

@@ -434,7 +434,7 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 #
 # A run of [a later page](26_what_the_critic_must_know.ipynb) became slower as it became better. Here is what each thousand steps cost it, and its sisters:
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Wall time of a thousand environment steps, in seconds, along three training runs. Seeds 0 and 1 begin between 24 and 35 seconds; seed 0 climbs to 48 at 140 thousand steps, seed 1 lies at 26 to 37. At a dotted line of its color each falls to about 16 seconds and stays there. Seed 2 lies between 14 and 26 all along. Seed 3 climbs from 16 to 28 in its first 40 thousand steps, falls to about 15 at its own dotted line, and stays there."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Wall time of a thousand environment steps, in seconds, along four training runs. Seeds 0 and 1 begin between 24 and 35 seconds; seed 0 climbs to 48 at 140 thousand steps, seed 1 lies at 26 to 37. At a dotted line of its color each falls to about 16 seconds and stays there. Seed 2 lies between 14 and 26 all along. Seed 3 climbs from 16 to 28 in its first 40 thousand steps, falls to about 15 at its own dotted line, and stays there."}}
 SLOWED = "push-asymmetric-achieved"
 _, axes = plt.subplots(figsize=(7, 2.6))
 costs = {}

@@ -129,7 +129,7 @@ assert EYES["guess/seed0"]["shaken"] < 0.2 and EYES["guess/seed0"]["bent"] > 90
 # block leave of the scatter is counted as bent, too.*
 #
 # **Most eyes that learned are shaken more than bent**: the gripper that comes near moves what they read. This is not chance, as in the drawn eyes: before the same picture a
-# network always reads the same, and the joints tell where the gripper is. How much of this scatter a critic could learn around was not measured. The gripper not blind them: beside the block they
+# network always reads the same, and the joints tell where the gripper is. How much of this scatter a critic could learn around was not measured. The gripper does not blind them: beside the block they
 # are about as far off as before. (The exception looks through [the default camera](21_what_the_camera_can_tell.ipynb), which sees the table aslant from afar. It is bent at least as much.) Both ways together the encoders lie between the two errors that the page before gave to its critics,
 # {artifact}`push-place-drawn-7/seed0:provenance.parameters.place_error|f4` and {artifact}`push-place-drawn-22/seed0:provenance.parameters.place_error|f4` m in each
 # coordinate, 7 and 22 mm across the table.
