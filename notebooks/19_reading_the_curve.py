@@ -626,6 +626,8 @@ assert max(final_success("push-small-honest")) < 2 * FLOOR, "it left the floor: 
 # Two of the five runs with noise are late as well. They may have the same reason, or none: runs without any picture can be late
 # too ([one with a small memory](18_five_steps.ipynb) was). Five runs each cannot say whether noise costs less often than the picture: that the picture
 # costs is what they show. But with noise every run rises, and nothing was seen: the rise does not *wait* for sight.
+# (The noise of these runs came from the generator by which the reset places things, so the first bytes of an episode repeat where the block lies. These twins are
+# told that as a number anyway. Noise has numbers of its own since.)
 #
 # One explanation of the picture's price: the encoder moves with every
 # update of the critic, and whoever builds on what it says builds on moving ground, for as long as the

@@ -201,6 +201,8 @@ display(
 # `push-place-drawn-14` by 11. At the budget of 100,000 steps that costs a policy most of its success. And the critic there that was told a place 22 mm off was told a *shaken* one,
 # which fits. The one that was told it 7 mm off does not fit: here a policy learns behind an eye that is shaken by 7 mm, and both of its networks look through it. That arm has to learn to see besides, with other
 # settings. What kept it down is not settled.
+# (The blur of those critics, and of `push-place-blurred-22`, came from the generator by which the reset places things, so the first of an episode is not quite independent
+# of where the block lies. It has numbers of its own since.)
 # (A made eye may be harsher in one respect: its errors at two steps have nothing to do with each other, and those of a real eye may resemble each other for some steps. And a
 # critic behind a real eye has to find the place among {artifact}`push-eye-rewarded/seed0:provenance.parameters.num_filters|int` keypoints first.)
 #
