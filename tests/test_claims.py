@@ -797,7 +797,7 @@ def test_our_claim_names_the_best_of_each_way_to_learn(data):
         "by reward, with an encoder told positions: `helped` 93",
         "by reward, with an encoder that predicts hindsight's rewards: `asked` 93",
         "by reward, with a locator that rewards taught: `located` 93",
-        "by reward, nobody told anything: `alone` 5",
+        "by reward, in one network without help: `alone` 5",
     ):
         assert words in effect
 
