@@ -293,7 +293,6 @@ def interrupted_as_at_a_keyboard():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.timeout(60)
 def test_a_signal_ends_a_measurement_and_the_second_is_taken_literally(
     own_folders, monkeypatch, interrupted_as_at_a_keyboard
 ):
