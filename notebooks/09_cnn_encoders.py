@@ -212,6 +212,10 @@ sides = [row.output[-1] for row in table.rows if row.layer == "Conv2d"]
 assert sides == [42, 42, 42, 21]
 assert manipulation(images).shape == (4, 32, 21, 21)
 assert table.parameters == 31_232
+in_nature = sum(
+    p.numel() for m in nature.modules() if isinstance(m, nn.Conv2d) for p in m.parameters()
+)
+assert round(in_nature / table.parameters) == 3, "the convolutions alone: the text says a third"
 
 theirs = manipulation_encoder.ManipulationCNN()
 theirs.load_state_dict(manipulation.state_dict())

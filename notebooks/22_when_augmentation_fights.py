@@ -438,6 +438,7 @@ plain, shaken = (
 )
 assert plain[0].high < 0.6 * still.value and plain[1].high < 0.3, "the text below says so"
 assert shaken[1].low > 0.9 and shaken[2].low > 0.5
+assert 0.85 < np.sum(by_seed[1]) / np.sum(by_seed[0]) < 0.9, "about an eighth is lost"
 assert min(by_seed[1]) > 1.5 * plain[0].high, "one pixel costs it far less"
 assert max(by_seed[2]) < 0.3 and max(by_seed[3]) < 0.1, "and more cost it nearly all"
 middle, pixel = (SIDE - 1) / 2, SIDE / 64

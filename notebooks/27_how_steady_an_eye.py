@@ -57,6 +57,8 @@ def seen(arm):
 
 bent = [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(BENT)]
 assert len(bent) == 2, "the text says two"
+exact = [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(EXACT)]
+assert max(bent) < min(exact), "the text: fewer than any seed of the exact twin"
 display(
     Markdown(
         "> **In short.** A critic, the judge of this page, bears an eye that is wrong. It does not bear one that is as wrong in a new way at each look. With the block's place 22 mm "

@@ -421,6 +421,8 @@ imitated = [
     r.json("evaluation.json")["deterministic"]["success_rate"]
     for r in runs_of("push-distilled-far-drq")
 ]
+pupil = preset("push-distilled-far-drq")
+assert 10 * pupil.total_steps == preset(FAR_LONG).total_steps and pupil.image_size == 64
 assert max(imitated) < more["success_low"], "imitation is no longer behind: read the text anew"
 display(
     Markdown(

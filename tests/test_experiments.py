@@ -219,6 +219,8 @@ def test_twins_without_an_image_hold_none(content):
         assert not one["pixels"].any()
     else:
         assert not np.array_equal(one["pixels"], two["pixels"]) and one["pixels"].std() > 70
+        resets = np.random.default_rng(1).integers(0, 256, (3, 84, 84), dtype=np.uint8)
+        assert not np.array_equal(one["pixels"][:3], resets), "they placed block and goal"
         assert np.array_equal(one["pixels"][3:], two["pixels"][:-3])  # the stack moves on
         again, _ = env.reset(seed=1)
         assert np.array_equal(again["pixels"], one["pixels"])

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from labs.artifacts import load_artifact, repository_root
+from labs.artifacts import data_root, load_artifact, repository_root
 from labs.errors import UserError
-from labs.experiments import distill, locating, moments, presets
+from labs.experiments import checkpoint, distill, locating, moments, presets
 from labs.experiments.config import override, updates, updates_per_step
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one
+from labs.experiments.guards import RunLock
 from labs.experiments.models import build
 from labs.experiments.plan import plan
 from labs.experiments.policies import load_policy
 from labs.experiments.stopping import FINISH, SAVE
-from labs.experiments.train import Stopped, train
+from labs.experiments.train import Stopped, Training, train
 from labs.experiments.validation import validate
 
 LOCATED = replace(
@@ -264,6 +265,36 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
     assert trained == [1]
 
 
+def test_of_two_runs_with_one_locator_one_waits_for_the_others(monkeypatch):
+    folder = checkpoint.runs_root() / locating.folder(LOCATED).relative_to(data_root())
+    monkeypatch.setattr(locating, "PATIENCE", 0.1)
+    with RunLock(folder), pytest.raises(UserError, match="another process .* trains in"):
+        locating.ensure_locator(LOCATED)
+
+    class Waited(RunLock):
+        """Its holder has trained the locator by the time that it lets go."""
+
+        def __enter__(self):
+            locating.train_locator(LOCATED, epochs=1)
+            monkeypatch.setattr(locating, "train_locator", lambda *a, **k: pytest.fail("again"))
+            return super().__enter__()
+
+    monkeypatch.setattr(locating, "RunLock", Waited)
+    assert locating.ensure_locator(LOCATED) > 0
+
+
+def test_a_run_goes_on_with_the_locator_that_it_began_with(monkeypatch):
+    locating.train_locator(LOCATED, epochs=1)
+    run = Training(LOCATED)
+    run._report = lambda progress: run._ask_to_stop(SAVE)
+    with pytest.raises(Stopped):
+        run.run()
+    load = locating.load_locator
+    monkeypatch.setattr(locating, "load_locator", lambda config: (load(config)[0], "another"))
+    with pytest.raises(UserError, match="began with another locator .* or give --restart"):
+        train(LOCATED)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -279,6 +310,10 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
         (
             {"critic_sees": "achieved", "her": False, "moved_only": False},
             "no more than HER needs",
+        ),
+        (
+            {"encoder": "keypoint", "critic_sees": "state", "critic_layer_norm": False},
+            "has LayerNorm in its critics",
         ),
         ({"encoder": "keypoint", "critic_blur": 0.01}, "none is: set critic_sees"),
         ({"encoder": "keypoint", "pretrained_encoder": "a/seed0"}, "set engine = fast and frozen"),

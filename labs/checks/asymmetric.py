@@ -86,6 +86,8 @@ def check_a_blurred_critic_is_told_a_place_that_is_off():
     first, second = np.split(np.array(off), 2)
     assert np.array_equal(first, second), "the same seed blurs in another way"
     assert len(np.unique(first)) == first.size, "one error serves twice"
+    resets = np.random.default_rng(0).normal(0, 0.02, 3)
+    assert not np.allclose(first[0], resets), "the reset's own numbers, which placed the block"
     assert 0.015 < first.std() < 0.025 and np.abs(first.mean(axis=0)).max() < 0.012
 
 

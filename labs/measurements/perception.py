@@ -1,7 +1,7 @@
 """What can an encoder see? Block and gripper regressed from one frame, in millimeters.
 
 No reinforcement learning: a frame, the positions that the simulator knows, and a small head on top
-of each encoder. If regression cannot find the block in a picture, no agent will. What varies is in
+of each encoder. Where that cannot find the block an agent hardly will. What varies is in
 :mod:`labs.measurements.perception_cells`. All cells share frames, optimizer and schedule, tuned for
 none of them. ``mean`` is the control: it never looks.
 
