@@ -466,7 +466,7 @@ display(
 )
 
 # %% [markdown]
-# We took the line for the cause, and then the control did the same without it. A run that goes on finds another load on the machine, and that may be a part of what
+# We took the line for the cause, and then the control became cheaper as well, when it went on with nothing changed. A run that goes on finds another load on the machine, and that may be a part of what
 # seeds 0 and 1 gained, or all of it. What did we suspect? Below about $10^{-38}$ float32 has no full mantissa left; it goes on
 # down to $10^{-45}$ with fewer and fewer digits. Such numbers are called *denormal*, and many processors compute with them in
 # a slow path. A softmax over pixels makes them in thousands: as keypoints become sharp, one cell takes the weight, and those far below it get
