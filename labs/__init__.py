@@ -19,7 +19,8 @@ labs.shapes, labs.image_extractor           tables of shapes; images encoded, ve
 labs.visual_encoder, labs.from_scratch_sac  NatureCNN and a visual SAC from scratch
 labs.manipulation_encoder                   ManipulationCNN, SpatialSoftmax, extractor
 labs.keypoint_encoder, labs.locator         a small encoder for few cores; sight by regression
-labs.reward_locator, labs.simulated_eye     sight by rewards alone; eyes as exact as we say
+labs.reward_locator, labs.trilateration     sight by rewards alone: sparse ones, and distances
+labs.simulated_eye                          eyes as exact as we say
 labs.drqv2_sac_policy, labs.drqv2_sac       gradient routing
 labs.routing_probe, labs.bridge             the routings measured; hand-built against SB3
 labs.fast_networks                          standardized vectors, layer-normalized critics

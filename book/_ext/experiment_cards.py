@@ -119,7 +119,10 @@ def _algorithm(config: RunConfig) -> str:
 
 def _encoder(config: RunConfig) -> str:
     if config.has_locator:
-        told = {"positions": "their positions", "rewards": "the goals that each fulfils"}
+        by_rewards = "the goals that each fulfils"
+        if config.task == "reach":
+            by_rewards = "the places that joints and rewards tell"
+        told = {"positions": "their positions", "rewards": by_rewards}
         of = " of random play" * (config.locator_moments == "played")
         return (
             f"a locator, trained before the run on {config.locator_frames:,} frames{of} with "

@@ -74,11 +74,11 @@ class RunConfig:
     locator_frames: int = 33_000
     """encoder locator: frames that it learns from, one in eleven of them held out"""
     locator_taught: Literal["positions", "rewards"] = "positions"
-    """encoder locator: what teaches it; positions: the simulator's; rewards: which goals a picture
-    fulfils, as HER's reward says"""
+    """encoder locator: what teaches it; positions: the simulator's; rewards: in Push which goals a
+    picture fulfils, as HER's reward says; in Reach distances, which with the joints say where"""
     locator_moments: Literal["placed", "played"] = "placed"
-    """encoder locator: the moments that it learns from; placed: somebody sets the block down for
-    each; played: episodes of random actions"""
+    """encoder locator: the moments that it learns from; placed: somebody sets the block, or the
+    goal, down for each; played: episodes of random actions"""
     temperature: float = 0.0
     """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
     keypoint 0.005)"""

@@ -3,8 +3,10 @@
 The simulator's positions are privileged information. They are used here, in training; the frozen
 locator itself gets nothing but pixels. :mod:`labs.experiments.moments` draws the frames.
 
-One kind of locator is told no position, only rewards (:mod:`labs.reward_locator`): the positions
-are then used to compute which goals a moment fulfils, as hindsight does, and to measure the result.
+One kind of locator is told no position, only rewards. In Push (:mod:`labs.reward_locator`) the
+positions are then used to compute which goals a moment fulfils, as hindsight does, and to measure
+the result. In Reach rewards are distances, and joints and rewards say where all things are
+(:mod:`labs.trilateration`): what follows is the same regression.
 
 Artifact ``locator-<task>-<camera>/seed<k>``: weights, errors in millimeters, and two controls: a
 guess that never looks, and the locator itself before a black image.
@@ -42,10 +44,15 @@ PLACE = 2  # of Push's targets the first: where the block is on the table
 IMPORTANCE = {"push": (1.0, 1.0, 0.1, 0.1), "reach": (1.0,) * 6}
 
 
+def _by_hindsight(view: View, taught: str) -> bool:
+    """Whether goals are asked which picture fulfils them: rewards that are no distances."""
+    return taught == "rewards" and view.task == "push"
+
+
 def new_locator(view: View, taught: str = "positions") -> Locator:
-    """An untrained locator for frames of a view; rewards teach nothing but a place."""
+    """An untrained locator for frames of a view; Push's rewards teach nothing but a place."""
     views = RunConfig(camera=view.camera).views
-    n_targets = PLACE if taught == "rewards" else len(TARGETS[view.task])
+    n_targets = PLACE if _by_hindsight(view, taught) else len(TARGETS[view.task])
     return Locator(n_targets, view.frame_size, views)
 
 
@@ -65,9 +72,10 @@ def fit(
         view: says the task.
         frames: uint8 (n, 3, H, W).
         targets: float32 (n, k).
-        taught: ``"positions"``: the squared error of all targets; ``"rewards"``: which goals a
-            frame fulfils. Either scales its output by the spread of the targets, which in the
-            second case is that of the goals.
+        taught: ``"positions"``, and in Reach also ``"rewards"``, which have told the targets: the
+            squared error of all targets; in Push ``"rewards"``: which goals a frame fulfils.
+            Either scales its output by the spread of the targets, which in the last case is that
+            of the goals.
         epochs: passes over the frames.
         seed: of weights and batches.
         progress: called with (what, done, of).
@@ -79,19 +87,19 @@ def fit(
     locator.scale.copy_(truth.std(0))
     wanted = (truth - locator.mean) / locator.scale
     importance = torch.tensor(IMPORTANCE[view.task])
-    by_rewards = RewardLoss()
+    by_rewards = RewardLoss() if _by_hindsight(view, taught) else None
     pictures = torch.from_numpy(frames)
 
     def loss_of(rows: Tensor) -> Tensor:
         images = pictures[rows].to(torch.float32, memory_format=torch.channels_last).div_(255)
         read = locator(images)
-        if taught == "rewards":
+        if by_rewards is not None:
             return by_rewards(read * locator.scale + locator.mean, truth[rows])
         errors = F.mse_loss(read, wanted[rows], reduction="none")
         return (errors * importance).mean()
 
     minimize(
-        nn.ModuleList([locator, *([by_rewards] if taught == "rewards" else [])]),
+        nn.ModuleList([locator, *([by_rewards] if by_rewards is not None else [])]),
         loss_of,
         len(frames),
         epochs=epochs,

@@ -3,7 +3,8 @@
 Two ways to come by them. Moments are *placed* so that positions say nothing about each other: the
 block (the goal sphere in Reach) is put somewhere new for every frame, often right beside the
 gripper, where pushing happens and fingers hide it. Or nobody sets anything down, and the frames
-are those that random actions *played*.
+are those that random actions *played*. Of Reach nothing is then read that an agent does not get:
+the joints say where the gripper is, and its rewards where the goal is.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import numpy as np
 from labs.envs import make_env
 from labs.experiments.config import EPISODE_STEPS, RunConfig
 from labs.locator import TARGETS
+from labs.trilateration import trilaterate
 
 MOMENTS_OF_AN_EPISODE = 25
 HELD = 3  # steps that random play keeps an action for: it then gets somewhere
+STEPS_OF_A_GOAL = 5  # of random play in Reach: one more than tell a goal, then the next goal
+SHAKEN = 0.4  # standard deviation of an action around its episode's direction: not in one line
 
 Progress = Callable[[str, int, int], None]
 
@@ -138,11 +142,43 @@ def collect_moments(
 def collect_play(
     view: View, n: int, seed: int, progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws frames of Push as random actions meet them, each held for three steps.
+    """Draws frames as random actions meet them. Arguments and answer: :func:`collect_moments`.
 
-    The block is where resets put it, and seldom touched. The arguments and what comes back are
-    those of :func:`collect_moments`.
+    In Push the block is where resets put it, and seldom touched.
     """
+    return (_play_push if view.task == "push" else _play_reach)(view, n, seed, progress)
+
+
+def _play_reach(
+    view: View, n: int, seed: int, progress: Progress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A few steps before each goal. The simulator is not asked where the goal is: rewards tell."""
+    env = view.make()
+    goals = -(-n // STEPS_OF_A_GOAL)
+    frames = np.empty((goals, STEPS_OF_A_GOAL, 3, *view.frame_size), np.uint8)
+    grippers, rewards = np.empty((goals, STEPS_OF_A_GOAL, 3)), np.empty((goals, STEPS_OF_A_GOAL))
+    for row in range(goals):
+        sequence = np.random.SeedSequence([seed, row])
+        rng = np.random.default_rng(sequence)
+        env.reset(seed=int(sequence.generate_state(1)[0]))
+        direction = rng.uniform(-1, 1, 4)
+        for step in range(STEPS_OF_A_GOAL):
+            action = np.clip(direction + rng.normal(0, SHAKEN, 4), -1, 1).astype(np.float32)
+            observation, rewards[row, step], *_ = env.step(action)
+            grippers[row, step] = observation["observation"][:3]
+            frames[row, step] = env.render().transpose(2, 0, 1)
+        if progress is not None and row % 10 == 9:
+            progress("frames", min((row + 1) * STEPS_OF_A_GOAL, n), n)
+    env.close()
+    told = np.broadcast_to(trilaterate(grippers, -rewards)[:, None], grippers.shape)
+    targets = np.concatenate([grippers, told], axis=-1).astype(np.float32)
+    return frames.reshape(-1, *frames.shape[2:])[:n], targets.reshape(-1, targets.shape[-1])[:n]
+
+
+def _play_push(
+    view: View, n: int, seed: int, progress: Progress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each action is held for three steps."""
     env = view.make()
     frames = np.empty((n, 3, *view.frame_size), np.uint8)
     targets = np.empty((n, len(TARGETS["push"])), np.float32)

@@ -197,9 +197,11 @@ def _locator_problems(c: RunConfig):
             if getattr(c, name) != FIELDS[name].default:
                 yield f"{name} is for encoder = locator: set that encoder or leave it alone"
         return
-    for name, value in (("locator_taught", "rewards"), ("locator_moments", "played")):
-        if getattr(c, name) == value and c.task != "push":
-            yield f"{name} = {value} is about Push's block: set task = push, or leave {name} alone"
+    if c.task == "reach" and (c.locator_taught == "rewards") != (c.locator_moments == "played"):
+        yield (
+            "in Reach rewards tell where the goal is while the arm plays: set both locator_taught "
+            "= rewards and locator_moments = played, or neither"
+        )
     for name in ("routing", "augmentation", "image_content"):
         if getattr(c, name) != FIELDS[name].default:
             yield (

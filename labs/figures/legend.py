@@ -72,6 +72,7 @@ WORDS = {
     "reach-keypoint": "keypoints, reward alone",
     "reach-located": "locator, two views",
     "reach-located-default": "locator, default camera",
+    "reach-located-rewards": "locator taught by rewards, two views",
     "reach-located-workspace": "locator, workspace camera",
     "reach-small": "pixels, reward alone",
     "reach-small-actor": "shifts, actor's loss trains the encoder",

@@ -80,6 +80,16 @@ def reach_arms(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str
         ),
         (located, "the image alone: a locator reads gripper and goal from two views"),
         (
+            replace(
+                located,
+                arm="reach-located-rewards",
+                locator_taught="rewards",
+                locator_moments="played",
+                locator_frames=22_000,
+            ),
+            "the same, and nobody is told a position: joints and rewards say where the goal was",
+        ),
+        (
             replace(located, arm="reach-located-workspace", camera="workspace"),
             "the image alone: a locator, and one view from the workspace camera",
         ),
