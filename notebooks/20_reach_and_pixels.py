@@ -50,10 +50,11 @@ from labs.figures.results import (
     runs_of,
     search_table,
 )
-from labs.figures.style import use_style
+from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short
 from labs.keypoint_encoder import KeypointCNN
 from labs.statistics import iqm, time_to_threshold
+from labs.trilateration import trilaterate
 
 use_style()
 STATE, PIXELS = "reach-state-tuned", "reach-located"
@@ -62,6 +63,7 @@ FIRST = ["reach-asymmetric", "reach-keypoint"]  # the first attempt without a te
 PLAIN, SHIFTED = "reach-small", "reach-small-drq"  # the second
 NARROW = "reach-small-narrow"  # what the search liked best
 ANNEALED = "reach-small-annealed"  # SHIFTED, and step sizes that fall
+UNTOLD = "reach-located-rewards"  # PIXELS, and its eye was taught by what the arm can measure
 ROUTED = {"critic": SHIFTED, "separate": "reach-small-separate", "actor": "reach-small-actor"}
 SOURCE = ["reach-pixels", "reach-pixels-drq"]
 TOLD, BLIND = "reach-small-told", "reach-small-blind"
@@ -111,22 +113,28 @@ plt.show()
 # ([built, layer by layer, where Push needs it](25_paying_less.ipynb)). What such a network cannot read, a policy
 # with eyes like it will hardly find in the picture.
 
+
 # %% tags=["hide-input"]
-rows = [
-    "| camera | seed | gripper | goal, mean error (95 %) | between the two | guess without looking | made in |",
-    "|---|---|---|---|---|---|---|",
-]
-for camera in ("default", "workspace", "pair"):
-    for path in sorted((data_root() / f"locator-reach-{camera}").glob("seed*")):
-        found = load_artifact(path).json("measurement.json")
-        seen, guess = found["held_out"], found["controls"]["mean"]
-        rows.append(
-            f"| {camera} | {path.name[4:]} | {seen['gripper']['mean']:.0f} mm "
-            f"| {seen['goal']['mean']:.0f} mm ({seen['goal']['low']:.0f} – {seen['goal']['high']:.0f}) "
-            f"| {seen['between']['mean']:.0f} mm | {guess['goal']['mean']:.0f} mm "
-            f"| {minutes(found['collected_s'] + found['trained_s'])} |"
-        )
-display(Markdown("\n".join(rows)))
+def locators(names):
+    """What locators read, one row a seed; names: of a locator's artifacts → words."""
+    rows = [
+        "| camera | seed | gripper | goal, mean error (95 %) | between the two | guess without looking | made in |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, words in names.items():
+        for path in sorted((data_root() / f"locator-reach-{name}").glob("seed*")):
+            found = load_artifact(path).json("measurement.json")
+            seen, guess = found["held_out"], found["controls"]["mean"]
+            rows.append(
+                f"| {words} | {path.name[4:]} | {seen['gripper']['mean']:.0f} mm "
+                f"| {seen['goal']['mean']:.0f} mm ({seen['goal']['low']:.0f} – {seen['goal']['high']:.0f}) "
+                f"| {seen['between']['mean']:.0f} mm | {guess['goal']['mean']:.0f} mm "
+                f"| {minutes(found['collected_s'] + found['trained_s'])} |"
+            )
+    return Markdown("\n".join(rows))
+
+
+display(locators({camera: camera for camera in ("default", "workspace", "pair")}))
 
 # %% [markdown]
 # ## Then reinforcement
@@ -541,13 +549,117 @@ display(Markdown(price(ANNEALED)))
 # the budget beforehand, and it does not wait for a late riser.
 
 # %% [markdown]
+# ## A reward that is a distance
+#
+# All these arms learn slowly what their reward has said long before. Reach pays minus the distance from gripper to goal, in meters, and
+# the joints say where the gripper is. After one step the goal lies on a sphere around the gripper. After two it lies on a circle, after three it is one
+# of two points, and after four steps that do not lie in a plane it is known. A receiver that hears four satellites knows its own place in the same way.
+#
+# A step at $p_i$ with the distance $d_i$ says $\lVert p_i - g \rVert^2 = d_i^2$. Write it around the mean $\bar p$ of the places, and take the mean of these equations
+# away from each. What is left is linear in the goal $g$:
+#
+# $$
+# 2\,(p_i - \bar p) \cdot (g - \bar p) = \lVert p_i - \bar p \rVert^2 - d_i^2 - \overline{\lVert p_j - \bar p \rVert^2 - d_j^2}
+# $$ (eq-trilateration)
+
+
+# %%
+def goal_from(places, distances):
+    """Places (n, 3) and the distances from them (n,), in meters → the goal (3,)."""
+    around = places - places.mean(0)
+    known = (around**2).sum(1) - distances**2
+    offset, *_ = np.linalg.lstsq(2 * around, known - known.mean())
+    return places.mean(0) + offset
+
+
+env = envs.make_env("reach", render_mode=None)
+walks, goals = [], []
+for seed in range(40):
+    rng = envs.own_stream(seed, 4)  # not the numbers that placed the goal
+    env.reset(seed=seed)
+    walk = []
+    for _ in range(6):
+        observation, reward, *_ = env.step(rng.uniform(-1, 1, 4).astype(np.float32))
+        walk.append([*observation["observation"][:3], -reward])
+    walks.append(walk)
+    goals.append(observation["desired_goal"])
+env.close()
+walks, goals = np.array(walks), np.array(goals)  # (40, 6, 4): x, y, z, distance; (40, 3)
+places, distances = walks[..., :3], walks[..., 3]
+assert places.shape == (40, 6, 3) and distances.shape == (40, 6)
+
+
+def off_mm(n, told):
+    """Distances from the true goals, in mm, of who has measured n steps."""
+    found = [goal_from(p[:n], d[:n]) for p, d in zip(places, told, strict=True)]
+    return 1000 * np.linalg.norm(np.array(found) - goals, axis=1)
+
+
+for n in (2, 3, 4, 5, 6):
+    print(
+        f"{n} steps: {np.median(off_mm(n, distances)):7.3f} mm; "
+        f"control, the same rewards in another order: {np.median(off_mm(n, distances[:, ::-1])):4.0f} mm"
+    )
+assert off_mm(4, distances).max() < 1 and np.median(off_mm(3, distances)) > 20
+assert np.median(off_mm(5, distances[:, ::-1])) > 50
+assert np.allclose(goal_from(places[0], distances[0]), trilaterate(places, distances)[0])
+print("ours equals labs.trilateration.trilaterate")
+
+# %% mystnb={"image": {"alt": "Two panels, the table from above. Left: six circles of different size around places of the gripper, all of which pass through one point, the goal. Right: the same places with the rewards in another order: the circles cross everywhere and nowhere together."}}
+fig, axes = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(7, 3.7))
+episode = int(np.argmax(np.ptp(places, axis=1).min(1)))  # whose steps spread most
+for ax, told, title in zip(
+    axes, (distances, distances[:, ::-1]), ("as rewarded", "in another order"), strict=True
+):
+    for place, distance in zip(places[episode], told[episode], strict=True):
+        height = goals[episode, 2] - place[2]
+        if distance > abs(height):  # the sphere meets the plane of the goal in a circle
+            radius = 100 * np.sqrt(distance**2 - height**2)
+            center = 100 * (place[:2] - goals[episode, :2])
+            ax.add_patch(plt.Circle(center, radius, fill=False, color=OKABE_ITO["blue"], lw=1))
+            ax.plot(*center, ".", color=OKABE_ITO["blue"])
+    ax.plot(0, 0, "*", ms=12, color=OKABE_ITO["vermillion"])
+    ax.set(
+        title=title, xlabel="x from the goal (cm)", aspect="equal", xlim=(-40, 40), ylim=(-40, 40)
+    )
+axes[0].set_ylabel("y from the goal (cm)")
+plt.show()
+
+# %% [markdown]
+# *One episode, seen from above at the height of the goal (star). Each dot is a place of the gripper, its circle all the places at which the goal may
+# lie by that step's reward. Left they meet in one point. Right, the control: the same rewards in another order say nothing.*
+#
+# So nobody has to tell an eye where the sphere is. Let an arm play, {artifact}`reach-located-rewards/seed0:provenance.parameters.locator_frames|int` steps, with a new
+# goal after every fifth. Its joints and its rewards say where gripper and goal are in every frame, and the regression above does the rest. The simulator is
+# not asked. All else is as in `reach-located`: the locator is frozen, the policy sees what it reads, and gets no joints.
+
+# %% tags=["hide-input"]
+BY_REWARDS = f"pair-rewards-played-{preset(UNTOLD).locator_frames}"
+display(locators({"pair": "pair, told", BY_REWARDS: "pair, measured"}))
+told, measured_mm = (
+    [
+        load_artifact(p).json("measurement.json")["held_out"]["goal"]["mean"]
+        for p in sorted((data_root() / f"locator-reach-{name}").glob("seed*"))
+    ]
+    for name in ("pair", BY_REWARDS)
+)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Success at Reach against environment steps: the state policy, the policy whose locator was told positions, the one whose locator was taught by rewards, and the one that learned in one network."}}
+success_curves([STATE, PIXELS, UNTOLD, ANNEALED])
+plt.show()
+display(table_of([PIXELS, UNTOLD, ANNEALED]))
+display(Markdown("  \n".join(price(arm) for arm in (UNTOLD, ANNEALED))))
+
+# %% [markdown]
+# TODO
+#
 # ## Is it the image?
 #
 # Here nothing but the image is given, so nothing else *can* be used but habit. The controls measure
 # habit: black images, the images of another episode, the first image for ever.
 
 # %% tags=["hide-input"]
-for arm in (PIXELS, ANNEALED):
+for arm in (PIXELS, UNTOLD, ANNEALED):
     display(Markdown(f"**{arm}**"), controls_table(arm))
     for run in runs_of(arm):
         found = run.json("evaluation.json")

@@ -49,6 +49,7 @@ PLAYED = {
     "reach-state-tuned": 0,
     "reach-small-annealed": 0,
     "reach-located": 0,
+    "reach-located-rewards": 0,
 }
 
 
@@ -78,7 +79,8 @@ WITHOUT_FILM = {
     *("push-distilled-far", "push-distilled-far-drq"),
     *("push-distilled-flat", "push-distilled-flat-drq"),
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
-    *("reach-located-default", "reach-located-workspace", "reach-keypoint", "reach-asymmetric"),
+    *("reach-located-rewards", "reach-located-default", "reach-located-workspace"),
+    *("reach-keypoint", "reach-asymmetric"),
     *("reach-small", "reach-small-told", "reach-small-blind", "reach-small-annealed"),
     "reach-state-tuned",
 }

@@ -79,6 +79,36 @@ def test_random_play_leaves_the_block_where_resets_put_it():
     assert len(np.unique(frames[:50].reshape(50, -1), axis=0)) > 25, "the gripper moves"
 
 
+def test_rewards_and_joints_tell_where_reachs_goal_was(monkeypatch):
+    """The goals that come back are those of the simulator, which was not asked for them."""
+    view, goals = moments.View("reach", "pair", "lean", None, 24), []
+    frames, targets = moments.collect_play(view, 33, seed=0)
+    again, same = moments.collect_play(view, 33, seed=0)
+    assert np.array_equal(frames, again) and np.array_equal(targets, same)
+    assert frames.shape == (33, 3, 24, 48) and targets.shape == (33, 6), "the last goal is cut off"
+
+    class Silent:
+        """The task, which keeps to itself where goal and gripper's site are."""
+
+        def __init__(self, env):
+            self.env = env
+
+        def step(self, action):
+            observation, *rest = self.env.step(action)
+            goals.append(observation["desired_goal"])
+            return {"observation": observation["observation"]}, *rest
+
+        def __getattr__(self, name):
+            return getattr(self.env, name)
+
+    silent = Silent(view.make())
+    monkeypatch.setattr(moments.View, "make", lambda view: silent)
+    assert np.array_equal(moments.collect_play(view, 33, seed=0)[1], targets)
+    assert np.abs(targets[:, 3:] - goals[:33]).max() < 1e-4
+    assert len(np.unique(targets[:, 3:], axis=0)) == 7, "a goal stays for five steps"
+    assert np.std(targets[:, :3], axis=0).min() > 0.02, "the gripper gets somewhere"
+
+
 def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():
     """A locator that never saw the gripper above the block reads nonsense while it pushes."""
     from labs.envs import make_env
@@ -126,6 +156,17 @@ def test_a_locator_that_rewards_teach_keeps_to_a_folder_of_its_own():
     brief = replace(config, total_steps=200, eval_episodes=1, frame_stack=2)
     policy = load_policy(train(brief))
     assert policy.sb3.observation_space["located"].shape == (4,), "a place in each frame"
+
+
+def test_reachs_rewards_teach_a_locator_of_six_numbers():
+    config = presets.smoke(presets.preset("reach-located-rewards"))
+    path = locating.train_locator(replace(config, image_size=48, locator_frames=1650), epochs=8)
+    assert path.parent.name == "locator-reach-pair-rewards-played-1650"
+    found = load_artifact(path)
+    assert (found.parameters["taught"], found.parameters["moments"]) == ("rewards", "played")
+    seen, controls = (found.json("measurement.json")[key] for key in ("held_out", "controls"))
+    assert set(seen) == {"gripper", "goal", "between"}
+    assert seen["gripper"]["mean"] < 0.7 * controls["mean"]["gripper"]["mean"]
 
 
 def test_the_located_arm_runs_through_and_its_policy_needs_its_locator(own_folders):

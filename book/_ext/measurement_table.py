@@ -94,6 +94,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "01_proof_of_life",
         "pixels measure push-floor",
     ),
+    "reach-sight": (
+        "how Reach's locators err beside the goal and away from it",
+        "20_reach_and_pixels",
+        "pixels measure reach-sight",
+    ),
     "sb3-tests": (
         "Stable-Baselines3's own tests, with the fast SAC in SAC's place",
         "24_making_it_fast",

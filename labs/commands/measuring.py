@@ -31,6 +31,7 @@ MEASUREMENTS = {
     "encoder-probe": "encoder_probe:encoder_probe",
     "goal-sight": "goal_sight:goal_sight",
     "told-sight": "told_sight:told_sight",
+    "reach-sight": "reach_sight:reach_sight",
     "eyes-at-work": "eyes_at_work:eyes_at_work",
     "moved-pictures": "moved_pictures:moved_pictures",
     "shrunk-pictures": "shrunk_pictures:shrunk_pictures",
@@ -50,8 +51,9 @@ class MeasureOptions:
     shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
     millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
     minutes); goal-sight: the same, where pictures were judged by one goal or by eight (two
-    minutes); told-sight: the same, where a told critic judged (a minute); eyes-at-work: how eyes
-    err while a block is pushed (two minutes); moved-pictures: policies before a knocked camera
+    minutes); told-sight: the same, where a told critic judged (a minute); reach-sight: how
+    Reach's locators err beside the goal (a minute); eyes-at-work: how eyes err while a block is
+    pushed (two minutes); moved-pictures: policies before a knocked camera
     (half a minute for each policy and distance); shrunk-pictures: policies on frames drawn large
     and shrunk (five minutes a policy); sphere-pictures: policies that see the
     goal sphere hidden, at the goal and elsewhere (three minutes a policy); frozen-pictures: who

@@ -83,6 +83,8 @@ def by_name(cells: Sequence[dict]) -> dict[str, dict]:
                     "mean": interval.value,
                     "low": interval.low,
                     "high": interval.high,
-                    "missed": float(np.mean([p["missed"]["rate"] for p in parts])),
                 }
+                if thing != "shifted":
+                    missed = float(np.mean([p["missed"]["rate"] for p in parts]))
+                    found[name][thing]["missed"] = missed
     return found

@@ -2,7 +2,8 @@
 
 * ``tasks``: floors, visibility, gradients in one update. ``gradients_along``: along short runs.
 * ``perception``, with ``perception_cells``, ``perception_frames``: what an encoder can see.
-  ``encoder_probe``, ``goal_sight``, ``told_sight``, ``eyes_at_work``: what trained ones saw.
+  ``encoder_probe``, ``goal_sight``, ``told_sight``, ``reach_sight``, ``eyes_at_work``: what
+  trained ones saw.
 * ``play``: trained policies on pictures that were changed: ``moved_pictures``,
   ``shrunk_pictures``, ``sphere_pictures``, ``frozen_pictures``. ``shift_keypoints``: what a shift
   does to keypoints.

@@ -117,6 +117,10 @@ def shifted(frames: Tensor, pad: int, generator: torch.Generator) -> Tensor:
     return RandomShiftAug(pad)(frames.permute(0, 3, 1, 2), generator).permute(0, 2, 3, 1)
 
 
+def _means(errors: dict[str, np.ndarray]) -> dict[str, dict]:
+    return {name: mean_interval(values) for name, values in errors.items()}
+
+
 def _in_batches(function, frames: Tensor) -> Tensor:
     with torch.no_grad():
         return torch.cat([function(chunk) for chunk in frames.split(256)])
@@ -197,7 +201,7 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
         result["block_seen"] = summary(found["block"][seen])
         other = torch.from_numpy(data[cell.camera if cell.sphere else f"{cell.camera}_sphere"])
         moved = answers(model, other[train:])
-        result["other_sphere"] = {k: summary(v) for k, v in errors_mm(moved, truth).items()}
+        result["other_sphere"] = _means(errors_mm(moved, truth))
         difference = errors(model, other[train:], everything)["block"] - found["block"]
         result["other_sphere"]["added_error"] = mean_interval(difference)
         # toward the goal: the answer with the sphere minus the answer without it
@@ -208,12 +212,11 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
         result["displacement"] = mean_interval(step.norm(dim=1).numpy())
     if cell.target == "positions" and not cell.sphere:
         moved = shifted(shown[train:], PAD, torch.Generator().manual_seed(cell.seed))
-        result["shifted"] = {k: summary(v) for k, v in errors(model, moved, everything).items()}
+        result["shifted"] = _means(errors(model, moved, everything))
         native = errors(model, shown[train:][few], few)
         shrunk = errors(model, torch.from_numpy(data[f"{cell.camera}_resized"]), few)
-        result["native"] = {k: summary(v) for k, v in native.items()}
-        result["resized"] = {k: summary(v) for k, v in shrunk.items()}
-        result["resized_adds"] = {k: mean_interval(shrunk[k] - native[k]) for k in native}
+        result["native"], result["resized"] = _means(native), _means(shrunk)
+        result["resized_adds"] = _means({k: shrunk[k] - native[k] for k in native})
     made = {"machine": hardware()["cpu"], "commit": code_state()[0]}
     return result | made | {"cpu_seconds": round(time.process_time() - started, 1)}
 
