@@ -31,6 +31,7 @@ from labs.measurements import (
     goal_sight,
     perception,
     perception_frames,
+    reach_sight,
     shift_keypoints,
     told_sight,
 )
@@ -209,9 +210,9 @@ def test_the_study_goes_on_where_the_published_one_stopped(tmp_path, monkeypatch
     again = {k: v for k, v in before[0].items() if k != "name"} | {"machine": "another"}
     monkeypatch.setattr(perception, "_settings", lambda parameters: "mine")
     (tmp_path / f"{before[0]['name']}-mine.json").write_text(json.dumps(again))
-    with pytest.raises(UserError, match="cells that are not measured anew"):
-        perception.perception(minutes=1e-9, progress=False)  # it was drawn in another way
-    monkeypatch.setattr(perception, "WALK", 1)
+    with monkeypatch.context() as another, pytest.raises(UserError, match="not measured anew"):
+        another.setattr(perception, "WALK", perception.WALK + 1)  # drawn in another way
+        perception.perception(minutes=1e-9, progress=False)
     cells = perception.perception(minutes=1e-9, progress=False).json("measurement.json")["cells"]
     found, published = ({c["name"]: c for c in group} for group in (cells, before))
     assert found.keys() == published.keys()
@@ -405,6 +406,42 @@ def test_one_goal_and_eight_are_probed_in_the_seeds_that_both_have(monkeypatch, 
     (tmp_path / "push-one-goal/seed2/weights.safetensors").unlink()
     with pytest.raises(UserError, match="no encoder to probe: pixels train push-one-goal"):
         goal_sight.goal_sight(progress=False)
+
+
+def test_reachs_locators_are_asked_by_how_far_the_gripper_stands_from_the_goal():
+    truth = np.zeros((30, 6))
+    truth[:, 3] = np.repeat([0.05, 0.15, 0.3], 10)
+    found = truth.copy()
+    found[:10, 4] += np.linspace(0.03, 0.05, 10)  # only beside the goal, and only the goal
+    everywhere, *ranges = reach_sight.errors_by_distance(found, truth)
+    assert (everywhere["n"], everywhere["to"]) == (30, None)
+    assert [row["n"] for row in ranges] == [10, 10, 10]
+    assert [round(row["goal"]["mean"]) for row in ranges] == [40, 0, 0]
+    assert everywhere["gripper"]["mean"] == 0 < everywhere["goal"]["mean"] < 14
+
+
+def test_reachs_locators_keep_what_was_read_from_those_that_are_gone(monkeypatch, tmp_path):
+    before = load_artifact("reach-sight").json("measurement.json")["runs"]
+    assert reach_sight.locators_here() == [], "the repository keeps none of them"
+    shutil.copytree(data_root() / "reach-sight", tmp_path / "reach-sight")
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    with pytest.raises(UserError, match="pixels train reach-located-rewards --seeds 0"):
+        reach_sight.reach_sight(progress=False)
+    name = before[1]["run"]
+
+    class Middle:
+        def locate(self, frames):
+            return np.full((len(frames), 6), 0.5, np.float32)
+
+    monkeypatch.setattr(reach_sight, "locators_here", lambda: [name])
+    monkeypatch.setattr(reach_sight, "load_locator", lambda config: (Middle(), "its hash"))
+    truth = 0.25 * np.random.default_rng(0).random((300, 6))
+    moments = np.zeros((300, 3, 8, 16), np.uint8), truth
+    monkeypatch.setattr(reach_sight, "collect_moments", lambda view, n, seed: moments)
+    found = reach_sight.reach_sight(progress=False).json("measurement.json")["runs"]
+    assert [row["run"] for row in found] == [row["run"] for row in before]
+    assert found[0].pop("commit") and found[0] == before[0]
+    assert found[1]["locator_sha256"] == "its hash"
 
 
 def test_a_told_critics_actors_are_probed_with_one_that_imitates(monkeypatch, tmp_path):
