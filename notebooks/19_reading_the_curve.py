@@ -665,8 +665,8 @@ for arm in ALONE:
     assert changed == ({"n_steps"} if arm == "push-small-steps" else {"camera", "goal_sphere"})
     ends_of = zip(times_to_half(arm), final_success(arm), strict=True)
     print(f"{arm}: " + "; ".join(f"{t:,.0f} steps, {e:.0%}" for t, e in ends_of))
-(soon, late), (slow_one,) = (times_to_half(arm) for arm in ALONE)
-assert soon < max(without) and late > 1.2 * max(without), "one in time, one late: read anew"
+(soon_one, late_one), (slow_one,) = (times_to_half(arm) for arm in ALONE)
+assert soon_one < max(without) and late_one > 1.2 * max(without), "in time, and late: read anew"
 assert slow_one > 1.25 * LATEST, "late against the numbers alone: read anew"
 high, lower = final_success(ALONE[0])
 assert high > 0.9 > lower and final_success(ALONE[1])[0] < LOWEST, "read anew"
