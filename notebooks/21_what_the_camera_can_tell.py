@@ -318,7 +318,7 @@ print(
     f"{parameters['cells_run']} of {parameters['cells_planned']} planned cells and seeds were run"
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Error of the block's place per encoder as bars with intervals, one panel per camera, with the success radius of 50 millimeters and the error of never looking as lines: the trained encoders stay far below the success radius, apart from two before the default camera in which a network died; the random ones lie around or above it."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Error of the block's place per encoder as bars with intervals, one panel per camera, with the success radius of 50 millimeters and the error of never looking as lines: the trained encoders stay far below the success radius, apart from three before the default camera in which networks died or hardly started; the random ones lie around or above it."}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.6, 1.5 + 0.34 * len(shown)))
 for ax, camera in zip(axes, envs.CAMERAS, strict=True):
     for y, kind in enumerate(shown):
@@ -344,8 +344,8 @@ plt.show()
 # %% [markdown]
 # *Mean error of each cell on {artifact}`perception:provenance.parameters.held_out|int` held-out frames, black lines
 # its interval. Compare the blue bars, trained encoders, with the dotted line, the radius of success; and the orange
-# ones, encoders at random weights, with the dashed line, never looking. The two blue bars beyond the dotted line hold a
-# network that died or never started; the section on the remedy, below, has more of them.*
+# ones, encoders at random weights, with the dashed line, never looking. The three blue bars beyond the dotted line hold
+# networks that died or hardly started; the section on the remedy, below, has more of them.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Predicted against true place of the block along x for held-out frames of the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
 examples = STUDY.json("examples.json")
@@ -447,17 +447,18 @@ display(Markdown("\n".join(rows)))
 
 far, near = ({kind: errors_of(camera, kind) for kind in REMEDY} for camera in envs.CAMERAS)
 plain, longer, flat, points, bare = REMEDY
-assert max(far[flat]) < min(far[plain]) and max(near[flat]) < min(near[plain])
+assert max(far[flat]) < min(far[plain]) and np.mean(near[flat]) < np.mean(near[plain])
 assert min(far[points]) > 2 * max(far[plain]) and min(near[points]) > max(near[plain])
 assert max(near[bare]) < min(near[flat]), "with the near camera bare keypoints are best"
-started = [error for error in far[bare] if error < 0.95 * NEVER["block"]["mean"]]
-assert len(started) == len(far[bare]) - 1 and max(far[plain]) < min(started) < max(started) < 30
+third, *stuck = sorted(far[points])
+assert min(stuck) > 0.9 * NEVER["block"]["mean"] and 3 < third / np.mean(far[plain]) < 4.4
+assert 2 * max(far[plain]) < min(far[bare]) < max(far[bare]) < 0.75 * NEVER["block"]["mean"]
 
 # %% [markdown]
 # Before the camera for which it was meant, the remedy makes things worse. The fine convolutions are not to blame: behind
-# a flat head they read the block better than NatureCNN does, with either camera, in the same number of passes. **It
-# is the head that loses it**: the same convolutions, trained with keypoints on top, are off by three to four times as much. Without
-# LayerNorm two seeds come closer, and the third never starts: to the end it names one place for every picture. Before the near camera the order turns. There, without LayerNorm, keypoints of
+# a flat head they read the block better than NatureCNN does, in every seed and in the same number of passes; before the near camera on average. **It
+# is the head that loses it**: of the same convolutions, trained with keypoints on top, two seeds hardly start, and to the end name nearly one place for every picture. The third is off by
+# three to four times as much as NatureCNN. Without LayerNorm all of them start, and end more than twice as far off. Before the near camera the order turns. There, without LayerNorm, keypoints of
 # ManipulationCNN find the block more closely than anything else here.
 #
 # Is more training the answer? Look at NatureCNN's error along its 36 passes:
@@ -468,18 +469,18 @@ for camera in envs.CAMERAS:
     for cell in seeds_of_cell(camera, longer):
         line = " ".join(f"{e:.0f}" for e in cell["by_epoch"])
         print(f"{camera}, seed {cell['seed']}: {line} mm")
-dead, alive = seeds_of_cell("default", longer)
+alive, dead = seeds_of_cell("default", longer)
 assert dead["by_epoch"][-1] > 0.95 * never > 5 * min(dead["by_epoch"])
 others = [error for kind in REMEDY if kind != longer for error in far[kind]]
 assert max(alive["by_epoch"]) < 0.5 * never and alive["block"]["mean"] < min(others)
-(back,) = seeds_of_cell("workspace", longer)
-assert max(back["by_epoch"][:12]) > 0.95 * never and back["block"]["mean"] <= min(near[plain])
+(close,) = seeds_of_cell("workspace", longer)
+others = [error for kind in REMEDY if kind != longer for error in near[kind]]
+assert max(close["by_epoch"]) < 0.5 * never and close["block"]["mean"] < min(others)
 
 # %% [markdown]
 # It can be, and it is a risk. The step size rises for a third of the run. While it is large the network may die: it
-# says the same place for every picture. Before the default camera one seed dies and stays dead. The other
-# lives, and ends closer than anything else in that column. With the near camera the one seed dies, comes
-# back, and ends no worse than after six passes. That step size was tuned for no cell, and the table is not a contest of
+# says the same place for every picture. Before the default camera one seed dies and stays dead. The other,
+# and the one before the near camera, live, and end closer than anything else in their columns. That step size was tuned for no cell, and the table is not a contest of
 # what each network could do at its best.
 #
 # One reading, untested: a keypoint is the mean place of *everything* that a map responds to. A block of
@@ -525,7 +526,7 @@ for camera in envs.CAMERAS:
 # prove it.
 #
 # We expected a large difference, and for NatureCNN it did not come. Before a fixed camera, a network that
-# is told the truth reads the far picture nearly as well as the near one. What a human can see is no guide.
+# is told the truth reads the far picture as well as the near one, as far as three seeds can tell. What a human can see is no guide.
 # Keypoints do feel it: KeypointCNN without LayerNorm is off by
 # {artifact}`perception:summary.default-keypoints-plain-trained.block.mean|f1` mm with the far camera and
 # by {artifact}`perception:summary.workspace-keypoints-plain-trained.block.mean|f1` mm with the near one.
@@ -549,9 +550,6 @@ assert 0.4 < as_good["keypoints-plain-trained"] < 0.6, "not half as good: read S
 assert 0.6 < as_good["keypoints-norm-trained"] < 0.85
 
 # %% [markdown]
-# (NatureCNN without LayerNorm turns the other way, with one seed. The section on LayerNorm, below, has a
-# suspicion.)
-#
 # The last row of the first table is the price. The far camera turns one pixel into centimeters. Move its picture by a few
 # pixels, and the answer is off by several times the radius of success, while the near camera's stays
 # around it. A camera that is good enough to look through is not good enough to shake. What becomes of
@@ -600,7 +598,7 @@ assert adds["default-keypoints-norm-trained"] > 0.5
 # %% [markdown]
 # NatureCNN does not mind: shrinking averages many drawn pixels into one, which is if anything a kinder
 # picture. The keypoints of KeypointCNN do. Before the default camera, behind LayerNorm, its error grows by
-# about half with two seeds and nearly doubles with the third. Without LayerNorm the same keypoints hardly mind, so their softmax alone is not the
+# nearly half with two seeds and more than doubles with the third. Without LayerNorm the same keypoints hardly mind, so their softmax alone is not the
 # cause. One reading, untested here: LayerNorm divides by the spread of the coordinates, and may enlarge a small change. So whether two renderings are "the same" depends on who looks.
 #
 # And a policy? Each of these has trained on native frames. It plays the same episodes on both kinds:
@@ -714,22 +712,8 @@ for camera in envs.CAMERAS:
 
 # %% [markdown]
 # If the two only bounded, the pairs would be equal. They are not. KeypointCNN reads places better without
-# them, with both cameras and with every seed. So does ManipulationCNN behind SpatialSoftmax, where it learns at all:
-# without them one of its three seeds never starts with the default camera. For NatureCNN, one seed without them, the sign depends on the
-# camera. Part of that may be optimization, not capacity: every cell has the same step size, and before the
-# workspace camera that step may be too large for it without LayerNorm. Its error *after* each pass:
-
-# %% tags=["hide-input"]
-for name in ("workspace-nature-norm-trained-seed0", "workspace-nature-plain-trained-seed0"):
-    (cell,) = [c for c in FOUND["cells"] if c["name"] == name]
-    print(f"{name:<38}", " ".join(f"{e:6.1f}" for e in cell["by_epoch"]), "mm")
-jump = np.diff(cell["by_epoch"]).max()
-assert jump > 20, "the spike that the text speaks of"
-
-# %% [markdown]
-# A network that jumps by centimeters and comes back has lost passes that it would have needed. That a normalization lets
-# the step size be larger is why [the critics of the tuned arms](17_is_it_cheating.ipynb) have one. This one seed does not show
-# it: with LayerNorm, too, networks jump when they train for longer, as above.
+# them, with both cameras and with every seed. So does ManipulationCNN behind SpatialSoftmax: before the default camera two of its three seeds hardly start with them, as above.
+# NatureCNN, one seed without them, reads no better. Part of that may be optimization, not capacity: every cell has the same step size, tuned for none.
 #
 # Millimeters are not success. So two students that [imitate from pictures](25_paying_less.ipynb), equal but for the two
 # layers behind their keypoints:
@@ -812,8 +796,8 @@ lines = {
     "NatureCNN: block, trained and tested with sphere": lambda c: cell_text(
         SUMMARY[f"{c}-{SPHERE}"], "block"
     ),
-    "NatureCNN: **the goal**, read from the sphere": lambda c: cell_text(
-        SUMMARY[f"{c}-{GOAL}"], "goal"
+    "NatureCNN: **the goal**, read from the sphere, seed by seed": lambda c: row_text(
+        c, GOAL, "goal"
     ),
 }
 for words, text in lines.items():
@@ -822,11 +806,17 @@ rows.append(
     f"| the goal, never looking | {NEVER['goal']['mean']:.1f} | {NEVER['goal']['mean']:.1f} |"
 )
 display(Markdown("\n".join(rows)))
+prices = {}  # camera → with the sphere, without it: the block's error, seed by seed
 for camera in envs.CAMERAS:
-    assert SUMMARY[f"{camera}-{GOAL}"]["goal"]["mean"] < 30
-    used, spared = (SUMMARY[f"{camera}-{kind}"]["block"] for kind in (SPHERE, PLAIN))
-    assert used["low"] < spared["high"] and spared["low"] < used["high"], "the sphere has a price"
+    *able, stuck = sorted(c["goal"]["mean"] for c in seeds_of_cell(camera, GOAL))
+    assert max(able) < 30 and stuck > 0.95 * NEVER["goal"]["mean"], "all or none: read anew"
+    prices[camera] = [
+        [c["block"]["mean"] for c in seeds_of_cell(camera, k)] for k in (SPHERE, PLAIN)
+    ]
     assert average(camera, PLAIN, "other_sphere", "added_error", "mean") > 2
+(used, spared), (near_used, near_spared) = prices.values()
+assert min(used) > max(spared) and 4 < np.mean(used) - np.mean(spared) < 6, "the price: read anew"
+assert min(near_used) < max(near_spared), "a price there as well: say so"
 examples = load_artifact("perception").json("examples.json")
 apart = np.linalg.norm(np.subtract(examples["truth"], examples["goals"]), axis=1).mean()
 share = average("workspace", POINTS, "pull", "mean") / apart
@@ -836,12 +826,9 @@ assert 0.25 < share < 0.4, "about a third of the way: read the text anew"
 # %% [markdown]
 # A network that never met the sphere takes it for a bit of block: its answer moves toward the goal. The
 # keypoints of the workspace camera's picture are drawn about a third of the way to it. A network that trained with the sphere has
-# learned better. Whether it pays a price at all, seeds do not agree: the intervals with and without it lie on
-# top of each other. One seed had shown a price of millimeters.
+# learned better. It pays a price before the default camera: five millimeters, and every seed with the sphere is off by more than any without. Before the near camera the seeds overlap.
 #
-# And the goal *can* be read: to {artifact}`perception:summary.default-nature-norm-trained-sphere-goal.goal.mean|f0`
-# mm from a speck of two pixels, {artifact}`perception:summary.workspace-nature-norm-trained-sphere-goal.goal.mean|f0`
-# mm from the near camera. So in a relabeled transition the picture states one goal and the vector
+# And the goal *can* be read, even from a speck of two pixels: with either camera in two seeds of three. (The third never starts.) So in a relabeled transition the picture states one goal and the vector
 # another, both legibly.
 #
 # Does that cost a policy anything? First two students again. One trained on pictures with the sphere, at the goal, the
@@ -1093,7 +1080,7 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 #
 # - NatureCNN, once trained, finds a block of a few pixels to a fraction of the success radius. Its stride
 #   is no reason why a policy would fail. Untrained, it cannot aim.
-# - For NatureCNN the default camera is nearly as good as the aimed one. For keypoints it is half as good, or
+# - For NatureCNN the default camera is as good as the aimed one, as far as three seeds tell. For keypoints it is half as good, or
 #   in between where KeypointCNN's stand behind LayerNorm (the quotients stand above). When the picture is moved, it is far
 #   worse for all of them.
 # - Native and shrunk frames differ in many pixels. NatureCNN does not mind; keypoints can, and one policy loses half of its

@@ -117,10 +117,6 @@ def shifted(frames: Tensor, pad: int, generator: torch.Generator) -> Tensor:
     return RandomShiftAug(pad)(frames.permute(0, 3, 1, 2), generator).permute(0, 2, 3, 1)
 
 
-def _means(errors: dict[str, np.ndarray]) -> dict[str, dict]:
-    return {name: mean_interval(values) for name, values in errors.items()}
-
-
 def _in_batches(function, frames: Tensor) -> Tensor:
     with torch.no_grad():
         return torch.cat([function(chunk) for chunk in frames.split(256)])
@@ -190,20 +186,19 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
         (values[:train] - mean) / std,
         lambda model: float(errors(model, shown[train:][few], few)[key].mean()),
     )
-    everything = slice(None)
     predicted = answers(model, shown[train:])
     found = errors_mm(predicted, truth)
     result = asdict(cell) | result | {k: summary(v) for k, v in found.items()}
     if cell.name in SCATTERED:
         result["examples_mm"] = (1000 * predicted[:EXAMPLES, :2]).round().int().tolist()
     if cell.target == "positions":
-        seen = data[f"{cell.camera}_block_pixels"] > 0
-        result["block_seen"] = summary(found["block"][seen])
         other = torch.from_numpy(data[cell.camera if cell.sphere else f"{cell.camera}_sphere"])
         moved = answers(model, other[train:])
-        result["other_sphere"] = _means(errors_mm(moved, truth))
-        difference = errors(model, other[train:], everything)["block"] - found["block"]
-        result["other_sphere"]["added_error"] = mean_interval(difference)
+        appeared = errors_mm(moved, truth)["block"]
+        result["other_sphere"] = {
+            "block": mean_interval(appeared),
+            "added_error": mean_interval(appeared - found["block"]),
+        }
         # toward the goal: the answer with the sphere minus the answer without it
         with_sphere, without = (predicted, moved) if cell.sphere else (moved, predicted)
         goal = torch.from_numpy(data["goals"][train:]) - truth[:, :2]
@@ -212,11 +207,12 @@ def run_cell(cell: Cell, data: dict[str, np.ndarray]) -> dict:
         result["displacement"] = mean_interval(step.norm(dim=1).numpy())
     if cell.target == "positions" and not cell.sphere:
         moved = shifted(shown[train:], PAD, torch.Generator().manual_seed(cell.seed))
-        result["shifted"] = _means(errors(model, moved, everything))
-        native = errors(model, shown[train:][few], few)
-        shrunk = errors(model, torch.from_numpy(data[f"{cell.camera}_resized"]), few)
-        result["native"], result["resized"] = _means(native), _means(shrunk)
-        result["resized_adds"] = _means({k: shrunk[k] - native[k] for k in native})
+        of_shifted = errors(model, moved, slice(None))
+        result["shifted"] = {k: mean_interval(of_shifted[k]) for k in ("block", "relative")}
+        native = errors(model, shown[train:][few], few)["block"]
+        shrunk = errors(model, torch.from_numpy(data[f"{cell.camera}_resized"]), few)["block"]
+        pairs = {"native": native, "resized": shrunk, "resized_adds": shrunk - native}
+        result |= {name: {"block": mean_interval(of)} for name, of in pairs.items()}
     made = {"machine": hardware()["cpu"], "commit": code_state()[0]}
     return result | made | {"cpu_seconds": round(time.process_time() - started, 1)}
 
