@@ -294,12 +294,11 @@ with torch.no_grad():
 for name, error, guess in zip(("block", "gripper", "goal"), errors, guesses, strict=True):
     print(f"{name:>7}: {error:4.1f} px on 40 new frames; always guessing the mean: {guess:4.1f} px")
 assert errors[0] < guesses[0] / 3, "the block's keypoint follows the block"
-assert guesses[1] / 2 < errors[1] < guesses[1], "the gripper's is little better than the mean"
 
 # %% [markdown]
-# The block is found. The gripper's keypoint is not far from the mean of all grippers: compare the two numbers of its
-# line. The goal is the smallest of the three. Its keypoint jumps onto it or
-# stays near the mean of all goals, and another seed, or the rounding of another processor, can decide which.
+# The block is found, on every machine that we tried. What becomes of gripper and goal, the numbers say for this run alone: a
+# keypoint jumps onto its thing, or it stays near the mean of all its places. Another seed, the rounding of another processor, or another
+# number of threads can decide which.
 #
 # 150 frames and a few seconds. (Reinforcement learning has nobody to teach keypoints; it must find
 # them through the reward. This cell shows only that the *form* can hold the answer.)

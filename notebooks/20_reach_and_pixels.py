@@ -19,7 +19,7 @@
 # The page first asks what is *in* the picture, before any agent is blamed. Then it trains: with sight
 # taught by positions, and with sight left to the reward. You will leave it with two policies that reach
 # from pixels alone, each trained on one core in minutes; with a price, in steps; and with three possible
-# reasons why the reward is so slow a teacher of sight. It leans on
+# reasons why the reward is so slow a teacher of sight, though it says in four steps where the goal is. It leans on
 # [what the policy sees](02_what_the_policy_sees.ipynb), on [random shifts](12_random_shift.ipynb) and on
 # [gradient routing](14_gradient_routing.ipynb).
 
@@ -646,10 +646,12 @@ read_goal = {
     ]
     for name in ("pair", BY_PLAY)
 }
-assert max(read_goal[BY_PLAY]) < 1.5 * max(read_goal["pair"]), "nearly as well: read the text anew"
+more = np.mean(read_goal[BY_PLAY]) - np.mean(read_goal["pair"])
+assert 3 < more < 8, "a few millimeters more: read the text anew"
 
 # %% [markdown]
-# On held-out frames of its own kind an eye that measured reads the goal nearly as well as one that was told. Its policies do not reach as well:
+# On held-out frames of its own kind an eye that measured is off by a few millimeters more than one that was told, with two thirds of the frames and a goal for five of them.
+# Its policies miss far more often:
 
 # %% tags=["hide-input"]
 display(table_of([PIXELS, UNTOLD, ANNEALED]))
@@ -701,7 +703,8 @@ for row in ASKED["runs"]:
 #
 # **It errs most where an episode is decided.** Beside the goal these eyes are off by about twice as much as away from it. An eye that has to
 # serve a policy must have met the moments to which the policy leads, and a low error on held-out frames says nothing of moments that nobody drew. The arm could go there by itself: after four steps it
-# knows where the goal is. Whether play that walks to its goals would close the gap, was not tried. Two runs are also too few for a price.
+# knows where the goal is. Whether play that walks to its goals would close the gap, was not tried. It is no law about random play, either: Push's eye [learns from
+# it](28_rewards_say_where.ipynb), and its policies push. Two runs are also too few for a price.
 #
 # And see what "nobody is told" is worth here. To pay a distance somebody must know where the goal is, and four payments hand that on. A reward that is
 # a distance is a position in other words. Push's says only yes or no, and an eye [can be taught by that as well](28_rewards_say_where.ipynb).

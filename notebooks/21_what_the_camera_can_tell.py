@@ -1090,7 +1090,8 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 # - LayerNorm and Tanh change what is learned, not only its range: keypoints that learn read worse behind them. Two
 #   students, with and without them, push alike.
 # - Seeds of one network differ by more than an interval over frames admits.
-# - The sphere can be read, but no policy takes it for the goal where the goal is a vector. It is a part of the scene: who
+# - The sphere can be read, but no policy takes it for the goal where the goal is a vector. Before the default camera it costs five
+#   millimeters of sight. It is a part of the scene: who
 #   trained without it stumbles when it appears, who trained with it when it moves. Whoever relabels goals should not
 #   draw it, or should know that it stays.
 # - A reward teaches an encoder what pays: where the goal and the block are when nothing else tells it, and nothing about

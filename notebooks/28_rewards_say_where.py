@@ -16,7 +16,7 @@
 # [locators](25_paying_less.ipynb) of this book are steadier than the eyes of the policies that had to see and to push at once. But each was told where the block is, for tens of thousands of frames. That is the privilege that the honest task forbids.
 #
 # This page builds a locator that is told no position, only rewards, and lets a policy learn behind it. Then it takes away what is still given, one thing after another: the
-# somebody who sets the block down for the locator's frames, and the camera that was aimed at the table. You will be able to say how a place can be learned from
+# somebody who sets the block down for the locator's frames, and the camera that was aimed at the table. (Reach's rewards are distances and say more: [four of them tell the goal](20_reach_and_pixels.ipynb).) You will be able to say how a place can be learned from
 # answers of yes and no, what a policy does behind such an eye, and what it pays for having to look.
 
 # %% tags=["hide-input"]
