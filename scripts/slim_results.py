@@ -50,6 +50,7 @@ PLAYED = {
     "reach-small-annealed": 0,
     "reach-located": 0,
     "reach-located-rewards": 0,
+    "reach-located-walked": 0,
 }
 
 
@@ -80,6 +81,7 @@ WITHOUT_FILM = {
     *("push-distilled-flat", "push-distilled-flat-drq"),
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
     *("reach-located-rewards", "reach-located-default", "reach-located-workspace"),
+    "reach-located-walked",
     *("reach-keypoint", "reach-asymmetric"),
     *("reach-small", "reach-small-told", "reach-small-blind", "reach-small-annealed"),
     "reach-state-tuned",

@@ -123,7 +123,11 @@ def _encoder(config: RunConfig) -> str:
         if config.task == "reach":
             by_rewards = "the places that joints and rewards tell"
         told = {"positions": "their positions", "rewards": by_rewards}
-        of = " of random play" * (config.locator_moments == "played")
+        of = {
+            "placed": "",
+            "played": " of random play",
+            "walked": " of play that walks to the goals it has measured",
+        }[config.locator_moments]
         return (
             f"a locator, trained before the run on {config.locator_frames:,} frames{of} with "
             f"{told[config.locator_taught]}, then frozen"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from labs.artifacts import PROVENANCE, Artifact, load_artifact, seed_folders
-from labs.experiments.config import RunConfig, from_dict, updates_per_step
+from labs.experiments.config import RunConfig, from_dict, locator_steps, updates_per_step
 from labs.experiments.position_errors import over_seeds
 from labs.experiments.presets import NOT_CHANGES
 from labs.statistics import (
@@ -187,10 +187,11 @@ class Arm:
 
     @property
     def frames_before(self) -> int:
-        """Steps before the curve begins: the frames of a locator that rewards taught."""
+        """Steps before the curve begins: those of a locator that rewards taught."""
         config = self.config
-        counted = config["encoder"] == "locator" and config["locator_taught"] == "rewards"
-        return config["locator_frames"] if counted else 0
+        if config["encoder"] != "locator" or config["locator_taught"] != "rewards":
+            return 0
+        return locator_steps(from_dict(config))
 
     @property
     def curves(self) -> list[tuple[Sequence[float], Sequence[float]]]:

@@ -17,6 +17,8 @@ from labs.errors import UserError
 
 EPISODE_STEPS = 50  # as labs.envs has it, whose import is not quick; no episode ends early
 EPISODES_OF_A_ROUND = 40  # engine distill: played between two lots of updates
+STEPS_OF_A_GOAL = 5  # a locator's random play in Reach: one more than tell a goal, then the next
+WALK = 7  # steps towards a goal that these have told, where such play walks
 
 Task = Literal["reach", "push"]
 Observation = Literal["state", "pixels", "blind", "place"]
@@ -76,9 +78,10 @@ class RunConfig:
     locator_taught: Literal["positions", "rewards"] = "positions"
     """encoder locator: what teaches it; positions: the simulator's; rewards: in Push which goals a
     picture fulfils, as HER's reward says; in Reach distances, which with the joints say where"""
-    locator_moments: Literal["placed", "played"] = "placed"
+    locator_moments: Literal["placed", "played", "walked"] = "placed"
     """encoder locator: the moments that it learns from; placed: somebody sets the block, or the
-    goal, down for each; played: episodes of random actions"""
+    goal, down for each; played: episodes of random actions; walked: in Reach the same, and then to
+    the goal that its rewards have told"""
     temperature: float = 0.0
     """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
     keypoint 0.005)"""
@@ -275,6 +278,13 @@ def updates_per_step(config: RunConfig) -> float:
     if config.engine == "distill":
         return config.gradient_steps / (EPISODES_OF_A_ROUND * EPISODE_STEPS)
     return config.gradient_steps / (config.n_envs * config.train_freq)
+
+
+def locator_steps(config: RunConfig) -> int:
+    """Environment steps behind the frames of a run's locator: of a walk a few are drawn."""
+    if config.locator_moments != "walked":
+        return config.locator_frames
+    return -(-config.locator_frames // STEPS_OF_A_GOAL) * (STEPS_OF_A_GOAL + WALK)
 
 
 def learning_rate_at(config: RunConfig, step: int) -> float:

@@ -4,7 +4,8 @@ Two ways to come by them. Moments are *placed* so that positions say nothing abo
 block (the goal sphere in Reach) is put somewhere new for every frame, often right beside the
 gripper, where pushing happens and fingers hide it. Or nobody sets anything down, and the frames
 are those that random actions *played*. Of Reach nothing is then read that an agent does not get:
-the joints say where the gripper is, and its rewards where the goal is.
+the joints say where the gripper is, and its rewards where the goal is. Who has measured a goal so
+can go there: such play is *walked*.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from labs.envs import make_env
-from labs.experiments.config import EPISODE_STEPS, RunConfig
+from labs.experiments.config import EPISODE_STEPS, STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.locator import TARGETS
 from labs.trilateration import trilaterate
 
 MOMENTS_OF_AN_EPISODE = 25
 HELD = 3  # steps that random play keeps an action for: it then gets somewhere
-STEPS_OF_A_GOAL = 5  # of random play in Reach: one more than tell a goal, then the next goal
 SHAKEN = 0.4  # standard deviation of an action around its episode's direction: not in one line
 
 Progress = Callable[[str, int, int], None]
@@ -149,29 +149,50 @@ def collect_play(
     return (_play_push if view.task == "push" else _play_reach)(view, n, seed, progress)
 
 
+def collect_walks(
+    view: View, n: int, seed: int, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reach: random steps measure a goal, further ones walk there.
+
+    As many frames of a goal are drawn as without the walk, from any of its steps, which are more:
+    :func:`labs.experiments.config.locator_steps`. Arguments and answer: :func:`collect_moments`.
+    """
+    return _play_reach(view, n, seed, progress, walk=WALK)
+
+
 def _play_reach(
-    view: View, n: int, seed: int, progress: Progress | None
+    view: View, n: int, seed: int, progress: Progress | None, walk: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """A few steps before each goal. The simulator is not asked where the goal is: rewards tell."""
     env = view.make()
     goals = -(-n // STEPS_OF_A_GOAL)
     frames = np.empty((goals, STEPS_OF_A_GOAL, 3, *view.frame_size), np.uint8)
-    grippers, rewards = np.empty((goals, STEPS_OF_A_GOAL, 3)), np.empty((goals, STEPS_OF_A_GOAL))
+    targets = np.empty((goals, STEPS_OF_A_GOAL, len(TARGETS["reach"])), np.float32)
+    places, rewards = np.empty((STEPS_OF_A_GOAL + walk, 3)), np.empty(STEPS_OF_A_GOAL + walk)
     for row in range(goals):
         sequence = np.random.SeedSequence([seed, row])
         rng = np.random.default_rng(sequence)
         env.reset(seed=int(sequence.generate_state(1)[0]))
         direction = rng.uniform(-1, 1, 4)
-        for step in range(STEPS_OF_A_GOAL):
+        drawn = np.arange(STEPS_OF_A_GOAL)
+        if walk:
+            drawn = rng.choice(len(places), STEPS_OF_A_GOAL, replace=False)
+        pictures = iter(frames[row])
+        for step in range(len(places)):
+            if step == STEPS_OF_A_GOAL:
+                goal = trilaterate(places[:step], -rewards[:step])
+            if step >= STEPS_OF_A_GOAL:  # an action of 1 asks for 5 cm
+                direction[:3] = np.clip((goal - places[step - 1]) / 0.05, -1, 1)
             action = np.clip(direction + rng.normal(0, SHAKEN, 4), -1, 1).astype(np.float32)
-            observation, rewards[row, step], *_ = env.step(action)
-            grippers[row, step] = observation["observation"][:3]
-            frames[row, step] = env.render().transpose(2, 0, 1)
+            observation, rewards[step], *_ = env.step(action)
+            places[step] = observation["observation"][:3]
+            if step in drawn:
+                next(pictures)[:] = env.render().transpose(2, 0, 1)
+        targets[row, :, :3] = places[np.sort(drawn)]
+        targets[row, :, 3:] = trilaterate(places[:STEPS_OF_A_GOAL], -rewards[:STEPS_OF_A_GOAL])
         if progress is not None and row % 10 == 9:
             progress("frames", min((row + 1) * STEPS_OF_A_GOAL, n), n)
     env.close()
-    told = np.broadcast_to(trilaterate(grippers, -rewards)[:, None], grippers.shape)
-    targets = np.concatenate([grippers, told], axis=-1).astype(np.float32)
     return frames.reshape(-1, *frames.shape[2:])[:n], targets.reshape(-1, targets.shape[-1])[:n]
 
 
@@ -205,4 +226,4 @@ def _play_push(
 
 
 #: By the setting ``locator_moments``: where frames come from.
-COLLECT = {"placed": collect_moments, "played": collect_play}
+COLLECT = {"placed": collect_moments, "played": collect_play, "walked": collect_walks}

@@ -197,10 +197,15 @@ def _locator_problems(c: RunConfig):
             if getattr(c, name) != FIELDS[name].default:
                 yield f"{name} is for encoder = locator: set that encoder or leave it alone"
         return
-    if c.task == "reach" and (c.locator_taught == "rewards") != (c.locator_moments == "played"):
+    if c.task == "reach" and (c.locator_taught == "rewards") != (c.locator_moments != "placed"):
         yield (
             "in Reach rewards tell where the goal is while the arm plays: set both locator_taught "
-            "= rewards and locator_moments = played, or neither"
+            "= rewards and locator_moments = played or walked, or neither"
+        )
+    if c.task != "reach" and c.locator_moments == "walked":
+        yield (
+            "locator_moments = walked goes to a goal that distances have told, and Push's rewards "
+            "are no distances: set locator_moments = played"
         )
     for name in ("routing", "augmentation", "image_content"):
         if getattr(c, name) != FIELDS[name].default:

@@ -71,6 +71,13 @@ def reach_arms(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str
         total_steps=12_000,
         **(REACH_FAST | {"eval_every": 1000}),
     )
+    untold = replace(
+        located,
+        arm="reach-located-rewards",
+        locator_taught="rewards",
+        locator_moments="played",
+        locator_frames=22_000,
+    )
     return [
         (
             replace(
@@ -80,14 +87,12 @@ def reach_arms(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str
         ),
         (located, "the image alone: a locator reads gripper and goal from two views"),
         (
-            replace(
-                located,
-                arm="reach-located-rewards",
-                locator_taught="rewards",
-                locator_moments="played",
-                locator_frames=22_000,
-            ),
+            untold,
             "the same, and nobody is told a position: joints and rewards say where the goal was",
+        ),
+        (
+            replace(untold, arm="reach-located-walked", locator_moments="walked"),
+            "nobody is told a position, and play walks to the goals that it has measured",
         ),
         (
             replace(located, arm="reach-located-workspace", camera="workspace"),
