@@ -13,7 +13,7 @@ from tests.browser import chromium, executable
 # Processes of the fork server start with these imported. Said before the first one starts: a fork
 # server that runs takes no more orders.
 multiprocessing.set_forkserver_preload(
-    ["torch", "stable_baselines3", "matplotlib.pyplot", "hypothesis", "pandas"]
+    ["torch", "stable_baselines3", "matplotlib.pyplot", "scipy.stats", "hypothesis", "pandas"]
 )
 
 

@@ -13,7 +13,7 @@ import torch
 from labs.artifacts import data_root, load_artifact, repository_root
 from labs.errors import UserError
 from labs.experiments import checkpoint, distill, locating, moments, presets
-from labs.experiments.config import override, updates, updates_per_step
+from labs.experiments.config import locator_steps, override, updates, updates_per_step
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one
 from labs.experiments.guards import RunLock
@@ -79,11 +79,12 @@ def test_random_play_leaves_the_block_where_resets_put_it():
     assert len(np.unique(frames[:50].reshape(50, -1), axis=0)) > 25, "the gripper moves"
 
 
-def test_rewards_and_joints_tell_where_reachs_goal_was(monkeypatch):
+@pytest.mark.parametrize("kind", ["played", "walked"])
+def test_rewards_and_joints_tell_where_reachs_goal_was(kind, monkeypatch):
     """The goals that come back are those of the simulator, which was not asked for them."""
-    view, goals = moments.View("reach", "pair", "lean", None, 24), []
-    frames, targets = moments.collect_play(view, 33, seed=0)
-    again, same = moments.collect_play(view, 33, seed=0)
+    view, collect, goals = moments.View("reach", "pair", "lean", None, 24), moments.COLLECT[kind], []
+    frames, targets = collect(view, 33, seed=0)
+    again, same = collect(view, 33, seed=0)
     assert np.array_equal(frames, again) and np.array_equal(targets, same)
     assert frames.shape == (33, 3, 24, 48) and targets.shape == (33, 6), "the last goal is cut off"
 
@@ -103,10 +104,22 @@ def test_rewards_and_joints_tell_where_reachs_goal_was(monkeypatch):
 
     silent = Silent(view.make())
     monkeypatch.setattr(moments.View, "make", lambda view: silent)
-    assert np.array_equal(moments.collect_play(view, 33, seed=0)[1], targets)
-    assert np.abs(targets[:, 3:] - goals[:33]).max() < 1e-4
-    assert len(np.unique(targets[:, 3:], axis=0)) == 7, "a goal stays for five steps"
+    assert np.array_equal(collect(view, 33, seed=0)[1], targets)
+    walked = locator_steps(replace(LOCATED, locator_moments="walked", locator_frames=33))
+    assert len(goals) == {"played": 35, "walked": walked}[kind]
+    there = np.repeat(goals[:: len(goals) // 7], 5, axis=0)[:33]
+    assert np.abs(targets[:, 3:] - there).max() < 1e-4
+    assert len(np.unique(targets[:, 3:], axis=0)) == 7, "five frames of each goal"
     assert np.std(targets[:, :3], axis=0).min() > 0.02, "the gripper gets somewhere"
+
+
+def test_play_that_walks_stands_beside_its_goals():
+    view = moments.View("reach", "pair", "lean", None, 16)
+    near = {}
+    for kind in ("played", "walked"):
+        _, targets = moments.COLLECT[kind](view, 200, seed=1)
+        near[kind] = np.linalg.norm(targets[:, :3] - targets[:, 3:], axis=1) < 0.05
+    assert near["walked"].mean() > 0.1 > near["played"].mean()
 
 
 def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():

@@ -98,6 +98,8 @@ def test_a_critic_that_was_told_the_place_leaves_a_policy_that_reads_it():
         ("push-state-tuned", {"n_steps": 51}, "out of range: give 1 to 50"),
         ("reach-located", {"locator_taught": "rewards"}, "or neither"),
         ("reach-located", {"locator_moments": "played"}, "or neither"),
+        ("reach-located", {"locator_moments": "walked"}, "or neither"),
+        ("push-located", {"locator_moments": "walked"}, "rewards are no distances"),
     ],
 )
 def test_contradictions_are_named(arm, changes, words):
