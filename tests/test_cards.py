@@ -76,6 +76,16 @@ def test_differences_name_what_was_changed():
     assert cards.changes(presets.preset("reach-state")) is None
 
 
+def test_a_locators_card_says_what_it_learned_from():
+    placed, played, walked = (
+        cards._encoder(presets.preset(arm))
+        for arm in ("reach-located", "reach-located-rewards", "reach-located-walked")
+    )
+    assert "33,000 frames with their positions" in placed
+    assert "22,000 frames of random play with the places that joints and rewards tell" in played
+    assert "22,000 frames of 52,800 steps that walk" in walked, "twelve steps for five frames"
+
+
 def test_a_measured_arm_says_its_seeds_through_the_role(measured):
     text = cards.card("reach-state", measured)
     assert "measured with 3 seeds: success {artifact}`reach-state/seed0:" in text

@@ -82,7 +82,8 @@ def test_random_play_leaves_the_block_where_resets_put_it():
 @pytest.mark.parametrize("kind", ["played", "walked"])
 def test_rewards_and_joints_tell_where_reachs_goal_was(kind, monkeypatch):
     """The goals that come back are those of the simulator, which was not asked for them."""
-    view, collect, goals = moments.View("reach", "pair", "lean", None, 24), moments.COLLECT[kind], []
+    view, goals = moments.View("reach", "pair", "lean", None, 24), []
+    collect = moments.COLLECT[kind]
     frames, targets = collect(view, 33, seed=0)
     again, same = collect(view, 33, seed=0)
     assert np.array_equal(frames, again) and np.array_equal(targets, same)

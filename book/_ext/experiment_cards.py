@@ -43,6 +43,7 @@ from labs.experiments.config import (
     EPISODES_OF_A_ROUND,
     RunConfig,
     from_dict,
+    locator_steps,
     updates_per_step,
 )
 from labs.experiments.presets import CRITERIA, NOT_CHANGES, PRESETS, SUMMARY, preset
@@ -126,7 +127,7 @@ def _encoder(config: RunConfig) -> str:
         of = {
             "placed": "",
             "played": " of random play",
-            "walked": " of play that walks to the goals it has measured",
+            "walked": f" of {locator_steps(config):,} steps that walk to goals they have measured",
         }[config.locator_moments]
         return (
             f"a locator, trained before the run on {config.locator_frames:,} frames{of} with "
