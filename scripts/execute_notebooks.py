@@ -158,6 +158,23 @@ def with_palette(png: str) -> str:
     return base64.b64encode(after).decode() if len(after) < len(before) else png
 
 
+PNG_URI = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=]+")
+
+
+def figures_with_palette(html: str) -> str:
+    """:func:`with_palette` for the figures in a widget's HTML.
+
+    Matplotlib signs what it draws. Any other picture may be data, such as a map of labels.
+    """
+
+    def smaller(found: re.Match) -> str:
+        picture = Image.open(io.BytesIO(base64.b64decode(found[0])))
+        drawn = picture.info.get("Software", "").startswith("Matplotlib")
+        return with_palette(found[0]) if drawn else found[0]
+
+    return PNG_URI.sub(smaller, html)
+
+
 # Base64 spells anything, also the words with which authors mark what is left to do.
 MARKER = re.compile(r"T[O]DO|F[I]XME|X{3}|HA[C]K|T[B]D|W[I]P")
 DATA_URI = re.compile(r"data:[\w.+/-]+;base64,[A-Za-z0-9+/=]+")
@@ -197,6 +214,8 @@ def tidy(notebook: NotebookNode) -> list[str]:
             data.pop(WIDGET_VIEW, None)
             if "image/png" in data:
                 data["image/png"] = with_palette(data["image/png"])
+            if "text/html" in data:
+                data["text/html"] = figures_with_palette(data["text/html"])
             without_markers(data)
             if "data" in output and not data:
                 continue

@@ -253,6 +253,22 @@ def test_a_picture_of_too_many_colors_or_with_glass_stays_as_it_is():
     assert execute_notebooks.with_palette(glass) == glass
 
 
+def test_a_widgets_figure_is_smaller_and_its_data_stay():
+    figure, axes = plt.subplots()
+    axes.plot(np.sin(np.arange(20)))
+    buffer = io.BytesIO()
+    figure.savefig(buffer)
+    plt.close(figure)
+    drawn = base64.b64encode(buffer.getvalue()).decode()
+    labels = encoded(Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)))
+    page = '<img src="data:image/png;base64,{}"><img src="data:image/png;base64,{}">'
+    figure_after, labels_after = re.findall(
+        'base64,([^"]+)', execute_notebooks.figures_with_palette(page.format(drawn, labels))
+    )
+    assert figure_after == execute_notebooks.with_palette(drawn) and len(figure_after) < len(drawn)
+    assert labels_after == labels
+
+
 def test_pictures_spell_no_marker_and_stay_the_same():
     word = "X" * 3
     png = f"iVBOR{word}AAAA"
