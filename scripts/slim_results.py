@@ -81,7 +81,7 @@ WITHOUT_FILM = {
     *("push-distilled-flat", "push-distilled-flat-drq"),
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
     *("reach-located-rewards", "reach-located-default", "reach-located-workspace"),
-    "reach-located-walked",
+    *("reach-located-walked", "reach-located-strayed"),
     *("reach-keypoint", "reach-asymmetric"),
     *("reach-small", "reach-small-told", "reach-small-blind", "reach-small-annealed"),
     "reach-state-tuned",

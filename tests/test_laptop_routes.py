@@ -79,7 +79,7 @@ def test_random_play_leaves_the_block_where_resets_put_it():
     assert len(np.unique(frames[:50].reshape(50, -1), axis=0)) > 25, "the gripper moves"
 
 
-@pytest.mark.parametrize("kind", ["played", "walked"])
+@pytest.mark.parametrize("kind", ["played", "walked", "strayed"])
 def test_rewards_and_joints_tell_where_reachs_goal_was(kind, monkeypatch):
     """The goals that come back are those of the simulator, which was not asked for them."""
     view, goals = moments.View("reach", "pair", "lean", None, 24), []
@@ -107,7 +107,7 @@ def test_rewards_and_joints_tell_where_reachs_goal_was(kind, monkeypatch):
     monkeypatch.setattr(moments.View, "make", lambda view: silent)
     assert np.array_equal(collect(view, 33, seed=0)[1], targets)
     walked = locator_steps(replace(LOCATED, locator_moments="walked", locator_frames=33))
-    assert len(goals) == {"played": 35, "walked": walked}[kind]
+    assert len(goals) == {"played": 35, "walked": walked, "strayed": walked}[kind]
     there = np.repeat(goals[:: len(goals) // 7], 5, axis=0)[:33]
     assert np.abs(targets[:, 3:] - there).max() < 1e-4
     assert len(np.unique(targets[:, 3:], axis=0)) == 7, "five frames of each goal"
@@ -116,11 +116,13 @@ def test_rewards_and_joints_tell_where_reachs_goal_was(kind, monkeypatch):
 
 def test_play_that_walks_stands_beside_its_goals():
     view = moments.View("reach", "pair", "lean", None, 16)
-    near = {}
-    for kind in ("played", "walked"):
+    near, reach = {}, {}
+    for kind in ("played", "walked", "strayed"):
         _, targets = moments.COLLECT[kind](view, 200, seed=1)
-        near[kind] = np.linalg.norm(targets[:, :3] - targets[:, 3:], axis=1) < 0.05
-    assert near["walked"].mean() > 0.1 > near["played"].mean()
+        near[kind] = (np.linalg.norm(targets[:, :3] - targets[:, 3:], axis=1) < 0.05).mean()
+        reach[kind] = np.std(targets[:, :3], axis=0)
+    assert near["walked"] > 0.1 > 2 * max(near["played"], near["strayed"])
+    assert np.allclose(reach["walked"], reach["strayed"], atol=0.02), "the control gets as far"
 
 
 def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():

@@ -100,6 +100,7 @@ def test_a_critic_that_was_told_the_place_leaves_a_policy_that_reads_it():
         ("reach-located", {"locator_moments": "played"}, "or neither"),
         ("reach-located", {"locator_moments": "walked"}, "or neither"),
         ("push-located", {"locator_moments": "walked"}, "rewards are no distances"),
+        ("push-located", {"locator_moments": "strayed"}, "rewards are no distances"),
     ],
 )
 def test_contradictions_are_named(arm, changes, words):

@@ -128,6 +128,7 @@ def _encoder(config: RunConfig) -> str:
             "placed": "",
             "played": " of random play",
             "walked": f" of {locator_steps(config):,} steps that walk to goals they have measured",
+            "strayed": f" of {locator_steps(config):,} steps that measure goals and walk elsewhere",
         }[config.locator_moments]
         return (
             f"a locator, trained before the run on {config.locator_frames:,} frames{of} with "

@@ -78,10 +78,10 @@ class RunConfig:
     locator_taught: Literal["positions", "rewards"] = "positions"
     """encoder locator: what teaches it; positions: the simulator's; rewards: in Push which goals a
     picture fulfils, as HER's reward says; in Reach distances, which with the joints say where"""
-    locator_moments: Literal["placed", "played", "walked"] = "placed"
+    locator_moments: Literal["placed", "played", "walked", "strayed"] = "placed"
     """encoder locator: the moments that it learns from; placed: somebody sets the block, or the
     goal, down for each; played: episodes of random actions; walked: in Reach the same, and then to
-    the goal that its rewards have told"""
+    the goal that its rewards have told; strayed: its control, as far to another place"""
     temperature: float = 0.0
     """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
     keypoint 0.005)"""
@@ -282,7 +282,7 @@ def updates_per_step(config: RunConfig) -> float:
 
 def locator_steps(config: RunConfig) -> int:
     """Environment steps behind the frames of a run's locator: of a walk a few are drawn."""
-    if config.locator_moments != "walked":
+    if config.locator_moments not in ("walked", "strayed"):
         return config.locator_frames
     return -(-config.locator_frames // STEPS_OF_A_GOAL) * (STEPS_OF_A_GOAL + WALK)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from labs.trilateration import trilaterate
 
 MOMENTS_OF_AN_EPISODE = 25
 HELD = 3  # steps that random play keeps an action for: it then gets somewhere
+GOALS = 0.15  # meters around its start, in each coordinate, in which Reach draws goals
 SHAKEN = 0.4  # standard deviation of an action around its episode's direction: not in one line
 
 Progress = Callable[[str, int, int], None]
@@ -85,7 +87,7 @@ def _reach_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Gen
     if rng.random() < 0.4:  # where an episode is decided
         goal = gripper + rng.normal(0, 0.05, 3)
     else:
-        goal = home + rng.uniform(-0.15, 0.15, 3)
+        goal = home + rng.uniform(-GOALS, GOALS, 3)
     env.unwrapped.goal = goal
     return [*gripper, *goal]
 
@@ -150,18 +152,24 @@ def collect_play(
 
 
 def collect_walks(
-    view: View, n: int, seed: int, progress: Progress | None = None
+    view: View, n: int, seed: int, progress: Progress | None = None, *, astray: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reach: random steps measure a goal, further ones walk there.
 
+    Astray, the control, they walk as far to another place, drawn as resets draw goals.
     As many frames of a goal are drawn as without the walk, from any of its steps, which are more:
     :func:`labs.experiments.config.locator_steps`. Arguments and answer: :func:`collect_moments`.
     """
-    return _play_reach(view, n, seed, progress, walk=WALK)
+    return _play_reach(view, n, seed, progress, walk=WALK, astray=astray)
 
 
 def _play_reach(
-    view: View, n: int, seed: int, progress: Progress | None, walk: int = 0
+    view: View,
+    n: int,
+    seed: int,
+    progress: Progress | None,
+    walk: int = 0,
+    astray: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A few steps before each goal. The simulator is not asked where the goal is: rewards tell."""
     env = view.make()
@@ -172,7 +180,8 @@ def _play_reach(
     for row in range(goals):
         sequence = np.random.SeedSequence([seed, row])
         rng = np.random.default_rng(sequence)
-        env.reset(seed=int(sequence.generate_state(1)[0]))
+        observation, _ = env.reset(seed=int(sequence.generate_state(1)[0]))
+        home = observation["observation"][:3].copy()
         direction = rng.uniform(-1, 1, 4)
         drawn = np.arange(STEPS_OF_A_GOAL)
         if walk:
@@ -180,9 +189,11 @@ def _play_reach(
         pictures = iter(frames[row])
         for step in range(len(places)):
             if step == STEPS_OF_A_GOAL:
-                goal = trilaterate(places[:step], -rewards[:step])
+                end = trilaterate(places[:step], -rewards[:step])
+                if astray:
+                    end = home + rng.uniform(-GOALS, GOALS, 3)
             if step >= STEPS_OF_A_GOAL:  # an action of 1 asks for 5 cm
-                direction[:3] = np.clip((goal - places[step - 1]) / 0.05, -1, 1)
+                direction[:3] = np.clip((end - places[step - 1]) / 0.05, -1, 1)
             action = np.clip(direction + rng.normal(0, SHAKEN, 4), -1, 1).astype(np.float32)
             observation, rewards[step], *_ = env.step(action)
             places[step] = observation["observation"][:3]
@@ -226,4 +237,9 @@ def _play_push(
 
 
 #: By the setting ``locator_moments``: where frames come from.
-COLLECT = {"placed": collect_moments, "played": collect_play, "walked": collect_walks}
+COLLECT = {
+    "placed": collect_moments,
+    "played": collect_play,
+    "walked": collect_walks,
+    "strayed": partial(collect_walks, astray=True),
+}

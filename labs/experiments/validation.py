@@ -200,12 +200,12 @@ def _locator_problems(c: RunConfig):
     if c.task == "reach" and (c.locator_taught == "rewards") != (c.locator_moments != "placed"):
         yield (
             "in Reach rewards tell where the goal is while the arm plays: set both locator_taught "
-            "= rewards and locator_moments = played or walked, or neither"
+            "= rewards and locator_moments = played, walked or strayed, or neither"
         )
-    if c.task != "reach" and c.locator_moments == "walked":
+    if c.task != "reach" and c.locator_moments in ("walked", "strayed"):
         yield (
-            "locator_moments = walked goes to a goal that distances have told, and Push's rewards "
-            "are no distances: set locator_moments = played"
+            f"locator_moments = {c.locator_moments} walks when distances have told a goal, and "
+            "Push's rewards are no distances: set locator_moments = played"
         )
     for name in ("routing", "augmentation", "image_content"):
         if getattr(c, name) != FIELDS[name].default:

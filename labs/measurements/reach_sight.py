@@ -24,7 +24,12 @@ from labs.experiments.position_errors import mean_interval, rounded
 from labs.experiments.presets import effective
 from labs.measurements.play import in_order, rows_to_keep
 
-ARMS = ("reach-located", "reach-located-rewards", "reach-located-walked")
+ARMS = (
+    "reach-located",
+    "reach-located-rewards",
+    "reach-located-strayed",
+    "reach-located-walked",
+)
 SEEDS = range(5)
 RANGES = ((0.0, 0.1), (0.1, 0.2), (0.2, 1.0))  # meters from gripper to goal
 PARAMETERS = {"frames": 2000, "seed": 7000, "ranges_m": [list(r) for r in RANGES]}

@@ -95,6 +95,10 @@ def reach_arms(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str
             "nobody is told a position, and play walks to the goals that it has measured",
         ),
         (
+            replace(untold, arm="reach-located-strayed", locator_moments="strayed"),
+            "its control: play walks as far, to places that are not the goals",
+        ),
+        (
             replace(located, arm="reach-located-workspace", camera="workspace"),
             "the image alone: a locator, and one view from the workspace camera",
         ),
