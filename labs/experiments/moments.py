@@ -181,17 +181,13 @@ def _play_reach(
         sequence = np.random.SeedSequence([seed, row])
         rng = np.random.default_rng(sequence)
         observation, _ = env.reset(seed=int(sequence.generate_state(1)[0]))
-        home = observation["observation"][:3].copy()
+        home = end = observation["observation"][:3].copy()
         direction = rng.uniform(-1, 1, 4)
         drawn = np.arange(STEPS_OF_A_GOAL)
         if walk:
             drawn = rng.choice(len(places), STEPS_OF_A_GOAL, replace=False)
         pictures = iter(frames[row])
         for step in range(len(places)):
-            if step == STEPS_OF_A_GOAL:
-                end = trilaterate(places[:step], -rewards[:step])
-                if astray:
-                    end = home + rng.uniform(-GOALS, GOALS, 3)
             if step >= STEPS_OF_A_GOAL:  # an action of 1 asks for 5 cm
                 direction[:3] = np.clip((end - places[step - 1]) / 0.05, -1, 1)
             action = np.clip(direction + rng.normal(0, SHAKEN, 4), -1, 1).astype(np.float32)
@@ -199,8 +195,10 @@ def _play_reach(
             places[step] = observation["observation"][:3]
             if step in drawn:
                 next(pictures)[:] = env.render().transpose(2, 0, 1)
-        targets[row, :, :3] = places[np.sort(drawn)]
-        targets[row, :, 3:] = trilaterate(places[:STEPS_OF_A_GOAL], -rewards[:STEPS_OF_A_GOAL])
+            if step == STEPS_OF_A_GOAL - 1:
+                goal = trilaterate(places[: step + 1], -rewards[: step + 1])
+                end = home + rng.uniform(-GOALS, GOALS, 3) if astray else goal
+        targets[row] = np.concatenate([places[np.sort(drawn)], np.tile(goal, (len(drawn), 1))], 1)
         if progress is not None and row % 10 == 9:
             progress("frames", min((row + 1) * STEPS_OF_A_GOAL, n), n)
     env.close()
