@@ -421,11 +421,12 @@ def test_reachs_locators_are_asked_by_how_far_the_gripper_stands_from_the_goal()
 
 
 def test_reachs_locators_keep_what_was_read_from_those_that_are_gone(monkeypatch, tmp_path):
-    before = load_artifact("reach-sight").json("measurement.json")["runs"]
+    artifact = load_artifact("reach-sight")
+    before, made_by = artifact.json("measurement.json")["runs"], artifact.provenance["commit"]
     assert reach_sight.locators_here() == [], "the repository keeps none of them"
     shutil.copytree(data_root() / "reach-sight", tmp_path / "reach-sight")
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
-    with pytest.raises(UserError, match="pixels train reach-located-rewards --seeds 0"):
+    with pytest.raises(UserError, match=f"pixels train {reach_sight.ARMS[-1]} --seeds 0"):
         reach_sight.reach_sight(progress=False)
     name = before[1]["run"]
 
@@ -440,7 +441,7 @@ def test_reachs_locators_keep_what_was_read_from_those_that_are_gone(monkeypatch
     monkeypatch.setattr(reach_sight, "collect_moments", lambda view, n, seed: moments)
     found = reach_sight.reach_sight(progress=False).json("measurement.json")["runs"]
     assert [row["run"] for row in found] == [row["run"] for row in before]
-    assert found[0].pop("commit") and found[0] == before[0]
+    assert found[0] == {"commit": made_by} | before[0]
     assert found[1]["locator_sha256"] == "its hash"
 
 
