@@ -21,8 +21,8 @@ PYTHON = sys.executable
 
 #: Begun first: a long file that begins last is waited for by all other processes.
 LONGEST = (
-    *("mutations", "page_quality", "fast_sac", "experiments", "laptop_routes", "bench"),
-    *("campaign", "troubleshooting", "contributing", "checks", "cli"),
+    *("experiments", "page_quality", "laptop_routes", "mutations", "troubleshooting", "fast_sac"),
+    *("checks", "cli", "bench", "campaign", "gradients_along", "contributing"),
 )
 
 

@@ -11,9 +11,13 @@ import pytest
 from tests.browser import chromium, executable
 
 # Processes of the fork server start with these imported. Said before the first one starts: a fork
-# server that runs takes no more orders.
+# server that runs takes no more orders. The first optimizer of a process imports torch._dynamo,
+# which takes longer than most of what is tested there.
 multiprocessing.set_forkserver_preload(
-    ["torch", "stable_baselines3", "matplotlib.pyplot", "scipy.stats", "hypothesis", "pandas"]
+    [
+        *("torch", "torch._dynamo", "stable_baselines3", "matplotlib.pyplot"),
+        *("scipy.stats", "hypothesis", "pandas"),
+    ]
 )
 
 
