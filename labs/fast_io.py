@@ -70,7 +70,7 @@ def restore_networks(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     """Puts back what :func:`network_tensors` took."""
     model.policy.load_state_dict(_below("policy.", tensors))
     if acting := _below("acting.", tensors):
-        model.acting = copy_policy(model.policy)
+        model.acting = copy_policy(model.acting_policy or model.policy)
         model.acting.load_state_dict(acting)
     for name, optimizer in optimizers_of(model).items():
         prefix = f"optimizer.{name}."

@@ -49,6 +49,8 @@ class FastSAC(ModelFiles, SAC):
         acting_ends: environment steps after which the policy that acts stays as it is, while
             another goes on learning from what it meets: the forked tandem of Ostrovski et al.
             2021 (arXiv 2110.14020). None: the policy that learns acts.
+        acting_policy: an SB3 policy of the same spaces that acts from then on. None: a copy of the
+            one that learns, as it is at that step.
         channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
         autocast: ``torch.bfloat16`` for mixed precision, None for float32;
             :func:`labs.mixed_precision.mixed_precision` knows where it pays.
@@ -80,6 +82,7 @@ class FastSAC(ModelFiles, SAC):
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
         random_actions: float = 0.0,
         acting_ends: int | None = None,
+        acting_policy: BasePolicy | None = None,
         channels_last: bool = True,
         autocast: torch.dtype | None = None,
         clip_target: tuple[float, float] | None = None,
@@ -96,6 +99,7 @@ class FastSAC(ModelFiles, SAC):
         self.augment = augment
         self.random_actions = random_actions
         self.acting_ends = acting_ends
+        self.acting_policy = acting_policy
         self.acting: BasePolicy | None = None  # who acts once this policy does not
         self.channels_last, self.autocast, self.clip_target = channels_last, autocast, clip_target
         policy_kwargs = dict(policy_kwargs or {})
@@ -258,7 +262,7 @@ class FastSAC(ModelFiles, SAC):
         if self.acting_ends is None or self.num_timesteps < self.acting_ends:
             self.acting = None
         elif self.acting is None:
-            self.acting = copy_policy(self.policy)
+            self.acting = copy_policy(self.acting_policy or self.policy)
         learner, self.policy = self.policy, self.acting or self.policy  # SB3 asks self.policy
         try:
             actions, stored = self._sample_action(

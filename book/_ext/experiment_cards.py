@@ -111,7 +111,9 @@ def _algorithm(config: RunConfig) -> str:
         parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
     if config.n_steps > 1:
         parts.append(f"TD targets {config.n_steps} steps ahead")
-    if config.acting_ends:
+    if config.acting_policy:
+        parts.append(f"after {config.acting_ends:,} steps `{config.acting_policy}` acts")
+    elif config.acting_ends:
         parts.append(f"who acts stays as it is after {config.acting_ends:,} steps")
     if config.augmentation == "drq":
         parts.append(f"random shifts of ±{config.pad} pixels")

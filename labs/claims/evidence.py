@@ -182,6 +182,7 @@ class Arm:
             or (config["encoder"] == "locator" and config["locator_taught"] == "positions")
             or config["critic_sees"] != "same"
             or config["pretrained_encoder"] != ""
+            or config["acting_policy"] != ""
             or (config["auxiliary"] > 0 and config["auxiliary_task"] == "positions")
         )
 
@@ -212,6 +213,8 @@ class Arm:
         helpers += [f"a critic told {told}{off}"] if told else []
         if lender := self.config["pretrained_encoder"]:
             helpers.append(f"the encoder of {lender}")
+        if actor := self.config["acting_policy"]:
+            helpers.append(f"the pushes of {actor}")
         asked = {
             "positions": "an encoder told positions",
             "rewards": "an encoder that predicts hindsight's rewards",

@@ -173,6 +173,8 @@ class RunConfig:
     acting_ends: int = 0
     """engine fast: environment steps after which the policy that acts stays as it is, and another
     goes on learning from what it meets; 0: the one that learns acts"""
+    acting_policy: str = ""
+    """acting_ends: ARM/seed0, the run whose policy acts from then on; else the one that learned"""
     train_freq: int = 1
     """vector steps between updates"""
     gradient_steps: int = 1

@@ -1,7 +1,8 @@
-"""An encoder that another run has trained, given to a run that trains none.
+"""What another run has trained, lent to this one: its encoder, or its policy.
 
-What a frozen encoder shows does not change while actor and critic learn. So such a run asks about
-control alone: does this eye show enough to act on, and to judge by?
+* An encoder, to a run that trains none. What it shows does not change while actor and critic learn.
+  So such a run asks about control alone: does this eye show enough to act on, and to judge by?
+* A policy that acts, while this run learns from what it meets: such a run asks what data are worth.
 """
 
 from __future__ import annotations
@@ -52,5 +53,38 @@ def lend_encoder(model: Any, config: RunConfig) -> dict[str, str]:
         networks += [model.critic, model.critic_target]
     for network in networks:
         network.features_extractor.load_state_dict(weights)
+    return _record(name)
+
+
+def lend_acting_policy(model: Any, config: RunConfig) -> dict[str, str]:
+    """Gives a new model the policy that acts from ``acting_ends`` on.
+
+    Args:
+        model: a new learner of the fast engine.
+        config: of its run.
+
+    Returns:
+        As :func:`lend_encoder`.
+
+    Raises:
+        UserError: no such run, a damaged one, none with weights, or a policy that is told other
+            things.
+    """
+    name = config.acting_policy
+    policy = load_policy(name).sb3
+    if policy.observation_space != model.observation_space:
+        raise UserError(
+            f"the policy of {name} is told {_keys(policy)}, and this run {_keys(model)}, or not in "
+            "the same sizes: give an acting_policy that is told the same"
+        )
+    model.acting_policy = policy.to(model.device)
+    return _record(name)
+
+
+def _keys(model: Any) -> str:
+    return ", ".join(model.observation_space.spaces)
+
+
+def _record(name: str) -> dict[str, str]:
     digest = load_artifact(name).provenance["files"][WEIGHTS]
     return {"artifact": name, "weights_sha256": digest}

@@ -68,7 +68,7 @@ class Training:
         self._locator: Any = None  # reads the frames of an evaluation
         self._locator_sha256: str | None = None  # a run that goes on wants the same eye
         self.locator_s: float | None = None  # what the training of the locator took
-        self._encoder_from: dict[str, str] | None = None  # the run that lent its encoder
+        self._lent: dict[str, dict[str, str]] = {}  # what other runs lent: for the provenance
         self._latest: dict[str, float] = {}  # losses of the fast engine
         self._released = False
 
@@ -119,7 +119,7 @@ class Training:
     def _set_up(self) -> None:
 
         from labs.experiments import environments, models, processor
-        from labs.experiments.pretrained import lend_encoder
+        from labs.experiments.pretrained import lend_acting_policy, lend_encoder
 
         config = self.config
         processor.set_up(config.torch_threads)
@@ -133,7 +133,9 @@ class Training:
         env = environments.make_training_env(config, steps // (EPISODE_STEPS * config.n_envs))
         self.model = models.build(config, env)
         if config.pretrained_encoder:
-            self._encoder_from = lend_encoder(self.model, config)
+            self._lent["encoder_from"] = lend_encoder(self.model, config)
+        if config.acting_policy:
+            self._lent["acting_from"] = lend_acting_policy(self.model, config)
         self._silence_logger()
         self.eval_env = environments.make_one(config)
         write_atomically(self.folder / "config.json", json_text(config.as_dict()))
@@ -339,7 +341,7 @@ class Training:
                 "sessions": self.sessions,
                 "notes": self.notes,
                 "locator_time_s": self.locator_s,
-                **({"encoder_from": self._encoder_from} if self._encoder_from else {}),
+                **self._lent,
             },
             tell=self._tell,
         )

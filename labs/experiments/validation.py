@@ -252,6 +252,11 @@ def _engine_problems(c: RunConfig):
             f"acting_ends = {c.acting_ends} parts acting from learning on the way: set engine = "
             f"fast, and a step between 0 and total_steps = {c.total_steps}"
         )
+    if c.acting_policy and not c.acting_ends:
+        yield (
+            f"acting_policy = {c.acting_policy} acts once the policy that learns does not: give "
+            "acting_ends the step from which"
+        )
     if c.n_steps > 1 and c.engine != "fast":
         yield f"n_steps = {c.n_steps} exists in engine fast only: set engine = fast"
     if c.critic_sees != "same" and (c.engine != "fast" or c.routing != "separate"):

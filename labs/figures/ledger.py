@@ -90,6 +90,7 @@ BESIDE = (
     "push-blind-u050",
     "push-blind-acts-25k",
     "push-blind-acts-60k",
+    "push-blind-acts-lent",
     "push-blind-n3",
     "push-blind-long",
     "push-honest",

@@ -19,6 +19,7 @@ WORDS = {
     "push-asymmetric-keypoint-long": "the critic is told the state, three times the steps",
     "push-blind-acts-25k": "blind twin, who acts stays on the floor",
     "push-blind-acts-60k": "blind twin, who acts stays as it was at 60,000",
+    "push-blind-acts-lent": "blind twin, another run's trained policy acts",
     "push-blind-buffer10k": "blind twin, memory of 10,000",
     "push-blind-k8": "blind twin, k = 8",
     "push-blind-long": "blind twin, three times the steps",

@@ -29,11 +29,11 @@ def one_by_one(runs: Sequence[Artifact]) -> bool:
 
 
 def seconds_of(run: Artifact) -> float:
-    """Wall time of everything that a run needed: its locator, its teacher, its encoder's run."""
+    """Wall time of everything that a run needed: its locator, and the run that taught or lent."""
     record = run.provenance
     seconds = record["wall_time_s"] + (record.get("locator_time_s") or 0)
-    for source in (record.get("teacher"), record.get("encoder_from")):
-        if source:
+    for what in ("teacher", "encoder_from", "acting_from"):
+        if source := record.get(what):
             seconds += seconds_of(load_artifact(source["artifact"]))
     return seconds
 

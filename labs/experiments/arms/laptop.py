@@ -142,6 +142,15 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(blind, arm="push-blind-acts-60k", acting_ends=60_000),
             "the tuned blind twin; who acts stays as it was after 60,000 steps, risen",
         ),
+        (
+            replace(
+                blind,
+                arm="push-blind-acts-lent",
+                acting_ends=25_000,
+                acting_policy="push-blind-tuned/seed0",
+            ),
+            "the tuned blind twin; after 25,000 steps another run's trained policy acts",
+        ),
         # Which of push-small-n3's changes tells: one at a time.
         (
             replace(real, arm="push-small-steps", n_steps=3),
