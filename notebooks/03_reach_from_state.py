@@ -48,7 +48,7 @@ config = preset(ARM)
 # %% [markdown]
 # ## The yardstick without a policy
 #
-# What does Reach pay for doing nothing, and for moving at random? Without these two numbers, no
+# How far does one get by doing nothing, and by moving at random? Without these two numbers, no
 # success rate means anything.
 
 # %%
@@ -107,8 +107,8 @@ film(
 # [next page](04_sac_recap.ipynb); here only the numbers count.) A yardstick should be good, or
 # whatever is measured against it looks good too. `reach-state-tuned` has standardized inputs,
 # LayerNorm in the {term}`critics <twin critics>`, a {term}`target <target network>` that follows four times as fast
-# ($\tau = 0.02$), four environments, and half an {term}`update a step <replay ratio>`. Its learner is the book's own, too (`engine="fast"`,
-# [a later page](24_making_it_fast.ipynb)), not SB3's `train()`:
+# ($\tau = 0.02$), four environments, and half an {term}`update a step <replay ratio>`. Its learner differs as well: the book's own (`engine="fast"`,
+# [a later page](24_making_it_fast.ipynb)) in place of SB3's `train()`. The results:
 
 # %% tags=["hide-input"]
 TUNED = "reach-state-tuned"
@@ -128,7 +128,7 @@ assert np.argmax(busy) == 4 and busy[4] > 2 * max(busy[:4]), "another seed was s
 
 # %% [markdown]
 # Its *sampled* actions succeed far less often than its mean action, and those of the first arm do not. The
-# reason is the {term}`entropy coefficient`, the price that SAC pays for noise. It starts near one and falls with
+# reason is the {term}`entropy coefficient`, the worth of noise beside reward. It starts near one and falls with
 # the updates, and this arm stops after few of them: its mean action is good by then, its noise still large.
 
 # %% tags=["hide-input"]
@@ -152,9 +152,9 @@ assert min(last[TUNED]) > 50 * max(last[ARM]), "the noise explains nothing: read
 # %% [markdown]
 # Which of these settings matter? A search changes one at a time, on a seed that no table of this book
 # reports. Each trial has {artifact}`search-reach-state-tuned:provenance.parameters.steps|int` steps. One
-# seed is a hint, no proof; a trial that beats the arm as it is stays in the table. One change breaks it here: with a
-# target network that follows slowly, 90 % are not reached in that many. A learning rate of 3e-4 and half the updates get there and
-# end ten to fifteen points lower.
+# seed is a hint, no proof; a trial that beats the arm as it is stays in the table. One change keeps it
+# below 90 % for all of these steps: a target network that follows slowly. (The first arm has the same one, and gets there with more steps.)
+# A learning rate of 3e-4, and likewise half as many updates, does reach 90 %, but ends ten to fifteen points lower.
 
 # %%
 display(search_table(TUNED))
@@ -177,13 +177,14 @@ for name in ("learning rate 3e-4", "half as many updates"):
 # ## Where the numbers come from
 #
 # An artifact carries its own history. Each of its files is hashed; loading checks the hashes. If
-# one byte differs, this page does not build.
+# one byte differs, the book does not build.
 
 # %%
 display(provenance_card(ARM))
 
 # %% [markdown]
-# The policy itself is in the artifact too, as plain numbers, without any pickled code. So we can
+# Seed 0's policy is in its artifact too, as plain numbers, without any pickled code. (The other seeds' weights are too large for the
+# repository: their hashes stay in the record, and `pixels train reach-state --seeds 1 --again` makes them anew.) So we can
 # take it out and let it act:
 
 # %%

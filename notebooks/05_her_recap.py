@@ -238,7 +238,7 @@ assert shares["sparse Reach"][1] > 5 * shares["sparse Reach"][0]
 assert shares["Push"][2] < 0.5 * shares["Push"][1]
 
 # %% [markdown]
-# (The successes *as played* at Push are an episode that [starts solved](01_proof_of_life.ipynb).)
+# (Push's successes *as played* are those of a single episode of the twenty: it [starts solved](01_proof_of_life.ipynb).)
 #
 # In Push most of the new successes are empty. In those the block did not move between the step and its goal, and
 # nearly *every* action achieves that. HER makes rewards, it does not make contact: such a batch is

@@ -82,9 +82,10 @@ assert np.sign(velocities[0][1]) != np.sign(velocities[1][1])
 # $$ (eq-stack)
 #
 # At the start of an episode there are no earlier frames. The first one fills the stack. Zeros would
-# be simpler, and would show the network a flash that no camera ever sees. Vectors are never
+# be simpler, and would show the network black frames that no camera ever took. Vectors are never
 # stacked: proprioception holds velocities already, and a stacked *desired* goal is the same goal $n$ times. (A
-# stacked achieved goal would tell the block's velocity as well.)
+# stacked achieved goal would tell the block's velocity as well.) SB3's own `VecFrameStack` does both: it starts from zeros, and of a
+# dictionary it stacks every key, vectors too. So the wrapper stacks.
 #
 # ## Build it
 
@@ -188,8 +189,8 @@ FrameStack(np.array(recording).transpose(0, 2, 3, 1), step=12)
 # | `desired` | target | gripper (if joints are withheld), the block |
 # | `both` | target and **the block's exact position** | gripper (if joints are withheld), the block's rotation and velocity |
 #
-# SB3's HER needs `both`, because it relabels with the `achieved_goal` of the observation. That is a
-# convenience of the software, and it hands the policy the answer. Our own replay memory relabels with
+# SB3's HER needs `both`, because it relabels with the `achieved_goal` of the observation. SB3's stock features extractor then joins
+# every key, and so hands the policy the answer. (An extractor that drops the key would not.) Our own replay memory relabels with
 # an achieved goal stored beside the observation, which the policy never sees. So `desired` trains with
 # HER as well.
 #
@@ -224,6 +225,7 @@ def check_stack_at(answer):
     result = answer(frames, 4, 3)
     assert result is not ..., "stack_at still returns ...: fill it in"
     assert result.shape == (9, 2, 2), f"received shape {result.shape}, expected (9, 2, 2)"
+    assert result.dtype == np.uint8, "keep the bytes: floats take four or eight times the memory"
     order = result[::3, 0, 0].tolist()
     assert order != [5, 4, 3], "newest first: the oldest frame comes first"
     assert order != [2, 3, 4], "one step late: the frame of step t itself is part of the stack"

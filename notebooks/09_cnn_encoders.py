@@ -123,8 +123,8 @@ plt.show()
 # spreads over most of the last picture of the upper row. `python -m labs.manipulation_encoder --compare-nature` draws this figure, and prints a table
 # beside it.*
 #
-# That is the case *against* NatureCNN: at its end five pixels are less than 5% of any cell. A block
-# that moves by one pixel moves nothing visible. Keep the suspicion; it will be tested below.
+# That is the case *against* NatureCNN: at its end a square of 5 × 5 pixels is less than 5 % of what any cell
+# averages. Move it by one pixel, and hardly anything visible changes. Keep the suspicion; it will be tested below.
 #
 # ## Build NatureCNN
 #

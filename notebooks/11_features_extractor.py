@@ -221,10 +221,9 @@ for seed in range(3):
     assert 18 < squares < 20 and 0.25 < varying < 0.6
 
 # %% [markdown]
-# By count the goals gain: 2.3% becomes 10.7%. By variance, before training, they *lose*, because now the image
-# is louder: LayerNorm has stretched tiny differences. It is not at its loudest. Its squares sum to about 19,
-# and of these 19 only about 0.4 varies from frame to frame. Both are true. Whoever argues with the first number
-# alone argues for the wrong reason.
+# By count the goals gain: 2.3% becomes 10.7%. By variance, before training, they *lose*: LayerNorm has stretched tiny differences between
+# frames, and now the image is louder. Both are true. Whoever argues with the count alone argues for the wrong reason. (Nor is the image at its
+# loudest yet. The squares of its 50 numbers sum to about 19, of which only about 0.4 varies from frame to frame.)
 #
 # ## Sensor separation
 #
@@ -278,9 +277,9 @@ with torch.no_grad():
 print("all coordinates + 0.2, or all halved: LayerNorm's output is the same")
 
 # %% [markdown]
-# ...nothing moves. That is a movement along the diagonal, down and right by the same amount. To the side, only
-# half is subtracted from x, and the other half appears in every y with the sign turned; along the other diagonal
-# all of it stays.
+# ...nothing moves. That is a movement along the diagonal, down and right by the same amount. To the side, the mean
+# moves by half as much. That half is subtracted from every x, which keeps the other half, and from every y, which seems to move the opposite way;
+# along the other diagonal the mean stands still, and all of the movement stays.
 #
 # Not only in algebra: shift the *frames* by 8 pixels down and to the right, which is two cells of the map, or 0.2
 # in coordinates, and look at the keypoints of all 64 frames. (`RandomShiftAug` is built on the
@@ -348,9 +347,9 @@ for seed in range(3):
 # %% [markdown]
 # LayerNorm takes away the movement of the *mean* of all 64 coordinates. Had all of them moved by 0.2, nothing would
 # be left. Those that stay behind, at a border or on the background, and those that jump the other way hold the
-# mean back: here a sixth to two thirds of the movement is left. x − y stays, in units of the spread; and the spread,
-# by which everything is divided, moves too. What remains besides is arrangement. For a gripper that must meet a block arrangement may be just right; for "is the
-# block at x = 1.34 m" it is not.
+# mean back: here a sixth to two thirds of the movement is left. Differences between coordinates stay, but in units of
+# the spread, and the spread moves too. So what LayerNorm passes on is mostly how the keypoints are arranged. For a gripper that must meet a block
+# that may be just right; for "is the block at x = 1.34 m" it is not.
 #
 # The control keeps more than the half that the algebra leaves to x. There only part of the coordinates went along, so the mean moves by less than
 # half of their way; and the last number counts every change without its sign, also the changed spread's.

@@ -542,8 +542,8 @@ check_coordinate_change(coordinate_change)
 #
 # ## Settled
 #
-# A random shift is one gather with clipped indices. Its border must be repeated, or the bars give
-# the shift away. It moves all things in a picture together: distances in the picture stay exact,
+# A random shift is one gather with clipped indices. Its border is repeated, so that no bars
+# give the shift away; before a fixed camera the scenery still can. It moves all things in a picture together: distances in the picture stay exact,
 # while the tie to vectors that nobody shifts is lost, by an amount that the camera decides. A policy that
 # has learned to live with that bears a camera that was knocked ([measured
 # there](22_when_augmentation_fights.ipynb)).

@@ -452,7 +452,9 @@ def augment_pair(aug, image, next_image):
 check_augment_pair(augment_pair)
 same = sample(filled(HerDrQDictReplayBuffer, aug_fn=AUG, same_shift=True))
 torch.manual_seed(0)
-image, next_image = augment_pair(AUG, *(p["pixels"] for p in (plain[0], plain[2])))
+image, next_image = augment_pair(
+    AUG, plain.observations["pixels"], plain.next_observations["pixels"]
+)
 assert torch.equal(image, same.observations["pixels"])
 assert torch.equal(next_image, same.next_observations["pixels"])
 

@@ -198,10 +198,9 @@ print(
 # actor and critic a linear trunk each behind the convolutions, so there the actor's loss does train a layer of its
 # own.
 #
-# The norms below were measured inside the update that trains, on Push from pixels: SB3's own `train()`, and for the last row that of
-# `DrQv2SAC`, which is ours. Hooks on the optimizers read what had arrived. The critic's routing stands there more than
-# once: with the gate forgotten, which is the trap; with `DrQv2SACPolicy` alone; and with the algorithm
-# `DrQv2SAC` as well, which encodes an observation once for all who need it.
+# The norms below were measured inside the update that trains, on Push from pixels: SB3's own `train()`, and for the last button that of
+# `DrQv2SAC`, which is ours. Hooks on the optimizers read what had arrived. The critic's routing has two buttons: with the gate forgotten, which is the
+# trap; and with `DrQv2SACPolicy` and the algorithm `DrQv2SAC`, which encodes an observation once for all who need it.
 
 # %%
 GradientRouting.from_artifact()

@@ -238,7 +238,7 @@ q1, q2 = critic.values(features, actions)
 count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
 rows = [
     ("encoder.image", pixels, features[:, :50], count(encoder)),
-    ("encoder", goal, features, 0),
+    ("encoder: image's part and goal", torch.cat([features[:, :50], goal], 1), features, 0),
     ("actor.head", features, actor.head(features), count(actor.head)),
     ("actor.sample: action", features, actions, 0),
     ("actor.sample: log π", features, log_prob, 0),

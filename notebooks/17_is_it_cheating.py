@@ -13,9 +13,9 @@
 # # Is it cheating?
 #
 # The source manuscript reports 95 % success at Push "from pixels", after 4.4 million steps and 40
-# hours on a GPU, with one seed. Its policy received four pictures. It also received two vectors:
-# proprioception, which holds the gripper's exact position, and `achieved_goal`, which holds the
-# *block's*.
+# hours on a GPU, with one seed. Its policy received four pictures. It also received three vectors, sixteen numbers in all:
+# proprioception (10), which holds the gripper's exact position; `desired_goal` (3), the target; and `achieved_goal` (3), which holds the
+# *block's* exact position.
 #
 # So ask the obvious thing: **what can those vectors do alone?** This page trains the *blind twin*,
 # a policy that gets the same sixteen numbers and no picture at all. Beside it stands a policy with
@@ -196,8 +196,8 @@ assert 0 < gaps[LONG].low and gaps[LONG].value < 0.7 * gaps[BLIND].value, "read 
 assert not all(higher), "every seed ends higher: say so"
 
 # %% [markdown]
-# Three times the steps lift both. The full state then hardly ever fails. The twin
-# comes closer and does not arrive: the gap gets smaller and stays. A part of the first gap was time, then. What is left
+# With three times the steps the twin goes on climbing, and the full state, which had little left to gain, hardly ever fails. The gap shrinks and does
+# not close. By how much it shrinks five seeds cannot say: the two intervals overlap. So a part of the first gap was time, likely and not for certain. What is left
 # may be the rotation and the speed that sixteen numbers hide, or more time still. These runs do not tell the two apart.
 
 # %% tags=["hide-input"]
@@ -220,8 +220,8 @@ film(
 #
 # **"The sixteen numbers fail because they hide velocity and rotation."** The manuscript reports 0 % for
 # them, with a learning rate of 0.0001, and explains it by
-# partial observability ({term}`POMDP`). Here the same sixteen numbers, with as many updates a step and other settings (the table below has
-# them), leave the floor in minutes. So what they hide does not forbid success. Why the reported run failed is not shown: the twin at the reported settings,
+# partial observability ({term}`POMDP`). Here the same sixteen numbers leave the floor in minutes, with 0.25 updates a step, ten times the learning
+# rate and other settings (the table below has most of them, beside those of the state control). So what they hide does not forbid success. Why the reported run failed is not shown: the twin at the reported settings,
 # `push-blind`, was not run. And 0 % is *below* what
 # doing nothing scores, which no hidden number explains by itself. A habit can: a policy that only *reaches
 # for the block*, in a straight line, touches it in {artifact}`push-floor:moved_the_block.reach_block.rate|pct0` of
@@ -259,8 +259,8 @@ for arm in ("push-state", STATE):
     print(f"{arm}: {c.gradient_steps / (c.n_envs * c.train_freq):g} updates a step")
 
 # %% [markdown]
-# All of these changed together. [The five steps](18_five_steps.ipynb) changes them one at a time, with
-# one seed each. Random actions are an idea of the HER paper {cite}`andrychowicz2017`.
+# All of these changed together. [The five steps](18_five_steps.ipynb) takes most of them back one at a time, with
+# one seed each (not the learned temperature, nor when learning starts). Random actions are from {cite}`andrychowicz2017`.
 #
 # ```{exercise-start}
 # :label: ex-iqm

@@ -78,8 +78,8 @@ plt.show()
 display(investigation_table())
 
 # %% [markdown]
-# No step has been run here at the source manuscript's settings unless the table shows a number: each
-# takes a GPU for days, and 40 hours a seed were reported. What two CPU cores *can* decide are the
+# No step has been run here at the source manuscript's settings unless the table shows a number. At the reported 25 to 50 frames a second a
+# pixel step takes half a day to two days a seed on a GPU; 40 hours were reported. (The control needs no GPU: two hours were reported.) What two CPU cores *can* decide are the
 # arguments that hold the steps together. Smaller runs do that, and each section shows the ones that it
 # uses. All of them stand in one table near the end.
 #
@@ -218,7 +218,7 @@ display(knob_table("push-step0", "push-step1"))
 assert len(changed("push-step0", "push-step1")) == 3
 
 # %% [markdown]
-# Reported: 5 to 8 %, flat. The floor again. Three changes in one step, no effect in any of them, and yet
+# Reported: 5 to 8 %, flat. The floor again. Three changes in one step, no visible effect of the three together, and yet
 # the source manuscript keeps blaming what the network can represent. Whether NatureCNN can is a
 # question that needs no reinforcement learning at all, only a regression from frames to centimeters:
 # [what the camera can tell](21_what_the_camera_can_tell.ipynb).
@@ -231,8 +231,8 @@ assert len(changed("push-step0", "push-step1")) == 3
 # step 1 on, the vectors alone carry most of what the full state reaches, and the camera is left with
 # the rest.
 #
-# **Does not follow**, that the network could not represent the block: three changes without effect
-# accuse none of them. **Not tested**: each change alone.
+# **Does not follow**, that the network could not represent the block: three changes made together, without a visible
+# effect, accuse none of them. **Not tested**: each change alone.
 #
 # ## Step 2: the diagnosis "the gradient does not arrive"
 #
@@ -310,8 +310,8 @@ print(", ".join(f"{rate:.0%}" for rate in small), "with a tenth of the memory")
 # lies inside the interval of what it costs, so the claim stays undecided. Pixel arms may need more of either; they are not measured. But *essential* was said of a run in
 # which four things had moved.
 #
-# And the routing itself? It takes a picture to ask. One of 36 × 36 beside the same vectors is small enough for a
-# core, with the settings of the twins. Two arms differ in one knob: the critic trains the encoder, as in step 2, or
+# And the routing itself? It takes a picture to ask. One frame of 36 × 36 by the workspace camera, read by NatureCNN, beside the same vectors, is small enough for a
+# core; the other settings are the twins'. Two arms differ in one knob: the critic trains the encoder, as in step 2, or
 # the actor does, which is what SB3's `True` means and what the diagnosis describes.
 
 # %% tags=["hide-input"]
@@ -350,12 +350,13 @@ for run in measured("push-small-actor"):
 #
 # **Follows**: the four changes together can get there, on one seed as reported. **Does not follow**, that
 # the routing did it: at small pictures and good settings it is not needed. **Not tested**: the routing alone at the
-# reported settings and size.
+# reported settings and size; and, on Push, the change that steps 1 and 2 in fact made, from SB3's separate encoders to the critic's.
 #
 # ## How long does it take now?
 #
-# Step 2's task itself needs neither days nor a GPU. `push-small-n3` reads what step 2 reads: the joints, both goals as numbers, and the default camera with the goal's sphere in its
-# picture, at 36 × 36. The critic trains its encoder. Its settings were found on two cores [for a harder task](28_rewards_say_where.ipynb): the tuned ones, TD targets that reach three
+# Step 2's task itself needs neither days nor a GPU. `push-small-n3` is told what step 2 is told, the joints and both goals as numbers, and looks through the default camera, with the goal's
+# sphere in its picture. Its eye is a simpler one: a single frame of 36 × 36 in place of four of 84 × 84, drawn without the arm, and NatureCNN, the encoder of
+# step 0, in place of keypoints. The critic trains it. Its settings were found on two cores [for a harder task](28_rewards_say_where.ipynb): the tuned ones, TD targets that reach three
 # steps ahead, and step sizes that fall over the last quarter.
 
 # %% tags=["hide-input"]
@@ -576,7 +577,7 @@ display(beside_table())
 # | | |
 # |---|---|
 # | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone carry most of what the full state reaches. Step 2 changed more than the routing. Steps 0, 1 and 4 all ended before step 2 had risen: by travel, step 4 even before the control, steps 0 and 1 between the two. |
-# | settled | Step 2's task, with a small picture of the default camera and good settings, takes one core about an hour: {success}`push-small-n3`, and as much before black pictures. |
+# | settled | Step 2's task, with one small picture of the default camera, step 0's encoder and good settings, takes one core about an hour: {success}`push-small-n3`, and as much before black pictures. |
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well. |
 # | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
 # | not settled | Which of step 2's changes did it. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |

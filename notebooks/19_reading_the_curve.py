@@ -426,10 +426,7 @@ for arm, found in learned.items():
 # %% [markdown]
 # **Cut off from its own success, the learner hardly rises.** Who acts stays on the floor to the end. What the learner makes of it is
 # {success}`push-blind-acts-25k`. That is not nothing: hindsight over chance touches alone took one seed to {artifact}`push-blind-acts-25k/seed0:evaluation.deterministic.successes|int` of 100. But a policy that
-# meets what it does itself has {success}`push-blind-tuned` after as many steps and updates. The control says that acting is not what is missing. Shown successes by
-# another, a learner that never tries anything ends at {success}`push-blind-acts-60k`, nearly as high as the twin, and far above what it is shown.
-#
-# So it takes successes to learn success, and a policy that acts brings them about itself. (How often the block is touched, and how near to its goal it
+# meets what it does itself has {success}`push-blind-tuned` after as many steps and updates. PLACEHOLDER (How often the block is touched, and how near to its goal it
 # comes, grow together; the cut takes both. These are twins without a camera.)
 #
 # ## Four: too few updates

@@ -459,7 +459,7 @@ assert 2 * max(far[plain]) < min(far[bare]) < max(far[bare]) < 0.75 * NEVER["blo
 # a flat head they read the block better than NatureCNN does, in every seed and in the same number of passes; before the near camera on average. **It
 # is the head that loses it**: of the same convolutions, trained with keypoints on top, two seeds hardly start, and to the end name nearly one place for every picture. The third is off by
 # three to four times as much as NatureCNN. Without LayerNorm all of them start, and end more than twice as far off. Before the near camera the order turns. There, without LayerNorm, keypoints of
-# ManipulationCNN find the block more closely than anything else here.
+# ManipulationCNN find the block more closely than anything else that had six passes.
 #
 # Is more training the answer? Look at NatureCNN's error along its 36 passes:
 
@@ -886,7 +886,8 @@ assert all(
 )
 
 # %% [markdown]
-# **Nobody follows the sphere.** Where it stands elsewhere, next to no block ends there. The vector's word counts. But the
+# **Nobody follows the sphere all the way.** Where it stands elsewhere, next to no block ends there. The vector's word counts. (One student, of those
+# trained with the sphere, pushes a little toward it.) But the
 # sphere does harm where nobody looked for it. Students that never met it lose nearly a third of their successes when it
 # appears *at the goal*, where it tells the truth, and more elsewhere. Random shifts do not help against that (`push-distilled-drq` is
 # the run that was trained again, above). Policies that look through a locator
@@ -961,7 +962,7 @@ assert abs(learned["push-small-helped"] - learned["push-small-honest"]) < 0.1
 # probe asks about the whole table and every height of the gripper, with frames that stand still. A policy is asked where it goes. What a
 # probe reads is the least that an encoder knows.
 #
-# The two keypoint arms lie in between. They stopped on the floor or just above it, and their encoders had
+# `reach-keypoint` and `reach-asymmetric`, two arms of Reach with keypoints, lie in between. They stopped on the floor or just above it, and their encoders had
 # begun to find the goal: perhaps sooner where a critic that was told the positions judged them, but it is one seed
 # each, and their intervals overlap. A flat curve can
 # hide an eye that is opening; only a probe tells.
@@ -1080,8 +1081,8 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 #
 # - NatureCNN, once trained, finds a block of a few pixels to a fraction of the success radius. Its stride
 #   is no reason why a policy would fail. Untrained, it cannot aim.
-# - For NatureCNN the default camera is as good as the aimed one, as far as three seeds tell. For keypoints it is half as good, or
-#   in between where KeypointCNN's stand behind LayerNorm (the quotients stand above). When the picture is moved, it is far
+# - For NatureCNN the default camera is as good as the aimed one, as far as three seeds tell. For keypoints it is worse: KeypointCNN's is three
+#   quarters as good behind LayerNorm and half as good without, ManipulationCNN's, without LayerNorm, about a seventh as good (the quotients stand above). When the picture is moved, it is far
 #   worse for all of them.
 # - Native and shrunk frames differ in many pixels. NatureCNN does not mind; keypoints can, and one policy loses half of its
 #   successes by it. Trained with random shifts, it loses few; of the same build, taught by a told critic, hardly any.

@@ -394,13 +394,13 @@ display(
 # %% [markdown]
 # It fits the regressions above in which KeypointCNN and NatureCNN learned to take the shift back. It does not fit the one of the source
 # manuscript's own encoder before its own camera, which learned nothing from shifted frames (one seed, in as many passes as
-# the others needed). Whether a critic would find that way too, this does not say. A student has none: no target joins two
+# the others needed; but two of its three seeds hardly start without shifts either, so they need not be the cause). Whether a critic would find that way too, this does not say. A student has none: no target joins two
 # pictures with a shift each. "Do not work together" is refuted by policies in which they do. The source manuscript's
 # run is not explained by them.
 #
 # ## What shifts buy
 #
-# Little, as long as the camera stands still. So let someone knock it. Every picture of an episode is moved by the
+# With keypoints little, as long as the camera stands still. So let someone knock it. Every picture of an episode is moved by the
 # same few pixels, to any side; the joints and the goal stay as they are. The students of the near camera play the same
 # {artifact}`moved-pictures:provenance.parameters.episodes|int` episodes again. Below them is a policy that learned
 # [from a told critic's opinion](26_what_the_critic_must_know.ipynb), with the same encoder and camera, without shifts:

@@ -187,6 +187,8 @@ def check_kind(answer):
     )
     got = answer([0.20, 0.20, 0.20], 0.001)
     assert got == "never touched", f"the block did not move, received {got!r}"
+    got = answer([0.049, 0.052, 0.052], 0.004)
+    assert got == "never touched", "a motion of 4 mm pushes nothing off: ask that first"
     got = answer([0.03, 0.20, 0.20], 0.2)
     assert got != "overshot", "it lay within 5 cm at the *start*: ask that before you ask the rest"
     assert got == "pushed off", f"0.03 → 0.20 was pushed off, received {got!r}"

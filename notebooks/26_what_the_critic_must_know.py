@@ -265,7 +265,7 @@ for run in runs_of(ACHIEVED):
 # from the first step on, and the layers behind them may make do. Each is one change of this arm:
 #
 # - `push-keypoint-honest`: the critic is told nothing. It reads what the actor reads, through an encoder of its own, which learns from the
-#   TD error. Hindsight still relabels with the achieved goal, and nobody else reads it.
+#   TD error. Hindsight still relabels with the achieved goal; actor and critic meet it as a relabeled goal, and in no other way.
 # - `push-asymmetric-frozen`: the critic is told the achieved goal, and the actor's encoder stays as it was drawn. It has half the
 #   budget, {artifact}`push-asymmetric-frozen/seed0:evaluation.steps|int` steps. `push-asymmetric-frozen-long` is the same arm and the same
 #   seed once more, on another processor. It was to have the whole budget, and was cut short at
@@ -527,7 +527,7 @@ assert float(curve.set_index("step")["success"][150_000]) >= 0.5, "by then it pu
 assert until < 151_000, "the text says: by the step at which they ended"
 
 # %% [markdown]
-# **An open eye that stays as it is does not help a critic that is told nothing.** `push-eye-told` has
+# **Behind an open eye that stays as it is, a critic that is told nothing has not taught by 150,000 steps**, half of the budget. `push-eye-told` has
 # {artifact}`push-eye-told/seed0:evaluation.deterministic.successes|int` of 100 episodes, `push-eye-rewarded`
 # {artifact}`push-eye-rewarded/seed0:evaluation.deterministic.successes|int`; before black images they have
 # {artifact}`push-eye-told/seed0:evaluation.controls.blank.successes|int` and {artifact}`push-eye-rewarded/seed0:evaluation.controls.blank.successes|int`.
@@ -537,7 +537,8 @@ assert until < 151_000, "the text says: by the step at which they ended"
 # ({artifact}`push-eye-judged/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-eye-judged/seed0:evaluation.deterministic.success_high|pct0`),
 # {artifact}`push-eye-judged/seed0:evaluation.controls.blank.successes|int` before black images,
 # {artifact}`push-eye-judged/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. The one change is the critic: it
-# reads three numbers in place of the eye's features. It had passed one half by the step at which the other two were ended. So an eye that rewards alone have opened, with no position ever told, is good enough for a hand. It is not
+# reads three numbers in place of the eye's features. It had passed one half by the step at which the other two were ended. (It left the floor some
+# 20,000 to 30,000 steps before. A rise of theirs that is merely later is not excluded.) So an eye that rewards alone have opened, with no position ever told, is good enough for a hand. It is not
 # good enough for the judge of that hand, or not yet at these budgets. (It saves no time either: the dashed curve passes one half later than
 # all the gray ones, whose eye had yet to open.)
 #
@@ -740,6 +741,8 @@ def check_labels(answer):
         "4 cm along x and 4 cm along y are more than 5 cm: take the distance, not each coordinate"
     )
     assert torch.equal(labels, wanted), f"expected {wanted.tolist()}, received {labels.tolist()}"
+    wide = torch.as_tensor(answer(achieved, goals, 0.06))
+    assert wide[1, 2] == 1, "the threshold is an argument: within 6 cm this goal is fulfilled"
 
 
 # %% tags=["nbval-check-output"]

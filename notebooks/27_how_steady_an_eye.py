@@ -182,13 +182,13 @@ display(
 # %% [markdown]
 # **Behind an eye that is bent by two centimeters a policy learns.** The two seeds of `push-place-fixed-22` have
 # {artifact}`push-place-fixed-22/seed0:evaluation.deterministic.successes|int` and {artifact}`push-place-fixed-22/seed1:evaluation.deterministic.successes|int` of 100 episodes,
-# fewer than any seed of the exact twin, and their curves rise with the last of the gray ones. The same mistake at the same place is a language of its own, and both networks learn to speak it.
+# fewer than any seed of the exact twin, and their curves pass one half a little after the last of the gray ones. The same mistake at the same place is a language of its own, and both networks learn to speak it.
 #
 # **Shaken by as much, it is worth nothing**: `push-place-drawn-22` stays on the floor, with
 # {artifact}`push-place-drawn-22/seed0:evaluation.deterministic.successes|int` of 100. In between the damage grows with the shaking:
 # {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int` at 7 mm,
-# {artifact}`push-place-drawn-14/seed0:evaluation.deterministic.successes|int` at 14. So at 22 mm it decides whether
-# an eye says the same thing twice; among eyes that do not, how far they are off.
+# {artifact}`push-place-drawn-14/seed0:evaluation.deterministic.successes|int` at 14. So at 22 mm what matters is whether
+# an eye says the same thing twice. Among eyes that do not, it matters how far off they are.
 #
 # **The hand bears what its judge does not.** Behind the eye with which `push-place-drawn-22` learned nothing, `push-place-judged-22` has
 # {artifact}`push-place-judged-22/seed0:evaluation.deterministic.successes|int` of 100: the critic is told the place exactly, the actor

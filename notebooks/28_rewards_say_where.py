@@ -63,8 +63,8 @@ display(
         "> **In short.** Whether a picture fulfils a goal is a yes or a no, and hindsight knows it for every goal. A locator that hears nothing else reads the block as well as one that is "
         "told where it is. Behind it, with four looks, targets that reach three steps ahead and step sizes that fall at the end, a policy that nobody told anything learns to push "
         f"on two cores: {success_cell(BOTH)}. Nor has a hand to set the block down for its eye, which may learn from random play: {success_cell(NO_HAND)}. "
-        f"Through the default camera it learns late, and in half as many steps again: {success_cell(FAR_LONG)}. "
-        f"Where the camera is aimed at the table, two thirds of the steps have {success_cell(QUICK)}."
+        f"Through the default camera it learns late; with one and a half times the steps it reaches {success_cell(FAR_LONG)}. "
+        f"Where the camera is aimed at the table, two thirds of the steps are enough for {success_cell(QUICK)}."
     )
 )
 
@@ -342,7 +342,8 @@ film(
 # ## Nobody sets the block down
 #
 # What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. For as many goals as a batch of pictures has they come
-# close to a position, as the first figure shows, so "told nothing" means here: told no more than hindsight computes, and only as rewards. And somebody was given, who
+# close to a position, as the first figure shows, and a relabeled goal is itself a place at which the block lay, at a later step and often now; actor and critic read it as their goal.
+# So "told nothing" means here: nobody says of a picture where its block lies; rewards and relabeled goals, which hindsight computes, are all that is heard. And somebody was given, who
 # set the block down anew for each of the locator's frames. A robot at a table has no such helper.
 #
 # `push-located-played` learns behind the locator of random play, with 150,000 steps and no more than four looks, as above. `push-located-played-n3` does the same with the settings of *Ninety percent*: what it

@@ -13,7 +13,7 @@ import jupytext
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 #: Checks that need cells of their page first, by words of each.
 NEEDS = {
-    "check_floor": ("def solved_at_reset(", "floor_episodes = []"),
+    "check_floor": ("def distances_at_reset(",),
     "check_soft_target": ("class Batch(",),
     "check_relabel": ("STEPS = ", "class Episode("),
     "check_receptive_field": ("NATURE = ",),

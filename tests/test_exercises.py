@@ -23,7 +23,7 @@ def page_of(notebook, name):
 
 
 def share(radius, count=np.mean, beyond=False):
-    distances = page_of("01", "check_floor").floor_episodes
+    distances = page_of("01", "check_floor").distances
     return count((distances > radius) if beyond else (distances < radius))
 
 
@@ -285,7 +285,9 @@ WRONG = [
     ("06", "check_to_image", lambda frame: frame.T, "swaps height and width"),
     ("06", "check_to_image", lambda frame: frame.transpose(0, 2, 1), "received shape"),
     ("06", "check_to_image", lambda frame: frame.reshape(4, 5, 3), "reshape shuffles"),
+    ("06", "check_to_image", lambda frame: frame.transpose(1, 2, 0) / 1, "keep the bytes"),
     ("07", "check_stack_at", lambda f, t, n: f[t - n + 1 : t + 1], "received shape"),
+    ("07", "check_stack_at", lambda *a: stacked(*a) / 1, "keep the bytes"),
     ("07", "check_stack_at", lambda *a: stacked(*a, newest=True), "newest first"),
     ("07", "check_stack_at", lambda *a: stacked(*a, late=1), "one step late"),
     ("07", "check_stack_at", lambda *a: stacked(*a, late=-1), "belong in it"),

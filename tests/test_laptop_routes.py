@@ -79,7 +79,7 @@ def test_random_play_leaves_the_block_where_resets_put_it():
     assert len(np.unique(frames[:50].reshape(50, -1), axis=0)) > 25, "the gripper moves"
 
 
-@pytest.mark.parametrize("kind", ["played", "walked", "strayed"])
+@pytest.mark.parametrize("kind", ["played", "walked", "filmed", "strayed"])
 def test_rewards_and_joints_tell_where_reachs_goal_was(kind, monkeypatch):
     """The goals that come back are those of the simulator, which was not asked for them."""
     view, goals = moments.View("reach", "pair", "lean", None, 24), []
@@ -106,22 +106,24 @@ def test_rewards_and_joints_tell_where_reachs_goal_was(kind, monkeypatch):
     silent = Silent(view.make())
     monkeypatch.setattr(moments.View, "make", lambda view: silent)
     assert np.array_equal(collect(view, 33, seed=0)[1], targets)
-    walked = locator_steps(replace(LOCATED, locator_moments="walked", locator_frames=33))
-    assert len(goals) == {"played": 35, "walked": walked, "strayed": walked}[kind]
-    there = np.repeat(goals[:: len(goals) // 7], 5, axis=0)[:33]
+    steps = {"played": 35, "walked": 84, "filmed": 36, "strayed": 84}[kind]
+    config = replace(LOCATED, locator_moments=kind, locator_frames=33)
+    assert len(goals) == steps == locator_steps(config) + 2 * (kind == "played")
+    different, of_each = (3, 12) if kind == "filmed" else (7, 5)
+    there = np.repeat(goals[:: len(goals) // different], of_each, axis=0)[:33]
     assert np.abs(targets[:, 3:] - there).max() < 1e-4
-    assert len(np.unique(targets[:, 3:], axis=0)) == 7, "five frames of each goal"
+    assert len(np.unique(targets[:, 3:], axis=0)) == different
     assert np.std(targets[:, :3], axis=0).min() > 0.02, "the gripper gets somewhere"
 
 
 def test_play_that_walks_stands_beside_its_goals():
     view = moments.View("reach", "pair", "lean", None, 16)
     near, reach = {}, {}
-    for kind in ("played", "walked", "strayed"):
+    for kind in ("played", "walked", "filmed", "strayed"):
         _, targets = moments.COLLECT[kind](view, 200, seed=1)
         near[kind] = (np.linalg.norm(targets[:, :3] - targets[:, 3:], axis=1) < 0.05).mean()
         reach[kind] = np.std(targets[:, :3], axis=0)
-    assert near["walked"] > 0.1 > 2 * max(near["played"], near["strayed"])
+    assert min(near["walked"], near["filmed"]) > 0.1 > 2 * max(near["played"], near["strayed"])
     assert np.allclose(reach["walked"], reach["strayed"], atol=0.02), "the control gets as far"
 
 

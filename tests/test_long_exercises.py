@@ -221,6 +221,12 @@ WRONG = [
         lambda d, m: simple_kind(d, m, ("end", "still", "way"), first=1),
         "was pushed off, received",
     ),
+    (
+        "23",
+        "check_kind",
+        lambda d, m: simple_kind(d, m, ("end", "start", "still", "way")),
+        "pushes nothing off",
+    ),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, rest=None), "fell short, received"),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, least=0.05), "moved by 2 cm"),
     (
@@ -235,6 +241,7 @@ WRONG = [
     ("26", "check_labels", lambda a, g: all_pairs(a, g) - 1, "those are rewards"),
     ("26", "check_labels", lambda a, g: 1 - all_pairs(a, g), "where it is missed"),
     ("26", "check_labels", lambda a, g: 0 * all_pairs(a, g), "expected"),
+    ("26", "check_labels", lambda a, g, radius=None: all_pairs(a, g), "threshold is an argument"),
     ("27", "check_spreads", always(...), "still returns"),
     ("27", "check_spreads", lambda off: spreads(off)[0], "return two numbers"),
     ("27", "check_spreads", lambda off: spreads(off)[::-1], "shaken first"),

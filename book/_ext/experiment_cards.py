@@ -130,6 +130,7 @@ def _encoder(config: RunConfig) -> str:
             "placed": "",
             "played": " of random play",
             "walked": f" of {locator_steps(config):,} steps that walk to goals they have measured",
+            "filmed": f" of {locator_steps(config):,} steps that walk to goals they have measured",
             "strayed": f" of {locator_steps(config):,} steps that measure goals and walk elsewhere",
         }[config.locator_moments]
         return (

@@ -79,7 +79,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "5",
         "Routing the critic's gradient, alone, took Push from 5 % to 95 %.",
-        "Two arms that differ in routing alone; half of all episodes must be gained.",
+        "Two arms that differ in routing alone; half of all episodes must be gained. The lower one "
+        "has the actor's routing, which the manuscript takes SB3's default to be.",
         training.routing_alone,
         "notebooks/18_five_steps",
         "pixels train push-small-actor --seeds 0 1 2",

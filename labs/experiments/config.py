@@ -78,10 +78,11 @@ class RunConfig:
     locator_taught: Literal["positions", "rewards"] = "positions"
     """encoder locator: what teaches it; positions: the simulator's; rewards: in Push which goals a
     picture fulfils, as HER's reward says; in Reach distances, which with the joints say where"""
-    locator_moments: Literal["placed", "played", "walked", "strayed"] = "placed"
+    locator_moments: Literal["placed", "played", "walked", "filmed", "strayed"] = "placed"
     """encoder locator: the moments that it learns from; placed: somebody sets the block, or the
     goal, down for each; played: episodes of random actions; walked: in Reach the same, and then to
-    the goal that its rewards have told; strayed: its control, as far to another place"""
+    the goal that its rewards have told; filmed: as walked, and each step is a frame; strayed: the
+    control of walked, as far to another place"""
     temperature: float = 0.0
     """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
     keypoint 0.005)"""
@@ -283,10 +284,12 @@ def updates_per_step(config: RunConfig) -> float:
 
 
 def locator_steps(config: RunConfig) -> int:
-    """Environment steps behind the frames of a run's locator: of a walk a few are drawn."""
-    if config.locator_moments not in ("walked", "strayed"):
+    """Environment steps behind the frames of a run's locator: of a walk a few are drawn, or all."""
+    if config.locator_moments not in ("walked", "filmed", "strayed"):
         return config.locator_frames
-    return -(-config.locator_frames // STEPS_OF_A_GOAL) * (STEPS_OF_A_GOAL + WALK)
+    steps = STEPS_OF_A_GOAL + WALK
+    drawn = steps if config.locator_moments == "filmed" else STEPS_OF_A_GOAL
+    return -(-config.locator_frames // drawn) * steps
 
 
 def learning_rate_at(config: RunConfig, step: int) -> float:

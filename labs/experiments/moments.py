@@ -152,15 +152,23 @@ def collect_play(
 
 
 def collect_walks(
-    view: View, n: int, seed: int, progress: Progress | None = None, *, astray: bool = False
+    view: View,
+    n: int,
+    seed: int,
+    progress: Progress | None = None,
+    *,
+    astray: bool = False,
+    every_step: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reach: random steps measure a goal, further ones walk there.
 
     Astray, the control, they walk as far to another place, drawn as resets draw goals.
     As many frames of a goal are drawn as without the walk, from any of its steps, which are more:
-    :func:`labs.experiments.config.locator_steps`. Arguments and answer: :func:`collect_moments`.
+    :func:`labs.experiments.config.locator_steps`. Or every step of it is a frame: of as many
+    frames, fewer goals. Further arguments and answer: :func:`collect_moments`.
     """
-    return _play_reach(view, n, seed, progress, walk=WALK, astray=astray)
+    frames = STEPS_OF_A_GOAL + WALK if every_step else STEPS_OF_A_GOAL
+    return _play_reach(view, n, seed, progress, walk=WALK, astray=astray, frames_of_a_goal=frames)
 
 
 def _play_reach(
@@ -170,12 +178,13 @@ def _play_reach(
     progress: Progress | None,
     walk: int = 0,
     astray: bool = False,
+    frames_of_a_goal: int = STEPS_OF_A_GOAL,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A few steps before each goal. The simulator is not asked where the goal is: rewards tell."""
     env = view.make()
-    goals = -(-n // STEPS_OF_A_GOAL)
-    frames = np.empty((goals, STEPS_OF_A_GOAL, 3, *view.frame_size), np.uint8)
-    targets = np.empty((goals, STEPS_OF_A_GOAL, len(TARGETS["reach"])), np.float32)
+    goals = -(-n // frames_of_a_goal)
+    frames = np.empty((goals, frames_of_a_goal, 3, *view.frame_size), np.uint8)
+    targets = np.empty((goals, frames_of_a_goal, len(TARGETS["reach"])), np.float32)
     places, rewards = np.empty((STEPS_OF_A_GOAL + walk, 3)), np.empty(STEPS_OF_A_GOAL + walk)
     for row in range(goals):
         sequence = np.random.SeedSequence([seed, row])
@@ -185,7 +194,7 @@ def _play_reach(
         direction = rng.uniform(-1, 1, 4)
         drawn = np.arange(STEPS_OF_A_GOAL)
         if walk:
-            drawn = rng.choice(len(places), STEPS_OF_A_GOAL, replace=False)
+            drawn = rng.choice(len(places), frames_of_a_goal, replace=False)
         pictures = iter(frames[row])
         for step in range(len(places)):
             if step >= STEPS_OF_A_GOAL:  # an action of 1 asks for 5 cm
@@ -200,7 +209,7 @@ def _play_reach(
                 end = home + rng.uniform(-GOALS, GOALS, 3) if astray else goal
         targets[row] = np.concatenate([places[np.sort(drawn)], np.tile(goal, (len(drawn), 1))], 1)
         if progress is not None and row % 10 == 9:
-            progress("frames", min((row + 1) * STEPS_OF_A_GOAL, n), n)
+            progress("frames", min((row + 1) * frames_of_a_goal, n), n)
     env.close()
     return frames.reshape(-1, *frames.shape[2:])[:n], targets.reshape(-1, targets.shape[-1])[:n]
 
@@ -239,5 +248,6 @@ COLLECT = {
     "placed": collect_moments,
     "played": collect_play,
     "walked": collect_walks,
+    "filmed": partial(collect_walks, every_step=True),
     "strayed": partial(collect_walks, astray=True),
 }

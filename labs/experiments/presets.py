@@ -326,6 +326,7 @@ CRITERIA = {
     "reach-located": 0.95,
     "reach-located-rewards": 0.95,
     "reach-located-walked": 0.95,
+    "reach-located-filmed": 0.95,
     "reach-small-annealed": 0.95,
     "push-state": 0.85,
     "push-state-tuned": 0.85,

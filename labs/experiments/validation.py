@@ -200,9 +200,9 @@ def _locator_problems(c: RunConfig):
     if c.task == "reach" and (c.locator_taught == "rewards") != (c.locator_moments != "placed"):
         yield (
             "in Reach rewards tell where the goal is while the arm plays: set both locator_taught "
-            "= rewards and locator_moments = played, walked or strayed, or neither"
+            "= rewards and locator_moments other than placed, or neither"
         )
-    if c.task != "reach" and c.locator_moments in ("walked", "strayed"):
+    if c.task != "reach" and c.locator_moments in ("walked", "filmed", "strayed"):
         yield (
             f"locator_moments = {c.locator_moments} walks when distances have told a goal, and "
             "Push's rewards are no distances: set locator_moments = played"

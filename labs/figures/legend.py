@@ -73,6 +73,7 @@ WORDS = {
     "reach-keypoint": "keypoints, reward alone",
     "reach-located": "locator, two views",
     "reach-located-default": "locator, default camera",
+    "reach-located-filmed": "locator taught by all steps of walks to goals, two views",
     "reach-located-rewards": "locator taught by rewards, two views",
     "reach-located-strayed": "locator taught by walks elsewhere, two views",
     "reach-located-walked": "locator taught by walks to goals, two views",

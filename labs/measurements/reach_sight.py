@@ -26,6 +26,7 @@ from labs.measurements.play import in_order, rows_to_keep
 
 ARMS = (
     "reach-located",
+    "reach-located-filmed",
     "reach-located-rewards",
     "reach-located-strayed",
     "reach-located-walked",

@@ -95,8 +95,12 @@ def reach_arms(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str
             "nobody is told a position, and play walks to the goals that it has measured",
         ),
         (
+            replace(untold, arm="reach-located-filmed", locator_moments="filmed"),
+            "the same, and each step of a walk is a frame: fewer goals, fewer steps",
+        ),
+        (
             replace(untold, arm="reach-located-strayed", locator_moments="strayed"),
-            "its control: play walks as far, to places that are not the goals",
+            "the control of both: play walks as far, to places that are not the goals",
         ),
         (
             replace(located, arm="reach-located-workspace", camera="workspace"),
