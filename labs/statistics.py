@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri  # scipy.stats takes seconds to import
 
 RESAMPLES = 5000
 
@@ -44,9 +44,11 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     """
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"expected 0 <= successes <= trials >= 1, got {successes} of {trials}")
-    result = stats.binomtest(int(successes), int(trials))
-    low, high = result.proportion_ci(confidence_level=confidence, method="wilson")
-    return Interval(successes / trials, float(low), float(high))
+    rate, z = successes / trials, ndtri((1 + confidence) / 2)
+    middle = rate + z**2 / (2 * trials)
+    half = z * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
+    low, high = np.clip([middle - half, middle + half] / (1 + z**2 / trials), 0, 1)
+    return Interval(rate, float(low), float(high))
 
 
 def interquartile_mean(values: Sequence[float] | np.ndarray, axis: int | None = None):
@@ -54,7 +56,10 @@ def interquartile_mean(values: Sequence[float] | np.ndarray, axis: int | None = 
 
     With fewer than four values nothing is cut and it is the plain mean.
     """
-    return stats.trim_mean(np.asarray(values, dtype=float), 0.25, axis=axis)
+    values = np.asarray(values, dtype=float)
+    values = np.sort(values.ravel() if axis is None else np.moveaxis(values, axis, 0), axis=0)
+    cut = len(values) // 4
+    return values[cut : len(values) - cut].mean(axis=0)
 
 
 def iqm(

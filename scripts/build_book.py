@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
-"""Builds the book as HTML, warnings as errors, and says where it is."""
+"""Builds the book as HTML, warnings as errors, and says where it is.
+
+Where nothing in the repository has changed since it was built, it is not built again: `make test`
+after `make book` would do the same work twice.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -12,10 +17,31 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "_build" / "html" / "index.html"
+STAMP = ROOT / ".stamps" / "book"
+
+
+def contents() -> str | None:
+    """A digest of all that the book could be built from; None outside of a git repository."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    digest = hashlib.sha256(" ".join(p.name for p in STAMP.parent.glob("packages-*")).encode())
+    for name in sorted(set(listed.decode().split("\0"))):
+        path = ROOT / name
+        if path.is_file():
+            digest.update(name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def main() -> int:
     start = time.perf_counter()
+    found = contents()
+    if found and HOME.is_file() and STAMP.is_file() and STAMP.read_text() == found:
+        print(f"the book is built, and nothing has changed since: open {HOME} (or: make serve)")
+        return 0
+    STAMP.unlink(missing_ok=True)
     print("building the book", flush=True)
     program = Path(sys.executable).with_name("jupyter-book")
     built = subprocess.run(
@@ -34,6 +60,9 @@ def main() -> int:
         print("\n".join(warnings) or output, file=sys.stderr)
         print("error: the book did not build: warnings are errors", file=sys.stderr)
         return 1
+    if found:
+        STAMP.parent.mkdir(exist_ok=True)
+        STAMP.write_text(found)
     print(f"built in {time.perf_counter() - start:.0f} s: open {HOME} (or: make serve)")
     return 0
 

@@ -20,15 +20,14 @@ from labs.statistics import (
 )
 
 
-def test_wilson_equals_the_formula():
-    n, k, z = 150, 7, 1.959963984540054
-    p = k / n
-    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    found = wilson(k, n)
-    assert found.value == pytest.approx(7 / 150)
-    assert found.low == pytest.approx(center - half)
-    assert found.high == pytest.approx(center + half)
+def test_wilson_equals_that_of_scipy():
+    for k, n in ((0, 1), (0, 100), (1, 3), (7, 150), (50, 100), (100, 100), (999, 1000)):
+        for confidence in (0.5, 0.95, 0.999):
+            found = wilson(k, n, confidence)
+            theirs = stats.binomtest(k, n).proportion_ci(confidence, method="wilson")
+            assert found.value == pytest.approx(k / n)
+            assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    found = wilson(7, 150)
     assert (round(100 * found.low, 1), round(100 * found.high, 1)) == (2.3, 9.3)
 
 
@@ -50,6 +49,14 @@ def test_iqm_by_hand():
     assert interquartile_mean([8, 1, 7, 2, 6, 3, 5, 4]) == 4.5  # mean of 3, 4, 5, 6
     assert interquartile_mean([0, 1, 1, 1, 1, 1, 1, 100]) == 1
     assert interquartile_mean([1, 2, 6]) == 3  # fewer than four: the mean
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+def test_the_interquartile_mean_equals_that_of_scipy(axis):
+    for shape in ((7, 5), (4, 12), (1, 3)):
+        values = np.random.default_rng(0).normal(size=shape)
+        theirs = stats.trim_mean(values, 0.25, axis=axis)
+        assert interquartile_mean(values, axis=axis) == pytest.approx(theirs)
 
 
 def test_iqm_interval_matches_scipy_bootstrap():

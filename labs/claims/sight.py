@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import binomtest
+from scipy.special import bdtrc
 
 from labs.claims.evidence import (
     FAILS,
@@ -191,7 +191,8 @@ def _surely_lost(policy: dict[str, Any], episodes: int) -> float:
     """The share of its episodes that a policy loses on other frames; 0 where as many could be
     won, by the exact test of pairs (McNemar)."""
     lost, won = len(policy["lost"]), len(policy["won"])
-    if not lost or binomtest(lost, lost + won, alternative="greater").pvalue > 0.025:
+    by_chance = bdtrc(lost - 1, lost + won, 0.5)  # so many or more of the pairs that differ
+    if not lost or by_chance > 0.025:
         return 0.0
     return (lost - won) / episodes
 
