@@ -3,7 +3,8 @@
 :class:`DrQv2SAC` is SB3's SAC (Haarnoja et al. 2018, arXiv 1801.01290) with the update of DrQ-v2
 (Yarats et al. 2021, arXiv 2107.09645): features once, the critic's loss on them, the actor's loss
 on the same features detached. The target critic's own encoder is ours; DrQ-v2 encodes the next
-observation once, with the online encoder, and so makes two passes an update.
+observation once, with the online encoder, and so makes two passes an update. And DrQ-v2 is DDPG
+with n-step returns: only who trains the encoder is taken from it, and put into SAC.
 
 Encoder forward passes of one update:
 

@@ -6,7 +6,8 @@ encoder each, both trained by their own loss; ``True`` shares one encoder that o
 loss trains. DrQ-v2 (Yarats et al. 2021, arXiv 2107.09645) gives the third: share one encoder and
 let only the *critic's* loss train it. The TD error says something about every transition; the
 actor's loss says only what Q already knows. DrQ-v2 shares the convolutions alone: behind them actor
-and critic have a linear trunk each. Here the whole extractor is shared.
+and critic have a linear trunk each. Here the whole extractor is shared. (DrQ-v2 is DDPG with n-step
+returns; its routing alone is taken, and put into SAC.)
 
 * :class:`CriticEncoderActor`, :class:`CriticEncoderCritic`: the two networks and their gates.
 * :class:`DrQv2SACPolicy`: an SB3 policy that puts the encoder into the critic's optimizer only. It

@@ -22,7 +22,7 @@ class ModelFiles:
     _SETTINGS = (
         "learning_rate buffer_size learning_starts batch_size tau gamma gradient_steps ent_coef "
         "target_update_interval target_entropy tensorboard_log verbose seed "
-        "updates_per_step random_actions acting_ends channels_last autocast clip_target compile "
+        "updates_per_step random_actions acting_ends channels_last autocast compile "
         "policy_kwargs replay_buffer_class replay_buffer_kwargs"
     ).split()
     _COUNTERS = (
@@ -37,7 +37,7 @@ class ModelFiles:
 
     def save(self, path: str | Path, exclude: Any = None, include: Any = None) -> Path:
         """Writes one file atomically: safetensors with a JSON header. The replay memory stays out,
-        and so do ``augment`` and ``action_noise``: give them to :meth:`load`.
+        and so do ``augment``, ``action_noise`` and ``acting_policy``: give them to :meth:`load`.
 
         Args:
             path: ``.safetensors`` is added where there is no suffix.
@@ -82,8 +82,8 @@ class ModelFiles:
             custom_objects: settings that replace those of the file, as in SB3.
             print_system_info: SB3's argument; ignored.
             force_reset: True only: the file holds networks, not the middle of an episode.
-            **kwargs: likewise replace settings of the file; ``augment`` and ``action_noise``
-                belong here, since functions and objects are not written.
+            **kwargs: likewise replace settings of the file; ``augment``, ``action_noise`` and
+                ``acting_policy`` belong here, since functions and objects are not written.
 
         Raises:
             UserError: no such file, a foreign or damaged one, or another observation space.

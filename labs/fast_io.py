@@ -71,7 +71,12 @@ def restore_networks(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     model.policy.load_state_dict(_below("policy.", tensors))
     if acting := _below("acting.", tensors):
         model.acting = copy_policy(model.acting_policy or model.policy)
-        model.acting.load_state_dict(acting)
+        try:
+            model.acting.load_state_dict(acting)
+        except RuntimeError as error:
+            raise UserError(
+                "another network acts than learns: give load() the acting_policy, of any weights"
+            ) from error
     for name, optimizer in optimizers_of(model).items():
         prefix = f"optimizer.{name}."
         state: dict[int, dict[str, torch.Tensor]] = {}

@@ -54,7 +54,6 @@ class FastSAC(ModelFiles, SAC):
         channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
         autocast: ``torch.bfloat16`` for mixed precision, None for float32;
             :func:`labs.mixed_precision.mixed_precision` knows where it pays.
-        clip_target: see :class:`labs.fast_update.SACUpdate`.
         compile: ``"auto"``: on a GPU the whole update is one CUDA graph (:mod:`labs.fast_graph`).
             True: ``torch.compile`` (:mod:`labs.fast_compile`). False: neither.
         **kwargs: as for SB3's ``SAC``. ``train_freq`` counts vector steps. Adam is fused unless
@@ -85,7 +84,6 @@ class FastSAC(ModelFiles, SAC):
         acting_policy: BasePolicy | None = None,
         channels_last: bool = True,
         autocast: torch.dtype | None = None,
-        clip_target: tuple[float, float] | None = None,
         compile: Compile = "auto",
         policy_kwargs: dict[str, Any] | None = None,
         use_sde: bool = False,
@@ -101,7 +99,7 @@ class FastSAC(ModelFiles, SAC):
         self.acting_ends = acting_ends
         self.acting_policy = acting_policy
         self.acting: BasePolicy | None = None  # who acts once this policy does not
-        self.channels_last, self.autocast, self.clip_target = channels_last, autocast, clip_target
+        self.channels_last, self.autocast = channels_last, autocast
         policy_kwargs = dict(policy_kwargs or {})
         policy_kwargs.setdefault("optimizer_class", torch.optim.Adam)
         if issubclass(policy_kwargs["optimizer_class"], torch.optim.Adam):
@@ -158,7 +156,6 @@ class FastSAC(ModelFiles, SAC):
             augment=self.augment,
             channels_last=self.channels_last,
             autocast=self.autocast,
-            clip_target=self.clip_target,
             compile=resolve(self.compile, self.device),
         )
         self._loss_sums = torch.zeros(len(LOSSES), device=self.device)

@@ -120,8 +120,6 @@ class SACUpdate:
         augment: image batch (B, C, H, W) → the same; applied to obs and next obs independently.
         channels_last: hand images to the encoder with channels last in memory.
         autocast: dtype for mixed precision (bfloat16), or None for plain float32.
-        clip_target: bounds of the TD target, as Andrychowicz et al. 2017 clip theirs to
-            [-1/(1 - γ), 0]; None leaves it free, as stock SAC does.
         compile: compile the parts between the optimizer steps.
     """
 
@@ -138,7 +136,6 @@ class SACUpdate:
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
         channels_last: bool = True,
         autocast: torch.dtype | None = None,
-        clip_target: tuple[float, float] | None = None,
         compile: bool = False,
     ):
         if getattr(policy.actor, "use_sde", False):
@@ -151,7 +148,6 @@ class SACUpdate:
         self.ent_coef, self.log_ent_coef = ent_coef, log_ent_coef
         self.ent_coef_optimizer, self.target_entropy = ent_coef_optimizer, target_entropy
         self.augment, self.channels_last, self.autocast = augment, channels_last, autocast
-        self.clip_target = clip_target
         self.actor, self.critic, self.target = policy.actor, policy.critic, policy.critic_target
         # A second loss of the encoder, see labs.auxiliary; None without one.
         self.told = policy.auxiliary_loss if getattr(policy, "auxiliary_head", None) else None
@@ -252,8 +248,7 @@ class SACUpdate:
         actions, log_prob = SACUpdate._act(self, self._encode(looks, next_obs), noise)
         values = self._values(self.target, self._encode(self.target, next_obs), actions)
         value = values.amin(dim=1, keepdim=True) - ent_coef * log_prob
-        goal = rewards + (1 - dones) * discounts * value
-        return goal if self.clip_target is None else goal.clamp(*self.clip_target)
+        return rewards + (1 - dones) * discounts * value
 
     def _critic_loss(
         self, features: torch.Tensor, actions: torch.Tensor, goal: torch.Tensor

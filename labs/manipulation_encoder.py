@@ -106,7 +106,7 @@ class ManipulationCNN(nn.Module):
 
 class SpatialSoftmax(nn.Module):
     """Each feature map becomes one point: its softmax-weighted mean position (Levine et al. 2016,
-    arXiv 1504.00702).
+    arXiv 1504.00702; with a learned temperature: Finn et al. 2016, arXiv 1509.06113).
 
     p(i, j) = softmax(f(i, j) / T) over the positions of one channel, then (Σ p x, Σ p y). The
     coordinates run from −1 to 1, the centers of the corner cells lie exactly at ±1, and (−1, −1)

@@ -193,7 +193,8 @@ print(
 # and builds its story on it.
 #
 # The third routing came with SAC+AE {cite}`yarats2019`; DrQ {cite}`kostrikov2020` and DrQ-v2 {cite}`yarats2021` kept it. The TD error says something about
-# every transition; the actor's loss can only pass on what Q already knows. Two things differ from DrQ-v2: the target critic
+# every transition; the actor's loss can only pass on what Q already knows. DrQ-v2 itself is no SAC but DDPG with returns of several steps; its
+# routing alone is taken here. In that two things differ: the target critic
 # has a slow encoder of its own, as in SAC+AE and DrQ, where DrQ-v2 encodes the next observation with the online one; and DrQ-v2 gives
 # actor and critic a linear trunk each behind the convolutions, so there the actor's loss does train a layer of its
 # own.

@@ -51,6 +51,8 @@ PLAYED = {
     "reach-located": 0,
     "reach-located-rewards": 0,
     "reach-located-walked": 0,
+    "reach-located-filmed": 0,
+    "push-asymmetric-achieved": 0,
 }
 
 
@@ -62,7 +64,7 @@ WITHOUT_FILM = {
     *("push-small-blank", "push-small-noise", "push-small-actor"),
     *("push-small-steps", "push-small-far"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
-    *("push-blind-acts-25k", "push-blind-acts-60k"),
+    *("push-blind-acts-25k", "push-blind-acts-60k", "push-blind-acts-lent"),
     *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3", "push-small-n3"),
     *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),
     *("push-place-drawn-14-looks", "push-place-drawn-14-n3"),
@@ -81,7 +83,7 @@ WITHOUT_FILM = {
     *("push-distilled-flat", "push-distilled-flat-drq"),
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
     *("reach-located-rewards", "reach-located-default", "reach-located-workspace"),
-    *("reach-located-walked", "reach-located-strayed"),
+    *("reach-located-walked", "reach-located-filmed", "reach-located-strayed"),
     *("reach-keypoint", "reach-asymmetric"),
     *("reach-small", "reach-small-told", "reach-small-blind", "reach-small-annealed"),
     "reach-state-tuned",

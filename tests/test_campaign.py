@@ -343,6 +343,28 @@ def test_a_campaign_counts_a_run_whatever_it_was_done_with():
     assert report.artifact_of(replace(config, gamma=0.5)) is None
 
 
+@pytest.mark.parametrize("how", ["other settings", "is damaged"])
+def test_a_result_that_is_not_the_cells_own_stays_and_the_others_go_on(
+    how, own_folders, monkeypatch
+):
+    """Neither trained over nor in the way of other cells."""
+    monkeypatch.setattr("labs.gl.working_gl", lambda *a, **k: ("egl", "a card"))
+    options = CampaignOptions(minutes=5, cells=(f"{ARM}:0..1",), plan=True, measure=False, toy=True)
+    first = Campaign(options, say=lambda text: None).cells[0].config
+    path = train(replace(first, net_arch=(16, 16), eval_episodes=1, total_steps=200))
+    if how == "is damaged":
+        (path / "curve.csv").write_text("step,success\n")
+    before = (path / "provenance.json").read_bytes()
+    said: list[str] = []
+    campaign = Campaign(options, say=said.append)
+    assert campaign.run() == 0, "a plan"
+    assert campaign.notes[first.run_name]["state"] == "refused"
+    assert how in campaign.notes[first.run_name]["reason"]
+    assert [cell.config.seed for cell in campaign._todo()] == [1]
+    assert (path / "provenance.json").read_bytes() == before
+    assert any("left out" in line for line in said)
+
+
 def test_a_curve_of_other_settings_is_not_this_runs(own_folders):
     config = tiny(total_steps=200)
     train(config)

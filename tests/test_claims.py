@@ -651,7 +651,7 @@ def test_claim_7_counts_the_frames_of_a_locator_that_rewards_taught(data):
     assert set(asked.times(0.9)) == {2 * first} and asked.half_time() == state.half_time() + first
     found = judge(CLAIM["7"], data)
     assert found.verdict == HOLDS and "= 2.0 [2.0, 2.0]" in found.effect
-    assert f"with the {int(first):,} frames of its locator" in found.effect
+    assert f"with the {int(first):,} steps of its locator" in found.effect
 
 
 def test_claim_7_counts_a_run_that_never_got_there_as_later_than_any(data):

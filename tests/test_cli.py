@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -17,12 +18,13 @@ from jupyter_client.kernelspec import NoSuchKernel
 
 from labs import cli
 from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
-from labs.claims.compare import as_text, compare, costs
+from labs.claims.compare import as_text, compare, costs, summarize
 from labs.claims.evidence import Arm
 from labs.commands import training
 from labs.commands.measuring import MEASUREMENTS
 from labs.errors import UserError
 from labs.experiments import guards, launch, presets
+from labs.experiments.plan import plan
 from tests.altering import alter
 
 
@@ -224,6 +226,37 @@ def test_how_a_run_is_done_does_not_train_it_again(flags, capsys):
     assert "already there" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("flag", "trains"), [("--restart", False), ("--again", True)])
+def test_only_again_trains_what_is_finished(flag, trains, monkeypatch, capsys):
+    def stop(*arguments):
+        raise UserError("it trains")
+
+    trained()
+    monkeypatch.setattr(launch, "run_notebook", stop)
+    assert cli.main(["train", "reach-state", "--seeds", "0", flag]) == (2 if trains else 0)
+    assert ("it trains" if trains else "already there") in capsys.readouterr().err
+
+
+def test_a_plan_goes_by_a_run_that_was_done_in_the_same_way():
+    trained()
+    config = presets.preset("reach-state")
+    assert "from an earlier run" in plan(config)["time"]
+    assert "has not run here" in plan(replace(config, subproc=True))["time"]
+    last = seeds_of("reach-state")[-1]
+    alter(last, "provenance.json", lambda r: r.update(frames_per_second=1000, locator_time_s=60))
+    seconds = config.total_steps // 1000
+    wanted = f"{seconds} s, and 60 s for its locator where there is none yet (from an earlier run)"
+    assert plan(config)["time"] == wanted
+
+
+@pytest.mark.parametrize("name", ["PIXELS_DATA", "PIXELS_RUNS"])
+def test_the_doctor_sees_a_file_where_a_folder_is_needed(name, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(name, str(tmp_path / "file"))
+    assert cli.main(["doctor"]) == 2
+    assert f"no folder that can be written to: set {name}" in capsys.readouterr().out
+
+
 def test_an_unwritable_folder_is_one_line(monkeypatch, capsys):
     monkeypatch.setenv("PIXELS_RUNS", "/proc/nope")
     assert cli.main(["train", "reach-state", "--seeds", "5"]) == 2
@@ -331,6 +364,19 @@ def test_compare_and_plot(tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["curve.png"]
     assert cli.main(["plot", "phases", "reach-state/seed0", "--out", str(out)]) == 0
     assert cli.main(["plot", "steps", "--out", str(out)]) == 0
+
+
+def test_steps_of_a_locator_count_in_a_comparison_as_in_rho(capsys):
+    trained()
+    locator = {"encoder": "locator", "locator_taught": "rewards", "locator_frames": 5000}
+    paths = seeds_of("reach-state")
+    times = [summarize("reach-state")["times"]["0.9"]]
+    for path in paths:
+        alter(path, "provenance.json", lambda r: r["parameters"].update(locator))
+    times.append(summarize("reach-state")["times"]["0.9"])
+    assert list(times[1]["reached"]) == [steps + 5000 for steps in times[0]["reached"]] != []
+    assert cli.main(["compare", "reach-state"]) == 0
+    assert "include the 5,000 of its locator" in capsys.readouterr().out
 
 
 def test_a_comparison_names_runs_that_were_cut_short(capsys):

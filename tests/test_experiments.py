@@ -152,6 +152,7 @@ BAD = [
     ({"acting_ends": 100}, "set engine = fast"),
     ({"acting_ends": 20_000, "engine": "fast"}, "between 0 and total_steps"),
     ({"acting_ends": -1, "engine": "fast"}, "between 0 and total_steps"),
+    ({"acting_policy": "push-blind-tuned/seed0", "engine": "fast"}, "give acting_ends the step"),
     ({"standardize": True, "engine": "fast", "goal_mode": "none", **PIXELS}, "for vectors"),
     ({"anneal": 1.5}, "anneal = 1.5 is out of range"),
     ({"anneal": 0.5, "encoder_learning_rate": 1e-4, **PIXELS}, "leave anneal alone"),

@@ -67,14 +67,14 @@ def test_every_moment_has_one_phase():
 
 def test_real_eyes_on_real_pushes():
     """Locators see; an encoder that learned sees better than as it was drawn; a guess is bent."""
-    first = "push-asymmetric-achieved/seed0"
+    first = "push-distilled/seed0"
     rows = eyes_at_work.measure([first], episodes=4, frames=600, progress=False)
     by_run = {row["run"]: row for row in rows}
     told, locator, eye, drawn, guess = (
         by_run[f"{name}/seed0"]
         for name in (
             *("locator-push-workspace", "locator-push-workspace-rewards"),
-            *("push-asymmetric-achieved", UNTRAINED, GUESS),
+            *("push-distilled", UNTRAINED, GUESS),
         )
     )
     assert told["phases"]["pushed"]["mean"] < 20

@@ -426,6 +426,23 @@ def test_who_acts_stays_as_it_is_while_another_learns(tmp_path):
     copy = FastSAC.load(model.save(tmp_path / "model"), env=reach(), device="cpu")
     assert copy.acting_ends == 200 and torch.equal(weights(copy.acting), parted)
 
+    # Another run's policy, in networks of another size: it acts, and learns nothing.
+    other = small(reach(), policy_kwargs=model.policy_kwargs | {"net_arch": [8]}).policy
+    model = small(reach(), acting_ends=100, acting_policy=other)
+    model.learn(200, log_interval=None)
+    assert model.acting is not other and torch.equal(weights(model.acting), weights(other))
+    path = model.save(tmp_path / "lent")
+    with pytest.raises(UserError, match="give load\\(\\) the acting_policy"):
+        FastSAC.load(path, device="cpu")
+    again = FastSAC.load(
+        path,
+        device="cpu",
+        acting_policy=small(
+            reach(), seed=5, policy_kwargs=model.policy_kwargs | {"net_arch": [8]}
+        ).policy,
+    )
+    assert torch.equal(weights(again.acting), weights(other))
+
     # What is met from then on is what the old policy does: the learner may be anything.
     def met(spoil):
         model = small(reach(), acting_ends=200, updates_per_step=0)

@@ -1,4 +1,4 @@
-"""A run that takes another run's encoder: what it takes, and what it refuses."""
+"""A run that takes another run's encoder or policy: what it takes, and what it refuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labs.experiments import environments, presets
 from labs.experiments.models import build
 from labs.experiments.policies import WEIGHTS
 from labs.experiments.pretrained import lend_encoder
-from labs.experiments.train import train
+from labs.experiments.train import Training, train
 
 TOLD = replace(
     presets.smoke(presets.preset("push-asymmetric-achieved")),
@@ -57,6 +57,25 @@ def test_the_encoder_is_the_lenders_and_learns_nothing():
         "artifact": "told/seed0",
         "weights_sha256": theirs.provenance["files"][WEIGHTS],
     }
+
+
+def test_what_acts_is_the_lenders_policy_and_the_record_names_it():
+    lends = replace(
+        presets.smoke(presets.preset("push-blind-tuned")),
+        **{"arm": "lends", "net_arch": (16, 16), "video_episodes": 0},
+    )
+    train(lends)
+    config = replace(lends, arm="led", seed=1, acting_ends=150, acting_policy="lends/seed0")
+    run = Training(config)
+    path = run.run()
+    theirs = load_artifact("lends/seed0")
+    wanted = {"artifact": "lends/seed0", "weights_sha256": theirs.provenance["files"][WEIGHTS]}
+    assert load_artifact(path).provenance["acting_from"] == wanted
+    acting, lent = run.model.acting.actor.state_dict(), load_file(theirs.path / WEIGHTS)
+    assert acting.keys() == lent.keys()
+    assert all(torch.equal(acting[name], lent[name].to(acting[name].dtype)) for name in lent)
+    with pytest.raises(UserError, match="told .*pixels.* give an acting_policy"):
+        train(replace(config, arm="refused", acting_policy="told/seed0"))
 
 
 @pytest.mark.parametrize("told", [False, True])

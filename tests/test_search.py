@@ -123,9 +123,13 @@ def test_a_trial_that_diverged_is_not_trained_again(two_trials, monkeypatch):
     assert trained == ["reach-state-tuned-0", "reach-state-tuned-1"]
 
 
-def test_trials_find_the_run_that_lends_its_encoder(own_folders, monkeypatch):
-    arm = presets.preset("push-eye-judged")
-    lender = arm.pretrained_encoder
+@pytest.mark.parametrize(
+    ("name", "knob"),
+    [("push-eye-judged", "pretrained_encoder"), ("push-blind-acts-lent", "acting_policy")],
+)
+def test_trials_find_the_run_that_lends_a_part(name, knob, own_folders, monkeypatch):
+    arm = presets.preset(name)
+    lender = getattr(arm, knob)
     monkeypatch.setattr(search, "CHANGES", {"as it is": search.CHANGES["as it is"]})
     monkeypatch.setattr(search, "_trial", lambda *a: {"lent": load_artifact(lender).parameters})
     with pytest.raises(UserError, match=f"there is no artifact in .*data/{lender}"):

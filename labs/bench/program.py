@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from labs.artifacts import data_root, may_be_replaced
 from labs.errors import UserError
 
 COMPARISONS = ("env", "replay", "update", "whole", "memory")
@@ -67,6 +68,8 @@ def check(options: BenchOptions) -> None:
             raise UserError(f"--more-batches {batch} is out of range: give 1 to 4096")
     if options.name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", options.name):
         raise UserError(f"--name {options.name!r} is no name of an artifact: give bench, say")
+    if options.name is not None:
+        may_be_replaced(data_root() / options.name, "measurement")
     if not options.parts or "replay" in options.parts:
         _require_memories(options.transitions)
 

@@ -29,7 +29,7 @@ def artifact_of(config: RunConfig) -> Artifact | None:
     """The run's artifact, whole or ended early; None if there is none of this configuration."""
     try:
         return result_of(config)
-    except UserError:  # damaged: the campaign goes on without it
+    except UserError:  # damaged: the report goes on without it, and its note says so
         return None
 
 

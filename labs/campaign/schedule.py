@@ -28,7 +28,7 @@ from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig, updates
-from labs.experiments.done import is_done
+from labs.experiments.done import is_done, refuse_other_settings
 from labs.experiments.plan import duration
 from labs.experiments.stopping import FINISH, SAVE
 from labs.experiments.sweep import parse_seeds
@@ -103,7 +103,7 @@ class Campaign:
     # ----- the way through
 
     def run(self) -> int:
-        """Returns 0; 1 if a run failed.
+        """Returns 0; 1 if a run failed or was refused.
 
         The reader's Ctrl-C and SIGTERM save every run; a second one is taken literally.
         """
@@ -120,7 +120,7 @@ class Campaign:
             if self.options.plan:  # the verdict of an earlier command stays as it is
                 return 0
             self._tell_results()
-        return 1 if any(n["state"] == "failed" for n in self.notes.values()) else 0
+        return 1 if any(n["state"] in ("failed", "refused") for n in self.notes.values()) else 0
 
     def _remember(self) -> None:
         path = self.folder / "state.json"
@@ -132,9 +132,17 @@ class Campaign:
         self.all_notes = earlier.get("notes", {})
         for cell in self.cells:
             note = dict(self.all_notes.get(cell.name, {"state": "waiting", "reason": ""}))
-            if is_done(cell.config):
+            try:
+                done = is_done(cell.config)
+                refuse_other_settings(cell.config)
+            except UserError as error:  # damaged, or another run's: it stays; the others go on
+                note = {"state": "refused", "reason": str(error)}
+                self.say(f"{cell.name} is left out: {error}")
+                self.notes[cell.name] = note
+                continue
+            if done:
                 note = {"state": "done", "reason": ""}
-            elif note["state"] in ("running", "done"):
+            elif note["state"] in ("running", "done", "refused"):
                 note = {"state": "killed", "reason": "the campaign was cut off"}
             self.notes[cell.name] = note
 
@@ -193,8 +201,9 @@ class Campaign:
         return f"{total:,} updates: about {duration(max(work, world) / share)}, then evaluation"
 
     def _todo(self) -> list[Cell]:
-        """What is not done: first what was never evaluated, then what was ended early."""
-        open_cells = [c for c in self.cells if self.notes[c.name]["state"] != "done"]
+        """What can be done: first what was never evaluated, then what was ended early."""
+        closed = ("done", "refused")
+        open_cells = [c for c in self.cells if self.notes[c.name]["state"] not in closed]
         return sorted(open_cells, key=lambda c: self.notes[c.name]["state"] == "ended early")
 
     # ----- training

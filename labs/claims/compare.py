@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labs.artifacts import Artifact, finite_or_none, runs_of, write_measurement
+from labs.artifacts import finite_or_none, runs_of, write_measurement
 from labs.claims.evidence import Arm
 from labs.errors import UserError
 from labs.statistics import (
@@ -24,11 +24,6 @@ THRESHOLDS = (0.5, 0.9)
 
 def _interval(interval: Interval) -> dict[str, float | None]:
     return {k: finite_or_none(v) for k, v in asdict(interval).items()}
-
-
-def _curves(runs: Sequence[Artifact]) -> list[tuple[list[float], list[float]]]:
-    tables = [run.table() for run in runs]
-    return [(t["step"].tolist(), t["success"].tolist()) for t in tables]
 
 
 def summarize(arm: str) -> dict[str, Any]:
@@ -57,10 +52,11 @@ def summarize(arm: str) -> dict[str, Any]:
         "updates": [s["updates"] for s in scores],
         "training_time_s": [s["training_time_s"] for s in scores],
         "frames_per_second": [s["training_frames_per_second"] for s in scores],
+        "steps_before": Arm(arm, tuple(runs)).frames_before,
         "times": {},
         "controls": {},
     }
-    curves = _curves(runs)
+    curves = Arm(arm, tuple(runs)).curves
     for threshold in THRESHOLDS:
         row["times"][f"{threshold:g}"] = asdict(time_to_threshold(curves, threshold))
     for name in scores[0]["controls"]:
@@ -185,6 +181,12 @@ def as_text(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         for seed, where in row["ended_early"].items():
             lines.append(f"{row['arm']}/seed{seed} was cut short {where}, and counts as it is")
+    for row in result["rows"]:
+        if row["steps_before"]:
+            lines.append(
+                f"{row['arm']}: its steps to 50 and 90 % include the {row['steps_before']:,} of "
+                "its locator, its time does not"
+            )
     for row in result["rows"]:
         for control, score in row["controls"].items():
             lines.append(f"{row['arm']} with {control} images: success {_cell(score, 100, 1)} %")

@@ -299,7 +299,7 @@ def named_arm(root: Path, name: str) -> Arm:
 
 def all_arms(root: Path) -> list[Arm]:
     """Every arm with results; runs that only prove the pipeline are left out."""
-    arms = [_arm(p) for p in sorted(root.iterdir()) if p.is_dir()] if root.exists() else []
+    arms = [_arm(p) for p in sorted(root.iterdir()) if p.is_dir()] if root.is_dir() else []
     return [a for a in arms if a is not None and not PIPELINE.search(a.name)]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from labs.artifacts import data_root
 from labs.errors import UserError
+from labs.experiments.checkpoint import runs_root
 from labs.mixed_precision import mixed_precision
 from labs.provenance import GIB, hardware, repository_root, versions
 
@@ -97,16 +98,18 @@ def _memory() -> Finding:
     return Finding("memory free", f"{free:.1f} GiB", remedy)
 
 
-def _disk() -> Finding:
-    folder = data_root()
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free / GIB
-    writable = os.access(folder, os.W_OK)
-    remedy = "" if free > 2 else "free some space, or set PIXELS_DATA and PIXELS_RUNS"
-    if not writable:
-        remedy = f"{folder} is not writable: set PIXELS_DATA to a folder that is"
-    return Finding("disk free", f"{free:.1f} GiB", remedy, not writable)
+def _disk() -> Iterator[Finding]:
+    for what, wanted, name in (
+        ("disk free, results", data_root(), "PIXELS_DATA"),
+        ("disk free, runs", runs_root(), "PIXELS_RUNS"),
+    ):
+        folder = next(p for p in (wanted, *wanted.parents) if p.exists())
+        free = shutil.disk_usage(folder).free / GIB
+        usable = folder.is_dir() and os.access(folder, os.W_OK)
+        remedy = "" if free > 2 else f"free some space, or set {name}"
+        if not usable:
+            remedy = f"{folder} is no folder that can be written to: set {name} to one that is"
+        yield Finding(what, f"{free:.1f} GiB", remedy, not usable)
 
 
 def findings() -> Iterator[Finding]:
@@ -119,7 +122,7 @@ def findings() -> Iterator[Finding]:
     slow = "pixel arms of 84 x 84 take days on a CPU; Reach from state and small pictures minutes"
     yield Finding("GPU", facts["gpu"] or f"none ({slow})")
     yield _memory()
-    yield _disk()
+    yield from _disk()
     yield _gl()
     yield _kernel()
     yield _video()

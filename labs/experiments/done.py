@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, recover
+from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
 from labs.experiments.presets import NEUTRAL_KEYS
 
@@ -18,10 +19,14 @@ def is_done(config: RunConfig) -> bool:
     return not (found is None or "ended_early" in found.provenance)
 
 
-def holds_other_settings(config: RunConfig) -> bool:
-    """Whether the result that stands where the run's would is of another configuration."""
+def refuse_other_settings(config: RunConfig) -> None:
+    """Raises UserError where a result of another configuration stands in the run's place."""
     found = _there(config)
-    return found is not None and differs(found.parameters, config)
+    if found is not None and differs(found.parameters, config):
+        raise UserError(
+            f"{found.path} holds a run with other settings: give --arm NAME to train beside it, or "
+            "--again to replace it"
+        )
 
 
 def result_of(config: RunConfig) -> Artifact | None:

@@ -22,7 +22,7 @@ from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
 from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig
-from labs.experiments.done import holds_other_settings, is_done, result_of
+from labs.experiments.done import is_done, refuse_other_settings, result_of
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 
@@ -125,11 +125,8 @@ def launch(
     if not again and is_done(config):
         print(f"{config.run_name}: already there (--again trains it again)", file=sys.stderr)
         return output
-    if not again and holds_other_settings(config):
-        raise UserError(
-            f"{output} holds a run with other settings: give --arm NAME to train beside it, or "
-            "--again to replace it"
-        )
+    if not again:
+        refuse_other_settings(config)
     may_be_replaced(output, "training")
     folder = guards.writable(runs_root() / config.run_name)
     owner = guards.holder(folder)
@@ -212,7 +209,7 @@ def train_arm(
     guards.refuse_repeated(seeds, seeds)
     how = {"small": small, "quick": quick, "restart": restart}
     runs = [notebook_run(arm, seed, overrides, **how) for seed in seeds]
-    return [launch(*run, again=again or restart, quiet=quiet) for run in runs]
+    return [launch(*run, again=again, quiet=quiet) for run in runs]
 
 
 class _Watcher:

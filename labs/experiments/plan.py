@@ -20,26 +20,43 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def earlier_speed(arm: str) -> float | None:
-    """Environment steps per second of an earlier run of the arm; None without one."""
+#: How a run is done decides how fast: only runs that were done so tell of another's time.
+PACE = ("device", "subproc", "torch_threads")
+
+
+def earlier_run(config: RunConfig) -> dict[str, Any] | None:
+    """The record of the arm's last run that was done as this one would be; None without one."""
     try:
-        return float(load_artifact(seeds_of(arm)[-1]).provenance["frames_per_second"])
-    except (UserError, KeyError):
+        records = [load_artifact(path).provenance for path in seeds_of(config.arm)]
+    except UserError:
         return None
+    wanted = config.as_dict()
+    for record in reversed(records):
+        done = RunConfig().as_dict() | record["parameters"]
+        if "frames_per_second" in record and all(done[key] == wanted[key] for key in PACE):
+            return record
+    return None
+
+
+def _time(config: RunConfig) -> str:
+    found = earlier_run(config)
+    if found is None:
+        return "the progress bar will tell: this arm has not run here yet"
+    text = duration(config.total_steps / float(found["frames_per_second"]))
+    if seconds := found.get("locator_time_s"):
+        text += f", and {duration(seconds)} for its locator where there is none yet"
+    return f"{text} (from an earlier run)"
 
 
 def plan(config: RunConfig) -> dict[str, Any]:
     """Memory, disk, updates and, where an earlier run tells, time."""
     wanted = guards.needs(config)
-    speed = earlier_speed(config.arm)
     return {
         "environment steps": f"{config.total_steps:,}",
         "updates": f"{updates(config):,}",
         "memory": f"{wanted['memory'] / guards.GIB:.1f} GiB",
         "disk": f"{wanted['disk'] / guards.GIB:.1f} GiB",
-        "time": duration(config.total_steps / speed) + " (from an earlier run)"
-        if speed
-        else "the progress bar will tell: this arm has not run here yet",
+        "time": _time(config),
     }
 
 

@@ -20,6 +20,7 @@ from tyro.conf import Positional
 
 from labs.artifacts import PROVENANCE, Artifact, Clock, data_root, load_artifact, write_measurement
 from labs.errors import UserError
+from labs.experiments import guards
 from labs.experiments.checkpoint import belongs, runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.done import is_done
@@ -126,13 +127,13 @@ def _data_below(folder: Path) -> Iterator[None]:
 
 
 def _lend(name: str, folder: Path) -> None:
-    """Lets trials, which see results in ``folder`` alone, find the run that lends its encoder.
+    """Lets trials, which see results in ``folder`` alone, find the run that lends a part.
 
     Raises:
-        UserError: there is no such run.
+        UserError: there is no such run, or no folder can be made.
     """
     lender, link = load_artifact(data_root() / name).path, folder / name
-    link.parent.mkdir(parents=True, exist_ok=True)
+    guards.writable(link.parent)
     link.unlink(missing_ok=True)
     link.symlink_to(lender.resolve(), target_is_directory=True)
 
@@ -215,8 +216,8 @@ def search(
     stored = _stored(f"search-{arm}", wanted["as it is"].total_steps, len(wanted))
     folder, clock = runs_root() / "search", Clock()
     base = wanted["as it is"]
-    if base.pretrained_encoder:
-        _lend(base.pretrained_encoder, folder)
+    for lender in filter(None, (base.pretrained_encoder, base.acting_policy)):
+        _lend(lender, folder)
     diverged = {row["trial"]: row for row in stored if "diverged_at" in row}
     rows = []
     for name, config in tqdm(wanted.items(), desc=f"trials of {arm}", disable=not progress):

@@ -134,10 +134,12 @@ def plan(options: SweepOptions) -> list[tuple[RunConfig, dict[str, Any]]]:
 
 def sweep(options: SweepOptions) -> int:
     """Runs a sweep. Returns 0 if every result is there, 1 if any run failed."""
-    from labs.experiments.done import is_done
+    from labs.experiments.done import is_done, refuse_other_settings
 
     runs = plan(options)
     todo = [(c, p) for c, p in runs if options.again or not is_done(c)]
+    for config, _ in todo if not options.again else ():
+        refuse_other_settings(config)
     print(f"{len(runs)} runs, {len(runs) - len(todo)} of them already there", file=sys.stderr)
     if not todo:
         return 0

@@ -124,7 +124,7 @@ def record(policy, config: RunConfig, path: str | Path, *, episodes: int, size: 
 
 
 def _keypoint_painter(policy):
-    """A function that draws the keypoints of a SpatialSoftmax policy; None for other policies."""
+    """A function that draws the keypoints of a ManipulationCNN; None where a policy has none."""
     sb3 = getattr(policy, "sb3", None)
     if sb3 is None or not policy.config.has_images or policy.config.head != "spatial_softmax":
         return None

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from labs import envs
 from labs.errors import UserError
+from labs.experiments import guards
 from labs.experiments.checkpoint import runs_root
 
 FRAMES = 12_500
@@ -32,9 +33,7 @@ MIDDLE = np.array([1.34, 0.75])
 
 def work_folder() -> Path:
     """Where frames and finished cells wait until all cells are there."""
-    folder = runs_root() / "perception"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return guards.writable(runs_root() / "perception")
 
 
 def damaged(path: Path) -> UserError:

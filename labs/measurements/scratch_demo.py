@@ -81,6 +81,8 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
         seed: of everything in the run.
         episodes: of each negative control.
     """
+    if seed < 0:
+        raise UserError(f"--seed {seed}: give 0 or more")
     clock = Clock()
     settings = replace(Settings(), seed=seed)
     settings = settings if steps is None else replace(settings, steps=steps)
