@@ -647,7 +647,7 @@ def test_claim_7_counts_the_frames_of_a_locator_that_rewards_taught(data):
     make_arm(data, "asked", HIGH, locator_taught="rewards", locator_frames=int(first), **taught)
     same_curve(data, "asked")
     asked = named_arm(data, "asked")
-    assert asked.frames_before == first and named_arm(data, "told").frames_before == 0
+    assert asked.steps_before == first and named_arm(data, "told").steps_before == 0
     assert set(asked.times(0.9)) == {2 * first} and asked.half_time() == state.half_time() + first
     found = judge(CLAIM["7"], data)
     assert found.verdict == HOLDS and "= 2.0 [2.0, 2.0]" in found.effect

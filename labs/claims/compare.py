@@ -52,7 +52,7 @@ def summarize(arm: str) -> dict[str, Any]:
         "updates": [s["updates"] for s in scores],
         "training_time_s": [s["training_time_s"] for s in scores],
         "frames_per_second": [s["training_frames_per_second"] for s in scores],
-        "steps_before": Arm(arm, tuple(runs)).frames_before,
+        "steps_before": Arm(arm, tuple(runs)).steps_before,
         "times": {},
         "controls": {},
     }

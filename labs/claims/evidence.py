@@ -187,7 +187,7 @@ class Arm:
         )
 
     @property
-    def frames_before(self) -> int:
+    def steps_before(self) -> int:
         """Steps before the curve begins: those of a locator that rewards taught."""
         config = self.config
         if config["encoder"] != "locator" or config["locator_taught"] != "rewards":
@@ -196,9 +196,9 @@ class Arm:
 
     @property
     def curves(self) -> list[tuple[Sequence[float], Sequence[float]]]:
-        """Steps, :attr:`frames_before` included, and success, of each seed."""
+        """Steps, :attr:`steps_before` included, and success, of each seed."""
         tables = [run.table() for run in self.runs]
-        return [(t["step"] + self.frames_before, t["success"]) for t in tables]
+        return [(t["step"] + self.steps_before, t["success"]) for t in tables]
 
     @property
     def way_to_learn(self) -> str:

@@ -144,8 +144,8 @@ def _price(root: Path, task: str) -> Finding | None:
         f"{task.capitalize()}, steps to 90 %: `{pixels.name}` / `{state.name}` = "
         f"{ratio_text(ratio)}; {pixels.to(0.9)}"
     )
-    if pixels.frames_before:
-        effect += f", with the {pixels.frames_before:,} steps of its locator"
+    if pixels.steps_before:
+        effect += f", with the {pixels.steps_before:,} steps of its locator"
     seeing = _fastest(root, task, "pixels", taught=True)
     if seeing is not None:
         taught = ratio_text(seeing.times_as_many(state, 0.9))

@@ -5,7 +5,7 @@ block (the goal sphere in Reach) is put somewhere new for every frame, often rig
 gripper, where pushing happens and fingers hide it. Or nobody sets anything down, and the frames
 are those that random actions *played*. Of Reach nothing is then read that an agent does not get:
 the joints say where the gripper is, and its rewards where the goal is. Who has measured a goal so
-can go there: such play is *walked*.
+can go there: such play is *walked*, or *filmed* where each of its steps is a frame.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from labs.trilateration import trilaterate
 
 MOMENTS_OF_AN_EPISODE = 25
 HELD = 3  # steps that random play keeps an action for: it then gets somewhere
-GOALS = 0.15  # meters around its start, in each coordinate, in which Reach draws goals
+GOAL_RANGE = 0.15  # meters around its start, in each coordinate, in which Reach draws goals
 SHAKEN = 0.4  # standard deviation of an action around its episode's direction: not in one line
 
 Progress = Callable[[str, int, int], None]
@@ -87,7 +87,7 @@ def _reach_moment(env, gripper: np.ndarray, home: np.ndarray, rng: np.random.Gen
     if rng.random() < 0.4:  # where an episode is decided
         goal = gripper + rng.normal(0, 0.05, 3)
     else:
-        goal = home + rng.uniform(-GOALS, GOALS, 3)
+        goal = home + rng.uniform(-GOAL_RANGE, GOAL_RANGE, 3)
     env.unwrapped.goal = goal
     return [*gripper, *goal]
 
@@ -206,7 +206,7 @@ def _play_reach(
                 next(pictures)[:] = env.render().transpose(2, 0, 1)
             if step == STEPS_OF_A_GOAL - 1:
                 goal = trilaterate(places[: step + 1], -rewards[: step + 1])
-                end = home + rng.uniform(-GOALS, GOALS, 3) if astray else goal
+                end = home + rng.uniform(-GOAL_RANGE, GOAL_RANGE, 3) if astray else goal
         targets[row] = np.concatenate([places[np.sort(drawn)], np.tile(goal, (len(drawn), 1))], 1)
         if progress is not None and row % 10 == 9:
             progress("frames", min((row + 1) * frames_of_a_goal, n), n)
