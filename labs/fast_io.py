@@ -75,7 +75,7 @@ def restore_networks(model: Any, tensors: dict[str, torch.Tensor]) -> None:
             model.acting.load_state_dict(acting)
         except RuntimeError as error:
             raise UserError(
-                "another network acts than learns: give load() the acting_policy, of any weights"
+                "another network acts than learns: give load() the acting_policy, or one like it"
             ) from error
     for name, optimizer in optimizers_of(model).items():
         prefix = f"optimizer.{name}."

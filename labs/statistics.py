@@ -47,7 +47,7 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     rate, z = successes / trials, ndtri((1 + confidence) / 2)
     middle = rate + z**2 / (2 * trials)
     half = z * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
-    low, high = np.clip([middle - half, middle + half] / (1 + z**2 / trials), 0, 1)
+    low, high = np.clip(np.array([middle - half, middle + half]) / (1 + z**2 / trials), 0, 1)
     return Interval(rate, float(low), float(high))
 
 

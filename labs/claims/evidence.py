@@ -214,7 +214,7 @@ class Arm:
         if lender := self.config["pretrained_encoder"]:
             helpers.append(f"the encoder of {lender}")
         if actor := self.config["acting_policy"]:
-            helpers.append(f"the pushes of {actor}")
+            helpers.append(f"the actions of {actor}")
         asked = {
             "positions": "an encoder told positions",
             "rewards": "an encoder that predicts hindsight's rewards",
