@@ -808,9 +808,17 @@ filmed = named_arm(data_root(), FILMED)
 for arm in (filmed, one_network):
     print(f"{arm.name}: 90 % after {arm.to(0.9)}, those of a locator included")
 assert len(ends[FILMED]) == 3 and np.isfinite(filmed.times(0.9)).all()
+assert max(filmed.times(0.9)) < min(0.55 * min(walks.times(0.9)), *one_network.times(0.9))
+assert min(ends[FILMED]) >= 0.95, "the criterion is not reached: read the text anew"
+near = [np.mean([near_goal["mean"] for _, near_goal, *_ in eyes]) for eyes in (all_steps, by_walks)]
+assert abs(near[0] - near[1]) < 4, "one kind of walk teaches much better: say so"
 
 # %% [markdown]
-# FILMEDTEXT
+# *As above, of the new eyes.*
+#
+# **Fewer goals, looked at twelve times each, teach about as well.** Beside the goal the eyes of either arm are off by about as much on average, and seeds differ by more than the arms do. All three
+# policies reach in 95 episodes of a hundred or more. The price is half of what it was: with the walks, each run comes to 90 % in fewer steps than the fastest of
+# `reach-small-annealed` needs.
 #
 # And see what "nobody is told" is worth here. To pay a distance somebody must know where the goal is, and four payments hand that on. A reward that is
 # a distance is a position in other words. Push's says only yes or no, and an eye [can be taught by that as well](28_rewards_say_where.ipynb).
