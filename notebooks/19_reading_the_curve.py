@@ -426,12 +426,10 @@ display(Markdown("\n".join(rows)))
 learned = {arm: final_success(arm) for arm in (TWIN, CUT, LENT, LATE)}
 for arm, found in learned.items():
     print(f"{arm}: " + ", ".join(f"{rate:.0%}" for rate in found))
-for one, other in zip(measured(CUT), measured(LENT), strict=True):
-    alike = [
-        t[t["step"] < preset(CUT).acting_ends].drop(columns="wall_time_s")
-        for t in (one.table(), other.table())
-    ]
-    assert alike[0].equals(alike[1]) and alike[0]["success"].max() < 0.2, "one run, on the floor"
+for run in (*measured(CUT), *measured(LENT)):
+    before = run.table()[lambda t: t["step"] < preset(CUT).acting_ends]
+    assert before["success"].max() <= 0.1, "the ways part off the floor"
+assert [len(measured(arm)) for arm in (CUT, LENT)] == [5, 5]
 assert max(shown[CUT]) < 0.08 and min(shown[LENT] + shown[LATE]) > 0.4, "floor, and risen"
 assert max(learned[CUT]) < 0.5 < 0.7 < min(learned[LENT] + learned[LATE]), "read the text anew"
 assert np.mean(learned[LATE]) > np.mean(learned[TWIN]) - 0.05
@@ -454,7 +452,8 @@ assert 0.75 < min(shown[LENT]) < max(shown[LENT]) < 0.85, "four of five"
 # meets what it does itself has {success}`push-blind-tuned` after as many steps and updates.
 #
 # **Acting is not what is missing.** On the same floor, from the same step on, and as little allowed to act, a learner that is shown another's successes
-# rises to {success}`push-blind-acts-lent`. Until the ways part the runs of the two arms are the same, point for point. And who had risen by then keeps its level without acting:
+# rises to {success}`push-blind-acts-lent`. Until the ways part the two arms do the same, and their runs lie on the floor. (They ran on
+# different processors, which round differently, so no two of them are equal point for point.) And who had risen by then keeps its level without acting:
 # {success}`push-blind-acts-60k`. So it takes successes to learn success, and a policy that acts brings them about itself. (How often the block is touched, and
 # how near to its goal it comes, grow together; the cut takes both. These are twins without a camera.)
 #
