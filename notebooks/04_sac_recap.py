@@ -297,9 +297,8 @@ def lead_of_the_favorite():
         sum(F.mse_loss(q, batch.reward) for q in judges(batch.state, batch.action)).backward()
         optimizer.step()
     with torch.no_grad():
-        size = torch.tensor(
-            [1.0] * 6 + [0.3] * 3
-        )  # places within a decimeter, speeds as they occur
+        # Places within a decimeter, speeds as they occur.
+        size = torch.tensor([1.0] * 6 + [0.3] * 3)
         states = (torch.rand(200, 1, 9).mul(2).sub(1) * size).expand(-1, 64, -1)
         values = judges(states, torch.rand(200, 64, 4).mul(2).sub(1))
         favorite = values[0].argmax(dim=1, keepdim=True)

@@ -343,7 +343,8 @@ film(
 #
 # What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. For as many goals as a batch of pictures has they come
 # close to a position, as the first figure shows, and a relabeled goal is itself a place at which the block lay, at a later step and often now; actor and critic read it as their goal.
-# So "told nothing" means here: nobody says of a picture where its block lies; rewards and relabeled goals, which hindsight computes, are all that is heard. And somebody was given, who
+# So "told nothing" means here: nobody says of a picture where its block lies; rewards and relabeled goals, which hindsight computes, are all that is heard. (Hindsight also asks whether the block
+# moved, and relabels only where it did.) And somebody was given, who
 # set the block down anew for each of the locator's frames. A robot at a table has no such helper.
 #
 # `push-located-played` learns behind the locator of random play, with 150,000 steps and no more than four looks, as above. `push-located-played-n3` does the same with the settings of *Ninety percent*: what it
