@@ -79,7 +79,7 @@ display(investigation_table())
 
 # %% [markdown]
 # No step has been run here at the source manuscript's settings unless the table shows a number. At the reported 25 to 50 frames a second a
-# pixel step takes half a day to two days a seed on a GPU; 40 hours were reported. (The control needs no GPU: two hours were reported.) What two CPU cores *can* decide are the
+# pixel step takes half a day to more than two days a seed on a GPU; 40 hours were reported. (The control needs no GPU: two hours were reported.) What two CPU cores *can* decide are the
 # arguments that hold the steps together. Smaller runs do that, and each section shows the ones that it
 # uses. All of them stand in one table near the end.
 #
