@@ -81,6 +81,7 @@ BESIDE = (
     "push-small-blank",
     "push-small-noise",
     "push-small-actor",
+    "push-small-separate",
     "push-small-steps",
     "push-small-far",
     "push-small-n3",

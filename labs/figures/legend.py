@@ -65,6 +65,7 @@ WORDS = {
     "push-small-far": "vectors and a picture by the default camera",
     "push-small-n3": "vectors and a picture, targets three steps ahead",
     "push-small-noise": "vectors and noise",
+    "push-small-separate": "vectors and a picture, an encoder each",
     "push-small-steps": "vectors and a picture, targets three steps ahead alone",
     "push-state-long": "full state, three times the steps",
     "push-state-tuned": "full state",

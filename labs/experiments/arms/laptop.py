@@ -115,6 +115,10 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(real, arm="push-small-actor", routing="actor"),
             "step 2's vectors and a picture of 36 x 36: the actor's loss trains the encoder",
         ),
+        (
+            replace(real, arm="push-small-separate", routing="separate"),
+            "step 2's vectors and a picture of 36 x 36: each network has an encoder of its own",
+        ),
         # What else step 2 changed, and what it left: on the vectors alone, which suffice.
         (
             replace(blind, arm="push-blind-buffer10k", buffer_size=10_000),
