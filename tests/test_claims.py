@@ -473,6 +473,18 @@ def test_claim_5_needs_arms_that_differ_in_routing_alone(data, actor, expected):
     assert verdict("5", data) == expected
 
 
+def test_claim_5_is_decided_by_what_the_reported_run_changed(data):
+    """From an encoder each; the actor's routing is told beside it."""
+    make_arm(data, "critic", HIGH, routing="critic")
+    make_arm(data, "actor", LOW, routing="actor")
+    make_arm(data, "separate", HIGH, routing="separate")
+    found = judge(CLAIM["5"], data)
+    assert found.verdict == FAILS and "; critic 96 % [95 %, 97 %], actor 5" in found.effect
+    success(data, "separate", *LOW)
+    success(data, "actor", *HIGH)
+    assert verdict("5", data) == HOLDS
+
+
 def test_two_arms_on_the_floor_decide_nothing(data):
     make_arm(data, "critic", LOW, routing="critic", her_k=4)
     make_arm(data, "actor", LOW, routing="actor", her_k=4)

@@ -38,19 +38,35 @@ from labs.statistics import iqm
 
 
 def routing_alone(root: Path) -> Finding:
-    """Claim 5: does the critic's routing, and nothing else, make the difference?"""
-    low, high = matched(root, "routing", ("actor", "critic"), task="push")
-    _require_risen(low, high)
-    gain = difference(high.rates, low.rates)
-    if gain.low >= LIMITS["routing_gain"]:
+    """Claim 5: does the critic's routing, and nothing else, make the difference?
+
+    The reported run went from ``separate`` to ``critic``: that pair decides where it is measured.
+    The diagnosis speaks of ``actor``: told beside it, and decides where it stands alone.
+    """
+    words = {"separate": "an encoder each", "actor": "actor"}
+    pairs, missing = [], NotMeasured("")
+    for before in words:
+        try:
+            pairs.append(matched(root, "routing", (before, "critic"), task="push"))
+        except NotMeasured as error:
+            missing = error
+    if not pairs:
+        raise missing
+    _require_risen(*pairs[0])
+    gains = [difference(critic.rates, before.rates) for before, critic in pairs]
+    if gains[0].low >= LIMITS["routing_gain"]:
         verdict = HOLDS
     else:
-        verdict = FAILS if gain.high < LIMITS["routing_gain"] else UNDECIDED
-    effect = (
-        f"critic {percents(high.rates)}, actor {percents(low.rates)}: {points(gain)}; to 50 %: "
-        f"{high.to(0.5)} against {low.to(0.5)}; runs of {low.steps:,} steps"
+        verdict = FAILS if gains[0].high < LIMITS["routing_gain"] else UNDECIDED
+    effect = "; ".join(
+        f"critic {percents(critic.rates)}, {words[before.config['routing']]} "
+        f"{percents(before.rates)}: {points(gain)}; to 50 %: {critic.to(0.5)} against "
+        f"{before.to(0.5)}; runs of {before.steps:,} steps"
+        + f" ({seeds_text(critic, before)})" * (len(pairs) > 1)
+        for (before, critic), gain in zip(pairs, gains, strict=True)
     )
-    return Finding(verdict, effect, seeds_text(high, low))
+    before, critic = pairs[0]
+    return Finding(verdict, effect, seeds_text(critic, before))
 
 
 def _require_risen(*arms: Arm) -> None:
