@@ -29,6 +29,14 @@ def denormal_numbers():
         sys.modules["torch"].set_flush_denormal(False)
 
 
+@pytest.fixture
+def data(tmp_path):
+    """A copy of the artifacts that decide claims today, to be altered."""
+    from tests.claim_copies import copy_of_today  # it imports labs, which not every test does
+
+    return copy_of_today(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium, one for the whole run.

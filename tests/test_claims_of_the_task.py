@@ -1,0 +1,118 @@
+"""Claims about the task, its floor and the gradient, and our own two, on altered copies."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from labs.claims.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED
+from labs.claims.scoreboard import judge
+from tests.claim_copies import CLAIM, HIGH, LOW, make_arm, measured, success, verdict
+
+
+def test_claim_1_and_2_follow_the_blind_twin(data):
+    assert verdict("1", data) == verdict("2", data) == FAILS
+    success(data, "push-blind-tuned", 0.4, 0.45, 0.5)
+    assert verdict("1", data) == verdict("2", data) == PARTLY
+    success(data, "push-blind-tuned", 0.05, 0.07, 0.04)
+    assert verdict("1", data) == verdict("2", data) == HOLDS
+    success(data, "push-blind-tuned", 0.05, 0.9, 0.9)
+    assert verdict("1", data) == verdict("2", data) == UNDECIDED, "a wide interval is no verdict"
+
+
+@pytest.mark.parametrize(
+    "low, high, expected",
+    [
+        (0.010, 0.02, HOLDS),  # 5 of 100 do not come from it
+        (0.010, 0.03, UNDECIDED),
+        (0.030, 0.09, UNDECIDED),
+        (0.055, 0.09, FAILS),  # 8 of 100 do
+        (0.065, 0.07, FAILS),  # the same floor, known better
+    ],
+)
+def test_claim_3_follows_the_floor(data, low, high, expected):
+    measured(data, "push-floor", lambda m: m["no_op"].update(low=low, high=high))
+    assert verdict("3", data) == expected
+
+
+@pytest.mark.parametrize(
+    "key, routing, encoder, loss",
+    [("4", "separate", "critic's", "critic"), ("13", "critic_open", "shared", "actor")],
+)
+def test_claims_4_and_13_follow_the_gradient(data, key, routing, encoder, loss):
+    def cut(found):
+        for edge in found["edges"]:
+            if (edge["routing"], edge["encoder"], edge["loss"]) == (routing, encoder, loss):
+                edge.update(grad_norm=0.0, grad_norm_low=0.0, grad_norm_high=0.0, moved=0.0)
+
+    assert verdict(key, data) == FAILS
+    measured(data, "gradient-routing", cut)
+    assert verdict(key, data) == HOLDS
+
+
+def test_our_claim_asks_for_success_and_for_controls(data):
+    spoiled = {"blank": 0.06, "shuffled": 0.07, "frozen": 0.06}
+    make_arm(data, "told", HIGH, goal_mode="both", controls=spoiled)
+    assert verdict("ours", data) == OPEN, "the block's position was given"
+    make_arm(data, "unproven", (0.99, 0.99, 0.99), goal_mode="desired", controls={})
+    make_arm(data, "honest", HIGH, goal_mode="desired", controls=spoiled)
+    assert verdict("ours", data) == HOLDS, "an arm without controls does not count"
+    success(data, "honest", 0.85, 0.96, 0.97)
+    assert verdict("ours", data) == PARTLY, "the interval reaches below 90 %"
+    success(data, "honest", 0.4, 0.5, 0.45)
+    assert verdict("ours", data) == PARTLY
+    shutil.rmtree(data / "honest")
+    make_arm(data, "honest", HIGH, goal_mode="desired", controls=spoiled | {"blank": 0.9})
+    assert verdict("ours", data) == FAILS, "blank images change nothing: the camera is not used"
+
+
+def test_our_claim_names_the_best_of_each_way_to_learn(data):
+    spoiled = {"controls": {"blank": 0.06}, "goal_mode": "desired"}
+    best, worse = (0.96, 0.97, 0.98), (0.93, 0.93, 0.94)
+    make_arm(data, "pupil", best, engine="distill", **spoiled)
+    make_arm(data, "slow-pupil", worse, engine="distill", **spoiled)
+    make_arm(data, "told", worse, encoder="locator", critic_sees="state", **spoiled)
+    make_arm(data, "hindsight", worse, critic_sees="achieved", **spoiled)
+    make_arm(data, "helped", worse, auxiliary=1.0, **spoiled)
+    by_rewards = {"auxiliary": 1.0, "auxiliary_task": "rewards"}
+    make_arm(data, "asked", worse, **by_rewards, **spoiled)
+    taught_by = {"encoder": "locator", "locator_taught": "rewards"}
+    make_arm(data, "located", worse, **taught_by, **spoiled)
+    make_arm(data, "alone", (0.05, 0.05, 0.05), **spoiled)
+    effect = judge(CLAIM["ours"], data).effect
+    assert effect.startswith("`pupil`") and "slow-pupil" not in effect
+    for words in (
+        "by imitation of a policy that knows the state: `pupil` 97",
+        "by reward, with a locator and a critic told the state: `told` 93",
+        "by reward, with a critic told the achieved goal: `hindsight` 93",
+        "by reward, with an encoder told positions: `helped` 93",
+        "by reward, with an encoder that predicts hindsight's rewards: `asked` 93",
+        "by reward, with a locator that rewards taught: `located` 93",
+        "by reward, in one network without help: `alone` 5",
+    ):
+        assert words in effect
+
+
+def test_the_second_of_our_claims_leaves_out_whoever_was_told(data):
+    spoiled = {"controls": {"blank": 0.06}, "goal_mode": "desired"}
+    told = [
+        {"engine": "distill"},
+        {"encoder": "locator"},
+        {"critic_sees": "achieved"},
+        {"auxiliary": 1.0},
+        {"pretrained_encoder": "push-told/seed0"},
+    ]
+    for number, knobs in enumerate(told):
+        make_arm(data, f"told-{number}", HIGH, **knobs, **spoiled)
+    assert verdict("ours", data) == HOLDS and verdict("ours 2", data) == OPEN
+    make_arm(data, "asked", LOW, auxiliary=1.0, auxiliary_task="rewards", **spoiled)
+    alone = judge(CLAIM["ours 2"], data)
+    assert alone.verdict == FAILS and "others" not in alone.effect
+    make_arm(data, "located", HIGH, encoder="locator", locator_taught="rewards", **spoiled)
+    found = judge(CLAIM["ours 2"], data)
+    assert found.verdict == HOLDS and found.effect.startswith("`located`")
+    assert "privileged" not in found.effect and "told-" not in found.effect
+    assert ". The others: `asked`" in found.effect
+    success(data, "located", 0.7, 0.96, 0.97)
+    assert verdict("ours 2", data) == PARTLY
