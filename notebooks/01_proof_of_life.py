@@ -173,7 +173,7 @@ assert 0.03 < solved.mean() < 0.11
 # on the floor it jumps between 0 and 15 %, and now and then to 20. A curve that goes on doing so has **shown no learning**. Every success curve
 # of Push in this book draws the floor.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Blocks and targets of 300 resets seen from above: both fill the same square, the blocks leave a round hole in the middle; short gray lines join the few pairs that start solved."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where block and target of Push lie at the reset, seen from above. A gray line joins a pair that is less than 5 cm apart: that episode starts solved.", "name": "fig-floor-resets"}, "image": {"alt": "Blocks and targets of 300 resets seen from above: both fill the same square, the blocks leave a round hole in the middle; short gray lines join the few pairs that start solved."}}
 env = envs.make_env("push", render_mode=None)
 block, goal = [], []
 for seed in range(300):
@@ -196,8 +196,8 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# The block never lies within 10 cm of the gripper's start: that is the hole around (0, 0). The
-# target may lie there.
+# The block never lies within 10 cm of the gripper's start: that is the hole around (0, 0) in
+# {numref}`fig-floor-resets`. The target may lie there.
 #
 # ```{exercise-start}
 # :label: ex-floor
@@ -219,6 +219,7 @@ def check_floor(floor):
     """Names the likely mistake."""
     value = floor(0.05)
     assert value is not ..., "floor still returns ...: fill it in"
+    assert np.ndim(value) == 0, "a share is one number: take the mean of the comparison"
     assert value <= 1, "a share is at most 1: divide the count by the number of resets"
     assert np.isclose(value, solved.mean()), "success is a distance *below* the radius, in meters"
     assert floor(0.10) > 2 * floor(0.05), "does your answer depend on the radius?"

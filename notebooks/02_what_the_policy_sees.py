@@ -39,9 +39,9 @@ use_style()
 # %% [markdown]
 # ## The picture, at 84 × 84
 #
-# Learning from pixels usually means 84 × 84 of them, a habit from Atari {cite}`mnih2015`. Below,
-# the same reset twice: through the camera that the environment comes with, and through one aimed
-# at the table.
+# Learning from pixels usually means 84 × 84 of them, a habit from Atari {cite}`mnih2015`.
+# {numref}`fig-sees-cameras` shows the same reset of each task twice: through the camera that the environment
+# comes with, and through one aimed at the table.
 
 
 # %%
@@ -54,7 +54,7 @@ def photograph(task, camera, seed=4, size=84, **kwargs):
     return frame, labels
 
 
-# %% mystnb={"image": {"alt": "Four pictures of 84 by 84 pixels. Top row, default camera: the whole robot is in view, block and goal are specks of a few pixels. Bottom row, workspace camera: the table fills the picture, the block is eight pixels wide."}}
+# %% mystnb={"figure": {"caption": "Reach and Push right after a reset, at 84 × 84 pixels, through both cameras. The red dot is the goal; in Push the dark cube is the block.", "name": "fig-sees-cameras"}, "image": {"alt": "Four pictures of 84 by 84 pixels. Top row, default camera: the whole robot is in view, block and goal are specks of a few pixels. Bottom row, workspace camera: the table fills the picture, the block is eight pixels wide."}}
 fig, axes = plt.subplots(2, 2, figsize=(7, 7.2))
 for row, camera in zip(axes, envs.CAMERAS, strict=True):
     for ax, task in zip(row, envs.ENV_IDS, strict=True):
@@ -65,13 +65,12 @@ for row, camera in zip(axes, envs.CAMERAS, strict=True):
 plt.show()
 
 # %% [markdown]
-# The red dot is the goal. In Push the dark cube is the block. Could *you* push it to the dot from
-# the upper picture?
+# Could *you* push the block to the red dot from the upper right picture?
 #
 # Every policy that learns from the default camera answers that question at every step. Nearly all the
-# pixels that show block, goal and gripper are marked here:
+# pixels that show block, goal and gripper are marked in {numref}`fig-sees-pixels`.
 
-# %% mystnb={"image": {"alt": "The default camera's Push frame, enlarged around the table. Outlines mark the few pixels that belong to the gripper, the block and the goal."}}
+# %% mystnb={"figure": {"caption": "The Push frame of the default camera, enlarged around gripper, block and goal. A small square marks each pixel that the renderer counts as part of one of them.", "name": "fig-sees-pixels"}, "image": {"alt": "The default camera's Push frame, enlarged around the table. Outlines mark the few pixels that belong to the gripper, the block and the goal."}}
 WORDS = {"object": "block"}  # the renderer's word, and this book's
 frame, labels = photograph("push", "default")
 rows, columns = np.nonzero(labels)
@@ -79,7 +78,7 @@ top, left = max(rows.min() - 4, 0), max(columns.min() - 6, 0)
 crop = np.s_[top : rows.max() + 6, left : columns.max() + 7]
 fig, ax = plt.subplots(figsize=(5.6, 4.2))
 ax.imshow(frame[crop])
-for name, color in zip(envs.SEGMENTS, ("sky", "orange", "vermillion"), strict=True):
+for name, color in zip(envs.SEGMENTS, ("sky", "orange", "black"), strict=True):
     mask = labels[crop] == envs.SEGMENTS[name]
     y, x = np.nonzero(mask)
     ax.scatter(x, y, s=40, marker="s", fc="none", ec=OKABE_ITO[color], lw=1.4)
@@ -92,16 +91,14 @@ plt.show()
 # %% [markdown]
 # ## Counting pixels
 #
-# How large is each of them? Ask the renderer which thing each pixel belongs to:
+# How large is each of them? Ask the renderer which thing each pixel belongs to. {numref}`fig-sees-sizes` counts the pixels
+# in one frame of each camera.
 
-# %% mystnb={"image": {"alt": "One start of Push at 84 by 84 pixels through both cameras, the pixel counts of gripper, block and goal written below: a handful each with the default camera, several times as many with the workspace camera."}}
+# %% mystnb={"figure": {"caption": "One start of Push through both cameras, with the sizes of gripper, block and goal. `pixels frame` draws this figure, for any start, any size and either task.", "name": "fig-sees-sizes"}, "image": {"alt": "One start of Push at 84 by 84 pixels through both cameras, the pixel counts of gripper, block and goal written below: with the default camera block and goal have a handful each; with the workspace camera everything has several times as many."}}
 frame_sizes("push")
 plt.show()
 
 # %% [markdown]
-# *One start, both cameras, with the sizes of gripper, block and goal. `pixels frame` draws this figure, for any start, any
-# size and either task.*
-#
 # But one frame proves little. `pixels measure visibility` counts over 1000 resets. The scene is the stock one, so the arm may
 # stand in the way. This table is its result:
 
@@ -122,7 +119,7 @@ for task, cameras in visibility.items():
             )
 display(Markdown("\n".join(rows)))
 
-# %% mystnb={"image": {"alt": "Histograms of the block's visible pixels over 1000 resets. Default camera: all counts lie between 0 and 10. Workspace camera: most lie between 40 and 75, with a small heap at 0 where the gripper hides the block."}}
+# %% mystnb={"figure": {"caption": "Visible pixels of the block after 1000 resets of Push, through each camera. The number of resets has a logarithmic scale; the bar at 0 counts those in which the block is hidden.", "name": "fig-sees-block"}, "image": {"alt": "Histograms of the block's visible pixels over 1000 resets. Default camera: all counts lie between 0 and 10. Workspace camera: most lie between 40 and 75; a bar at 0, where the arm hides the block, stands apart. The scale of counts is logarithmic."}}
 fig, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
 for ax, (camera, things) in zip(axes, visibility["push"].items(), strict=True):
     histogram = things["object"]["histogram"]
@@ -134,7 +131,7 @@ plt.show()
 # %% [markdown]
 # With the default camera the block has a median of
 # {artifact}`visibility:push.default.object.median|int` pixels, and never more than
-# {artifact}`visibility:push.default.object.max|int`, out of 7056. With the workspace camera it has
+# {artifact}`visibility:push.default.object.max|int`, out of 7056 ({numref}`fig-sees-block`). With the workspace camera it has
 # {artifact}`visibility:push.workspace.object.median|int`. The block did not grow. Somebody moved
 # the camera.
 #
@@ -231,7 +228,7 @@ scenes = {
 }
 costs = {name: milliseconds_a_frame(scene, "workspace") for name, scene in scenes.items()}
 
-# %% mystnb={"image": {"alt": "The same Push frame drawn with five sets of scene options, each with its cost in milliseconds. The lean scene shows table, block, goal and gripper on black."}}
+# %% mystnb={"figure": {"caption": "One frame of Push through the workspace camera, in five scenes, and the CPU time to draw each. The three in the middle leave out one thing each.", "name": "fig-sees-scenes"}, "image": {"alt": "The same Push frame drawn with five sets of scene options, each with its cost in milliseconds. The lean scene shows table, block, goal and gripper on black."}}
 fig, axes = plt.subplots(1, len(costs), figsize=(7.2, 2.1))
 for ax, (name, (cost, picture)) in zip(axes, costs.items(), strict=True):
     ax.imshow(picture)
@@ -242,7 +239,7 @@ plt.show()
 assert costs["lean"][0] < costs["stock"][0] / 2
 
 # %% [markdown]
-# The {term}`lean scene` leaves out multi-sampling, arm and background at once, and with them the translucent bars of the body by which the
+# The {term}`lean scene` leaves out multi-sampling, arm and background at once ({numref}`fig-sees-scenes`), and with them the translucent bars of the body by which the
 # simulator pulls the gripper. It draws the same
 # table, block, gripper and goal for a fraction of the price. It never touches the physics. A policy trained in it does see another picture than one trained in
 # the stock scene, so every run records which scene it saw.

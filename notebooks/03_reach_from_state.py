@@ -103,8 +103,9 @@ film(
 # ## The same, with good settings
 #
 # The run above has Stable-Baselines3's networks, batch size and target rate, one environment, and two settings
-# for episodes this short: a discount of 0.95 and a learning rate of 0.001. (The words that follow are explained on the
-# [next page](04_sac_recap.ipynb); here only the numbers count.) A yardstick should be good, or
+# for episodes this short: a discount of 0.95 and a learning rate of 0.001. (Most of the words that follow are
+# explained on the [next page](04_sac_recap.ipynb), LayerNorm on [a later one](11_features_extractor.ipynb);
+# here only the numbers count.) A yardstick should be good, or
 # whatever is measured against it looks good too. `reach-state-tuned` has standardized inputs,
 # LayerNorm in the {term}`critics <twin critics>`, a {term}`target <target network>` that follows four times as fast
 # ($\tau = 0.02$), four environments, and half an {term}`update a step <replay ratio>`. Its learner differs as well: the book's own (`engine="fast"`,
@@ -228,6 +229,8 @@ def check_wilson(answer):
     assert low < high, "the lower end comes first"
     assert np.allclose(result, (0.9630, 1.0), atol=1e-3), f"100 of 100 gives {result}"
     assert np.allclose(answer(7, 150), (0.0228, 0.0931), atol=1e-3), "7 of 150 is off"
+    narrower = answer(7, 150, 1.64)
+    assert np.allclose(narrower, (0.0255, 0.0838), atol=1e-3), "use z: 1.96 is only its default"
 
 
 # %% tags=["nbval-check-output"]

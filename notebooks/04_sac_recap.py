@@ -94,7 +94,7 @@ assert np.mean(np.abs(naive) > 0.99) > 0.5
 
 # %% [markdown]
 # The policy believes that it is wonderfully random. In truth it throws a coin: full speed one way,
-# or full speed the other. It widened the Gaussian without end, and tanh pressed everything against
+# or full speed the other ({numref}`fig-sac-squeeze`, left). It widened the Gaussian without end, and tanh pressed everything against
 # the ends.
 #
 # A density must pay for being squeezed. Where tanh is flat, many $u$ share few $a$, and the density
@@ -117,7 +117,7 @@ def squashed_log_prob(mean, log_std, u):
 
 honest = maximize_entropy(squashed_log_prob)
 
-# %% mystnb={"image": {"alt": "Two histograms of actions between minus one and one. Left, without the correction: two tall spikes at the ends. Right, with it: nearly flat."}}
+# %% mystnb={"figure": {"caption": "Actions of a policy that is trained to be as random as possible and nothing else, by the Gaussian's log-probability and by the squashed one. The vertical scales differ: the dotted line is the same density in both.", "name": "fig-sac-squeeze"}, "image": {"alt": "Two histograms of actions between minus one and one. Left, without the correction: two tall spikes at the ends. Right, with it: nearly flat."}}
 fig, axes = plt.subplots(1, 2, figsize=(7, 2.6), sharex=True)
 for ax, actions, title in zip(axes, (naive, honest), ("forgotten", "paid for"), strict=True):
     ax.hist(actions, bins=40, range=(-1, 1), density=True)
@@ -362,10 +362,11 @@ def check_soft_target(soft_target):
     q1, q2 = column(10.0, 30.0, 10.0).requires_grad_(), column(20.0, 12.0, 20.0)
     log_prob, log_prob_now = column(-2.0, -3.0, -4.0), column(50.0, 60.0, 70.0)
     elsewhere = column(700.0, 800.0, 900.0), column(701.0, 801.0, 901.0)
-    drawn = torch.full((3, 4), 0.25)  # the action of the next state
+    drawn = torch.full((3, 4), 0.25)  # the action of the next state, at the first draw
+    draws, another = iter([(drawn, log_prob)]), (drawn + 1, log_prob_now)
     batch = Batch(torch.zeros(3, 9), torch.zeros(3, 4), reward, torch.ones(3, 9), done)
     agent = SimpleNamespace(
-        policy=lambda s: (drawn, log_prob) if s.mean() == 1 else (drawn + 1, log_prob_now),
+        policy=lambda s: next(draws, another) if s.mean() == 1 else another,
         critic=lambda s, a: (column(500.0, 600.0, 700.0), column(501.0, 601.0, 701.0)),
         target=lambda s, a: (q1, q2) if s.mean() == 1 and torch.equal(a, drawn) else elsewhere,
         alpha=0.5,
@@ -391,6 +392,7 @@ def check_soft_target(soft_target):
         "you asked the online critic: use agent.target": target(q_now),
         "draw the action in the *next* state": target(elsewhere[0], -0.5 * log_prob_now),
         "that log-probability is of another action": target(low, -0.5 * log_prob_now),
+        "gamma and (1 - done) go with the entropy too": target(low, 0.0) - 0.5 * log_prob,
         "ask agent.target about the *next* state and the action drawn there": target(elsewhere[0]),
         "you forgot gamma": (reward + (1 - done) * (low - 0.5 * log_prob)).detach(),
     }
@@ -437,7 +439,7 @@ check_soft_target(soft_target)
 #
 # The **temperature** is a thermostat {cite}`haarnoja2018b`. It rises while the entropy lies below
 # a target $\bar{\mathcal{H}}$ and falls while it lies above; the custom is $\bar{\mathcal{H}} = -\dim(a)$, here $-4$. (The entropy
-# of a *density* may be negative. Uniform actions have $4 \log 2 \approx 2.8$, where the curve below begins; at $-4$ they are as random as if each
+# of a *density* may be negative. Uniform actions have $4 \log 2 \approx 2.8$, where the entropy in {numref}`fig-sac-reach` begins; at $-4$ they are as random as if each
 # of the four were drawn from an interval $1/e \approx 0.37$ wide.) In Stable-Baselines3's form, which has $\log \alpha$ where the paper has $\alpha$:
 #
 # $$ L(\log \alpha) = -\log \alpha \; \mathbb{E} \big[ \log \pi(a \mid s) + \bar{\mathcal{H}} \big] $$ (eq-temperature)
@@ -583,7 +585,7 @@ print(
 assert curve[-1, 1] < 5 < min(idle, wild), "SAC must end within the success radius, they must not"
 assert np.isfinite(entropies).all() and np.isfinite(cold_entropies).all()
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Left: final distance against environment steps. Doing nothing and moving at random stay above ten centimeters; SAC falls below the success radius of five centimeters within the first thousand steps, and so does the run with alpha zero, a little less far. Right: the entropy of the policy; with the thermostat it comes down slowly toward its target, minus four, which it has not reached at the end; with alpha zero it falls far below."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The agent with its thermostat and with α = 0, while it trains on Reach. Left: how far from the goal the gripper ends, playing without noise. Right: the policy's entropy, in the same colors.", "name": "fig-sac-reach"}, "image": {"alt": "Left: final distance against environment steps. Doing nothing and moving at random stay above ten centimeters; SAC falls below the success radius of five centimeters within the first thousand steps, and so does the run with alpha zero, a little less far. Right: the entropy of the policy; with the thermostat it comes down slowly toward its target, minus four, which it has not reached at the end; with alpha zero it falls far below."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.2))
 left.plot(*curve.T, "o-", label="SAC")
 left.plot(*cold_curve.T, "s--", label="SAC with α = 0")
@@ -605,7 +607,7 @@ plt.show()
 
 # %% [markdown]
 # One seed each, so only the coarse things count. The agent learns, and the two controls show that
-# the task does not solve itself. The thermostat steers the entropy toward its target, which these few steps do not reach. Without it the
+# the task does not solve itself ({numref}`fig-sac-reach`, left). The thermostat steers the entropy toward its target, which these few steps do not reach. Without it the
 # entropy falls much further, because nothing pays for it. On Reach this does little harm: the reward speaks at
 # every step, and there is nothing that must be discovered first. Where reward is rare, a policy
 # that has stopped exploring is lost. The [next page](05_her_recap.ipynb) makes reward rare.

@@ -143,7 +143,7 @@ print("equal, for resized, native and lean frames")
 # apart: shrinking averages over many drawn pixels, while a native frame takes a few samples for
 # each of its own.
 
-# %% mystnb={"image": {"alt": "Three pictures of the same Push scene, the whole robot in view: shrunk from 480 by 480, drawn at 84 by 84, and their difference enhanced four times. The difference lights up along every edge, and at block and goal."}}
+# %% mystnb={"figure": {"caption": "One start of Push, drawn at 480 × 480 and shrunk, and drawn at 84 × 84. Right: how much the two differ in each color, four times as bright; black is no difference.", "name": "fig-rendering-shrunk"}, "image": {"alt": "Three pictures of the same Push scene, the whole robot in view: shrunk from 480 by 480, drawn at 84 by 84, and their difference enhanced four times. The difference lights up along every edge, and at block and goal."}}
 large.reset(seed=4)
 native.reset(seed=4)
 shrunk, drawn = (render_and_resize(e).transpose(1, 2, 0) for e in (large, native))
@@ -161,7 +161,7 @@ print(f"{share:.0%} of the pixels differ, by up to {difference.max()} of 255")
 assert difference.max() > 20
 
 # %% [markdown]
-# The differences sit on the edges, and small things are all edge: the block and the goal. A policy
+# The differences sit on the edges ({numref}`fig-rendering-shrunk`, right), and small things are all edge: the block and the goal. A policy
 # trained on one kind of picture sees another world on the other. So a run records which one it
 # saw, and its evaluation uses the same.
 #
@@ -185,9 +185,13 @@ def check_to_image(answer):
     tall = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
     result = answer(tall)
     assert result is not ..., "to_image still returns ...: fill it in"
+    assert result is not None, "to_image returned nothing: is there a return?"
+    result = np.asarray(result)
     assert result.shape != (5, 4, 3), "that also swaps height and width: .T reverses all axes"
     assert result.shape == (4, 5, 3), f"received shape {result.shape}, expected (4, 5, 3)"
-    assert result.dtype == np.uint8, "keep the bytes: of floats, matplotlib draws 1 and more white"
+    assert result.dtype == np.uint8, (
+        f"keep the bytes, uint8, not {result.dtype}: of floats, matplotlib draws 1 and more white"
+    )
     moved = np.moveaxis(tall, 0, -1)
     assert np.array_equal(result, moved), "the shape is right, the pixels are not: reshape shuffles"
 

@@ -40,11 +40,11 @@ use_style()
 # %% [markdown]
 # ## One frame is not enough
 #
-# Two episodes below end in nearly the *same place* with *opposite velocities*. From a single picture,
+# The two episodes of {numref}`fig-wrapper-velocities` end in nearly the *same place* with *opposite velocities*. From a single picture,
 # which is which? We ask the simulator for both and compare.
 
 
-# %% mystnb={"image": {"alt": "Two frames of the gripper over the table that look alike. The titles say that it moves to one side in the first and to the other in the second."}}
+# %% mystnb={"figure": {"caption": "The last frames of two episodes of Reach, in the lean scene. Above each stands the gripper's velocity as the simulator tells it.", "name": "fig-wrapper-velocities"}, "image": {"alt": "Two frames of the gripper over the table that look alike. The titles say that it moves to one side in the first and to the other in the second."}}
 def passing_through(direction):
     """Frame and gripper velocity while the gripper passes its starting point."""
     env = envs.make_env("reach", image_size=84, camera="workspace", scene="lean")

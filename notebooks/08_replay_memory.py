@@ -85,7 +85,7 @@ class Replay:
 
     def sample(self, batch_size):
         rows = self.rng.integers(0, self.size, batch_size)
-        as_float = lambda images: torch.from_numpy(images[rows]).float() / 255  # noqa: E731
+        as_float = lambda images: torch.from_numpy(images[rows]).float() / 255
         numbers = {
             "achieved_goal": self.achieved,
             "desired_goal": self.goals,
@@ -198,7 +198,7 @@ except UserError as refusal:
 # :label: ex-capacity
 # ```
 # How many transitions fit into a memory of $M$ bytes if every frame is stored once? Complete
-# `capacity`. Only whole episodes count.
+# `capacity`. Only whole episodes count. Count the frames alone, three bytes a pixel.
 # ```{exercise-end}
 # ```
 
@@ -216,6 +216,10 @@ def check_capacity(answer):
     episode = 51 * frame
     assert answer(episode) is not ..., "capacity still returns ...: fill it in"
     assert answer(episode) != 51, "51 frames make 50 transitions"
+    assert answer(episode) != 150, "a pixel has three bytes, one a channel"
+    assert answer(episode) != 0, (
+        "51 frames hold an episode: count the frames alone, each of them once"
+    )
     assert (answer(50 * frame), answer(50 * frame - 1)) != (50, 0), (
         "50 transitions need 51 frames: the last one has a next frame too"
     )

@@ -114,15 +114,12 @@ nature_trace, manipulation_trace = (
 print(f"strongest cell at the end: {nature_trace:.1%} and {manipulation_trace:.1%}")
 assert nature_trace < manipulation_trace and (WIDTH != 5 or nature_trace < 0.05)
 
-# %% mystnb={"image": {"alt": "A white square of 5 pixels in an 84 by 84 image, and beside it its traces in the layers of both encoders under averaging filters. In NatureCNN's last layer of 7 by 7 cells the trace covers 5 by 5 of the cells; in ManipulationCNN's last layer of 21 by 21 cells it is a small blot."}}
+# %% mystnb={"figure": {"caption": "What averaging makes of the white square, layer by layer; the strongest cell of each picture is drawn brightest, however weak. `python -m labs.manipulation_encoder --compare-nature` draws this figure, and prints a table.", "name": "fig-encoders-square"}, "image": {"alt": "A white square of 5 pixels in an 84 by 84 image, and beside it its traces in the layers of both encoders under averaging filters. In NatureCNN's last layer of 7 by 7 cells the trace covers 5 by 5 of the cells; in ManipulationCNN's last layer of 21 by 21 cells it is a small blot."}}
 encoder_progression(WIDTH, position=40)
 plt.show()
 
 # %% [markdown]
-# *What averaging makes of the square, layer by layer; the strongest cell of each picture is drawn brightest, however weak. See how the square
-# spreads over most of the last picture of the upper row. `python -m labs.manipulation_encoder --compare-nature` draws this figure, and prints a table
-# beside it.*
-#
+# See in {numref}`fig-encoders-square` how the square spreads over most of the last picture of the upper row.
 # That is the case *against* NatureCNN: at its end a square of 5 × 5 pixels is less than 5 % of what any cell
 # averages. Move it by one pixel, and hardly anything visible changes. Keep the suspicion; it will be tested below.
 #
@@ -265,7 +262,7 @@ EncoderWalk()
 # %% [markdown]
 # ## Is the position lost?
 #
-# The pictures suggest it: cells are 8 pixels apart at NatureCNN's end, so the position should be
+# The pictures of {numref}`fig-encoders-square` suggest it: cells are 8 pixels apart at NatureCNN's end, so the position should be
 # known to 8 pixels. **That does not follow**, for two reasons. Fields overlap: a cell of the last layer sees dozens of
 # pixels, and its neighbor as many, 8 further on. So an object stands in many fields at once, and *how the cells share
 # it* changes with every pixel. And the pictures have one filter, an average, where a real first layer has 32
@@ -322,7 +319,7 @@ with torch.no_grad():
 # Two things to compare with. *Ignore the image*: always answer the mean. *Know only the cell*: the
 # best possible answer of somebody who is told, without error, in which cell the block lies, and
 # nothing finer. If strides destroyed the position, no regression could beat the second. And to tell the two reasons apart,
-# *one averaging filter* in each layer, as in the pictures above: it has no channels.
+# *one averaging filter* in each layer, as in {numref}`fig-encoders-square`: it has no channels.
 
 
 # %% tags=["hide-input"]

@@ -356,6 +356,7 @@ def check_pairs(answer):
     points = torch.tensor([[1.0, 2.0, 3.0, 10.0, 20.0, 30.0], [4.0, 5.0, 6.0, 40.0, 50.0, 60.0]])
     result = answer(points)
     assert result is not ..., "pairs still returns ...: fill it in"
+    result = torch.as_tensor(result)
     assert tuple(result.shape) != (2, 2, 3), "that is (B, 2, C): swap the last two axes"
     assert tuple(result.shape) == (2, 3, 2), f"received {tuple(result.shape)}, expected (2, 3, 2)"
     first = result[0].tolist()

@@ -282,11 +282,11 @@ print("all coordinates + 0.2, or all halved: LayerNorm's output is the same")
 # along the other diagonal the mean stands still, and all of the movement stays.
 #
 # Not only in algebra: shift the *frames* by 8 pixels down and to the right, which is two cells of the map, or 0.2
-# in coordinates, and look at the keypoints of all 64 frames. (`RandomShiftAug` is built on the
-# [next page](12_random_shift.ipynb).) Black is the line of what did not move. See that on the left most points lie above it, by
-# 0.2: they went with the picture; and that after LayerNorm, on the right, they gather around it.
+# in coordinates, and look in {numref}`fig-extractor-shift` at the keypoints of all 64 frames. (`RandomShiftAug` is built on the
+# [next page](12_random_shift.ipynb).) See that at the bottom left most points lie above the black
+# line, by 0.2: they went with the picture; and that after LayerNorm, at the bottom right, they gather around it.
 
-# %% mystnb={"image": {"alt": "Top: a frame of Push and the same frame shifted by 8 pixels down and right, with keypoints that moved along. Bottom left: coordinates of the shifted frames against those of the frames lie mostly on a line 0.2 above the diagonal. Bottom right: after LayerNorm and Tanh they gather around the diagonal itself."}}
+# %% mystnb={"figure": {"caption": "Top: a frame with its keypoints (circles), and the shifted frame with its own. Bottom: each coordinate in the shifted frame against the same one in the frame, for all frames; what did not move lies on the black line.", "name": "fig-extractor-shift"}, "image": {"alt": "Top: a frame of Push and the same frame shifted by 8 pixels down and right, with keypoints, most of which moved along. Bottom left: coordinates of the shifted frames against those of the frames lie mostly on a line 0.2 above the diagonal. Bottom right: after LayerNorm and Tanh they gather around the diagonal itself."}}
 shift = torch.tensor([[-8, -8]]).expand(64, 2)  # window up and left, content down and right
 with torch.no_grad():
     shifted_images = RandomShiftAug(pad=8).shift(batch["pixels"], shift)
@@ -308,8 +308,8 @@ panels = ((points, moved, "coordinates"), (*normed, "after LayerNorm and Tanh"))
 for ax, (before, after, title) in zip(axes[1], panels, strict=True):
     ax.plot(before.flatten(), after.flatten(), ".", ms=2, alpha=0.3)
     ax.plot([-1, 1], [-1, 1], color="black", lw=1, label="unmoved")
-    ax.legend(loc="upper left")
-    ax.set(title=title, xlabel="of the frame", ylabel="of the shifted frame")
+    ax.legend(loc="lower right")
+    ax.set(title=title, xlabel="coordinate in the frame", ylabel="the same in the shifted frame")
 plt.show()
 
 # %% [markdown]
@@ -442,6 +442,8 @@ def check_columns_of(answer):
         assert answer(key, widths) == theirs[key], (
             f"{key}: {answer(key, widths)}, not {theirs[key]}"
         )
+    wider = answer("desired_goal", widths | {"achieved_goal": 5})
+    assert wider == slice(5, 8), "use widths: with 5 for achieved_goal, the target starts at 5"
 
 
 # %% tags=["nbval-check-output"]

@@ -91,10 +91,10 @@ assert images["default"].shape == (RESETS, 3, 84, 84) and images["default"].dtyp
 # %% [markdown]
 # ## The failure first: black bars
 #
-# Shifting leaves a strip without content. The quick way fills it with zeros. Here is one frame,
-# shifted both ways:
+# Shifting leaves a strip without content. The quick way fills it with zeros. {numref}`fig-shift-bars`
+# shows one frame, shifted both ways.
 
-# %% mystnb={"image": {"alt": "Three pictures of the table and the robot arm: the frame as it is; shifted with zero padding, with black bars at the top and right edge; shifted with the border repeated, where no bar can be seen."}}
+# %% mystnb={"figure": {"caption": "One frame of Push, as it is and shifted by four pixels down and to the left. The strip that the shift leaves at the top and on the right holds zeros, or the repeated border.", "name": "fig-shift-bars"}, "image": {"alt": "Three pictures of the table and the robot arm: the frame as it is; shifted with zero padding, with black bars at the top and right edge; shifted with the border repeated, where no bar can be seen."}}
 one = images["workspace"][3:4]
 up_right = torch.tensor([[-4, 4]])
 pictures = {
@@ -320,8 +320,10 @@ with torch.no_grad():
     plain, shifted = (read(m).view(2, 2).T for m in (mask, shift(mask, torch.tensor([[3, -4]]))))
 print("              gripper (x, y)     block (x, y)       block − gripper")
 for name, xy in (("as it is", plain), ("shifted", shifted)):
-    print(f"{name:>10}    {xy[0].numpy().round(3)}    {xy[1].numpy().round(3)}    "
-          f"{(xy[1] - xy[0]).numpy().round(3)}")  # fmt: skip
+    print(
+        f"{name:>10}    {xy[0].numpy().round(3)}    {xy[1].numpy().round(3)}    "
+        f"{(xy[1] - xy[0]).numpy().round(3)}"
+    )
 assert torch.allclose(plain[1] - plain[0], shifted[1] - shifted[0], atol=1e-5)
 assert not torch.allclose(plain, shifted, atol=0.05)
 
@@ -424,7 +426,7 @@ for name, pad in product(envs.CAMERAS, range(PAD + 1)):
     )
 blind = reader_error(lambda i: np.empty((RESETS, 0)))
 
-# %% mystnb={"image": {"alt": "Error of the two readers against the pad, from 0 to 4 pixels, one panel per camera. The absolute reader's error rises steeply with the default camera, past the success radius, and gently with the workspace camera; the relative reader's stays flat in both."}}
+# %% mystnb={"figure": {"caption": "Median error of the two readers, and of the control, on resets that they did not train on, against the pad of the shift. At pad 0 no picture is shifted.", "name": "fig-shift-readers"}, "image": {"alt": "Error of the two readers against the pad, from 0 to 4 pixels, one panel per camera. The absolute reader's error rises steeply with the default camera, past the success radius, and gently with the workspace camera; the relative reader's stays flat in both."}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7, 3))
 for ax, name in zip(axes, envs.CAMERAS, strict=True):
     for reader, marker in (("absolute", "o"), ("relative + joints", "s")):
@@ -436,6 +438,8 @@ for ax, name in zip(axes, envs.CAMERAS, strict=True):
 axes[0].set_ylabel("error of the block's place (cm)")
 axes[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
+
+# %%
 # What a linear map makes of the block's exact place in the picture, where nothing is shifted.
 exact = {n: reader_error(lambda i, c=c: project(c, block)) for n, c in envs.CAMERAS.items()}
 rows = ["| camera | reader | pad 0 | pad 4 |", "|---|---|---|---|"]
@@ -456,7 +460,8 @@ assert 4 < errors["default", "absolute", 1] < 6 and errors["workspace", "absolut
 assert accuracy["workspace", "whole frame", "replicate"] > 0.8, "the landmarks that were promised"
 
 # %% [markdown]
-# The relative reader does not feel the shift: not at one pixel, not at four. The absolute reader
+# The relative reader does not feel the shift: not at one pixel, not at four
+# ({numref}`fig-shift-readers`). The absolute reader
 # loses its aim. With the default camera, a pad of one pixel already costs it the whole success
 # radius, and a pad of four costs far more. With the workspace camera it stays below the radius.
 # (Without any shift the near camera reads no better than the far one, although it has more pixels for the block. These readers are linear, and seen from

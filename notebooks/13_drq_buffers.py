@@ -93,7 +93,7 @@ def filled(kind, task="push", **kwargs):
 
 def sample(buffer, batch_size=128, seed=0, shift_seed=0):
     """A batch under fixed random states: NumPy's chooses transitions, PyTorch's the shifts."""
-    np.random.seed(seed)  # noqa: NPY002  (Stable-Baselines3 draws from NumPy's global state)
+    np.random.seed(seed)  # Stable-Baselines3 draws from NumPy's global state
     torch.manual_seed(shift_seed)
     return buffer.sample(batch_size)
 
@@ -236,7 +236,7 @@ assert 0 < lies["push", "AugmentsEverything"] < 0.2, "few enough to go unnoticed
 # together. DrQ averages over two draws of each; DrQ-v2 {cite}`yarats2021` takes one of each,
 # and so do we.
 #
-# One thing nobody relabels: the red spot in $o$ still marks the *old* goal. The frames on this page show it. Arms that must
+# One thing nobody relabels: the red spot in $o$ still marks the *old* goal. The frames of {numref}`fig-buffers-draws` show it. Arms that must
 # look are drawn without it (`goal_sphere=False`); what it costs to leave it in is
 # [measured](21_what_the_camera_can_tell.ipynb).
 #
@@ -330,10 +330,10 @@ assert buffer.her_ratio == 0.8 and paid["OurHerDrQ"] > paid["OurDrQ"] + 0.2
 # %% [markdown]
 # ## One transition, drawn again and again
 #
-# The same transition, first as stored, then as three batches give it. The dotted cross marks the middle of each
-# picture. Look at the two rows of each column: `obs` and `next_obs` are moved by different amounts against it.
+# {numref}`fig-buffers-draws` has the same transition, first as stored, then as three batches give it. Look at the two
+# rows of each column: `obs` and `next_obs` are moved by different amounts against the dotted cross.
 
-# %% mystnb={"image": {"alt": "Two rows of four pictures of the gripper over the table. The first column shows a stored transition, obs above and next_obs below: the dark block lies to the left of the gripper, which has just pushed it. A dotted cross marks the middle of each picture. In the other three columns the table's edges lie a few pixels elsewhere, differently in each picture."}}
+# %% mystnb={"figure": {"caption": "A stored transition of Push, and the same one as three batches give it: `obs` above, `next_obs` below. The dotted cross marks the middle of each picture.", "name": "fig-buffers-draws"}, "image": {"alt": "Two rows of four pictures of the gripper over the table. The first column shows a stored transition, obs above and next_obs below: the dark block lies to the left of the gripper, which has just pushed it. A dotted cross marks the middle of each picture. In the other three columns the table's edges lie a few pixels elsewhere, differently in each picture."}}
 stored = sample(filled(HerReplayBuffer))
 draws = [sample(buffer, shift_seed=seed) for seed in (4, 5, 6)]
 place, next_place = (p["achieved_goal"] for p in (stored.observations, stored.next_observations))
@@ -341,8 +341,9 @@ push = (next_place - place).norm(dim=1) * (next_place[:, 2] > 0.42)  # on the ta
 reach = stored.observations["proprioception"][:, :2] - place[:, :2]  # from block to gripper
 pick = int((push * (reach.norm(dim=1) > 0.07)).argmax())  # apart, so that both can be seen
 fig, axes = plt.subplots(2, 4, figsize=(7, 3.8))
-for column, (title, drawn) in enumerate(zip(("stored", "draw 1", "draw 2", "draw 3"),
-                                            (stored, *draws), strict=True)):  # fmt: skip
+for column, (title, drawn) in enumerate(
+    zip(("stored", "draw 1", "draw 2", "draw 3"), (stored, *draws), strict=True)
+):
     for ax, part in zip(axes[:, column], ("observations", "next_observations"), strict=True):
         ax.imshow(getattr(drawn, part)["pixels"][pick, -3:].permute(1, 2, 0))
         ax.axvline(41.5, color="0.5", lw=0.8, ls=":")
@@ -378,8 +379,10 @@ offset, next_offset = (
     for part in ("observations", "next_observations")
 )
 alike = (offset == next_offset).all(1)
-print(f"obs and next_obs moved alike in {alike.sum()} of {len(alike)} transitions "
-      f"(1 in 81 would be {len(alike) / 81:.1f})")  # fmt: skip
+print(
+    f"obs and next_obs moved alike in {alike.sum()} of {len(alike)} transitions "
+    f"(1 in 81 would be {len(alike) / 81:.1f})"
+)
 assert alike.sum() < 10 and len(torch.unique(offset, dim=0)) > 40
 
 # %% [markdown]
@@ -404,10 +407,11 @@ def augment_pair(aug, image, next_image):
 # %% tags=["exercise-test", "hide-input"]
 def check_augment_pair(answer):
     """Names the likely mistake."""
-    # Pictures that tell their offset: channel 0 holds the row, channel 1 the column of a pixel.
+    # Two frames that tell their offset: channel 0 holds the row, channel 1 the column of a pixel.
     row, column = torch.meshgrid(torch.arange(84), torch.arange(84), indexing="ij")
-    ramp = torch.stack((row, column, torch.zeros_like(row))).to(torch.uint8).expand(64, -1, -1, -1)
-    image, next_image = ramp.clone(), ramp.clone()
+    frame = torch.stack((row, column, torch.zeros_like(row))).to(torch.uint8)
+    image = frame.repeat(64, 2, 1, 1)
+    next_image = image.clone()
     next_image[:, 2] = 255
 
     def offsets(picture):
@@ -419,7 +423,7 @@ def check_augment_pair(answer):
     one, two = result
     assert one.shape == two.shape == image.shape, (
         f"received shapes {tuple(one.shape)} and {tuple(two.shape)}, expected twice "
-        f"{tuple(image.shape)}: split along the dimension along which you joined"
+        f"{tuple(image.shape)}: split in halves, along the dimension along which you joined"
     )
     assert one[:, 2].max() == 0 and two[:, 2].min() == 255, "obs and next_obs are mixed up"
     moved, next_moved = offsets(one), offsets(two)

@@ -121,8 +121,8 @@ def arrives(loss):
     return gradient_norm(encoder)
 
 
-z = lambda: encoder(images)  # noqa: E731
-cut = lambda: encoder(images).detach()  # noqa: E731
+z = lambda: encoder(images)
+cut = lambda: encoder(images).detach()
 assert z().shape == (48, 64)
 
 # %% [markdown]
@@ -256,7 +256,7 @@ for way, norms_of_way in along.items():
 print(f"{sum(along[way].size for way in cut_ways)} norms behind a cut: all exactly 0")
 print(f"{sum(n.size for w, n in along.items() if w not in cut_ways)} norms elsewhere: none is 0")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of gradient norms in the encoder against updates, on a logarithmic scale, three seeds each. Left, the critic's loss: separate and critic fall at once from above one to between one and four hundredths, climb again and stay near a tenth. Right, the actor's loss: in the actor's own encoder it falls to about a thousandth and later returns to several hundredths under separate, but stays near a thousandth under actor; the stray gradient in the critic's encoder stays above one almost throughout."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Gradient norm in the encoder along pixel Reach, under each loss and routing. Thin lines are the seeds, thick ones their medians; a way that is cut has no line.", "name": "fig-routing-norms"}, "image": {"alt": "Two panels of gradient norms in the encoder against updates, on a logarithmic scale, three seeds each. Left, the critic's loss: separate and critic fall at once from above one to between one and four hundredths, climb again and stay near a tenth. Right, the actor's loss: in the actor's own encoder it falls to about a thousandth and later returns to several hundredths under separate, but stays near a thousandth under actor; the stray gradient in the critic's encoder stays above one almost throughout."}}
 DRAWN = {  # way → color, line, marker, words
     ("separate", "critic's", "critic"): ("blue", "-", "o", "separate, critic's encoder"),
     ("critic", "shared", "critic"): ("green", "-", "^", "critic, shared encoder"),
@@ -281,8 +281,8 @@ panels[0].set_ylabel("gradient norm in the encoder")
 plt.show()
 
 # %% [markdown]
-# *Thin lines are the seeds, thick ones their medians. Left: wherever the critic's loss may pass, it goes on
-# passing. Right: the actor's gradient fades, and by the end has come back only where the critic has an encoder of its own.*
+# In {numref}`fig-routing-norms`, left, the critic's loss goes on passing wherever it may pass. Right, the actor's
+# gradient fades, and by the end has come back only where the critic has an encoder of its own.
 #
 # A norm is not a step: Adam divides the size of the gradient out. So the distance that the encoder has moved
 # stands beside it, relative to its first weights. Medians over the three seeds:
@@ -462,7 +462,7 @@ theirs.replay_buffer = mine.replay_buffer
 theirs.policy.load_state_dict(mine.policy.state_dict())
 for model in (mine, theirs):
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002  (SB3 draws batches from it)
+    np.random.seed(0)  # SB3 draws batches from it
     model.train(gradient_steps=5, batch_size=16)
 for a, b in zip(mine.policy.parameters(), theirs.policy.parameters(), strict=True):
     torch.testing.assert_close(a, b)

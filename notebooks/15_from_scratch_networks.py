@@ -35,6 +35,7 @@ from torch import nn
 from labs import envs, from_scratch_sac, visual_encoder
 from labs.artifacts import load_artifact
 from labs.exercises import attempt
+from labs.figures.results import decimal
 from labs.figures.style import use_style
 from labs.measurements.scratch_demo import FLOOR_SEED
 from labs.pixel_wrapper import PixelReplayBuffer
@@ -51,7 +52,7 @@ torch.set_num_threads(1)
 # meters. The agent gets one frame of 84 × 84 and the **desired goal** as three numbers. The position
 # of its own gripper it does not get. It has to see it.
 #
-# Six episodes of random actions fill the memory with real transitions:
+# Six episodes of random actions fill the memory with real transitions ({numref}`fig-scratch-frames`):
 
 # %%
 settings = from_scratch_sac.Settings()
@@ -78,7 +79,7 @@ batch = buffer.sample(64)
 pixels, goal = batch["pixels"], batch["desired_goal"]
 assert pixels.shape == (64, 3, 84, 84) and goal.shape == (64, 3)
 
-# %% mystnb={"image": {"alt": "Four frames of 84 by 84 pixels from the replay memory: the gripper from above the table at different places."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Frames of four transitions from the memory, with the reward of each. The goal is not drawn: the agent gets it as three numbers.", "name": "fig-scratch-frames"}, "image": {"alt": "Four frames of 84 by 84 pixels from the replay memory: the gripper from above the table at different places."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 2.1))
 for ax, frame, reward in zip(axes, pixels, batch["rewards"], strict=False):
     ax.imshow(frame.permute(1, 2, 0))
@@ -168,7 +169,7 @@ def entropy(deviation):
     return torch.trapezoid(-mass * log_density, grid.squeeze()).item()
 
 
-# %% mystnb={"image": {"alt": "Entropy of one squashed action against the standard deviation of its Gaussian, on a logarithmic axis. The Gaussian's formula rises in a straight line without end. The true entropy rises with it while the deviation is small, peaks just below the dotted line of the uniform density near a deviation of 0.9, and then falls again."}}
+# %% mystnb={"figure": {"caption": "Entropy of one action against the standard deviation of its Gaussian. Dashed: by the Gaussian's own formula, which forgets the squash; dotted: of the uniform density.", "name": "fig-scratch-entropy"}, "image": {"alt": "Entropy of one squashed action against the standard deviation of its Gaussian, on a logarithmic axis. The Gaussian's formula rises in a straight line without end. The true entropy rises with it while the deviation is small, peaks just below the dotted line of the uniform density near a deviation of 0.9, and then falls again."}}
 deviations = np.geomspace(0.03, 7, 30)
 true_entropy = np.array([entropy(deviation) for deviation in deviations])
 gaussian_entropy = np.log(deviations) + 0.5 * math.log(2 * math.pi * math.e)
@@ -189,8 +190,8 @@ print(f"the curves are {gap[true_entropy.argmax()]:.2f} nats apart there")
 assert gap[deviations < 0.3].max() < 0.1 and 0.55 < gap[true_entropy.argmax()] < 0.65
 
 # %% [markdown]
-# Below a deviation of about 0.3 the two curves agree within a tenth of a nat, which is why the mistake can go
-# unseen for a long time. At the peak they are already 0.6 nats apart, and right of it they disagree about the
+# Below a deviation of about 0.3 the two curves of {numref}`fig-scratch-entropy` agree within a tenth of a nat, which is
+# why the mistake can go unseen for a long time. At the peak they are already 0.6 nats apart, and right of it they disagree about the
 # direction: an actor that is paid by the dashed one is told to widen without end.
 
 
@@ -235,7 +236,7 @@ actor, critic = Actor(encoder), TwinQ(encoder)
 features = encoder(pixels, goal)
 actions, log_prob = actor.sample(features)
 q1, q2 = critic.values(features, actions)
-count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
+count = lambda module: sum(p.numel() for p in module.parameters())
 rows = [
     ("encoder.image", pixels, features[:, :50], count(encoder)),
     ("encoder: image's part and goal", torch.cat([features[:, :50], goal], 1), features, 0),
@@ -462,7 +463,7 @@ header = (
 )
 display(Markdown(header + "\n".join(rows)))
 
-# %% mystnb={"image": {"alt": "Critic's loss on a fixed batch over 120 updates, on a logarithmic axis. All four curves drop to about a tenth within a few updates. With rewards dealt anew the curve stays there. As it is, the loss falls further by about a factor of ten. With the encoder frozen it falls as far. With the lens cap on it falls further too, but less far."}}
+# %% mystnb={"figure": {"caption": "Critic's loss while one batch of 32 is given again and again, for the learner as it is and for the three controls. One run each.", "name": "fig-scratch-controls"}, "image": {"alt": "Critic's loss on a fixed batch over 120 updates, on a logarithmic axis. All four curves drop to about a tenth within a few updates. With rewards dealt anew the curve stays there. As it is, the loss falls further by about a factor of ten. With the encoder frozen it falls as far. With the lens cap on it falls further too, but less far."}}
 fig, ax = plt.subplots(figsize=(5.8, 3))
 for (name, (losses, _)), style in zip(runs.items(), ("-", "--", ":", "-."), strict=True):
     ax.semilogy(losses, style, label=name)
@@ -476,7 +477,7 @@ assert last["lens cap on"] < last["rewards dealt anew"], "32 actions can be told
 assert runs["as it is"][1] > 5 * last["as it is"], "32 transitions were memorized"
 
 # %% [markdown]
-# Read it slowly. The loss falls far below the first control, so rewards reach the heads. It does not show
+# Read it slowly. The loss falls far below the first control ({numref}`fig-scratch-controls`), so rewards reach the heads. It does not show
 # that they reach the encoder: frozen, at random weights, it serves as well. (That it is trained, the comparison
 # with `labs` has shown: it moved.) The blind critic's loss falls too. And on transitions that
 # were not in the batch, seeing and blind do about equally badly. The critic knows thirty-two
@@ -505,7 +506,7 @@ def check_scaled_log_prob(answer):
     """Names the likely mistake."""
     low, high = torch.tensor([0.0, -2.0, -1.0]), torch.tensor([4.0, 6.0, 0.5])
     log_prob = torch.tensor([[0.3], [-1.2]])
-    result = answer(log_prob, low, high)
+    result = answer(log_prob.clone(), low, high)
     assert result is not ..., "scaled_log_prob still returns ...: fill it in"
     assert result.shape == (2, 1), f"received shape {tuple(result.shape)}, expected (2, 1)"
     half, whole = ((high - low) / 2).log().sum(), (high - low).log().sum()
@@ -565,15 +566,14 @@ check_scaled_log_prob(scaled_log_prob)
 # ```
 #
 # It times a few steps on your machine and says how long the run will take. Then it prints the
-# recent return, success rate and losses as it goes, and draws them. Below is one real run, seed
+# recent return, success rate and losses as it goes, and draws them. {numref}`fig-scratch-demo` is one real run, seed
 # {artifact}`from-scratch-demo:provenance.parameters.seed`, of
 # {artifact}`from-scratch-demo:provenance.parameters.steps|int` steps on one core of a busy machine:
 # {artifact}`from-scratch-demo:cpu_seconds|duration` of computing,
 # {artifact}`from-scratch-demo:wall_seconds|duration` by the clock. `python -m
-# labs.measurements.scratch_demo` makes it again, and replaces it. The two horizontal lines are the negative controls,
-# the same task without any learning.
+# labs.measurements.scratch_demo` makes it again, and replaces it.
 
-# %% mystnb={"image": {"alt": "Left: return of each training episode against environment steps, with its running mean. The mean starts below that of random actions, stays between random and doing nothing for about eight thousand steps, and rises above doing nothing in the last third. Right: the critic's loss, logarithmic; apart from three tall spikes it falls slowly from about 0.01 to 0.005, and not where the return rises."}}
+# %% mystnb={"figure": {"caption": "The demonstration: the return of each episode (dots) with its running mean, and the critic's loss. The two horizontal lines are the negative controls, the same task without any learning.", "name": "fig-scratch-demo"}, "image": {"alt": "Left: return of each training episode against environment steps, with its running mean. The mean starts below that of random actions, stays between random and doing nothing for about eight thousand steps, and rises above doing nothing in the last third. Right: the critic's loss, logarithmic; apart from three tall spikes it falls slowly from about 0.01 to 0.005, with no fall of its own where the return rises."}}
 artifact = load_artifact("from-scratch-demo")
 demo = artifact.json("measurement.json")
 floors = demo["floors"]
@@ -600,15 +600,15 @@ scores |= {"the agent's first episodes": demo["first"], "the agent's last episod
 for name, score in scores.items():
     low, high = 100 * score["success_low"], 100 * score["success_high"]
     table.append(
-        f"| {name} ({score['episodes']}) | {score['return_mean']:.2f} ± {score['return_std']:.2f} "
+        f"| {name} ({score['episodes']}) | {decimal(score['return_mean'], 2)} ± {score['return_std']:.2f} "
         f"| {score['success']:.0%} (95 %: {low:.0f} to {high:.0f} %) |"
     )
 display(Markdown("\n".join(table)))
 
 # %% [markdown]
 # Did it learn? Something. For most of the run it earned less than an arm that stays where it is. In the last third
-# the return climbs past both controls, although these episodes are played with the policy's own noise; the critic's
-# loss does not fall there. But it did not learn to *reach*: its success rate cannot be told from that of doing nothing.
+# the return climbs past both controls, although these episodes are played with the policy's own noise. The critic's
+# loss shows nothing of it: between its spikes it creeps down, as before. But it did not learn to *reach*: its success rate cannot be told from that of doing nothing.
 # Ten minutes on a CPU show the machine at work, not the task solved. The long runs of the coming
 # parts are for that.
 

@@ -237,7 +237,7 @@ assert (guarded - exact)[0] < 1e-4 < 1 < (guarded - exact)[-1]
 #
 # Two environments step together, and whichever ends an episode is reset *at once*, inside `step`.
 # The observation that comes back belongs to the next episode. Whoever stores it as the next
-# observation teaches the critic that the gripper leaps.
+# observation teaches the critic that the gripper leaps ({numref}`fig-bridge-reset`).
 
 # %%
 observation = env.reset()
@@ -259,7 +259,7 @@ print(
 )
 assert done.all() and leap > 5 * last_step
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three frames. Before the last step and in the true last observation the gripper stands at nearly the same place, beyond the far edge of the table, the red goal to its left. In what the step returned the gripper is back at its start and the goal is another one."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Frames of one robot around the last step of an episode. The middle one belongs into the memory as the next observation; the right one is the start of the next episode.", "name": "fig-bridge-reset"}, "image": {"alt": "Three frames. Before the last step and in the true last observation the gripper stands at nearly the same place, beyond the far edge of the table, the red goal to its left. In what the step returned the gripper is back at its start and the goal is another one."}}
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.3))
 frames = {"before the last step": before, "after it, in info": true, "what step returned": returned}
 for ax, (title, shown) in zip(axes, frames.items(), strict=True):
@@ -339,7 +339,7 @@ print(model._n_updates, "updates")
 # | `train/critic_loss` | half the squared TD error of both critics, **through the encoder**: its gradient is the only one that trains it |
 # | `train/actor_loss` | $\alpha \log \pi - \min Q$ on **detached** features |
 # | `train/ent_coef` | the temperature $\alpha$ |
-# | `rollout/success_rate` | the share of the last 100 episodes whose last step counted as success: all of it together |
+# | `rollout/success_rate` | the share of the last 100 episodes, over both robots, whose last step counted as success |
 #
 # Not from the manual: we predict what the next update will log. Same weights, same batch, same
 # noise, and the equations of the [last page](15_from_scratch_networks.ipynb), the critic's loss halved as SB3 does. One thing more
@@ -365,7 +365,7 @@ def predict_log(model, batch_size=16):
 
 def fix_dice(seed):
     torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  (SB3 draws batches from it)
+    np.random.seed(seed)  # SB3 draws batches from it
 
 
 fix_dice(3)
@@ -430,14 +430,21 @@ def check_to_store(answer):
         {"terminal_observation": np.array([20.0]), "TimeLimit.truncated": True},
         {"terminal_observation": np.array([30.0]), "TimeLimit.truncated": False},
     ]
-    given = came_back.copy()
-    result = answer(given, done, info)
+    given, given_done, given_info = copy.deepcopy((came_back, done, info))
+    result = answer(given, given_done, given_info)
     assert result is not ..., "to_store still returns ...: fill it in"
     assert len(result) == 2, "return two things: the next observations and d"
     stored, d = np.asarray(result[0]), np.asarray(result[1])
     assert np.array_equal(given, came_back), (
         "you wrote into the observation that came back: the next action is chosen from it"
     )
+    assert np.array_equal(given_done, done) and given_info == info, (
+        "you changed done or info: the input must stay as it is"
+    )
+    assert stored.shape == (3, 1), (
+        f"the next observations have shape {stored.shape}, expected (3, 1) as they came back"
+    )
+    assert d.shape == (3,), f"d has shape {d.shape}, expected (3,): one number a robot"
     assert not np.array_equal(stored, came_back), (
         "the observations of robots 1 and 2 belong to their next episodes: look into info"
     )

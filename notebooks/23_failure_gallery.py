@@ -112,11 +112,10 @@ print(f"the blind twin moved the block by {100 * moved['blind twin']:.0f} cm")
 #
 # ## Distances at a glance
 #
-# The same episodes as curves, one panel a group of the gallery: flat means untouched, a dip that comes
-# back means overshoot, and the shaded band is the radius of success. Who does the same to the block shares a
-# line.
+# {numref}`fig-gallery-distances` has the same episodes as curves: flat means untouched, a dip that comes
+# back means overshoot.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line for episodes that do the same to the block, the success radius of 5 cm shaded. From the hard start doing nothing, random actions and the run cut short are one flat line, and the policy after 40,000 steps is nearly one; the full state and the other pixel policies fall below 5 cm and stay; the blind twin falls below it and climbs to half a meter."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the goal along the episodes of the gallery, one panel a group. The shaded band is the radius of success; who does the same to the block shares a line.", "name": "fig-gallery-distances"}, "image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line for episodes that do the same to the block, the success radius of 5 cm shaded. From the hard start doing nothing, random actions and the run cut short are one flat line, and the policy after 40,000 steps is nearly one; the full state and the other pixel policies fall below 5 cm and stay; the blind twin falls below it and climbs to half a meter."}}
 groups = list(dict.fromkeys(r["group"] for r in gallery["rollouts"]))
 figure, panels = plt.subplots(len(groups), 1, figsize=(7, 2.3 * len(groups)), layout="constrained")
 policies = dict.fromkeys(r["label"] for r in gallery["rollouts"])  # each has one look
@@ -185,8 +184,14 @@ def check_kind(answer):
     assert got == "solved before it began", (
         f"a block that nobody moved is no push, received {got!r}"
     )
+    got = answer([0.052, 0.049], 0.004)
+    assert got == "solved before it began", (
+        f"a motion of 4 mm is no push, wherever the block lay at the start; received {got!r}"
+    )
     got = answer([0.20, 0.20, 0.20], 0.001)
     assert got == "never touched", f"the block did not move, received {got!r}"
+    got = answer([0.20, 0.20], 0.009)
+    assert got == "never touched", f"a motion of 9 mm is below 1 cm, received {got!r}"
     got = answer([0.049, 0.052, 0.052], 0.004)
     assert got == "never touched", "a motion of 4 mm pushes nothing off: ask that first"
     got = answer([0.03, 0.20, 0.20], 0.2)

@@ -125,10 +125,10 @@ print(envs.gl_renderer()["renderer"].split(" ")[0])
 # ## The picture: draw less
 #
 # The scene holds things that a policy has no use for. Each is an option of
-# `labs.envs.Scene`, and none touches the physics. Below, each change *alone*, drawn at
+# `labs.envs.Scene`, and none touches the physics. {numref}`fig-fast-scenes` has each change *alone*, drawn at
 # 84 × 84: what it does to the frame, and what is left of its price.
 
-# %% mystnb={"image": {"alt": "Nine frames of Push at 84 by 84 pixels, each beside the pixels that differ from the stock frame, in dark: stock; without multi-sampling, arm, skybox, mocap bars, shadows, goal sphere; the workspace camera; and the lean scene. Edges change without multi-sampling, the arm and the background vanish, shadows change nothing, the goal sphere is a few pixels, and the workspace camera shows the table with block, goal and the end of the arm."}}
+# %% mystnb={"figure": {"caption": "Each option of the scene on its own, the other camera, and the lean scene: the frame with its price, and beside it the pixels that differ from the stock frame. The darker, the more they differ.", "name": "fig-fast-scenes"}, "image": {"alt": "Nine frames of Push at 84 by 84 pixels, each beside the pixels that differ from the stock frame, in dark: stock; without multi-sampling, arm, skybox, mocap bars, shadows, goal sphere; the workspace camera; and the lean scene. Edges change without multi-sampling, the arm and the background vanish, shadows change nothing, the goal sphere is a few pixels, and the workspace camera shows the table with block, goal and the end of the arm."}}
 stock_scene = SCENES["stock"]
 shown = {"stock": (stock_scene, "default")}
 alone = scenes()["alone"].items()
@@ -156,9 +156,6 @@ assert prices["lean"] < prices["stock"] / 2 and prices["workspace camera"] < pri
 assert share["no shadows"] == 0 < share["no goal sphere"] < 0.01
 
 # %% [markdown]
-# *Each option of the scene on its own, the other camera, and the lean scene: the frame with its price, and
-# where it differs from the stock frame.*
-#
 # Shadows change nothing here, since the scene's only light casts none. The goal sphere
 # costs nothing and is a handful of pixels; it goes because of [what it says](21_what_the_camera_can_tell.ipynb),
 # not because of its price. The workspace camera spends the same pixels on the table; it is cheaper too, since
@@ -432,9 +429,9 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 #
 # ## Numbers that are nearly nothing
 #
-# A run of [a later page](26_what_the_critic_must_know.ipynb) became slower as it became better. Here is what each thousand steps cost it, and its sisters:
+# A run of [a later page](26_what_the_critic_must_know.ipynb) became slower as it became better. {numref}`fig-fast-slowed` shows what each thousand steps cost it, and its sisters.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Wall time of a thousand environment steps, in seconds, along four training runs. Seeds 0 and 1 begin between 24 and 35 seconds; seed 0 climbs to 48 at 140 thousand steps, seed 1 lies at 26 to 37. At a dotted line of its color each falls to about 16 seconds and stays there. Seed 2 lies between 14 and 26 all along. Seed 3 climbs from 16 to 28 in its first 40 thousand steps, falls to about 15 at its own dotted line, and stays there."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Wall time of a thousand steps along the seeds of `push-asymmetric-achieved`. Dotted, in the color of its seed: where a run was stopped, and went on.", "name": "fig-fast-slowed"}, "image": {"alt": "Wall time of a thousand environment steps, in seconds, along four training runs. Seeds 0 and 1 begin between 24 and 35 seconds; seed 0 climbs to 48 at 140 thousand steps, seed 1 lies at 22 to 37. At a dotted line of its color each falls to about 16 seconds and stays there. Seed 2 lies between 14 and 26 all along. Seed 3 climbs from 16 to 28 in its first 40 thousand steps, falls to about 15 at its own dotted line, and stays there."}}
 SLOWED = "push-asymmetric-achieved"
 _, axes = plt.subplots(figsize=(7, 2.6))
 costs = {}
@@ -455,13 +452,15 @@ axes.set(xlabel="thousand environment steps", ylabel="seconds", ylim=(0, None))
 axes.set_title("wall time of 1,000 steps, evaluations included", fontsize=10)
 axes.legend(fontsize="small")
 plt.show()
+
+# %% tags=["hide-input"]
 assert costs.keys() == {"0", "1", "3"} and all(b > 1.5 * a for b, a in costs.values()), "read anew"
 display(
     Markdown(
-        "*Two ran side by side on two cores, and the machine had other work at times. Dotted: where a run was stopped, and went on. Seeds 0 and 1 went on with one "
+        "Two ran side by side on two cores, and the machine had other work at times. Seeds 0 and 1 went on with one "
         "line more; seeds 2 and 3 had it from their first step on, so that seed 3 is the control. See what going on was worth: "
         + ", ".join(f"seed {k} from {b:.0f} s to {a:.0f} s" for k, (b, a) in costs.items())
-        + " (the mean of the last three points before, the median after).*"
+        + " (the mean of the last three points before, the median after)."
     )
 )
 
@@ -528,8 +527,10 @@ assert denormal[1] == 0 < 0.01 < denormal[300]
 # the same line, before torch starts its threads.
 #
 # ## Each saving, one after the other
+#
+# {numref}`fig-fast-savings` adds them up, for a step, an update and a stored transition.
 
-# %% mystnb={"image": {"alt": "Three bar charts read from top to bottom. Environment step: from the stock 480 by 480 picture over drawing at 84 by 84, no multi-sampling, no arm, no skybox, no mocap bars. Update: stock, one encoder, needed passes and gradients only, channels last, bfloat16 where the processor has it, compiled. Memory: stacks of both observations, one stack a step, frames once. The bars shrink from top to bottom, but for differences that are noise."}}
+# %% mystnb={"figure": {"caption": "What the savings leave of an environment step, of an update, and of the bytes of a transition. Read from top to bottom: each row adds one saving to those above it.", "name": "fig-fast-savings"}, "image": {"alt": "Three bar charts read from top to bottom. Environment step: from the stock 480 by 480 picture over drawing at 84 by 84, no multi-sampling, no arm, no skybox, no mocap bars. Update: stock, one encoder, needed passes and gradients only, channels last, bfloat16 where the processor has it, compiled. Memory: stacks of both observations, one stack a step, frames once. The bars shrink from top to bottom, but for differences that are noise."}}
 figure = speed.waterfalls()
 
 # %% [markdown]
@@ -578,7 +579,7 @@ targets
 # {artifact}`bench:parts.env.ratio|x1` of the environment.
 #
 # The processor of the bench has instructions for bfloat16. One that lacks them falls back to float32;
-# what the update gains then is taken from the waterfall above, up to "channels last". End to end was
+# what the update gains then is taken from {numref}`fig-fast-savings`, up to "channels last". End to end was
 # not measured in float32.
 #
 # When the bench began, the load average of the machine was {artifact}`bench:machine.load_at_start|f1`.

@@ -208,7 +208,7 @@ assert losses[-1] < losses[0] / 10
 # Now the weights that all frames have taught. Our modules carry the same names as `labs.locator.Locator`,
 # so they can take its weights. Then both must read the same.
 
-# %% mystnb={"image": {"alt": "Twelve small frames of the workspace camera: the white table, the gray gripper at different heights, the dark block at different places and angles, sometimes half hidden by the fingers. Above each stands how far off the locator reads the block."}}
+# %% mystnb={"figure": {"caption": "Twelve moments that the locator of seed 0 never met, and how far off it reads the block, one reading each. Compare where the block lies free with where fingers hide it.", "name": "fig-paying-moments"}, "image": {"alt": "Twelve small frames of the workspace camera: the white table, the gray gripper at different heights, the dark block at different places and angles, sometimes hidden by the fingers, half or wholly. Above each stands how far off the locator reads the block."}}
 trained, _ = load_locator(config)
 locator = Locator()
 locator.load_state_dict(trained.state_dict())
@@ -223,10 +223,7 @@ for axis, frame, found, true in zip(axes.flat, frames, read, truth, strict=True)
 plt.show()
 
 # %% [markdown]
-# *Twelve moments that the locator of seed 0 never met, one reading each: neither a mean nor a band. See
-# how far off a reading is where the block lies free, and where fingers hide it.*
-#
-# Over thousands of held-out moments, with two controls: a guess that never looks, and the same network
+# {numref}`fig-paying-moments` shows twelve readings. Over thousands of held-out moments, with two controls: a guess that never looks, and the same network
 # before a black image:
 
 # %% tags=["hide-input"]
@@ -272,7 +269,7 @@ display(Markdown("\n".join(rows)))
 
 # %% [markdown]
 # This table alone does not convict the locator: the runs were stopped early, and the same route stays on
-# the floor as long with the better one (`push-located`, below). A measurement tells more: let the *state* policy
+# the floor as long with the better one (`push-located`, {numref}`fig-paying-located`). A measurement tells more: let the *state* policy
 # push, and compare what the locator reads with what is there. A pushing gripper rises above the
 # block and comes down behind it. The locator had never seen it there, and was wrong exactly when it
 # mattered.
@@ -308,7 +305,7 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 #
 # SAC and hindsight as from the state ([there](17_is_it_cheating.ipynb)), with the locator's readings
 # of the last three frames in the state's place. Call what the policy has $\hat o$: those twelve
-# readings and the joints. This is `push-located`. It learns, much later than from the state. A reading is
+# readings and the joints. This is `push-located`. It learns, much later than from the state ({numref}`fig-paying-located`). A reading is
 # off by millimeters mostly and by centimeters at times, and a critic that must judge from such readings
 # has to average that out.
 #
@@ -445,25 +442,27 @@ assert all(abs(student.value - told_critic.value) < 0.06 for student in students
 # Wilson's interval over its episodes.
 #
 # The wall times hold everything: the frames of the locator, its training, the teacher's own training
-# where there is a teacher, evaluation and video. The steps do not: the locator's
+# where there is a teacher, evaluation and video. The steps do not, and neither does {numref}`fig-paying-routes`: the locator's
 # {artifact}`push-asymmetric/seed0:provenance.parameters.locator_frames|int` frames and the teacher's own steps come on
 # top.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success at Push against environment steps: the state policy, its blind twin, and the policies that act on pixels; with the do-nothing floor as a dotted line."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success at Push while the state policy, its blind twin and the policies that act on pixels train. Thin lines: seeds; thick: their interquartile mean; band: its 95 % bootstrap interval over seeds.", "name": "fig-paying-routes"}, "image": {"alt": "Success at Push against environment steps: the state policy, its blind twin, and the policies that act on pixels; with the do-nothing floor as a dotted line."}}
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
 ON_THE_FLOOR = (HELPED, HONEST)
 curves = [STATE, BLIND, *(arm for arm in SEEING if arm not in (LOCATED, *ON_THE_FLOOR))]
 success_curves(curves, floor=floor)
 plt.show()
+
+# %% tags=["hide-input"]
 imitated = [arm for arm in curves if arm in (TOLD, DISTILLED, SHIFTED)]
 by_reward = [arm for arm in curves if arm not in imitated]
 display(
     Markdown(
-        f"*Every arm above but `{LOCATED}`, which comes next, and the two on 36 × 36 pixels, which stay on the floor. A point is {episodes_a_point(by_reward)} episodes a seed where the "
-        f"reward teaches, {episodes_a_point(imitated)} where a teacher does. Thin lines: seeds; thick: their interquartile mean; band: its 95 % "
-        f"bootstrap interval over seeds (none with one seed). See that `{ASYMMETRIC}` rises about when the "
+        f"Every arm above is drawn but `{LOCATED}`, which comes next, and the two on 36 × 36 pixels, which stay on the floor. A point is {episodes_a_point(by_reward)} episodes a seed where the "
+        f"reward teaches, {episodes_a_point(imitated)} where a teacher does. "
+        f"See that `{ASYMMETRIC}` rises about when the "
         f"state policy does and ends above the blind twin, and that those who imitate need the fewest steps of their own; "
-        f"those of their teacher are not counted here.*"
+        f"those of their teacher are not counted here."
     )
 )
 for arm in ON_THE_FLOOR:
@@ -471,20 +470,20 @@ for arm in ON_THE_FLOOR:
         end = run.json("evaluation.json")["deterministic"]
         assert end["success_low"] < floor < end["success_high"], "the caption says: on the floor"
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success of the two seeds of push-located against environment steps. Both lie on the do-nothing floor for the first 80 thousand steps; seed 0 ends there, seed 1 then rises, unevenly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success at Push while `push-located` trains, each seed for itself: no mean, no band. The critic sees no more than the actor.", "name": "fig-paying-located"}, "image": {"alt": "Success of the two seeds of push-located against environment steps. Both lie on the do-nothing floor for the first 80 thousand steps; seed 0 ends there, seed 1 then rises, unevenly."}}
 axes = seed_by_seed(LOCATED, floor=floor)
 axes.legend(loc="upper left", fontsize="small")
 plt.show()
+
+# %% tags=["hide-input"]
 display(
     Markdown(
-        f"*The {len(runs_of(LOCATED))} seeds of `{LOCATED}`, each for itself: the critic sees no more than the "
-        f"actor. A point is {episodes_a_point([LOCATED])} episodes; no mean, no "
-        f"band. See how long the floor lasts, and that the seed which was cut short ends before the other "
-        f"rises.*"
+        f"A point is {episodes_a_point([LOCATED])} episodes. See how long the floor lasts, and that the seed "
+        f"which was cut short ends before the other rises."
     )
 )
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show each seed", "code_prompt_hide": "Hide each seed"}
 display(seeds_of_arms(SEEING))
 
 # %% [markdown]
@@ -503,7 +502,7 @@ display(looking_table(SEEING))
 # %% [markdown]
 # *From the worst seed to the best, of 100 episodes each.*
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show each seed", "code_prompt_hide": "Hide each seed"}
 for arm in SEEING:
     display(Markdown(f"**{arm}**, seed by seed"), controls_table(arm))
 for arm in (ASYMMETRIC, TOLD, DISTILLED, SHIFTED):

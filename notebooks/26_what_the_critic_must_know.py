@@ -66,7 +66,7 @@ display(
     )
 )
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, success by what the critic is told: the state, two runs at 96 and 100 percent; the block's center, four runs at 84 to 93 percent; the center 7 mm off, 22 mm off, nothing, and nothing with an eye that predicts rewards, one run each on the do-nothing floor, where every run lies before black images. Below, the block is read from the encoders of the first two to 22 to 28 millimeters, to 38 and 35 where the place is off, to 25 and 22 where nothing is told, and to 91 to 102 from untrained ones."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the critic is told, less from left to right. Above, each run's success with Wilson's interval over 100 episodes, and before black images. Below, how far off the block is when read from the run's encoder.", "name": "fig-critic-ladder"}, "image": {"alt": "Above, success by what the critic is told: the state, two runs at 96 and 100 percent; the block's center, four runs at 84 to 93 percent; the center 7 mm off, 22 mm off, nothing, and nothing with an eye that predicts rewards, one run each on the do-nothing floor, where every run lies before black images. Below, the block is read from the encoders of the first two to 22 to 28 millimeters, to 38 and 35 where the place is off, to 25 and 22 where nothing is told, and to 91 to 102 from untrained ones."}}
 TOLD = {
     LONGER: "the state",
     ACHIEVED: "the block's center",
@@ -79,10 +79,8 @@ ladder(TOLD, floor=floor)
 plt.show()
 
 # %% [markdown]
-# *What the critic is told, less from left to right. Above, the success of each run, with Wilson's interval over 100 episodes, and of the
-# same policy before black images. Below, how far the block is off when it is read from the run's encoder; gray, from encoders before any
-# training. From the third column on there is one seed each; where the place is off the runs were ended at about half of their budget, the last a
-# little before its end. See that the eye opens in every column, and that the hand has learned in two.*
+# From the third column of {numref}`fig-critic-ladder` on there is one seed each; where the place is off the runs were ended at about half of
+# their budget, the last a little before its end. See that the eye opens in every column, and that the hand has learned in two.
 #
 # ## Judged by one who knows
 #
@@ -106,10 +104,10 @@ plt.show()
 # %% [markdown]
 # ## An eye opens, late
 #
-# `push-asymmetric-keypoint` stops where its rise begins. Its longer runs start from the same seeds and go on. Here they
-# are, with the trial on the spare seed that came before both:
+# `push-asymmetric-keypoint` stops where its rise begins. Its longer runs start from the same seeds and go on.
+# {numref}`fig-critic-state` shows them, with the trial on the spare seed that came before both.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success of push-asymmetric-keypoint-long against environment steps, seed by seed, with the trial run on seed 101. All lie on the do-nothing floor for the first 80 thousand steps. The trial then rises to about 40 percent and ends at 100 thousand steps, where a dotted line stands. Seed 0 rises from there to about 95 percent at 170 thousand steps, seed 1 some 60 thousand steps later; both end at or near 100 percent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of the two seeds of `push-asymmetric-keypoint-long`, and of the trial. The vertical line is where `push-asymmetric-keypoint` ends; up to there its curves are these, number for number.", "name": "fig-critic-state"}, "image": {"alt": "Success of push-asymmetric-keypoint-long against environment steps, seed by seed, with the trial run on seed 101. All lie on the do-nothing floor for the first 80 thousand steps. The trial then rises to about 40 percent and ends at 100 thousand steps, where a dotted line stands. Seed 0 rises from there to about 95 percent at 170 thousand steps, seed 1 some 60 thousand steps later; both end at or near 100 percent."}}
 TRIED = load_artifact("tuning-told-critic").json("measurement.json")["runs"]
 trial = TRIED[0]
 assert trial["settings"]["critic_sees"] == preset(WHOLE).critic_sees == "state"
@@ -124,18 +122,19 @@ axes.plot(
 axes.axvline(preset(WHOLE).total_steps, color="0.6", lw=1, ls=":")
 axes.legend(loc="upper left", fontsize="small")
 plt.show()
+
+# %% tags=["hide-input"]
 for short, long in zip(runs_of(WHOLE), runs_of(LONGER), strict=True):
     both = short.table().merge(long.table(), on="step", suffixes=("", " of the longer"))
     assert len(both) == 11 and (both["success"] == both["success of the longer"]).all()
     assert (both["critic_loss"].dropna() == both["critic_loss of the longer"].dropna()).all()
 display(
     Markdown(
-        f"*The {len(runs_of(LONGER))} seeds of `{LONGER}`, and dashed the trial. The dotted line is where `{WHOLE}` ends; up to there its curves are "
-        f"these, number for number. A point is {episodes_a_point([LONGER])} episodes; no mean, no band. See that the short runs ended where these begin to rise, and that both arrive.*"
+        f"*A point is {episodes_a_point([LONGER])} episodes; no mean, no band. See that the short runs ended where these begin to rise, and that both arrive.*"
     )
 )
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show what is checked", "code_prompt_hide": "Hide what is checked"}
 early, late = ([run.json("evaluation.json") for run in runs_of(arm)] for arm in (WHOLE, LONGER))
 for found in (early[0], *late):
     blinded = max(control["success_high"] for control in found["controls"].values())
@@ -195,7 +194,7 @@ assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["s
 # {artifact}`tuning-told-critic:runs.1.evaluation.successes|int` of
 # {artifact}`tuning-told-critic:runs.1.evaluation.episodes|int` episodes.)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success of the four seeds of push-asymmetric-achieved against environment steps, solid, and of two of them with a critic told the state, dotted. The solid curves leave the do-nothing floor between 50 and 90 thousand steps, pass one half between 70 and 100 thousand, and then move between 55 and 100 percent. The dotted ones rise some 60 thousand steps later and end near 100 percent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of the four seeds of `push-asymmetric-achieved`; dotted, two of them with a critic that is told the state. See where the curves cross one half.", "name": "fig-critic-achieved"}, "image": {"alt": "Success of the four seeds of push-asymmetric-achieved against environment steps, solid, and of two of them with a critic told the state, dotted. The solid curves leave the do-nothing floor between 50 and 90 thousand steps, pass one half between 70 and 100 thousand, and then move between 55 and 100 percent. The dotted ones rise some 60 thousand steps later and end near 100 percent."}}
 axes = seed_by_seed(ACHIEVED, floor=floor)
 color = {line.get_label(): line.get_color() for line in axes.lines}
 for run in runs_of(LONGER):
@@ -211,6 +210,7 @@ axes.legend(loc="lower right", fontsize="small")
 plt.show()
 
 
+# %% tags=["hide-input"]
 def halfway(arm):
     """Where each seed's curve first has half of its episodes, in environment steps."""
     curves = [run.table() for run in runs_of(arm)]
@@ -221,8 +221,7 @@ def halfway(arm):
 little, much = halfway(ACHIEVED), halfway(LONGER)
 display(
     Markdown(
-        f"*The {len(little)} seeds of `{ACHIEVED}`; dotted, two of them with a critic that is told the state. A point is "
-        f"{episodes_a_point([ACHIEVED])} episodes; no mean, no band. See where the curves cross one half: told three numbers "
+        f"*A point is {episodes_a_point([ACHIEVED])} episodes; no mean, no band. The curves cross one half: told three numbers "
         f"at {', '.join(f'{step:,}' for step in little)} steps, told the state at {' and '.join(f'{step:,}' for step in much)}.*"
     )
 )
@@ -255,7 +254,7 @@ for run in runs_of(ACHIEVED):
 # that from their first steps on, and took {artifact}`push-asymmetric-achieved/seed2:provenance.wall_time_s|duration` and
 # {artifact}`push-asymmetric-achieved/seed3:provenance.wall_time_s|duration` beside another run.)
 #
-# In both pairs of seeds the critic that is told less taught sooner, and its policy ends a few episodes lower. In the pair of trials, which
+# In both pairs of seeds the critic that is told less taught sooner ({numref}`fig-critic-achieved`), and its policy ends a few episodes lower. In the pair of trials, which
 # ended at 100,000 steps, the one told the state had risen and the other had not. Three pairs do not say which is better.
 #
 # ## Told nothing, and an eye that cannot learn
@@ -289,7 +288,7 @@ for run in runs_of(ACHIEVED):
 #   was not run. Rewards for many goals come close to a position ([there](21_what_the_camera_can_tell.ipynb)), so of the two it is
 #   `push-keypoint-honest` that shows what plain rewards do.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one that also predicts rewards for 268 thousand. Told the center, with an encoder that learns nothing, one run lies there for 140 thousand and then stands at 20 percent; its second, longer run lies a little above the floor from 80 thousand steps on and ends between 20 and 30 percent at 200 thousand."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps. Gray: the four seeds of `push-asymmetric-achieved`; the others have one run each, and the two that are told nothing lie on one another. See where the blue curves end.", "name": "fig-critic-nothing"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one that also predicts rewards for 268 thousand. Told the center, with an encoder that learns nothing, one run lies there for 140 thousand and then stands at 20 percent; its second, longer run lies a little above the floor from 80 thousand steps on and ends between 20 and 30 percent at 200 thousand."}}
 
 
 def on_the_floor(arm):
@@ -318,10 +317,12 @@ runs_beside(
     floor=floor,
 )
 plt.show()
+
+# %% tags=["hide-input"]
 display(
     Markdown(
-        f"*Gray: the {len(runs_of(ACHIEVED))} seeds of `{ACHIEVED}`. The others have one seed each, and one change each, but for the arm that predicts rewards. A point is "
-        f"{episodes_a_point([ACHIEVED, NOT_TOLD, REWARDED, FROZEN_EYE])} episodes. See where the blue curves end, and what the gray ones have there.*"
+        "*But for the arm that predicts rewards, each of the others has one change. A point is "
+        f"{episodes_a_point([ACHIEVED, NOT_TOLD, REWARDED, FROZEN_EYE])} episodes. See what the gray curves have where the blue ones end.*"
     )
 )
 (frozen_eye,) = runs_of(FROZEN_EYE)
@@ -349,7 +350,7 @@ display(
 )
 
 # %% [markdown]
-# **Told nothing, it stays on the floor.** `push-keypoint-honest` ends with
+# **Told nothing, it stays on the floor** ({numref}`fig-critic-nothing`). `push-keypoint-honest` ends with
 # {artifact}`push-keypoint-honest/seed0:evaluation.deterministic.successes|int` of 100 episodes after
 # {artifact}`push-keypoint-honest/seed0:evaluation.steps|int` steps; doing nothing scores {artifact}`push-floor:no_op.rate|pct1`. At this budget and in
 # this seed, a critic that reads three numbers teaches pushing, and one that reads the picture in their place does not. Whether such a
@@ -426,7 +427,7 @@ located_mm = located["held_out"]["block"]["mean"]
 # errs alike before like pictures; here a resting block seems to jump from step to step, and a critic can only average that out. So a floor
 # here fits the explanation, and does not prove it.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, above one half by 100 thousand steps. The runs whose critic is told a place 7 or 22 millimeters off, and the one whose critic is told nothing, lie on the do-nothing floor: the first to 174 thousand steps, the second to 150 thousand, the third to 300 thousand."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps where the critic is told a place that is off, or nothing, one run each. Gray: the four seeds of `push-asymmetric-achieved`, told exactly. See where these are when the others end.", "name": "fig-critic-blurred"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, above one half by 100 thousand steps. The runs whose critic is told a place 7 or 22 millimeters off, and the one whose critic is told nothing, lie on the do-nothing floor: the first to 174 thousand steps, the second to 150 thousand, the third to 300 thousand."}}
 for arm, mm in ((BLURRED, read[f"{REWARDED}/seed0"]), (LESS, located_mm)):
     assert set(preset(ACHIEVED).differences(preset(arm))) - NOT_CHANGES == {"critic_blur"}
     across = 1000 * preset(arm).critic_blur * np.sqrt(np.pi / 2)  # the mean length of two draws
@@ -443,12 +444,9 @@ runs_beside(
     floor=floor,
 )
 plt.show()
-display(
-    Markdown(
-        f"*Gray: the {len(runs_of(ACHIEVED))} seeds of `{ACHIEVED}`, told the place exactly. The others have one seed each. A point is "
-        f"{episodes_a_point([ACHIEVED, LESS, BLURRED, NOT_TOLD])} episodes. See where the gray curves are when the others end.*"
-    )
-)
+
+# %% tags=["hide-input"]
+display(Markdown(f"*A point is {episodes_a_point([ACHIEVED, LESS, BLURRED, NOT_TOLD])} episodes.*"))
 for arm in (LESS, BLURRED):
     on_the_floor(arm)
 assert max(halfway(ACHIEVED)) <= 100_000, "the text says: by 100,000"
@@ -457,7 +455,7 @@ assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the 
 # %% [markdown]
 # **Off by 22 mm, the eye opens and the hand has not learned** by the step at which the run was ended for want of time,
 # {artifact}`push-asymmetric-blurred/seed0:evaluation.steps|int` of
-# {artifact}`push-asymmetric-blurred/seed0:provenance.parameters.total_steps|int`. It has
+# {artifact}`push-asymmetric-blurred/seed0:provenance.parameters.total_steps|int` ({numref}`fig-critic-blurred`). It has
 # {artifact}`push-asymmetric-blurred/seed0:evaluation.deterministic.successes|int` of 100 episodes, and
 # {artifact}`push-asymmetric-blurred/seed0:evaluation.controls.blank.successes|int` before black images. Told exactly, all four seeds had passed one
 # half by 100,000 steps; told the state, the two passed it at 140,000 and 160,000, so a later rise is not excluded. Its eye opens less
@@ -487,7 +485,7 @@ assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the 
 # time, at {artifact}`push-eye-told/seed0:evaluation.steps|int` and {artifact}`push-eye-rewarded/seed0:evaluation.steps|int` steps; the third ran its
 # {artifact}`push-eye-judged/seed0:evaluation.steps|int`. One seed each.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved. Two runs behind frozen eyes whose critic is told nothing lie on the do-nothing floor to 150 thousand steps, as push-keypoint-honest does to 300 thousand. Dashed, the run behind one of these eyes whose critic is told the center leaves the floor at about 120 thousand steps, stands at 85 percent at 162 thousand, and between 65 and 95 percent from there to 300 thousand."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind frozen eyes, and of `push-keypoint-honest`, one run each. Gray: the four seeds of `push-asymmetric-achieved`, whose eye learns. See the dashed curve and the purple one: one eye, two critics.", "name": "fig-critic-eyes"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved. Two runs behind frozen eyes whose critic is told nothing lie on the do-nothing floor to 150 thousand steps, as push-keypoint-honest does to 300 thousand. Dashed, the run behind one of these eyes whose critic is told the center leaves the floor at about 120 thousand steps, stands at 85 percent at 162 thousand, and between 65 and 95 percent from there to 300 thousand."}}
 for arm in OPEN_EYES:
     apart = set(preset("push-keypoint-shared").differences(preset(arm))) - NOT_CHANGES
     assert apart == {"frozen_encoder", "pretrained_encoder"}, f"{arm}: an eye, and frozen"
@@ -506,11 +504,10 @@ runs_beside(
     floor=floor,
 )
 plt.show()
+
+# %% tags=["hide-input"]
 display(
-    Markdown(
-        f"*Gray: the {len(runs_of(ACHIEVED))} seeds of `{ACHIEVED}`, whose eye learns. The others have one seed each. A point is "
-        f"{episodes_a_point([ACHIEVED, NOT_TOLD, *OPEN_EYES, JUDGED])} episodes. See the dashed curve and the purple one: one eye, two critics.*"
-    )
+    Markdown(f"*A point is {episodes_a_point([ACHIEVED, NOT_TOLD, *OPEN_EYES, JUDGED])} episodes.*")
 )
 for arm in OPEN_EYES:
     on_the_floor(arm)
@@ -527,7 +524,7 @@ assert float(curve.set_index("step")["success"][150_000]) >= 0.5, "by then it pu
 assert until < 151_000, "the text says: by the step at which they ended"
 
 # %% [markdown]
-# **Behind an open eye that stays as it is, a critic that is told nothing has not taught by 150,000 steps**, half of the budget. `push-eye-told` has
+# **Behind an open eye that stays as it is, a critic that is told nothing has not taught by 150,000 steps**, half of the budget ({numref}`fig-critic-eyes`). `push-eye-told` has
 # {artifact}`push-eye-told/seed0:evaluation.deterministic.successes|int` of 100 episodes, `push-eye-rewarded`
 # {artifact}`push-eye-rewarded/seed0:evaluation.deterministic.successes|int`; before black images they have
 # {artifact}`push-eye-told/seed0:evaluation.controls.blank.successes|int` and {artifact}`push-eye-rewarded/seed0:evaluation.controls.blank.successes|int`.
@@ -578,7 +575,7 @@ SEEING = [arm for arm in ROUTES if measured(arm)]
 # seeds: a rough one). Elsewhere each run stands alone, with Wilson's interval over its episodes. The wall time of an arm behind
 # another's encoder holds that arm's, too. All ran beside other work on the same two cores.
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show each seed", "code_prompt_hide": "Hide each seed"}
 display(seeds_of_arms(SEEING))
 
 # %% [markdown]
@@ -591,7 +588,7 @@ display(looking_table(SEEING))
 # %% [markdown]
 # *From the worst seed to the best, of 100 episodes each.*
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show each seed", "code_prompt_hide": "Hide each seed"}
 for arm in SEEING:
     display(Markdown(f"**{arm}**, seed by seed"), controls_table(arm))
 for arm in (LONGER, ACHIEVED):
@@ -617,9 +614,9 @@ for arm in (LONGER, ACHIEVED):
 #
 # And why do [the page before](25_paying_less.ipynb)'s `push-distilled` and `push-distilled-drq` fall to the floor? They learned from
 # frames, but so did the network that the told critic judged. Perhaps they need to see their gripper move, which it never does in a frozen image. If so, they should do
-# as well as the others before images in which everything moves but the block. The simulator can draw these:
+# as well as the others before images in which everything moves but the block. The simulator can draw these ({numref}`fig-critic-pictures`).
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four pictures of one moment, less than a second after the start: as the camera sees it, the gripper beside the block, which it has pushed; the first picture, gripper and block at their starts; the live picture with the block drawn at its start; black."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One moment, as each kind of images shows it. See the third: the gripper is where it now is, the block is drawn where it began.", "name": "fig-critic-pictures"}, "image": {"alt": "Four pictures of one moment, less than a second after the start: as the camera sees it, the gripper beside the block, which it has pushed; the first picture, gripper and block at their starts; the live picture with the block drawn at its start; black."}}
 student = load_policy(f"{DISTILLED}/seed0")
 env = make_one(student.config)
 observation, _ = env.reset(seed=1006)
@@ -641,9 +638,6 @@ plt.show()
 assert np.abs(redrawn.astype(int) - live).max() > 60, "the block has moved"
 
 # %% [markdown]
-# *One moment, as each kind of images shows it. See the third: the gripper is where it now is, the block is drawn where it
-# began.*
-#
 # The same hundred episodes once more, sorted by how far the block lies from its goal at the start. (Closer than
 # 5 cm there is nothing to do.) `pixels measure frozen-pictures` plays them.
 
@@ -725,20 +719,26 @@ def fulfils(achieved, goals, threshold=0.05):
 def check_labels(answer):
     """Names the likely mistake."""
     achieved = torch.tensor([[1.3, 0.7, 0.42], [1.2, 0.8, 0.42]])
-    goals = torch.tensor([[1.3, 0.74, 0.42], [1.2, 0.8, 0.42], [1.24, 0.84, 0.42]])
+    goals = torch.tensor(
+        [[1.33, 0.73, 0.42], [1.2, 0.8, 0.42], [1.24, 0.84, 0.42], [1.3, 0.7, 0.5]]
+    )
     labels = answer(achieved, goals)
     assert labels is not ..., "fulfils still returns ...: fill it in"
-    assert tuple(labels.shape) == (2, 3), (
-        f"two pictures under three goals make (2, 3), received {tuple(labels.shape)}"
-    )
     labels = torch.as_tensor(labels).float()
-    wanted = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    assert labels.shape == (2, 4), (
+        f"two pictures under four goals make (2, 4), received {tuple(labels.shape)}"
+    )
+    wanted = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0]])
     assert not torch.equal(labels, wanted - 1), "those are rewards, -1 and 0: labels are 0 and 1"
     assert not torch.equal(labels, 1 - wanted), (
         "1 is where the goal is fulfilled, not where it is missed"
     )
     assert labels[1, 2] == 0, (
         "4 cm along x and 4 cm along y are more than 5 cm: take the distance, not each coordinate"
+    )
+    assert labels[0, 3] == 0, "a goal 8 cm above the block is missed: all three coordinates count"
+    assert labels[0, 0] == labels[1, 1], (
+        "3 cm along x and 3 cm along y are less than 5 cm: the root of the squares, not the sum"
     )
     assert torch.equal(labels, wanted), f"expected {wanted.tolist()}, received {labels.tolist()}"
     wide = torch.as_tensor(answer(achieved, goals, 0.06))

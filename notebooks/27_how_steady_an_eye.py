@@ -77,10 +77,10 @@ display(
 # a map can be learned, and chance cannot.
 #
 # `labs.simulated_eye` makes both. A *drawn* error is thrown anew at each step. A *fixed* one is a smooth random function of the place,
-# the same at every look of a run. Here is one push by a policy that knows the state, as either eye sees it, and as
-# [the locator](25_paying_less.ipynb) does, which was told positions and has a camera:
+# the same at every look of a run. {numref}`fig-eye-two-ways` shows one push by a policy that knows the state, as either eye sees it, and as
+# [the locator](25_paying_less.ipynb) does, which was told positions and has a camera.
 
-# %% mystnb={"image": {"alt": "Three panels show one push from above: the block's way over the table as a dark line, and where an eye saw the block as dots. Drawn anew, 22 millimeters off: the dots are scattered around the line without order. Fixed, 22 millimeters off: the dots form a second line, bent away from the first. The locator: the dots lie on the line but for some steps, at which the gripper hides the block."}}
+# %% mystnb={"figure": {"caption": "One push from above: the block's way from the ring on, and a dot for each look, tied to where the block then was. See that the dots of the first have no order, and those of the second are a line of their own.", "name": "fig-eye-two-ways"}, "image": {"alt": "Three panels show one push from above: the block's way over the table as a dark line, and where an eye saw the block as dots. Drawn anew, 22 millimeters off: the dots are scattered around the line without order. Fixed, 22 millimeters off: the dots form a second line, bent away from the first. The locator: the dots keep beside the line, most of them about a centimeter to one side once the block moves."}}
 config = effective("push-located")
 moments = play(View.of(config), episodes=3)
 block = moments.block[2]
@@ -95,9 +95,6 @@ push_from_above(block, readings)
 plt.show()
 
 # %% [markdown]
-# *One push, from above: the block's way, and a dot for each look, tied to the place where the block was. One episode. See that the dots of the first have no order, and those of
-# the second are a line of their own.*
-#
 # ## Eyes at work
 #
 # Which are ours? `pixels measure eyes-at-work` lets that same policy push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, and nobody acts on what is read. A
@@ -151,7 +148,7 @@ assert EYES["guess/seed0"]["shaken"] < 0.2 and EYES["guess/seed0"]["bent"] > 90
 # - `push-place-blurred-22`: the actor is told the place exactly, and the critic reads it shaken, 22 mm off: the blurred critic of the
 #   page before, without an eye that has to learn from it.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Gray: the five seeds of the blind twin rise from the do-nothing floor between 30 and 60 thousand steps, to between 70 and 95 percent. Two runs whose eye is bent by 22 millimeters rise between 50 and 60 thousand steps and end at 65 and 75 percent. Shaken by 7 millimeters, a run rises at 60 to 70 thousand and ends at 55 percent; by 14, it stays on the floor to 80 thousand and ends at 35; by 22, it never leaves it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps behind eyes made to measure, a line for every run. Gray: the seeds of `push-blind-tuned`, which reads the place exactly. See which color comes nearest to the gray.", "name": "fig-eye-made"}, "image": {"alt": "Gray: the five seeds of the blind twin rise from the do-nothing floor between 30 and 60 thousand steps, to between 70 and 95 percent. Two runs whose eye is bent by 22 millimeters rise between 50 and 60 thousand steps and end at 65 and 75 percent. Shaken by 7 millimeters, a run rises at 60 to 70 thousand and ends at 55 percent; by 14, it stays on the floor to 80 thousand and ends at 35; by 22, it never leaves it."}}
 apart = {
     **{arm: {"place_error"} for arm in (NEAR, BETWEEN, FAR)},
     BENT: {"place_error", "place_error_kind"},
@@ -172,17 +169,14 @@ runs_beside(
     floor=floor,
 )
 plt.show()
-display(
-    Markdown(
-        f"*Gray: the {len(runs_of(EXACT))} seeds of `{EXACT}`, which reads the place exactly. Every run has its own line. A point is "
-        f"{episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BENT])} episodes. See which color comes nearest to the gray.*"
-    )
-)
+
+# %% tags=["hide-input"]
+display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BENT])} episodes.*"))
 
 # %% [markdown]
 # **Behind an eye that is bent by two centimeters a policy learns.** The two seeds of `push-place-fixed-22` have
 # {artifact}`push-place-fixed-22/seed0:evaluation.deterministic.successes|int` and {artifact}`push-place-fixed-22/seed1:evaluation.deterministic.successes|int` of 100 episodes,
-# fewer than any seed of the exact twin, and their curves pass one half a little after the last of the gray ones. The same mistake at the same place is a language of its own, and both networks learn to speak it.
+# fewer than any seed of the exact twin, and their curves pass one half a little after the last of the gray ones ({numref}`fig-eye-made`). The same mistake at the same place is a language of its own, and both networks learn to speak it.
 #
 # **Shaken by as much, it is worth nothing**: `push-place-drawn-22` stays on the floor, with
 # {artifact}`push-place-drawn-22/seed0:evaluation.deterministic.successes|int` of 100. In between the damage grows with the shaking:
@@ -215,7 +209,7 @@ display(
 # in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly, before it asks the critic, as DrQ-v2 does {cite:p}`yarats2021`
 # ($\gamma^3$ instead of $\gamma$ of what is uncertain). The second is not free of harm: the actions on the way are an older policy's.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Gray: the five seeds of the blind twin. The run whose eye is shaken by 14 millimeters stays on the floor to 80 thousand steps and ends at 35 percent. With four looks kept it leaves the floor at about 50 thousand, with targets three steps ahead at about 60 thousand; they end at 75 and 70 percent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind an eye that is shaken, 14 mm off: as it is, with four looks, and with targets three steps ahead, one run each. Gray: the seeds of `push-blind-tuned`. See when each leaves the floor.", "name": "fig-eye-remedies"}, "image": {"alt": "Gray: the five seeds of the blind twin. The run whose eye is shaken by 14 millimeters stays on the floor to 80 thousand steps and ends at 35 percent. With four looks kept it leaves the floor at about 50 thousand, with targets three steps ahead at about 60 thousand; they end at 75 and 70 percent."}}
 for arm, knob in ((LOOKS, "frame_stack"), (AHEAD, "n_steps")):
     assert set(preset(BETWEEN).differences(preset(arm))) - NOT_CHANGES == {knob}, arm
 runs_beside(
@@ -228,15 +222,12 @@ runs_beside(
     floor=floor,
 )
 plt.show()
-display(
-    Markdown(
-        f"*Gray: the {len(runs_of(EXACT))} seeds of `{EXACT}`. The eye of all others is shaken, 14 mm off. A point is "
-        f"{episodes_a_point([EXACT, BETWEEN, LOOKS, AHEAD])} episodes. See when each leaves the floor.*"
-    )
-)
+
+# %% tags=["hide-input"]
+display(Markdown(f"*A point is {episodes_a_point([EXACT, BETWEEN, LOOKS, AHEAD])} episodes.*"))
 
 # %% [markdown]
-# **Either is worth as much as an eye half as shaken.** With four looks it is {artifact}`push-place-drawn-14-looks/seed0:evaluation.deterministic.successes|int` of 100 episodes, with targets
+# **Either is worth as much as an eye half as shaken** ({numref}`fig-eye-remedies`). With four looks it is {artifact}`push-place-drawn-14-looks/seed0:evaluation.deterministic.successes|int` of 100 episodes, with targets
 # that reach three steps ahead {artifact}`push-place-drawn-14-n3/seed0:evaluation.deterministic.successes|int`, where the plain arm has
 # {artifact}`push-place-drawn-14/seed0:evaluation.deterministic.successes|int` and the eye that is half as shaken
 # {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int`. No look got better. Whether what is shaken is averaged, over looks by the networks or over steps
@@ -262,7 +253,7 @@ display(
     )
 )
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show what is checked", "code_prompt_hide": "Hide what is checked"}
 ends = {
     arm: [run.json("evaluation.json")["deterministic"] for run in runs_of(arm)] for arm in PLACES
 }
@@ -283,8 +274,9 @@ display(provenance_card(BENT), provenance_card(BETWEEN))
 # :label: ex-bent-and-shaken
 # ```
 # Write the two numbers of the table. `off` is (E, T, 2), in millimeters: how far off each of T looks at each of E blocks is, along x and along
-# y, while every block lies still. Return `(shaken, bent)`: the standard deviation of a look from the mean of its block's looks, and
-# that of the blocks' means from the mean of all, each over both coordinates. An error that all looks share is neither.
+# y, while every block lies still. Return `(shaken, bent)`: how far a look is from the mean of its block's looks, and
+# how far a block's mean is from the mean of all; each as the root of the mean square over all looks, or blocks, and both coordinates, divided by $n$, not by $n - 1$.
+# An error that all looks share is neither.
 # ```{exercise-end}
 # ```
 
@@ -303,7 +295,7 @@ def check_spreads(answer):
     of_look = rng.normal(0, 10, (40, 8, 2))
     of_look -= of_look.mean(axis=1, keepdims=True)
     off = of_block + of_look + np.array([30.0, -20.0])
-    found = answer(off)
+    found = answer(off.copy())
     assert found is not ..., "shaken_and_bent still returns ...: fill it in"
     assert np.shape(found) == (2,), f"return two numbers, received something of {np.shape(found)}"
     shaken, bent = (float(number) for number in found)

@@ -102,7 +102,8 @@ def check_verify(answer):
         "you count an episode that touched the target on the way and pushed on: ask the *last* step"
     )
     assert got == at_last, (
-        f"seeds {seeds} end {at_last}, received {got}: is each episode reset with its own seed?"
+        f"seeds {seeds} end {at_last}, received {got}: is each episode reset with its own seed, "
+        "are the actions deterministic, are all 50 steps played?"
     )
     env.close()
 
@@ -186,8 +187,8 @@ display(
 # ```
 # Write `median_time(curves, threshold)`. Each curve is a pair (steps, success). Return the median, over
 # all runs, of the first step with success of at least `threshold`, and the number of runs that never got there.
-# Such a run counts as later than every other. If that makes the median unknown, it is `None`. Use odd
-# numbers of runs only.
+# Such a run counts as later than every other. If that makes the median unknown, it is `None`. The
+# number of runs is odd.
 # ```{exercise-end}
 # ```
 
@@ -205,7 +206,8 @@ def check_median_time(answer):
     quick, slow, never = [0, 0.2, 0.5, 0.9], [0, 0, 0.1, 0.3], [0, 0.1, 0.0, 0.1]
     got = answer([(steps, slow), (steps, quick), (steps, never)], 0.2)
     assert got is not ..., "median_time still returns ...: fill it in"
-    assert isinstance(got, tuple) and len(got) == 2, "return two things: the median and the count"
+    two = isinstance(got, tuple | list) and len(got) == 2
+    assert two, "return two things: the median and the count"
     median, censored = got
     assert censored == 1, f"one of the three never got there, received {censored}"
     assert median != 200, "200 is the median without the run that never got there: keep it"
@@ -365,7 +367,8 @@ def check_head_size(answer):
         total = sum(p.numel() for p in real.parameters()) - 31_232  # the convolutions' own
         got = answer(flat)
         assert got is not ..., "head_size still returns ...: fill it in"
-        assert isinstance(got, tuple) and len(got) == 2, "return two numbers: learned, width"
+        two = isinstance(got, tuple | list) and len(got) == 2
+        assert two, "return two numbers: learned, width"
         learned, width = got
         name = "the flat head" if flat else "SpatialSoftmax"
         assert width != 32, "every channel gives two coordinates, x and y"
@@ -422,7 +425,7 @@ def scenes(camera, count, first_seed):
         envs.mujoco.mj_forward(env.unwrapped.model, data)
         moved.append(env.render())
     env.close()
-    pack = lambda x: torch.from_numpy(np.array(x)).permute(0, 3, 1, 2).contiguous()  # noqa: E731
+    pack = lambda x: torch.from_numpy(np.array(x)).permute(0, 3, 1, 2).contiguous()
     return pack(frames), np.array(places), pack(moved)
 
 
@@ -522,8 +525,9 @@ def check_disturbance(answer):
     assert abs(got - 1.0) > 1e-3, "that is the sum of |differences|: take the L2 norm of each row"
     assert abs(got - (26 / 50) ** 0.5) > 1e-3, "one norm over the batch: take one for each row"
     assert abs(got - 0.75) < 1e-6, f"(5 + 1) / 2 over (1 + 7) / 2 is 0.75, received {got:.3f}"
-    got = float(answer(original + 1, shifted + 1, moved + 1))
-    assert abs(got - 0.75) < 1e-6, "subtract the original features: only differences count"
+    base = torch.tensor([[0.0, 0.0], [10.0, 0.0]])  # unlike rows: each has its own original
+    got = float(answer(base, base + shifted, base + moved))
+    assert abs(got - 0.75) < 1e-6, "subtract the original features, from each row its own"
 
 
 # %% tags=["nbval-check-output"]
@@ -590,9 +594,11 @@ display(
 # ## 5. The encoder's gradient, from either loss
 #
 # In [gradient routing](14_gradient_routing.ipynb) you measured norms on small networks of your own. Now on
-# a real SB3 model, with a real batch from its replay memory. Learning rate 0, so that nothing moves while
-# we look. `stop_actor_loss=False` is the routing as it is usually told: one shared encoder, the *actor's*
-# features detached, nothing more.
+# a real SB3 model, with a batch from its replay memory. The learning rate and $\tau$ are 0, so that nothing moves
+# while we look. `stop_actor_loss=False` is the routing as it is usually told: one shared encoder, the *actor's*
+# features detached, nothing more. Three things are made up, so that a slip in the target shows: a target
+# network that differs from the critic, as after some training; an end at every fourth step; and an entropy
+# coefficient of 0.5.
 
 # %%
 from stable_baselines3 import SAC
@@ -609,10 +615,11 @@ def push_model(policy, **policy_kwargs):
         policy,
         pixels,
         learning_rate=0.0,
+        tau=0.0,
         buffer_size=100,
         learning_starts=101,
         gamma=0.95,
-        ent_coef=0.05,
+        ent_coef=0.5,
         policy_kwargs=policy_kwargs,
         seed=0,
         device="cpu",
@@ -624,8 +631,13 @@ def push_model(policy, **policy_kwargs):
 model = push_model(
     DrQv2SACPolicy, features_extractor_class=ManipulationExtractor, stop_actor_loss=False
 )
-np.random.seed(0)  # noqa: NPY002  (SB3 draws batches from it)
+np.random.seed(0)  # SB3 draws batches from it
 batch = model.replay_buffer.sample(16)
+batch = batch._replace(dones=(torch.arange(16) % 4 == 0).float()[:, None])
+noise = torch.Generator().manual_seed(0)
+with torch.no_grad():
+    for weight in model.critic_target.parameters():
+        weight += 0.05 * torch.randn(weight.shape, generator=noise)
 assert batch.observations["pixels"].shape == (16, 12, 84, 84)
 
 # %% [markdown]
@@ -636,9 +648,9 @@ assert batch.observations["pixels"].shape == (16, 12, 84, 84)
 # from the critic's loss alone, and from the actor's loss alone.
 #
 # - target: `batch.rewards + (1 - batch.dones) * model.gamma * v`, where `v` is the smaller of
-#   `model.critic_target(next_obs, next_action)` minus `0.05 * log_prob`, without gradients;
+#   `model.critic_target(next_obs, next_action)` minus `0.5 * log_prob`, without gradients;
 # - critic's loss: half the sum, over both Qs, of the mean squared error;
-# - actor's loss: the mean of `0.05 * log_prob - min Q` for an action of
+# - actor's loss: the mean of `0.5 * log_prob - min Q` for an action of
 #   `model.actor.action_log_prob(obs)`.
 #
 # Draw the action of `obs` first and the next action second, as SB3 does: then your noise is its noise.
@@ -679,7 +691,8 @@ def check_encoder_gradients(answer):
     torch.manual_seed(1)
     got = answer(model, batch)
     assert got is not ..., "encoder_gradients still returns ...: fill it in"
-    assert isinstance(got, tuple) and len(got) == 2, "return two norms: the critic's first"
+    two = isinstance(got, tuple | list) and len(got) == 2
+    assert two, "return two norms: the critic's first"
     critic, actor = (float(n) for n in got)
     assert critic > 0, "no gradient from the critic's loss: is there a backward()?"
     assert actor > 0, (
@@ -691,8 +704,9 @@ def check_encoder_gradients(answer):
     assert not close(actor, both), "gradients add up: clear them between the two losses"
     assert not near(critic, 2 * right_critic), "the critic's loss has a factor of one half"
     assert close(critic, right_critic), (
-        f"critic: expected {right_critic:.3f}, received {critic:.3f}. In the target: gamma, the smaller Q, "
-        "minus 0.05 log_prob; and the action of obs is drawn first"
+        f"critic: expected {right_critic:.3f}, received {critic:.3f}. In the target: "
+        "critic_target, 1 - dones, gamma, the smaller Q, minus 0.5 log_prob as (B, 1); and the action "
+        "of obs is drawn first"
     )
     assert close(actor, right_actor), (
         f"actor: expected {right_actor:.3f}, received {actor:.3f}. It is the smaller Q that counts"
@@ -716,7 +730,7 @@ def encoder_gradients(model, batch):
     with torch.no_grad():
         ahead, ahead_log_prob = model.actor.action_log_prob(batch.next_observations)
         q = torch.cat(model.critic_target(batch.next_observations, ahead), 1)
-        value = q.min(1, keepdim=True)[0] - 0.05 * ahead_log_prob.reshape(-1, 1)
+        value = q.min(1, keepdim=True)[0] - 0.5 * ahead_log_prob.reshape(-1, 1)
         target = batch.rewards + (1 - batch.dones) * model.gamma * value
     model.policy.zero_grad(set_to_none=True)
     qs = model.critic(batch.observations, batch.actions)
@@ -725,7 +739,7 @@ def encoder_gradients(model, batch):
 
     model.policy.zero_grad(set_to_none=True)
     q = torch.cat(model.critic(batch.observations, action), 1).min(1, keepdim=True)[0]
-    (0.05 * log_prob.reshape(-1, 1) - q).mean().backward()
+    (0.5 * log_prob.reshape(-1, 1) - q).mean().backward()
     return from_critic, gradient_norm(encoder)
 
 

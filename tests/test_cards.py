@@ -209,7 +209,7 @@ def printed_commands() -> list[str]:
     for page in PAGES:
         text = (ROOT / "book" / f"{page}.md").read_text()
         found += re.findall(r"`(pixels [^`]+)`", text) + re.findall(r"^pixels .+$", text, re.M)
-    found += [cards._train_command(arm) for arm in presets.PRESETS]
+    found += [cards._train_command(arm, "0 1 2") for arm in presets.PRESETS]
     return sorted({" ".join(c.split()).replace("ARM", "reach-state") for c in found})
 
 

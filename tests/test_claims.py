@@ -131,13 +131,22 @@ def test_the_table_has_every_claim(data):
     for claim in CLAIMS:
         found = judge(claim, data)
         assert claim.says in text and claim.says in said
-        assert found.effect.replace("|", "\\|") in text
+        assert all(p.replace("|", "\\|") in text for p in found.effect.split("; "))
     counted = re.fullmatch(
         r"Of the source's 19 claims: (holds .+)\. Of this book's 2 questions: (.+)\.",
         text.splitlines()[-1],
     )
     totals = [sum(map(int, re.findall(r" (\d+)", part))) for part in counted.groups()]
     assert totals == [19, 2]
+
+
+def test_a_long_effect_is_folded_and_loses_nothing():
+    short = "one: 3 of 4; two: 4 of 4"
+    assert scoreboard._folded(short) == short
+    parts = [f"{i}: {'x' * 90}" for i in range(6)]
+    folded = scoreboard._folded("; ".join(parts))
+    shown, hidden = folded.split(" <details><summary>and 4 more</summary>")
+    assert shown == "; ".join(parts[:2]) and hidden == "; ".join(parts[2:]) + "</details>"
 
 
 def test_the_tally_keeps_our_own_questions_apart_and_says_that_no_claim_holds():

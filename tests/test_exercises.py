@@ -5,6 +5,7 @@ For every exercise of the book: its solution passes, its stub does not, and each
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from labs.exercises import attempt
 from tests.exercise_cells import check_of, checks, hints_of, stub_of
 from tests.test_long_exercises import WRONG as LATE
 
@@ -47,15 +49,18 @@ def soft_target(
     ask_in="next_state",
     discount=True,
     paid=True,
+    outside=False,
     gradient=False,
 ):
     """The soft Bellman target with one thing wrong."""
     with torch.set_grad_enabled(gradient):
-        action, _ = agent.policy(getattr(batch, act_in))
-        _, log_prob = agent.policy(getattr(batch, density_in or act_in))
+        action, log_prob = agent.policy(getattr(batch, act_in))
+        if density_in:
+            _, log_prob = agent.policy(getattr(batch, density_in))
         worth = pick(*getattr(agent, judge)(getattr(batch, ask_in), action))
-        future = (1 - batch.done if alive else 1) * (worth + sign * agent.alpha * log_prob)
-        return paid * batch.reward + (agent.gamma if discount else 1) * future
+        bonus, alive = sign * agent.alpha * log_prob, 1 - batch.done if alive else 1
+        future = (agent.gamma if discount else 1) * alive * (worth + (0 if outside else bonus))
+        return paid * batch.reward + future + (bonus if outside else 0)
 
 
 def relabeled(episode, t, rng, low=0, high=50, after=1, judged=1, draw=None, **changed):
@@ -76,6 +81,11 @@ def two_draws(episode, t, rng):
     return relabeled(episode, t, rng, next_obs_goal=lambda *_: other)
 
 
+def by_coordinate(episode, step):
+    gap = np.abs(episode.achieved[31] - step["obs_goal"])  # the check relabels step 30
+    return -float((gap > 0.05).any())
+
+
 def early(episode, t, rng):
     return relabeled(episode, t, rng, draw=lambda low, high: min(rng.integers(low, high, 2)))
 
@@ -91,10 +101,10 @@ def stacked(frames, t, n, late=0, start="repeat", newest=False):
     return np.concatenate(frames[steps[::-1] if newest else steps])
 
 
-def room(memory, size=84, steps=50, extra=1, in_all=0, unit=None, fixed=None, frames=1):
+def room(memory, size=84, steps=50, extra=1, in_all=0, unit=None, fixed=None, frames=1, rest=0):
     """Transitions that fit, with `extra` frames an episode and `in_all` for the whole memory."""
     size = fixed or size
-    fit = memory // (frames * 3 * size * size) - in_all
+    fit = memory // (frames * 3 * size * size + rest) - in_all
     return int(fit // (steps + extra)) * (steps if unit is None else unit)
 
 
@@ -128,10 +138,12 @@ def change(offsets, height, width, sign=-1, length=2, gap=1, swap=False, flip=Fa
     return torch.stack((y, x) if flip else (x, y), dim=dim)
 
 
-def pair(aug, image, next_image, dim=1, back=None, seed=None):
+def pair(aug, image, next_image, dim=1, back=None, seed=None, at=None):
     if seed is not None:
         torch.manual_seed(seed)
     joined = aug(torch.cat((image, next_image), dim=dim))
+    if at:
+        return joined[:, :at], joined[:, at:]
     return joined.chunk(2, dim=dim if back is None else back)
 
 
@@ -180,6 +192,21 @@ def stored(observation, done, info, ended=(1, 2), copy=True, kind=np.float32, ti
     return after, np.asarray(d).astype(kind)
 
 
+def up_to_minus_cut(values, mean=lambda kept: sum(kept) / len(kept)):
+    cut = len(values) // 4
+    return mean(sorted(values)[cut:-cut])
+
+
+def emptied(observation, done, info, part="done"):
+    """The right answer, which leaves one of its inputs changed."""
+    result = stored(observation, done, info)
+    if part == "done":
+        done[:] = False
+    else:
+        del info[1]["terminal_observation"]
+    return result
+
+
 def middle(values, order=sorted, low=None, high=None):
     values = order(values)
     low = len(values) // 4 if low is None else low(len(values))
@@ -201,6 +228,12 @@ def motion(pad, pictures=2, axes=2, variance=lambda p: ((2 * p + 1) ** 2 - 1) / 
     return np.sqrt(pictures * axes * variance(pad))
 
 
+def mean_length(pad):
+    shifts = np.arange(-pad, pad + 1)
+    apart = (shifts[:, None] - shifts).ravel()
+    return np.hypot(apart[:, None], apart).mean()
+
+
 def faster(step, update, step_gain, update_gain, rate, total=sum):
     before, after = (step, rate * update), (step / step_gain, rate * update / update_gain)
     return total(before) / total(after)
@@ -215,7 +248,9 @@ def doubled(points, order=(0, 1)):
     return torch.stack([(x, y)[i] for i in order], dim=2)
 
 
+WIDTHS = {"pixels": 64, "proprioception": 10, "desired_goal": 3, "achieved_goal": 3}
 WRONG = [
+    ("01", "check_floor", lambda r: share(r, np.array), "take the mean of the comparison"),
     ("01", "check_floor", lambda r: share(r, np.sum), "at most 1"),
     ("01", "check_floor", lambda r: 100 * share(r), "at most 1"),
     ("01", "check_floor", lambda r: share(r, beyond=True), "*below*"),
@@ -231,6 +266,7 @@ WRONG = [
     ("03", "check_wilson", lambda s, n: interval(s, n)[::-1], "comes first"),
     ("03", "check_wilson", lambda s, n: interval(s, n, z=1.64), "100 of 100 gives"),
     ("03", "check_wilson", lambda s, n: interval(s, n, spread=False), "7 of 150 is off"),
+    ("03", "check_wilson", lambda s, n, z=0: interval(s, n), "only its default"),
     ("04", "check_soft_target", lambda *a: soft_target(*a).squeeze(1), "it broadcasts"),
     ("04", "check_soft_target", lambda *a: soft_target(*a, gradient=True), "no_grad"),
     ("04", "check_soft_target", lambda *a: soft_target(*a, sign=0), "forgot the entropy"),
@@ -248,6 +284,18 @@ WRONG = [
     ("04", "check_soft_target", lambda *a: soft_target(*a, judge="critic"), "the online critic"),
     ("04", "check_soft_target", lambda *a: soft_target(*a, act_in="state"), "draw the action"),
     ("04", "check_soft_target", lambda *a: soft_target(*a, density_in="state"), "another action"),
+    (
+        "04",
+        "check_soft_target",
+        lambda *a: soft_target(*a, density_in="next_state"),
+        "another action",
+    ),
+    (
+        "04",
+        "check_soft_target",
+        lambda *a: soft_target(*a, outside=True),
+        "go with the entropy too",
+    ),
     ("04", "check_soft_target", lambda *a: soft_target(*a, ask_in="state"), "ask agent.target"),
     ("04", "check_soft_target", lambda *a: soft_target(*a, discount=False), "forgot gamma"),
     ("04", "check_soft_target", lambda *a: soft_target(*a, paid=False), "a mistake that we know"),
@@ -281,11 +329,14 @@ WRONG = [
         lambda *a: relabeled(*a, reward=lambda _, step: 1 + step["reward"]),
         "does not fit the new",
     ),
+    ("05", "check_relabel", lambda *a: relabeled(*a, reward=by_coordinate), "at most 5 cm"),
     ("05", "check_relabel", early, "must be uniform"),
+    ("06", "check_to_image", lambda frame: None, "returned nothing"),
     ("06", "check_to_image", lambda frame: frame.T, "swaps height and width"),
     ("06", "check_to_image", lambda frame: frame.transpose(0, 2, 1), "received shape"),
     ("06", "check_to_image", lambda frame: frame.reshape(4, 5, 3), "reshape shuffles"),
     ("06", "check_to_image", lambda frame: frame.transpose(1, 2, 0) / 1, "keep the bytes"),
+    ("06", "check_to_image", lambda frame: frame.transpose(1, 2, 0).tolist(), "keep the bytes"),
     ("07", "check_stack_at", lambda f, t, n: f[t - n + 1 : t + 1], "received shape"),
     ("07", "check_stack_at", lambda *a: stacked(*a) / 1, "keep the bytes"),
     ("07", "check_stack_at", lambda *a: stacked(*a, newest=True), "newest first"),
@@ -299,7 +350,9 @@ WRONG = [
     ("08", "check_capacity", lambda m, **k: room(m, extra=0, **named(k)), "need 51 frames"),
     ("08", "check_capacity", lambda m, **k: int(m / 21_168 / 51 * 50), "does not fit whole"),
     ("08", "check_capacity", lambda m, **k: room(m, unit=1, **named(k)), "2.5 episodes"),
-    ("08", "check_capacity", lambda m, **k: room(m, frames=4, **named(k)), "2.5 episodes"),
+    ("08", "check_capacity", lambda m, **k: room(m, frames=4, **named(k)), "frames alone"),
+    ("08", "check_capacity", lambda m, **k: room(m, rest=40, **named(k)), "frames alone"),
+    ("08", "check_capacity", lambda m, **k: room(m, frames=1 / 3, **named(k)), "one a channel"),
     (
         "08",
         "check_capacity",
@@ -326,6 +379,7 @@ WRONG = [
     ("11", "check_columns_of", lambda *a: columns(*a, order=list), "sorts its keys"),
     ("11", "check_columns_of", lambda k, widths: columns(k, widths, width=3), "where it starts"),
     ("11", "check_columns_of", lambda *a: columns(*a, end=-1), "columns 3 to 5"),
+    ("11", "check_columns_of", lambda key, _: columns(key, WIDTHS), "use widths"),
     (
         "11",
         "check_columns_of",
@@ -340,7 +394,8 @@ WRONG = [
     ("12", "check_coordinate_change", lambda *a: change(*a, gap=0), "W − 1 steps apart"),
     ("12", "check_coordinate_change", lambda offsets, *_: -offsets.flip(1), "for offset"),
     ("13", "check_augment_pair", lambda aug, *p: aug(torch.cat(p, 1)), "as a tuple"),
-    ("13", "check_augment_pair", lambda *a: pair(*a, back=0), "split along the dimension"),
+    ("13", "check_augment_pair", lambda *a: pair(*a, back=0), "split in halves"),
+    ("13", "check_augment_pair", lambda *a: pair(*a, at=3), "split in halves"),
     ("13", "check_augment_pair", lambda *a: pair(*a)[::-1], "mixed up"),
     ("13", "check_augment_pair", lambda aug, *p: p, "nothing moved"),
     ("13", "check_augment_pair", one_shift_for_all, "an offset of its own"),
@@ -377,21 +432,36 @@ WRONG = [
     ("16", "check_to_store", lambda *a: stored(*a, kind=bool), "it is multiplied"),
     ("16", "check_to_store", lambda *a: stored(*a, timeouts=1), "only ran out of time"),
     ("16", "check_to_store", lambda *a: stored(*a, d=[0, 0, 0]), "only robot 2 truly"),
+    ("16", "check_to_store", lambda *a: stored(*a, d=[[0], [0], [1]]), "one number a robot"),
+    ("16", "check_to_store", lambda *a: (stored(*a)[0][:, 0], stored(*a)[1]), "as they came back"),
+    ("16", "check_to_store", lambda *a: emptied(*a), "you changed done or info"),
+    ("16", "check_to_store", lambda *a: emptied(*a, "info"), "you changed done or info"),
     ("17", "check_iqm", np.mean, "the plain mean"),
     ("17", "check_iqm", lambda values: middle(values, order=list), "sort first"),
     ("17", "check_iqm", lambda values: middle(values, high=lambda n: 0), "0, 0.8, 0.9, 1 gives"),
+    (
+        "17",
+        "check_iqm",
+        lambda values: up_to_minus_cut(values, lambda v: np.mean(v or np.nan)),
+        "[cut:-cut] is empty",
+    ),
+    ("17", "check_iqm", up_to_minus_cut, "[cut:-cut] is empty"),
     ("17", "check_iqm", np.median, "the median"),
     ("17", "check_iqm", lambda values: middle(values, low=lambda n: 1), "two at each end"),
     ("17", "check_iqm", lambda values: middle(values, low=lambda n: -(-n // 4)), "round down"),
     ("20", "check_pixels", lambda *a: pixels(*a, across=1), "that is the radius"),
     ("20", "check_pixels", lambda *a: pixels(*a, shown=1), "twice what you divide by"),
     ("20", "check_pixels", lambda *a: pixels(*a, radians=float), "84 rows show"),
+    ("20", "check_pixels", lambda *a: pixels(0.02, 0.85), "all four arguments"),
+    ("20", "check_pixels", lambda r, d, *unused: pixels(r, d), "all four arguments"),
     ("21", "check_paired", lambda *a: increase(*a, sign=-1), "the sign"),
     ("21", "check_paired", lambda *a: increase(*a, average=np.median), "mean: expected"),
     ("21", "check_paired", lambda *a: increase(*a, apart=True), "as different frames"),
     ("21", "check_paired", lambda *a: increase(*a, n=1), "the square root of n"),
     ("21", "check_paired", lambda *a: increase(*a, width=2), "not the width"),
-    ("21", "check_paired", lambda *a: increase(*a, ddof=0), "half-width: expected"),
+    ("21", "check_paired", lambda *a: increase(*a, ddof=0), "has n - 1, not n"),
+    ("21", "check_paired", lambda *a: increase(*a, width=1.1), "half-width: expected"),
+    ("21", "check_paired", lambda *a: increase(*a)[0], "return two numbers"),
     ("22", "check_apparent_motion", lambda p: motion(p, axes=1), "half the variances"),
     ("22", "check_apparent_motion", lambda p: motion(p, pictures=1), "half the variances"),
     (
@@ -401,6 +471,8 @@ WRONG = [
         "a continuous shift",
     ),
     ("22", "check_apparent_motion", lambda p: motion(p) ** 2, "take the root"),
+    ("22", "check_apparent_motion", mean_length, "the mean length"),
+    ("22", "check_apparent_motion", lambda p: motion(2), "expected about"),
     (
         "22",
         "check_apparent_motion",
@@ -459,6 +531,53 @@ def test_every_hint_has_a_mistake_that_meets_it(notebook, name):
     hints = hints_of(notebook, name)
     assert [hint for hint in hints if not any(word in hint for word in words)] == []
     assert [word for word in words if sum(word in hint for hint in hints) != 1] == []
+
+
+def said(capsys, check, *answer):
+    attempt(check, *answer)
+    return capsys.readouterr().out.strip()
+
+
+def check_share(share):
+    assert share(0.05) <= 1, "at most 1"
+    assert share(radius=0.05) == 0.5, "one half"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda radius: 0.5, "Passed."),
+        (torch.no_grad()(lambda radius: 0.5), "Passed."),
+        (lambda radius: 2, "Not yet: at most 1"),
+        (lambda radius: None, "check cannot use what <lambda> returned, None (is there a return?)"),
+        (lambda radius: [1], "what <lambda> returned, of type list: TypeError: '<='"),
+        (lambda radius: 1 / 0, "Not yet: <lambda> stopped with ZeroDivisionError: division"),
+        (lambda radius: check_share(lambda r: 2), "<lambda> stopped with AssertionError: at most"),
+        (lambda: 0.5, "<lambda> stopped with TypeError: "),
+        (lambda r: 0.5, "<lambda> stopped with TypeError: "),
+        (..., "Not yet: your code stopped with TypeError"),
+    ],
+)
+def test_an_attempt_says_who_stopped(capsys, answer, words):
+    assert words in said(capsys, check_share, answer)
+
+
+def test_an_attempt_leaves_an_answer_what_it_was(capsys):
+    def check(answer, kind):
+        assert list(inspect.signature(answer).parameters) == ["low", "high"]
+        assert answer.__name__ == "width" and kind is SimpleNamespace
+
+    def width(low, high):
+        return high - low
+
+    assert said(capsys, check, width, SimpleNamespace) == "Passed."
+
+
+def test_an_attempt_before_the_cells_above_says_so(capsys):
+    def check(answer):
+        assert answer() == missing  # noqa: F821
+
+    assert said(capsys, check, lambda: 1).endswith("run the page's cells above first")
 
 
 def test_every_exercise_of_the_book_is_tried():

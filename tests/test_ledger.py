@@ -127,7 +127,7 @@ def test_the_figure_says_which_panels_are_not_ours(data):
     shutil.copytree(real / "push-state-tuned" / "seed0", here / "push-state-tuned" / "seed0")
     figure = five_steps(floor=FLOOR)
     words = [" ".join(text.get_text() for text in axes.texts) for axes in figure.axes]
-    assert "ours: 90 % after" in words[0] and all(text == "not run here" for text in words[1:])
+    assert "ours: 90% after" in words[0] and all(text == "not run here" for text in words[1:])
     assert [axes.get_title() for axes in figure.axes] == list(STEPS.values())
     assert "ours, other settings" in figure.axes[0].get_legend_handles_labels()[1]
     for axes, arm in zip(figure.axes, STEP_ARMS, strict=True):
@@ -141,7 +141,18 @@ def test_the_figure_takes_a_stand_in_that_never_gets_there(data):
     here, real = data
     shutil.copytree(real / "reach-keypoint" / "seed0", here / "reach-keypoint" / "seed0")
     figure = five_steps(["push-step0"], stand_ins={"push-step0": "reach-keypoint"})
-    assert [text.get_text() for text in figure.axes[0].texts] == ["ours: 90 % not\nreached"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["ours: 90% not\nreached"]
+
+
+def test_arms_that_share_axes_differ_in_dashes_and_the_dots_are_the_floors(data):
+    here, real = data
+    arms = ("push-state-tuned", "push-blind-tuned", "push-small")
+    for arm in arms:
+        shutil.copytree(real / arm / "seed0", here / arm / "seed0")
+    lines = success_curves(arms, floor=FLOOR).axes[0].lines
+    named = [line for line in lines if not line.get_label().startswith("_")]
+    dashes = [str(line._unscaled_dash_pattern) for line in named]
+    assert len(set(dashes)) == len(named) == 4 and named[-1].get_linestyle() == ":"
 
 
 def test_a_figure_of_no_arms_is_refused():
@@ -163,6 +174,14 @@ def test_a_panel_for_each_arm_named_in_words(data):
     ]
     colors = {axes.lines[0].get_color() for axes in figure.axes}
     assert len(colors) == 3
+
+
+def test_a_title_that_is_wider_than_its_panel_takes_two_lines(data):
+    here, real = data
+    arm = "push-distilled-far-drq"
+    shutil.copytree(real / arm / "seed0", here / arm / "seed0")
+    (axes,) = success_panels([arm]).axes
+    assert axes.get_title() == f"{legend.words_of(arm)}\n(1 seed)"
 
 
 # ------------------------------------------------------------------------------------- the phases

@@ -50,13 +50,14 @@ def median_time(
     return (unknown if time == math.inf else time), never
 
 
-def last_step(policy, env, seeds, any_step=False, seeded=True):
+def last_step(policy, env, seeds, any_step=False, seeded=True, mean=True, steps=50):
     results = []
+    torch.manual_seed(0)  # of the sampled actions
     for seed in seeds:
         observation, _ = env.reset(seed=seed if seeded else None)
         hits, over = [], False
-        while not over:
-            action = policy.predict(observation, True)
+        while not over and len(hits) < steps:
+            action = policy.predict(observation, mean)
             observation, _, terminated, truncated, info = env.step(action)
             hits.append(bool(info["is_success"]))
             over = terminated or truncated
@@ -105,14 +106,16 @@ def binomial(ks, n, p, ways=math.comb):
     return sum(ways(n, k) * p**k * (1 - p) ** (n - k) for k in ks)
 
 
-def patient(success, patience, early=0, tie=False, previous=False, anew=True, ahead=False):
+def patient(
+    success, patience, early=0, tie=False, previous=False, anew=True, ahead=False, zero=False
+):
     best_at, waited = 0, 0
     for i, rate in enumerate(success):
         better = rate > success[best_at] or (tie and rate == success[best_at])
         if better or (previous and i and rate > success[i - 1]):
             best_at = i
             waited *= not anew
-        elif i:
+        elif i or (zero and not rate):
             waited += 1
         if (i - success.index(max(success)) if ahead else waited) >= patience + early:
             return i
@@ -142,7 +145,18 @@ def of_pairs(points, goals, fulfilled, k, own=False, turned=False, power=1, redu
     )
 
 
-def two_gradients(model, batch, half=True, clear=True, see=True, smaller=True, order=True):
+def two_gradients(
+    model,
+    batch,
+    half=True,
+    clear=True,
+    see=True,
+    smaller=True,
+    order=True,
+    judge="critic_target",
+    alive=True,
+    column=True,
+):
     """Exercise 5 by hand, with one thing wrong."""
     encoder = model.critic.features_extractor
 
@@ -154,9 +168,10 @@ def two_gradients(model, batch, half=True, clear=True, see=True, smaller=True, o
         action, log_prob = model.actor.action_log_prob(batch.observations)
     with torch.no_grad():
         ahead, ahead_log_prob = model.actor.action_log_prob(batch.next_observations)
-        q = model.critic_target(batch.next_observations, ahead)
-        value = torch.cat(q, 1).min(1, keepdim=True)[0] - 0.05 * ahead_log_prob.reshape(-1, 1)
-        target = batch.rewards + (1 - batch.dones) * model.gamma * value
+        q = getattr(model, judge)(batch.next_observations, ahead)
+        entropy = -0.5 * (ahead_log_prob.reshape(-1, 1) if column else ahead_log_prob)
+        value = torch.cat(q, 1).min(1, keepdim=True)[0] + entropy
+        target = batch.rewards + (1 - batch.dones if alive else 1) * model.gamma * value
     if not order:
         action, log_prob = model.actor.action_log_prob(batch.observations)
     model.policy.zero_grad(set_to_none=True)
@@ -166,18 +181,18 @@ def two_gradients(model, batch, half=True, clear=True, see=True, smaller=True, o
     if clear:
         model.policy.zero_grad(set_to_none=True)
     encoder.requires_grad_(see)
-    (0.05 * log_prob.reshape(-1, 1) - q_of(model.critic(batch[0], action))).mean().backward()
+    (0.5 * log_prob.reshape(-1, 1) - q_of(model.critic(batch[0], action))).mean().backward()
     encoder.requires_grad_(True)
     return from_critic, gradient_norm(encoder)
 
 
-def all_pairs(achieved, goals, rows=False, coordinates=False):
+def all_pairs(achieved, goals, rows=False, coordinates=False, order=2):
     gap = achieved[:, None] - goals[None]
     if rows:
         return ((achieved[:, None] - goals[: len(achieved), None]).norm(dim=-1) < 0.05).float()
     if coordinates:
         return (gap.abs() < 0.05).all(-1).float()
-    return (gap.norm(dim=-1) < 0.05).float()
+    return (gap.norm(order, dim=-1) < 0.05).float()
 
 
 WRONG = [
@@ -197,6 +212,7 @@ WRONG = [
     ("19", "check_stopped_at", lambda s, n: patient(s, n, early=-1), "one point too early"),
     ("19", "check_stopped_at", lambda s, n: patient(s, n, early=1), "one point too late"),
     ("19", "check_stopped_at", lambda s, n: patient(s, n, tie=True), "a tie is no progress"),
+    ("19", "check_stopped_at", lambda s, n: patient(s, n, zero=True), "the best so far, also at 0"),
     ("19", "check_stopped_at", lambda s, n: patient(s, n, previous=True), "the *best* so far"),
     ("19", "check_stopped_at", lambda s, n: s[patient(s, n)], "stops at point 3"),
     ("19", "check_stopped_at", lambda s, n: patient(s, n, ahead=True), "no later rise"),
@@ -205,6 +221,12 @@ WRONG = [
     ("23", "check_kind", lambda d, m: simple_kind(d, m, ("anywhere",)), "the last step decides"),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, ("end", "still", "way")), "at the *start*"),
     ("23", "check_kind", lambda d, m: simple_kind(d, 1.0), "nobody moved is no push"),
+    (
+        "23",
+        "check_kind",
+        lambda d, m: "success" if d[0] >= 0.05 > d[-1] else simple_kind(d, m),
+        "wherever the block lay",
+    ),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, least=1), "is a success, received"),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, radius=0.5), "6 cm is outside"),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, radius=5), "6 cm is outside"),
@@ -229,6 +251,7 @@ WRONG = [
     ),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, rest=None), "fell short, received"),
     ("23", "check_kind", lambda d, m: simple_kind(d, m, least=0.05), "moved by 2 cm"),
+    ("23", "check_kind", lambda d, m: simple_kind(d, m, least=0.005), "9 mm is below 1 cm"),
     (
         "23",
         "check_kind",
@@ -236,8 +259,10 @@ WRONG = [
         "pushed off and back on",
     ),
     ("26", "check_labels", always(...), "still returns"),
-    ("26", "check_labels", lambda a, g: all_pairs(a, g, rows=True), "make (2, 3)"),
+    ("26", "check_labels", lambda a, g: all_pairs(a, g, rows=True), "make (2, 4)"),
     ("26", "check_labels", lambda a, g: all_pairs(a, g, coordinates=True), "the distance, not"),
+    ("26", "check_labels", lambda a, g: all_pairs(a[:, :2], g[:, :2]), "all three coordinates"),
+    ("26", "check_labels", lambda a, g: all_pairs(a, g, order=1), "not the sum"),
     ("26", "check_labels", lambda a, g: all_pairs(a, g) - 1, "those are rewards"),
     ("26", "check_labels", lambda a, g: 1 - all_pairs(a, g), "where it is missed"),
     ("26", "check_labels", lambda a, g: 0 * all_pairs(a, g), "expected"),
@@ -256,6 +281,8 @@ WRONG = [
     ("28", "check_answers_loss", lambda *a: of_pairs(*a, power=2), "not its square"),
     ("28", "check_answers_loss", lambda *a: of_pairs(*a, reduction="sum"), "not the sum"),
     ("28", "check_answers_loss", lambda *a: 2 * of_pairs(*a), "expected"),
+    ("28", "check_answers_loss", lambda *a: of_pairs(*a[:4]), "threshold is an argument"),
+    ("28", "check_answers_loss", lambda *a: 2 * of_pairs(*a).double(), "expected"),
     ("29", "check_encoder_gradients", always(...), "still returns"),
     ("29", "check_encoder_gradients", always(1.0), "return two norms"),
     ("29", "check_encoder_gradients", always((0.0, 1.0)), "is there a backward()"),
@@ -263,6 +290,19 @@ WRONG = [
     ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, clear=False), "add up"),
     ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, half=False), "one half"),
     ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, order=False), "drawn first"),
+    (
+        "29",
+        "check_encoder_gradients",
+        lambda *a: two_gradients(*a, judge="critic"),
+        "critic_target",
+    ),
+    ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, alive=False), "1 - dones"),
+    (
+        "29",
+        "check_encoder_gradients",
+        lambda *a: two_gradients(*a, column=False),
+        "log_prob as (B, 1)",
+    ),
     (
         "29",
         "check_encoder_gradients",
@@ -274,6 +314,8 @@ WRONG = [
     ("29", "check_verify", lambda *a: np.mean(last_step(*a)), "one boolean a seed"),
     ("29", "check_verify", lambda *a: last_step(*a)[-1:], "one boolean a seed"),
     ("29", "check_verify", lambda *a: last_step(*a, seeded=False), "with its own seed"),
+    ("29", "check_verify", lambda *a: last_step(*a, mean=False), "the actions deterministic"),
+    ("29", "check_verify", lambda *a: last_step(*a, steps=49), "all 50 steps"),
     ("29", "check_median_time", lambda *a: median_time(*a)[0], "return two things"),
     ("29", "check_median_time", lambda c, t: median_time(c, t, drop=True), "keep it"),
     ("29", "check_median_time", lambda c, t: median_time(c, t, at_end=True), "one of the three"),
@@ -311,9 +353,16 @@ WRONG = [
     ("29", "check_disturbance", lambda *a: ratio(*a, order=1), "|differences|"),
     ("29", "check_disturbance", lambda *a: ratio(*a, dim=0), "is 0.75, received"),
     ("29", "check_disturbance", lambda o, s, m: ratio(0 * o, s, m), "subtract the original"),
+    (
+        "29",
+        "check_disturbance",
+        lambda o, s, m: (torch.cdist(s, o).mean() / torch.cdist(m, o).mean()).item(),
+        "from each row its own",
+    ),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Using a target size")  # the mistake of a row
 @pytest.mark.parametrize(
     ("notebook", "name", "answer", "words"), WRONG, ids=[f"{w[1]}-{w[3][:14]}" for w in WRONG]
 )

@@ -88,6 +88,33 @@ def test_code_that_only_lays_out_a_recorded_table_is_folded(source):
             assert tags & {"hide-input", "hide-cell", "exercise", "solution"}, cell.source[:200]
 
 
+def _figure(cell):
+    return cell.metadata.get("mystnb", {}).get("figure", {})
+
+
+@pytest.mark.parametrize("source", LIGHT, ids=lambda p: p.stem)
+def test_every_figure_has_a_caption_and_its_number_is_cited(source):
+    """A figure's cell displays the picture alone: whatever it displays gets the caption."""
+    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    for cell in notebook.cells:
+        outputs = [o for o in cell.get("outputs", []) if o.output_type != "stream"]
+        pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+        caption, name = (_figure(cell).get(key, "") for key in ("caption", "name"))
+        if pictures:
+            assert len(outputs) == 1 and len(caption) > 40, cell.source[:200]
+            assert f"{{numref}}`{name}`" in prose, f"{name} is not cited"
+        else:
+            assert not name, f"{name} has no picture"
+
+
+def test_no_two_figures_have_one_name():
+    notebooks = [notebook_pairs.read_source(source) for source in LIGHT]
+    names = [_figure(cell).get("name") for notebook in notebooks for cell in notebook.cells]
+    names = [name for name in names if name]
+    assert len(names) == len(set(names)) > 60
+
+
 def test_every_notebook_has_its_source():
     assert LIGHT and TRAINING
     assert check_pairs.orphans() == []

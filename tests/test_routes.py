@@ -9,6 +9,7 @@ import pytest
 
 from labs.artifacts import data_root, load_artifact, runs_of
 from labs.figures.curves import episodes_a_point, runs_beside, seed_by_seed
+from labs.figures.results import decimal, interval, knob, minutes
 from labs.figures.routes import ladder, looking_table, one_by_one, routes_table, seconds_of
 from tests.altering import alter
 
@@ -90,6 +91,27 @@ def test_no_curve_is_an_average(data):
     assert drawn == [tuple(run.table()["success"]) for arm in (ARM, SHORT) for run in runs_of(arm)]
     assert len(beside.get_legend().get_texts()) == 3, "one name an arm, and the floor's"
     assert episodes_a_point([ARM, SHORT]) == "20"
+
+
+def test_of_named_runs_the_shorter_lies_above_and_leaves_the_longer_to_be_seen(data):
+    lines = runs_beside({SHORT: ("k", "o-"), ARM: ("b", "s-")}).lines
+    short, long = lines[0], lines[1]
+    assert short.get_xdata().max() < long.get_xdata().max()
+    assert short.get_zorder() > long.get_zorder()
+    assert short.get_markersize() < long.get_markersize()
+    assert short.get_markerfacecolor() == long.get_markerfacecolor() == "white"
+    gray, long = runs_beside({SHORT: ("0.6", "-"), ARM: ("b", "s-")}).lines[:2]
+    assert gray.get_zorder() < long.get_zorder(), "without a marker: the ground"
+
+
+def test_numbers_in_tables_are_set_as_in_print():
+    assert minutes(312) == "5\u00a0min\u00a012\u00a0s" and minutes(42) == "42\u00a0s"
+    assert (decimal(-1.064, 2), decimal(-0.001, 2)) == ("−1.06", "0.00")
+    assert interval(-1.06, -1.09, -0.99, 2) == "−1.06 (−1.09\u00a0to\u00a0−0.99)"
+    assert interval(43.2, 40, 46, 0, " mm") == "43 mm (40 – 46)"
+    assert [knob(v) for v in (2_000_000, 9999, True, 0.001, "auto", None)] == [
+        *("2,000,000", "9999", "True", "0.001", "auto", "None"),
+    ]
 
 
 def test_the_ladder_draws_each_run_and_leaves_out_sight_that_was_not_measured(data):

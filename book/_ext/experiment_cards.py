@@ -172,7 +172,7 @@ def _budget(config: RunConfig) -> str:
         )
     updates = updates_per_step(config)
     envs = "1 environment" if config.n_envs == 1 else f"{config.n_envs} environments"
-    a_step = f"{updates:g} update{'s' * (updates > 1)} a step"
+    a_step = f"{updates:g} update{'s' * (updates != 1)} a step"
     return (
         f"{config.total_steps:,} environment steps from {envs}, {a_step}; "
         f"batch {config.batch_size}, learning rate {config.learning_rate:g}, "
@@ -297,7 +297,11 @@ def _fields(rows: Iterable[tuple[str, str | None]]) -> list[str]:
     return [f":{name}: {text}" for name, text in rows if text]
 
 
-def _train_command(arm: str, seeds: str = "0 1 2") -> str:
+def _seed_list(runs: list[Artifact]) -> str:
+    return " ".join(run.path.name.removeprefix("seed") for run in runs) or "0 1 2"
+
+
+def _train_command(arm: str, seeds: str) -> str:
     return "pixels demo" if arm == "push-demo" else f"pixels train {arm} --seeds {seeds}"
 
 
@@ -319,7 +323,7 @@ def card(arm: str, root: Path, folded: bool = False) -> str:
         ("needs", _needs(config)),
         ("leaves", f"`data/{arm}/seed<k>/` with {files} and `provenance.json`"),
         ("criterion", _criterion(arm)),
-        ("command", f"`{_train_command(arm)}`"),
+        ("command", f"`{_train_command(arm, _seed_list(runs_of(arm, root)))}`"),
         ("status", _status(arm, root)),
     ]
     title = SUMMARY[arm][0].upper() + SUMMARY[arm][1:]
@@ -367,8 +371,7 @@ def select(task: str | None, arms: str | None) -> list[str]:
 def reproduce(arm: str, root: Path, folded: bool = False) -> str:
     """The "Reproduce it" block of an arm as Markdown, open or folded to its title."""
     config, runs = preset(arm), runs_of(arm, root)
-    seeds = " ".join(run.path.name[4:] for run in runs) or "0 1 2"
-    commands = [_train_command(arm, seeds)]
+    commands = [_train_command(arm, _seed_list(runs))]
     if runs:
         commands += [f"pixels eval {arm}", f"pixels compare {arm}", f"pixels plot curves {arm}"]
     rows: list[tuple[str, str | None]] = [("needs", _needs(config))]

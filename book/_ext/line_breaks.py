@@ -5,9 +5,9 @@ Numbers keep their units, and the ends of a range each other, by no-break spaces
 
 A browser may break a line after every hyphen and on either side of a formula. The words of inline
 code get a class that ``book.css`` reads: ``flag`` for one that starts with a hyphen, ``long`` for
-one that may break because it is wider than what a phone can keep on a line. Printed lines that
-stand in columns must not break. Output without columns gets the class ``sentences``: it may, on a
-phone.
+one that may break, between its parts first, because it is wider than what a phone can keep on a
+line. Printed lines that stand in columns must not break. Output without columns gets the class
+``sentences``: it may, on a phone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _EXACT = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, node
 #: Characters that a phone's line holds in any case.
 SHORT = 24
 _WORD = re.compile(r'<span class="pre">([^<]*)</span>')
+# Where a long name is put together: after a dot, a slash or an underscore, before a capital.
+_JOINT = re.compile(r"(?<=[./_])(?=\w)|(?<=[a-z])(?=[A-Z])")
 # The last formula of its span, and what follows without a space.
 _FORMULA = re.compile(
     r"(<math>(?:(?!</?math\b).)*</math>)</span>([^\s<]{1,12})(?=[\s<])", re.DOTALL
@@ -55,7 +57,8 @@ class KeepUnits(SphinxPostTransform):
 def _kind(word: re.Match) -> str:
     length = len(re.sub(r"&#?\w+;", "x", word[1]))
     kind = " long" if length > SHORT else " flag" if re.match(r"--?[a-z]", word[1]) else ""
-    return f'<span class="pre{kind}">{word[1]}</span>'
+    text = _JOINT.sub("<wbr>", word[1]) if kind == " long" else word[1]
+    return f'<span class="pre{kind}">{text}</span>'
 
 
 def keep_together(html: str) -> str:

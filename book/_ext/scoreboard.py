@@ -40,6 +40,21 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+#: Letters of a measured effect that its cell shows at once.
+SHOWN = 240
+
+
+def _folded(effect: str) -> str:
+    """The effect, and what goes beyond its first statements folded away."""
+    first, *rest = effect.split("; ")
+    while rest and len(first) + len(rest[0]) < SHOWN:
+        first += "; " + rest.pop(0)
+    more = "; ".join(rest)
+    if len(more) < SHOWN / 2:
+        return effect
+    return f"{first} <details><summary>and {len(rest)} more</summary>{more}</details>"
+
+
 def _tally(verdicts: Mapping[str, str]) -> str:
     """Key → verdict, counted: the source's claims, and this book's own questions.
 
@@ -73,18 +88,18 @@ def table(root: Path, link: Callable[[Claim], str]) -> str:
             claim.key,
             claim.says,
             f"{MARKS[found.verdict]} **{found.verdict}**",
-            found.effect,
+            _folded(found.effect),
             found.seeds,
             link(claim),
         )
         rows.append("| " + " | ".join(map(_cell, row)) + " |")
-    head = ["| | claim | verdict | measured | over | page |", "|---|---|---|---|---|---|"]
+    head = ["| no. | claim | verdict | measured | over | page |", "|---|---|---|---|---|---|"]
     return "\n".join([*head, *rows, "", _tally(verdicts)])
 
 
 def rules() -> str:
     """For each claim, what decides it and the command that makes its artifacts, as Markdown."""
-    rows = ["| | what decides | command |", "|---|---|---|"]
+    rows = ["| no. | what decides | command |", "|---|---|---|"]
     for claim in CLAIMS:
         rows.append(f"| {claim.key} | {_cell(claim.decides)} | `{claim.command}` |")
     return "\n".join(rows)

@@ -3,6 +3,7 @@ const PHONE = 600; // px
 const SENTENCE = 40; // letters: more is read, not compared
 const TALL_ROW = 4, TALLER_ROW = 6; // lines
 const LETTERS = 0.58; // of a figure's own size: its letters are then nine pixels tall
+const PICTURES = ".cell_output > img, .cell_output > figure > img, .pnc-strip > img";
 const COLUMNS = ".pst-scrollable-table-container > table";
 
 // For book.css and screen readers, who lose a table's roles with its layout. A card's title: its
@@ -47,7 +48,7 @@ function fitTables() {
 }
 // A figure whose letters would be too small keeps them legible, and scrolls in a box of its own.
 function fitFigures() {
-  for (const image of document.querySelectorAll(".cell_output > img, .pnc-strip > img")) {
+  for (const image of document.querySelectorAll(PICTURES)) {
     const own = image.naturalWidth, flat = own > 2 * image.naturalHeight;
     if (!own || (!flat && own < 700)) continue;
     if (window.innerWidth <= PHONE && !image.closest(".pnc-strip")) {
@@ -62,7 +63,7 @@ function fitFigures() {
 // What scrolls inside itself can be reached and scrolled by keyboard; what fits is no tab stop. While
 // something lies beyond its right edge, that edge fades.
 const SCROLLING =
-  ".math-block, .pst-scrollable-table-container, .cell_output .output, .pnc-routing, .pnc-strip, .pnc-scroll";
+  ".math-block, .pst-scrollable-table-container, .cell_output .output, .cell_output pre, .pnc-routing, .pnc-strip, .pnc-scroll";
 function fade(box) {
   box.classList.toggle("pnc-more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
 }
@@ -71,7 +72,7 @@ function markScrolling() {
     if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
     fade(box);
-    box.addEventListener("scroll", () => fade(box), { passive: true });
+    box.onscroll = () => fade(box);
   }
 }
 
@@ -83,3 +84,7 @@ function fit() {
 fit(); // before the reader sees it, and again when pictures and widgets are there
 window.addEventListener("load", fit);
 window.addEventListener("resize", fit);
+// A widget that is touched draws its tables anew.
+new MutationObserver(() => requestAnimationFrame(markScrolling)).observe(document.body, {
+  childList: true, subtree: true,
+});

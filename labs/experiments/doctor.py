@@ -119,7 +119,7 @@ def findings() -> Iterator[Finding]:
     facts = hardware()
     short = "with" if mixed_precision("cpu") else "without"
     yield Finding("CPU", f"{facts['cpu']}, {facts['cores']} cores, {short} bfloat16")
-    slow = "pixel arms of 84 x 84 take days on a CPU; Reach from state and small pictures minutes"
+    slow = "pixel arms of 84 × 84 take days on a CPU; Reach from state and small pictures minutes"
     yield Finding("GPU", facts["gpu"] or f"none ({slow})")
     yield _memory()
     yield from _disk()

@@ -7,7 +7,9 @@ one seed and are never averaged with anything.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -45,6 +47,11 @@ SOURCE_FLAT: dict[str, tuple[float, float, float]] = {
     "push-step1": (0.05, 0.08, 2e6),
 }
 
+#: Line styles of arms that share axes: color alone does not tell them apart for everybody. Dots
+#: are the do-nothing floor's.
+DASHES = ("-", (0, (5, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (12, 2)), (0, (9, 1.5, 1, 1.5, 1, 1.5)))
+WIDEST_TITLE = 48  # characters, small, that a panel of half the width holds
+
 #: Arms of ours at other settings, drawn under their own name while an arm has no result.
 STAND_INS = {"push-state": "push-state-tuned"}
 
@@ -76,7 +83,13 @@ def _thousands(axes: Axes, largest: float) -> None:
 
 
 def draw_arm(
-    axes: Axes, arm: str, *, column: str = "success", color: str | None = None, label=None
+    axes: Axes,
+    arm: str,
+    *,
+    column: str = "success",
+    color: str | None = None,
+    dashes: str | tuple = "-",
+    label=None,
 ) -> None:
     """Draws one arm: thin lines for the seeds, a thick one for their interquartile mean, a band.
 
@@ -87,7 +100,8 @@ def draw_arm(
     steps, values = steps[known], values[:, known]
     middle, low, high = curve_band(values)
     seeds = f"{len(values)} seed" + "s" * (len(values) > 1)
-    line = axes.plot(steps, middle, color=color, label=label or f"{words_of(arm)} ({seeds})")[0]
+    name = label or f"{words_of(arm)} ({seeds})"
+    line = axes.plot(steps, middle, color=color, linestyle=dashes, label=name)[0]
     axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
     for row in values:
         axes.plot(steps, row, color=line.get_color(), linewidth=0.5, alpha=0.5)
@@ -143,12 +157,12 @@ def success_curves(
     _refuse_nothing(arms)
     use_style()
     figure, axes = plt.subplots()
-    for arm, color in zip(arms, colors_of(arms), strict=True):
-        draw_arm(axes, arm, color=color)
+    for arm, color, dashes in zip(arms, colors_of(arms), cycle(DASHES), strict=False):
+        draw_arm(axes, arm, color=color, dashes=dashes)
         if source:
             draw_source(axes, arm, color)
     _against_steps(axes, floor)
-    figure.legend(fontsize="small", loc="outside lower center", ncols=2)
+    figure.legend(fontsize="small", loc="outside lower center", ncols=2, handlelength=4)
     return figure
 
 
@@ -173,20 +187,38 @@ def seed_by_seed(arm: str, *, floor: float | None = None) -> Axes:
     return axes
 
 
+def _has_marker(form: str) -> bool:
+    return bool(form.strip("-.:"))
+
+
+def _from_below(lines: Mapping[str, tuple[str, str]]) -> list[str]:
+    """The arms as they lie on each other: those without a marker, then longest to shortest."""
+    ends = {arm: max(run.table()["step"].max() for run in runs_of(arm)) for arm in lines}
+    return sorted(lines, key=lambda arm: (_has_marker(lines[arm][1]), -ends[arm]))
+
+
 def runs_beside(lines: Mapping[str, tuple[str, str]], *, floor: float | None = None) -> Axes:
     """Arms beside each other, a curve for each run, none of them averaged.
 
+    Where runs coincide each arm shows behind those above it: its line is wider, its hollow
+    markers are larger.
+
     Args:
-        lines: arm → (color, matplotlib's format of its line), drawn in this order.
+        lines: arm → (color, matplotlib's format of its line), named in this order.
         floor: success of doing nothing, drawn as a line.
     """
     _refuse_nothing(list(lines))
     use_style()
     _, axes = plt.subplots(figsize=(7, 4))
+    below = _from_below(lines)
     for arm, (color, form) in lines.items():
+        above = len(lines) - 1 - below.index(arm)
+        look = {"color": color, "markerfacecolor": "white", "zorder": 3 - above / len(lines)}
+        if _has_marker(form):
+            look |= {"linewidth": 1.2 + 0.5 * above, "markersize": 3.4 + 1.4 * above}
         for number, run in enumerate(runs_of(arm)):
             curve, label = run.table(), None if number else words_of(arm)
-            axes.plot(curve["step"], curve["success"], form, color=color, markersize=3, label=label)
+            axes.plot(curve["step"], curve["success"], form, label=label, **look)
     _against_steps(axes, floor)
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.25), fontsize="small")  # below the curves
     return axes
@@ -196,6 +228,14 @@ def episodes_a_point(arms: Sequence[str]) -> str:
     """How many episodes a point of these arms' curves is: ``20``, or ``10 or 20``."""
     counts = {runs_of(arm)[0].parameters["curve_episodes"] for arm in arms}
     return " or ".join(str(n) for n in sorted(counts))
+
+
+def _title(label: str) -> str:
+    """A label that is wider than a panel on two lines, its count of seeds on the second."""
+    if len(label) <= WIDEST_TITLE:
+        return label
+    name, _, seeds = label.rpartition(" (")
+    return f"{textwrap.fill(name, WIDEST_TITLE)}\n({seeds}"
 
 
 def success_panels(arms: Sequence[str], *, floor: float | None = None) -> Figure:
@@ -218,7 +258,7 @@ def success_panels(arms: Sequence[str], *, floor: float | None = None) -> Figure
         if floor is not None:
             draw_floor(axes, floor)
         _success_axes(axes)
-        axes.set_title(axes.lines[0].get_label(), fontsize="small")
+        axes.set_title(_title(axes.lines[0].get_label()), fontsize="small")
     for axes in panels[:, 1:].flat:
         axes.set_ylabel("")
     for axes in panels[-1]:
@@ -257,6 +297,18 @@ def three_phases(
     return figure
 
 
+def _point_out(axes: Axes, words: str, to: tuple[float, float]) -> None:
+    """Words below the reported points, and an arrow from them to (steps, success)."""
+    axes.annotate(
+        words,
+        to,
+        (1.1e6, 0.3),
+        va="center",
+        fontsize="small",
+        arrowprops={"arrowstyle": "->", "relpos": (0, 1)},
+    )
+
+
 def _draw_step(axes: Axes, arm: str, stand_in: str | None) -> None:
     """Our runs of a step; while there are none those of its stand-in, with an arrow; or neither."""
     text = dict(transform=axes.transAxes, ha="right", va="top", fontsize="small")
@@ -267,10 +319,9 @@ def _draw_step(axes: Axes, arm: str, stand_in: str | None) -> None:
         tables = [run.table() for run in measured(stand_in)]
         reached = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.9)
         if reached.median is None:
-            axes.text(0.97, 0.6, "ours: 90 % not\nreached", **text)
+            axes.text(0.97, 0.6, "ours: 90% not\nreached", **text)
             return
-        axes.text(0.97, 0.6, f"ours: 90 % after\n{reached.median:,.0f} steps", **text)
-        axes.annotate("", (reached.median, 0.66), (1.2e6, 0.55), arrowprops={"arrowstyle": "->"})
+        _point_out(axes, f"ours: 90% after\n{reached.median:,.0f} steps", (reached.median, 0.9))
     else:
         axes.text(0.97, 0.3, "not run here", **text)
 

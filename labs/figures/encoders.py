@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -137,6 +138,15 @@ def _both_encoders() -> dict[str, nn.Module]:
     return {"NatureCNN": NatureCNN(3), "ManipulationCNN": ManipulationCNN(3)}
 
 
+def _picture(axis: Axes, values: np.ndarray, above: str, below: str) -> None:
+    """Draws values (H, W) in [0, 1] without ticks, between words on the picture and its object."""
+    axis.imshow(values, vmin=0, vmax=1)
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+    axis.set_title(above, fontsize=10)
+    axis.set_xlabel(below, fontsize=10)
+
+
 def encoder_progression(size: int = 5, position: int = 40) -> Figure:
     """What becomes of a small object at each layer of both encoders: figure 2.
 
@@ -152,21 +162,22 @@ def encoder_progression(size: int = 5, position: int = 40) -> Figure:
             f"received an object of {size} pixels at {position}, expected it inside 0 to 84"
         )
     use_style()
-    figure, axes = plt.subplots(2, 5, figsize=(10, 4.6))
+    figure, axes = plt.subplots(2, 5, figsize=(10, 5.7))
+    figure.get_layout_engine().set(hspace=0.03)
     for (name, cnn), row in zip(_both_encoders().items(), axes, strict=True):
         layers = layer_geometry(cnn)
         maps = footprint_maps(cnn, position, size)
-        for axis in row:
-            axis.axis("off")
-        row[0].imshow(maps[0], vmin=0, vmax=1)
-        row[0].set_title(f"{name}\nimage: 84 × 84, object {size} px", fontsize=7)
+        for axis in row[len(maps) :]:
+            axis.remove()
+        _picture(row[0], maps[0], f"{name}\nimage: 84 × 84", f"object {size} px")
         for layer, response, axis in zip(layers, maps[1:], row[1:], strict=False):
-            axis.imshow(response / response.max(), vmin=0, vmax=1)
-            axis.set_title(
-                f"{layer.name}: {layer.cells} × {layer.cells}, one cell sees "
-                f"{layer.receptive_field} px\nobject {size / layer.step:.2f} cells, "
-                f"strongest {response.max():.0%}",
-                fontsize=7,
+            strongest = response.max()
+            _picture(
+                axis,
+                response / strongest,
+                f"{layer.name}: {layer.cells} × {layer.cells}\na cell sees "
+                f"{layer.receptive_field} px",
+                f"object {size / layer.step:.2f} cells\nstrongest {strongest:.0%}",
             )
     return figure
 

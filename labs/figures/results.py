@@ -6,8 +6,9 @@ Everything is read from the checked artifacts in ``data/``; nothing is typed.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from typing import Any
 
 from IPython.display import HTML, Markdown
 
@@ -15,10 +16,36 @@ from labs.artifacts import Artifact, load_artifact, runs_of
 from labs.statistics import iqm, steps_to
 
 
+def whole(text: str) -> str:
+    """The same words, between which no line may break."""
+    return text.replace(" ", "\u00a0")
+
+
 def minutes(seconds: float) -> str:
     """Seconds as ``m min s s``: to the second, as tables compare runs by it."""
-    whole = round(seconds)
-    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+    rounded = round(seconds)
+    return whole(f"{rounded // 60} min {rounded % 60:02d} s" if rounded >= 60 else f"{rounded} s")
+
+
+def decimal(value: float, digits: int) -> str:
+    """A number with the minus sign of print; what rounds to 0 has none."""
+    return f"{round(value, digits) or 0.0:.{digits}f}".replace("-", "−")
+
+
+def interval(value: float, low: float, high: float, digits: int, unit: str = "") -> str:
+    """``43 mm (40 – 46)``, or ``−1.06 (−1.09 to −0.99)``: no dash beside a minus sign."""
+    between = whole(" to ") if low < 0 else " – "
+    ends = f"{decimal(low, digits)}{between}{decimal(high, digits)}"
+    return f"{decimal(value, digits)}{unit} ({ends})"
+
+
+def knob(value: Any) -> str:
+    """A setting as a table shows it: whole numbers of 10,000 and more with separators."""
+    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
+
+
+def _listed(millimeters: Iterable[float]) -> str:
+    return ", ".join(f"{mm:.0f}" for mm in sorted(millimeters))
 
 
 def results_table(arm: str, threshold: float = 0.9) -> Markdown:
@@ -39,7 +66,7 @@ def results_table(arm: str, threshold: float = 0.9) -> Markdown:
             f"| {best['success_rate']:.0%} ({best['success_low']:.1%} – {best['success_high']:.1%})"
             f" of {best['episodes']} episodes "
             f"| {sampled['success_rate']:.0%} "
-            f"| {best['return_mean']:.2f} "
+            f"| {decimal(best['return_mean'], 2)} "
             f"| {100 * best['final_distance_mean']:.1f} cm "
             f"| {'never' if reached is None else f'{reached:,.0f}'} "
             f"| {minutes(run.provenance['wall_time_s'])} |"
@@ -96,9 +123,9 @@ def probe_table(arms: tuple[str, ...] = ()) -> Markdown:
         for thing in (name for name in PROBED if name in found["trained"]):
             seen = found["trained"][thing]
             draws = [draw[thing]["mean"] for draw in found["untrained"]]
+            trained = interval(seen["mean"], seen["low"], seen["high"], 0, " mm")
             rows.append(
-                f"| `{found['arm']}` | {thing} "
-                f"| {seen['mean']:.0f} mm ({seen['low']:.0f} – {seen['high']:.0f}) "
+                f"| `{found['arm']}` | {thing} | {trained} "
                 f"| {min(draws):.0f} to {max(draws):.0f} mm, {len(draws)} draws "
                 f"| {found['guess'][thing]['mean']:.0f} mm |"
             )
@@ -120,10 +147,10 @@ def goal_sight_table() -> Markdown:
         read = [run["read"]["block"]["mean"] for run in runs]
         rows.append(
             f"| `{arm}` | {len(runs)} | {runs[0]['frames']:,} | {runs[0]['rewards']:,} "
-            f"| {' '.join(f'{mm:.0f}' for mm in sorted(read))} mm |"
+            f"| {_listed(read)} mm |"
         )
-    draws = sorted(draw["block"]["mean"] for draw in found["untrained"])
-    before = " ".join(f"{mm:.0f}" for mm in draws)
+    draws = [draw["block"]["mean"] for draw in found["untrained"]]
+    before = _listed(draws)
     rows.append(f"| the same network, untrained | {len(draws)} draws | 0 | 0 | {before} mm |")
     guess = found["guess"]["block"]["mean"]
     rows.append(f"| a guess without looking | | | | {guess:.0f} mm |")
@@ -144,8 +171,8 @@ def told_sight_table() -> Markdown:
             f"| `{run['run']}` | {ended['updates']:,} | {success:.0%} "
             f"| {run['read']['block']['mean']:.0f} mm |"
         )
-    draws = sorted(draw["block"]["mean"] for draw in found["untrained"])
-    before = " ".join(f"{mm:.0f}" for mm in draws)
+    draws = [draw["block"]["mean"] for draw in found["untrained"]]
+    before = _listed(draws)
     rows.append(f"| the same network, untrained, {len(draws)} draws | 0 | | {before} mm |")
     rows.append(f"| a guess without looking | | | {found['guess']['block']['mean']:.0f} mm |")
     return Markdown("\n".join(rows))

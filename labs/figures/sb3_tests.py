@@ -31,7 +31,7 @@ def failures_table() -> Markdown:
             groups.setdefault((function, *_meaning(test["reason"])), []).append(test)
     if not groups:
         return Markdown("None fails.")
-    rows = ["| test | failures | why | | SB3's SAC |", "|---|---:|---|---|---|"]
+    rows = ["| test | failures | why | remark | SB3's SAC |", "|---|---:|---|---|---|"]
     for (function, why, kind), tests in groups.items():
         file, _, test = function.partition("::")
         sb3 = ", ".join(sorted({t["sb3"] for t in tests}))

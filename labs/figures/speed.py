@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labs.artifacts import load_artifact, runs_of
-from labs.figures.results import minutes
+from labs.figures.results import minutes, whole
 from labs.figures.style import OKABE_ITO, use_style
 from labs.statistics import time_to_threshold
 
@@ -30,7 +30,7 @@ TIMES: dict[str, tuple[str, float, float]] = {
     "push-state-tuned": ("Push from state", 0.9, 1200.0),
 }
 HEADER = [
-    "| what | stock | fast | ratio (turns), or seeds | by CPU time | target | |",
+    "| what | stock | fast | ratio (turns), or seeds | by CPU time | target | verdict |",
     "|---|---:|---:|---|---|---|---|",
 ]
 
@@ -84,14 +84,14 @@ def _in_float32(parts: dict[str, Any]) -> dict[str, Any]:
 
 def _ratio_row(title: str, found: dict[str, Any] | None, least: float | None) -> str:
     """One target of the bench. ``least`` None: bytes, see :data:`LARGEST_TRANSITION`."""
-    aim = f"≥ {least:g} ×" if least is not None else f"≤ {LARGEST_TRANSITION:,} B"
+    aim = whole(f"≥ {least:g} ×" if least is not None else f"≤ {LARGEST_TRANSITION:,} B")
     if found is None:
         return f"| {title} | | | not measured | | {aim} | **open** |"
     met = found["ratio"] >= least if least is not None else found["fast"] <= LARGEST_TRANSITION
-    ratio = f"{found['ratio']:.1f} ×"
+    ratio = whole(f"{found['ratio']:.1f} ×")
     if least is not None and "ratio_low" in found:
         ratio += f" ({found['ratio_low']:.1f} – {found['ratio_high']:.1f})"
-    cpu = f"{found['cpu']['ratio']:.1f} ×" if "cpu" in found else ""
+    cpu = whole(f"{found['cpu']['ratio']:.1f} ×") if "cpu" in found else ""
     stock, fast = _number(found["stock"]), _number(found["fast"])
     return f"| {title} | {stock} | {fast} | {ratio} | {cpu} | {aim} | {_verdict(met)} |"
 
@@ -107,7 +107,7 @@ def _time_row(arm: str, title: str, success: float, seconds: float) -> str:
     met = times.median is not None and times.median < seconds
     return (
         f"| {title} to {100 * success:.0f} %, wall time | | {median} | {spread} | "
-        f"| < {seconds / 60:g} min | {_verdict(met)} |"
+        f"| {whole(f'< {seconds / 60:g} min')} | {_verdict(met)} |"
     )
 
 

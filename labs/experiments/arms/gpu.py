@@ -137,7 +137,8 @@ def gpu_arms(
         if (routing, name) == (BASE_ROUTING, BASE_UPDATES):
             continue
         arm = f"push-gpu-{routing}-{name}"
-        per_step = f"{int(name[1:]) / 100:g} updates a step"
+        updates = int(name[1:]) / 100
+        per_step = f"{updates:g} update{'s' * (updates != 1)} a step"
         found = replace(base, arm=arm, routing=routing, gradient_steps=UPDATES[name])
         arms.append((found, f"routing {routing}, {per_step}"))
     for pad, camera, head in product((0, 1, 4), ("default", "workspace"), ("keypoints", "flat")):

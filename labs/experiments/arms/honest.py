@@ -100,7 +100,7 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(n3, arm="push-located-rewards-quick", total_steps=130_000),
             "push-located-rewards-n3 in two thirds of its steps",
         ),
-        (far, "push-located-rewards-n3 with the default camera, in pictures of 84 x 84"),
+        (far, "push-located-rewards-n3 with the default camera, in pictures of 84 × 84"),
         (
             replace(
                 far,

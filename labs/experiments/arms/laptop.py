@@ -81,7 +81,7 @@ def _many_goals(blind: RunConfig) -> list[tuple[RunConfig, str]]:
         _small(blind), arm="push-one-goal", goal_mode="desired", total_steps=40_000, **MANY_GOALS
     )
     eight = replace(one, arm="push-eight-goals", goals_per_frame=8)
-    words = "pixels of 48 x 48, joints and the goal, by reward alone"
+    words = "pixels of 48 × 48, joints and the goal, by reward alone"
     return [
         (one, f"{words}: each picture judged by one goal"),
         (eight, f"{words}: each picture encoded once, judged by eight goals"),
@@ -97,7 +97,7 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
     real = _small(blind)
     honest = replace(real, arm="push-small-honest", goal_mode="desired")
     return [
-        (real, "step 2's vectors and a picture of 36 x 36, with good settings"),
+        (real, "step 2's vectors and a picture of 36 × 36, with good settings"),
         (
             replace(real, arm="push-small-noise", image_content="noise"),
             "step 2's vectors and a picture of noise",
@@ -106,18 +106,18 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(real, arm="push-small-blank", image_content="blank"),
             "step 2's vectors and a black picture",
         ),
-        (honest, "pixels of 36 x 36, joints and the goal, by reward alone"),
+        (honest, "pixels of 36 × 36, joints and the goal, by reward alone"),
         (
             replace(honest, arm="push-small-helped", auxiliary=1.0),
             "the same, and a second loss tells the encoder where gripper and block are",
         ),
         (
             replace(real, arm="push-small-actor", routing="actor"),
-            "step 2's vectors and a picture of 36 x 36: the actor's loss trains the encoder",
+            "step 2's vectors and a picture of 36 × 36: the actor's loss trains the encoder",
         ),
         (
             replace(real, arm="push-small-separate", routing="separate"),
-            "step 2's vectors and a picture of 36 x 36: each network has an encoder of its own",
+            "step 2's vectors and a picture of 36 × 36: each network has an encoder of its own",
         ),
         # What else step 2 changed, and what it left: on the vectors alone, which suffice.
         (
@@ -158,11 +158,11 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
         # Which of push-small-n3's changes tells: one at a time.
         (
             replace(real, arm="push-small-steps", n_steps=3),
-            "step 2's vectors and a picture of 36 x 36, targets three steps ahead alone",
+            "step 2's vectors and a picture of 36 × 36, targets three steps ahead alone",
         ),
         (
             replace(real, arm="push-small-far", camera="default", goal_sphere=True),
-            "step 2's vectors and a picture of 36 x 36 by the default camera alone",
+            "step 2's vectors and a picture of 36 × 36 by the default camera alone",
         ),
         (
             replace(
@@ -174,6 +174,6 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
                 total_steps=200_000,
                 anneal=0.25,
             ),
-            "step 2's vectors, the default camera at 36 x 36, targets three steps ahead, longer",
+            "step 2's vectors, the default camera at 36 × 36, targets three steps ahead, longer",
         ),
     ]
