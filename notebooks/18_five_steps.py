@@ -331,15 +331,17 @@ for arm in ROUTED:
     print(f"{arm}: " + ", ".join(f"{rate:.0%}" for rate in ends[arm]))
 assert min(ends["push-small-actor"]) > 0.7, "the routing that is called broken learns as well"
 assert np.median(ends["push-small-actor"]) >= np.median(ends["push-small"])
-assert max(ends["push-small-separate"]) < min(ends["push-small-actor"]) + 0.05, "read anew"
-assert np.median(ends["push-small-separate"]) >= np.median(ends["push-small"])
+lost, *risen = ends["push-small-separate"]
+assert lost < 0.2 < 0.6 < min(risen) and max(risen) < min(ends["push-small-actor"]) + 0.05
 
 # %% [markdown]
 # The rule behind the verdict asks whether two arms that differ in the routing alone differ by half of all episodes. What decides it is the change that the
-# reported run made, from an encoder each to the critic's. At these settings that change gains nothing, and neither does the one that the diagnosis speaks of. Whether the
+# reported run made: from an encoder each to the critic's. Two of the three runs with an encoder each end where the runs of the critic's routing do, or above. The third
+# has hardly left the floor when its budget ends. So the interval of what the change gains reaches from a loss to more than half, and three seeds, a number that was set in
+# advance, do not decide. (Before they were run this page compared the critic's routing with the actor's alone, and called the claim refuted.) Whether the
 # routing alone would have moved the reported run is another question, and was not asked.
 #
-# The routing that the story calls broken does best of the three. Its encoder never hears of the TD error, and every run
+# The change that the diagnosis speaks of gains nothing here. The routing that the story calls broken does best of the three: its encoder never hears of the TD error, and every run
 # rises. Does it see? Spoil the images of the finished policies:
 
 # %% tags=["hide-input"]
@@ -347,22 +349,23 @@ for arm in ROUTED[1:]:
     display(Markdown(f"**{in_words(arm)}**"), controls_table(arm))
     for run in measured(arm):
         found = run.json("evaluation.json")
+        success = found["deterministic"]["success_rate"]
         spoiled = {name: score["success_rate"] for name, score in found["controls"].items()}
         if arm == "push-small-separate":  # the picture that never changes misleads it, alone
-            assert spoiled.pop("frozen") < found["deterministic"]["success_rate"] - 0.05
-        least = 0.85 * found["deterministic"]["success_rate"]
-        assert min(spoiled.values()) > least, "it looks: say so"
+            still = spoiled.pop("frozen")
+            assert still < success - 0.05 or success == lost, "it ignores the first picture"
+        assert min(spoiled.values()) > 0.85 * success or success == lost, "it looks: say so"
 
 # %% [markdown]
 # Behind an encoder that the actor alone trains, the policy does not look. Black images, those of another episode, the first one for ever: it hardly matters. With an encoder
-# each, the actor's own is trained by the actor's loss as well. Nothing is lost there without the pictures, or with those of another episode. That of the first moment, shown for ever,
-# misleads it a little. These are policies
+# each, the actor's own is trained by the actor's loss as well. In the two runs that rose nothing is lost without the pictures, or with those of another episode. That of the first moment, shown for ever,
+# misleads them. These are policies
 # "from pixels" whose success stays when the pixels go. The five of `push-small`, whose encoder the critic trains, do look, and
 # [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the vectors say all that is needed.
 # Where the picture is all there is, on Reach above, the same knob decides the other way.
 #
 # **Follows**: the four changes together can get there, on one seed as reported. **Does not follow**, that
-# the routing did it: at small pictures and good settings it is not needed. **Not tested**: the routing alone at the
+# the routing did it: at small pictures and good settings the actor's does as well. **Not tested**: the routing alone at the
 # reported settings and size.
 #
 # ## How long does it take now?
