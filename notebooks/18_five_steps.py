@@ -600,7 +600,7 @@ display(beside_table())
 # | settled | Step 2's task, with one small picture of the default camera, step 0's encoder and good settings, takes one core about an hour: {success}`push-small-n3`, and as much before black pictures. |
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well. |
 # | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
-# | not settled | Which of step 2's changes did it. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
+# | not settled | Which of step 2's changes did it; with small pictures, whether the critic's routing gains on an encoder each. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
 # | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-small-n3 --seeds 0 1 2` and `pixels train push-blind-n3 --seeds 0 1 2` for the task itself, `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like for the arms beside the story (the results lie in `data/`: `--again` makes them anew); `pixels plan push-step2` says what that costs |
 #
 # The story may still be right. What is missing is not another argument but matched runs. Next: how to
