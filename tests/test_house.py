@@ -29,7 +29,7 @@ LOCK = {canonicalize_name(name): version for name, version in check_lock.read_lo
 MAKEFILE = (ROOT / "Makefile").read_text()
 BLOCK = 4096  # files lie on a disk in whole blocks
 MAX_BYTES = 14_000_000  # of what the files hold
-MAX_ON_DISK = 14_650_000  # of whole blocks: 30 KB below 14 MiB
+MAX_ON_DISK = 14_670_000  # of whole blocks: 10 KB below 14 MiB
 
 #: Files of other authors, whose words are not ours to choose.
 
