@@ -65,8 +65,8 @@ for name, policy in FLOORS.items():
 #
 # Soft actor-critic {cite}`haarnoja2018b`, as Stable-Baselines3 (SB3) has it, learns from the dictionary
 # of state, achieved and desired goal. Every thousand steps the policy plays a few episodes with
-# fixed seeds that training never meets. The line is the {term}`interquartile mean <IQM>` over the seeds,
-# the band its bootstrap interval ({term}`stratified bootstrap`), the thin lines are the runs.
+# fixed seeds that training never meets ({numref}`fig-reach-state`). The line is the {term}`interquartile mean <IQM>` over the seeds,
+# the band its bootstrap interval ({term}`stratified bootstrap`).
 
 # %% mystnb={"figure": {"caption": "Reach from the state: success on the test episodes while five seeds train. Thin: the runs; line and band: their interquartile mean with its interval.", "name": "fig-reach-state"}, "image": {"alt": "Success rate against environment steps for Reach from state: five seeds rise from near zero to 90 percent by 5,000 to 8,000 steps, waver between 65 and 100 percent, and are all at 100 from 14,000 on."}}
 success_curves([ARM])
