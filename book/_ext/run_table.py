@@ -17,7 +17,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from experiment_cards import _Generated, _listed, _number, _train_command, differences
+from experiment_cards import (
+    _Generated,
+    _listed,
+    _number,
+    _seed_list,
+    _train_command,
+    differences,
+)
 from sphinx.application import Sphinx
 
 from labs.artifacts import Artifact, list_artifacts, load_artifact
@@ -148,10 +155,9 @@ RUN_HEADS = (
 def box(arm: str, runs: list[Artifact], films: dict[Path, str]) -> str:
     """An arm's commands and films, folded to a line."""
     base = base_of(arm)
-    seeds = " ".join(str(_seed(run)) for run in runs)
     lines = [f":::{{dropdown}} `{arm}`: {SUMMARY.get(base, 'an arm without a preset')}"]
     if base:
-        lines += ["```bash", f"{_train_command(base, seeds)} --again", "```"]
+        lines += ["```bash", f"{_train_command(base, _seed_list(runs))} --again", "```"]
         changed = differences(base, runs[0])
         if changed:
             lines += ["", f"These runs had settings of their own: {_listed(changed)}."]
