@@ -90,8 +90,8 @@ def repository_inputs(paths: list[str]) -> dict[str, str]:
     return {path.as_posix(): hash_input(ROOT / path) for path in present}
 
 
-#: Colors of a palette, and the mean change of a channel, of 255, that it may cause.
-PALETTES = ((64, 0.35), (128, 0.35), (256, 1.0))
+#: Colors of a palette, the fewest first, and the mean change of a channel, of 255, it may cause.
+PALETTES, VISIBLE = (16, 24, 32, 64, 128, 256), 1.0
 #: What a palette may change a channel of a drawn color by, of 255. Drawn is what so many pixels
 #: have exactly and whose channels differ so much: a line, a mark, and no gray letter's edge.
 KEPT, DRAWN, VIVID = 24, 30, 60
@@ -132,7 +132,7 @@ def keeps_drawn_colors(before: Image.Image, after: Image.Image) -> bool:
 
 
 def with_palette(png: str) -> str:
-    """A picture with 64 colors in a palette, or as many as it needs: less than half the bytes.
+    """A picture with as few colors in a palette as it needs: less than half the bytes.
 
     Args:
         png: base64, as notebooks store pictures.
@@ -145,10 +145,10 @@ def with_palette(png: str) -> str:
     if picture.mode == "RGBA" and picture.getextrema()[3] != (255, 255):
         return png
     colors = picture.convert("RGB")
-    for number, visible in PALETTES:
+    for number in PALETTES:
         small = in_colors(colors, number)
         change = ImageChops.difference(colors, small.convert("RGB"))
-        if max(ImageStat.Stat(change).mean) <= visible and keeps_drawn_colors(colors, small):
+        if max(ImageStat.Stat(change).mean) <= VISIBLE and keeps_drawn_colors(colors, small):
             break
     else:
         return png

@@ -255,8 +255,8 @@ def test_a_stored_figure_is_smaller_and_looks_the_same():
     shown = Image.open(io.BytesIO(base64.b64decode(after)))
     assert len(after) < 0.6 * len(encoded(drawn)) and shown.size == drawn.size
     change = np.asarray(shown.convert("RGB")).astype(int) - np.asarray(drawn.convert("RGB"))
-    # 64 colors: nothing on average, and a few gray levels along the edges of letters
-    assert np.abs(change).mean() < 0.2 and np.percentile(np.abs(change), 99.9) < 20
+    # little on average, and a few gray levels along the edges of letters
+    assert np.abs(change).mean() < 1 and np.percentile(np.abs(change), 99.9) < 30
 
 
 @pytest.mark.parametrize("line", [(204, 121, 167), (0, 158, 115)], ids=["purple", "green"])

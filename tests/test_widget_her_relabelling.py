@@ -114,6 +114,7 @@ def test_a_drawn_future_is_never_in_the_past(browser, page):
 @pytest.mark.browser
 def test_it_fits_a_phone_and_leaves_a_picture_without_scripts(browser, page):
     with visit(browser, page, size=PHONE) as seen:
+        seen.page.wait_for_selector("svg")
         assert overflow(seen.page) == 0
     with visit(browser, page, scripts=False) as seen:
         assert "Push episode from above" in seen.page.locator("img.pnc-still").get_attribute("alt")
