@@ -1,7 +1,7 @@
 """Pixels, No Cheating: the package that the book's notebooks import.
 
 Rooms, in the order in which data flows (a room imports only rooms above it, and from its own row;
-``tests/test_rooms.py`` holds it to that, and names the four exceptions):
+``tests/test_rooms.py`` holds it to that, and names the six exceptions):
 
 ==========================================  =======================================================
 labs.errors, labs.flags                     what a reader can mend, in one line

@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import itertools
 import json
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,13 @@ PROVENANCE = "provenance.json"
 PATIENCE = 5.0  # seconds after which nobody is replacing an artifact any more
 #: What the system says, often without a file's name, of a disk that is full or read-only.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+#: What a result may be called: no hidden folder, nor too long for a suffix.
+NAME, LETTERS = re.compile(r"\w[\w.-]{0,79}"), "at most 80 letters, digits, - and _"
 
 
 def data_root() -> Path:
     """Where artifacts live: ``$PIXELS_DATA``, else ``data/`` in the repository."""
     return Path(os.environ.get("PIXELS_DATA") or repository_root() / "data")
-
-
-# ------------------------------------------------------------------------------------ small files
 
 
 def flush_to_disk(path: Path) -> None:
@@ -69,9 +69,6 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-# ---------------------------------------------------------------------------------- write and load
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
@@ -152,23 +149,31 @@ def _is_about(error: OSError, folder: Path) -> bool:
     return named.is_relative_to(folder) or folder.is_relative_to(named)
 
 
-def may_be_replaced(path: Path, kind: str) -> None:
+def may_be_replaced(
+    path: Path, kind: str, same: Callable[[Mapping[str, Any]], bool] = lambda parameters: True
+) -> None:
     """Raises UserError where something stands that an artifact of this kind must not replace.
 
-    That is what is no artifact, one of another kind, and one that holds artifacts of its own.
+    That is what is no artifact, one of another kind, one whose parameters are not the ``same``,
+    and one that holds artifacts of its own.
     """
     if not path.exists():
         return
-    found = "no artifact"
+    found, alike = "no artifact", True
     if (path / PROVENANCE).exists():
         try:
-            found = json.loads((path / PROVENANCE).read_text())["kind"]
+            record = json.loads((path / PROVENANCE).read_text())
+            found, alike = record["kind"], same(record.get("parameters", {}))
         except (OSError, ValueError, KeyError, TypeError):
             found = kind  # damaged: the same command makes it whole
     if found != kind:
         raise UserError(
             f"{path} is there and holds {found}, not {kind}: move it away, or choose another name"
         )
+    if not alike:
+        names = (f"{path.name}-{k}" for k in itertools.count(2))
+        free = next(name for name in names if not path.with_name(name).exists())
+        raise UserError(f"{path} is there and measures other things: give --name {free}, say")
     if any(path.glob(f"*/{PROVENANCE}")):
         raise UserError(f"{path} holds other results: move them away, or choose another name")
 
@@ -201,9 +206,9 @@ def recover(path: Path) -> None:
     Args:
         path: the artifact's folder; nothing happens where it is there and holds no artifact.
     """
-    if path.exists() and not (path / PROVENANCE).exists():
-        return
-    with contextlib.suppress(OSError):  # another process was quicker
+    with contextlib.suppress(OSError):  # another process was quicker, or none may look
+        if path.exists() and not (path / PROVENANCE).exists():
+            return
         asides = {
             aside: aside.stat().st_mtime
             for aside in path.parent.glob(f".{glob.escape(path.name)}.*.tmp")
@@ -264,20 +269,19 @@ class Artifact:
 
 def _remedy(path: Path) -> str:
     """How to get an artifact back: git if it is tracked, else the command that makes it."""
-    try:
-        relative = path.resolve().relative_to(repository_root())
-    except ValueError:
-        relative = path
-    if git("ls-files", "--", str(relative)):
-        return f"git checkout -- {relative}"
+    if not os.path.exists(path / PROVENANCE) and (seeds := seed_folders(path)):
+        names = ", ".join(f"{path.name}/{seed.name}" for seed in seeds)
+        return f"it holds the seeds of an arm, name one of {names}"
+    if git("ls-files", "--", str(path.resolve())):
+        return f"git -C {repository_root()} checkout -- {path.resolve()}"
     again = "give the command that makes it"
-    if path.exists():
-        again = f"delete {relative}, and give the command again that made it"
-    seed = path.name[4:]
+    if os.path.exists(path):
+        again = f"delete {path}, and give the command again that made it"
+    arm, seed = path.parent.name, path.name[4:]
     if not path.name.startswith("seed") or not seed.isdigit():
         return again
-    made = f"of an arm: pixels train {path.parent.name} --seeds {seed}"
-    if path.parent.name.startswith("locator-"):  # no arm: it comes with one
+    made = f"pixels train {arm} --seeds {seed}, if pixels train --help lists {arm}"
+    if arm.startswith("locator-"):  # no arm: it comes with one
         made = f"with an arm that looks through it: pixels train ARM --seeds {seed} --again"
     return f"{again} ({made})"
 
@@ -289,33 +293,36 @@ def load_artifact(path: str | Path) -> Artifact:
         path: the folder, absolute or relative to ``data/``.
 
     Raises:
-        UserError: no such artifact, or a file of it is missing or damaged.
+        UserError: no such artifact, or a file of it is missing, damaged or unreadable.
     """
     path = Path(path)
-    if not path.is_absolute() and not path.exists():
+    if not path.is_absolute() and not os.path.exists(path):
         path = data_root() / path
     recover(path)
     listing = path / PROVENANCE
-    if not listing.exists():
+    if not os.path.exists(listing):
         raise UserError(f"there is no artifact in {path}: {_remedy(path)}")
     try:
         record = json.loads(listing.read_text())
         files, intact = dict(record["files"]), record == sealed(record)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = {name: sha256(path / name) for name in files if (path / name).is_file()}
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}: {_remedy(path)}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{listing} is damaged: {_remedy(path)}") from error
     if not intact:
         raise UserError(f"{listing} is damaged (its SHA-256 differs): {_remedy(path)}")
     for name, expected in files.items():
-        if not (path / name).is_file():
+        if name not in found:
             raise UserError(f"{path / name} is missing: {_remedy(path)}")
-        if sha256(path / name) != expected:
+        if found[name] != expected:
             raise UserError(f"{path / name} is damaged (its SHA-256 differs): {_remedy(path)}")
     return Artifact(path, record)
 
 
 def list_artifacts(root: str | Path | None = None) -> list[Path]:
     """The folders of all artifacts below ``root`` (``data/`` when None), sorted."""
-    root = Path(root) if root is not None else data_root()
+    root = Path(root or data_root())
     found = (p.parent for p in root.rglob(PROVENANCE))
     return sorted(
         p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)
@@ -374,8 +381,8 @@ def write_measurement(
     Raises:
         UserError: a name that is no folder's, or that something else has; an unwritable folder.
     """
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UserError(f"{name!r} cannot be a result's name: use letters, digits, - and _")
+    if not NAME.fullmatch(name):
+        raise UserError(f"{name!r} cannot be a result's name: use {LETTERS}")
     path = data_root() / name
     with write_artifact(path, kind=kind, parameters=parameters, gl=gl, clock=clock) as folder:
         (folder / "measurement.json").write_text(json_text(dict(values)))

@@ -29,7 +29,6 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
-from labs.envs import own_stream
 from labs.fast_networks import LayerNormPolicy, StandardizedExtractor
 
 PRIVILEGED = "privileged"
@@ -72,6 +71,8 @@ class PrivilegedObservation(gym.ObservationWrapper):
         self._rng = np.random.default_rng(0)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        from labs.envs import own_stream  # here: it refuses a wrong MUJOCO_GL
+
         if seed is not None:
             self._rng = own_stream(seed, 2)
         return super().reset(seed=seed, options=options)

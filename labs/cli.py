@@ -51,29 +51,56 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Runs one command. Returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    for name in ("PIXELS_DATA", "PIXELS_RUNS"):  # a training runs in another folder than the reader
-        if os.environ.get(name):
-            os.environ[name] = os.path.abspath(os.environ[name])
+    return ending("pixels", lambda: _command(argv))
+
+
+def ending(program: str, command: Callable[[], int]) -> int:
+    """Runs a command that ends in one line at most, however it ends. Returns the exit code."""
     try:
         try:
-            return _command(argv)
+            _settle()
+            return command()
         finally:
             sys.stdout.flush()  # here, where a full disk can still be told
     except UserError as error:
-        print(f"pixels: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         _drop_output()
         return 0
     except KeyboardInterrupt:
-        print("pixels: stopped", file=sys.stderr)
+        print(f"{program}: stopped", file=sys.stderr)
         return 130
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            raise
+            if error.filename is None:
+                raise
+            print(
+                f"{program}: {error.filename}: {error.strerror}: mend that, and try again",
+                file=sys.stderr,
+            )
+            return 2
         _drop_output()
-        print("pixels: the disk or the output is full: make room, and try again", file=sys.stderr)
+        full = "the disk or the output is full: make room, and try again"
+        print(f"{program}: {full}", file=sys.stderr)
         return 2
+
+
+def _settle() -> None:
+    """Output that takes every letter, though closed, and folders that stay the reader's."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))
+        elif getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError("the current folder is gone: cd to one that is there") from error
+    for name in ("PIXELS_DATA", "PIXELS_RUNS"):  # a training runs in another folder than the reader
+        if os.environ.get(name):
+            os.environ[name] = os.path.abspath(os.environ[name])
 
 
 def _command(argv: list[str]) -> int:

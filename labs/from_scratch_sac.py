@@ -304,14 +304,14 @@ def estimate_seconds(env: gym.Env, settings: Settings) -> float:
 
 def demo(
     steps: int | None = None,
-    path: str | Path = "_runs/visual_encoder_demo.png",
+    path: str | Path | None = None,
     settings: Settings | None = None,
 ) -> History:
     """Trains SAC on the pixels of FetchReachDense-v4 and draws its losses and returns.
 
     Args:
         steps: environment steps; None takes those of ``settings``, about 10 minutes on a CPU.
-        path: where the picture goes.
+        path: where the picture goes; None: among the unfinished runs.
         settings: other numbers than the defaults.
 
     Returns:
@@ -344,8 +344,10 @@ def demo(
                 tqdm.write(f"step {step:6d}  {history.line()}")
     finally:
         env.close()
-    from labs.figures.encoders import draw_demo  # the figures' room lies below this one
+    from labs.experiments.checkpoint import runs_root  # both rooms lie below this one
+    from labs.figures.encoders import draw_demo
 
+    path = path or runs_root() / "visual_encoder_demo.png"
     print(f"{history.seconds / 60:.1f} minutes; {draw_demo(history, path)}")
     return history
 

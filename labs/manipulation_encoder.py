@@ -260,9 +260,10 @@ class ManipulationExtractor(ImageDictExtractor):
 
 
 def _compare_nature() -> None:
-    from labs.figures.encoders import compare_nature  # the figures' room lies below this one
+    from labs.experiments.checkpoint import runs_root  # both rooms lie below this one
+    from labs.figures.encoders import compare_nature
 
-    compare_nature()
+    compare_nature(runs_root() / "compare_nature.png")
 
 
 if __name__ == "__main__":

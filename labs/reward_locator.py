@@ -33,7 +33,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labs.envs import DISTANCE_THRESHOLD
 from labs.goal_tasks import goal_reward
 
 SHARPNESS = 100.0  # per meter, at the start: within 1 cm of the edge it is not sure
@@ -43,12 +42,14 @@ class RewardLoss(nn.Module):
     """Do the points say which goals are fulfilled?
 
     Args:
-        threshold: meters within which a goal is fulfilled.
+        threshold: meters within which a goal is fulfilled; None: those of the tasks.
     """
 
-    def __init__(self, threshold: float = DISTANCE_THRESHOLD):
+    def __init__(self, threshold: float | None = None):
+        from labs.envs import DISTANCE_THRESHOLD  # here: it refuses a wrong MUJOCO_GL
+
         super().__init__()
-        self.threshold = threshold
+        self.threshold = DISTANCE_THRESHOLD if threshold is None else threshold
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(SHARPNESS)))
 
     def forward(self, points: Tensor, achieved: Tensor) -> Tensor:

@@ -562,7 +562,7 @@ check_scaled_log_prob(scaled_log_prob)
 #
 # ```bash
 # python -m labs.visual_encoder --demo          # about ten minutes on an idle CPU
-# python -m labs.visual_encoder --demo-short    # under a minute: enough to look, too short to learn
+# python -m labs.visual_encoder --demo-short    # under a minute: too short to learn
 # ```
 #
 # It times a few steps on your machine and says how long the run will take. Then it prints the

@@ -339,7 +339,15 @@ display(provenance_card(BLIND))
 # |---|---|
 # | settled | Whoever hands the policy `achieved_goal` hands it most of the task: without any picture it pushes, at one budget and at three times that budget. 5 to 8 % is the floor. 0 % is below it, and a policy that reaches for the block and no more gets there. |
 # | not settled | Why the reported twin failed: nobody ran it at its own settings here. What a trained pixel policy in this mode does with its pictures: [reading the curve](19_reading_the_curve.ipynb) has small ones that look, [the five steps](18_five_steps.ipynb) some that do not. Whether the last points between the twin and the full state, which three times the steps leave, are rotation and speed. |
-# | command | `pixels train push-state-tuned --seeds 0 1 2 3 4`, `pixels train push-blind-tuned --seeds 0 1 2 3 4`, `pixels train push-state-long --seeds 0 1 2 3 4`, `pixels train push-blind-long --seeds 0 1 2 3 4`, `pixels measure push-floor`. The results lie in `data/`: `--again` makes them anew |
+# | command | below; the results lie in `data/`, and `--again` makes them anew |
+#
+# ```bash
+# pixels train push-state-tuned --seeds 0 1 2 3 4
+# pixels train push-blind-tuned --seeds 0 1 2 3 4
+# pixels train push-state-long --seeds 0 1 2 3 4
+# pixels train push-blind-long --seeds 0 1 2 3 4
+# pixels measure push-floor
+# ```
 #
 # How far one gets where the block's place is in the picture and nowhere else is the matter of
 # [Paying less](25_paying_less.ipynb). Next: [the five-step investigation](18_five_steps.ipynb), the story

@@ -905,12 +905,13 @@ for _, table in runs:
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
 #
 # ```bash
-# pixels train push-state-tuned --seeds 0 1 2 3 4   # then: pixels plot phases push-state-tuned/seed0
+# pixels train push-state-tuned --seeds 0 1 2 3 4
+# pixels plot phases push-state-tuned/seed0
 # pixels train push-blind-tuned --seeds 0 1 2 3 4
 # pixels train push-blind-long --seeds 0 1 2 3 4
 # pixels train push-blind-u012 --seeds 0 1 2 3 4    # and push-blind-u050: the updates
 # pixels train push-blind-u050 --seeds 0 1 2 3 4
-# pixels train push-blind-acts-25k --seeds 0 1 2 3 4  # who acts stays as it is; and the controls
+# pixels train push-blind-acts-25k --seeds 0 1 2 3 4  # and -lent, -60k: the controls
 # pixels train push-blind-acts-lent --seeds 0 1 2 3 4
 # pixels train push-blind-acts-60k --seeds 0 1 2
 # pixels train push-small --seeds 0 1 2 3 4         # the twins

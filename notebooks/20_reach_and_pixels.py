@@ -982,7 +982,8 @@ display(provenance_card(PIXELS))
 # pixels train reach-small-told --seeds 0 1 2 3 4
 # pixels train reach-small-blind --seeds 0 1 2 3 4
 # pixels search reach-small-drq --steps 6000
-# pixels compare reach-state-tuned reach-small reach-small-drq --state reach-state-tuned --pixels reach-small
+# pixels compare reach-state-tuned reach-small reach-small-drq \
+#   --state reach-state-tuned --pixels reach-small
 # ```
 #
 # Next: [what the camera can tell](21_what_the_camera_can_tell.ipynb), encoder by encoder.

@@ -573,9 +573,9 @@ display(Markdown("\n".join(answers)))
 # pixels measure perception          # the regressions
 # pixels train push-distilled --seeds 0 1 2 3 4       # a quarter of an hour a seed, on a core
 # pixels train push-distilled-drq --seeds 0 1 2 3 4   # the same with shifts
-# pixels train push-distilled-far --seeds 0 1 2   # with the default camera; -far-drq: with shifts
+# pixels train push-distilled-far --seeds 0 1 2   # with the default camera
 # pixels train push-distilled-far-drq --seeds 0 1 2
-# pixels train push-distilled-flat --seeds 0 1 2  # NatureCNN in place of keypoints; -flat-drq: with shifts
+# pixels train push-distilled-flat --seeds 0 1 2  # NatureCNN in place of keypoints
 # pixels train push-distilled-flat-drq --seeds 0 1 2
 # pixels measure moved-pictures      # the knocked camera
 # pixels train push-step4 --seeds 0 1 2   # and push-step2: the arms of the reward, on a GPU

@@ -585,6 +585,16 @@ check_angle(block_angle)
 # | not settled | How much the told state saves behind a locator. `push-located`, whose critic sees no more than the actor, was far slower: two seeds, one of them cut short at a point where the other had not risen either. |
 # | not settled | Whether one small network can learn sight and control at once *by its reward*. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, and `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor as well ([there](21_what_the_camera_can_tell.ipynb)). [The next page](26_what_the_critic_must_know.ipynb) goes on from here. |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
-# | command | `pixels train push-asymmetric --seeds 0 1 2`, `pixels train push-told --seeds 0 1 2`, `pixels train push-located --seeds 0 1`, `pixels train push-distilled --seeds 0 1 2 3 4`, `pixels train push-distilled-drq --seeds 0 1 2 3 4`, `pixels train push-small-helped --seeds 0`, `pixels train push-small-honest --seeds 0 1 2`. The results lie in `data/`: `--again` makes them anew |
+# | command | below; the results lie in `data/`, and `--again` makes them anew |
+#
+# ```bash
+# pixels train push-asymmetric --seeds 0 1 2
+# pixels train push-told --seeds 0 1 2
+# pixels train push-located --seeds 0 1
+# pixels train push-distilled --seeds 0 1 2 3 4
+# pixels train push-distilled-drq --seeds 0 1 2 3 4
+# pixels train push-small-helped --seeds 0
+# pixels train push-small-honest --seeds 0 1 2
+# ```
 #
 # Next: [what the critic must know](26_what_the_critic_must_know.ipynb).

@@ -783,6 +783,23 @@ check_labels(fulfils)
 # | settled | Frozen images succeed at times because one look at the block is good for a short push: success falls with the distance. The student has no use for such a look unless it sees its gripper move. |
 # | not settled | Why the student needs that. |
 # | the price | The block's place in training. A simulator has it, and hindsight needs it anyway; a kitchen has not. |
-# | command | `pixels train push-asymmetric-keypoint --seeds 0 1`, `pixels train push-asymmetric-keypoint-long --seeds 0 1`, `pixels train push-asymmetric-achieved --seeds 0 1 2 3`, `pixels train push-asymmetric-frozen --seeds 0`, `pixels train push-asymmetric-frozen-long --seeds 0`, `pixels train push-keypoint-honest --seeds 0`, `pixels train push-keypoint-rewarded --seeds 0`, `pixels train push-asymmetric-blurred --seeds 0`, `pixels train push-asymmetric-blurred-less --seeds 0`, `pixels train push-eye-told --seeds 0`, `pixels train push-eye-rewarded --seeds 0`, `pixels train push-eye-judged --seeds 0`, `pixels measure told-sight`, `pixels measure frozen-pictures`. The results lie in `data/`: `--again` makes them anew |
+# | command | below; the results lie in `data/`, and `--again` makes them anew |
+#
+# ```bash
+# pixels train push-asymmetric-keypoint --seeds 0 1
+# pixels train push-asymmetric-keypoint-long --seeds 0 1
+# pixels train push-asymmetric-achieved --seeds 0 1 2 3
+# pixels train push-asymmetric-frozen --seeds 0
+# pixels train push-asymmetric-frozen-long --seeds 0
+# pixels train push-keypoint-honest --seeds 0
+# pixels train push-keypoint-rewarded --seeds 0
+# pixels train push-asymmetric-blurred --seeds 0
+# pixels train push-asymmetric-blurred-less --seeds 0
+# pixels train push-eye-told --seeds 0
+# pixels train push-eye-rewarded --seeds 0
+# pixels train push-eye-judged --seeds 0
+# pixels measure told-sight
+# pixels measure frozen-pictures
+# ```
 #
 # Next: [how steady an eye](27_how_steady_an_eye.ipynb).

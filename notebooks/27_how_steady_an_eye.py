@@ -340,6 +340,18 @@ check_spreads(shaken_and_bent)
 # | seen once or twice | A critic bears an eye that is bent by two centimeters, two seeds, and not one that is shaken as much, one seed. A hand bears the shaken one if its judge does not look through it; a hand that knows the place exactly learns nothing from a judge that does. One seed each. |
 # | seen once | Four looks, or targets that reach three steps ahead, bring a policy whose eye is shaken by 14 mm to where one with half of that is. |
 # | not settled | What each of the two does for an eye that is exact: [the next page](28_rewards_say_where.ipynb) gives it the targets alone, with a longer budget. How errors that last for some steps, as those of real eyes may, compare with either kind. Why a judge bears less than a hand; and why the critic of the page before that was told the place 7 mm off did not teach. |
-# | command | `pixels train push-place-fixed-22 --seeds 0 1`, `pixels train push-place-drawn-22 --seeds 0`, `pixels train push-place-drawn-14 --seeds 0`, `pixels train push-place-drawn-7 --seeds 0`, `pixels train push-place-judged-22 --seeds 0`, `pixels train push-place-blurred-22 --seeds 0`, `pixels train push-place-drawn-14-looks --seeds 0`, `pixels train push-place-drawn-14-n3 --seeds 0`, `pixels measure eyes-at-work`. The results lie in `data/`: `--again` makes them anew |
+# | command | below; the results lie in `data/`, and `--again` makes them anew |
+#
+# ```bash
+# pixels train push-place-fixed-22 --seeds 0 1
+# pixels train push-place-drawn-22 --seeds 0
+# pixels train push-place-drawn-14 --seeds 0
+# pixels train push-place-drawn-7 --seeds 0
+# pixels train push-place-judged-22 --seeds 0
+# pixels train push-place-blurred-22 --seeds 0
+# pixels train push-place-drawn-14-looks --seeds 0
+# pixels train push-place-drawn-14-n3 --seeds 0
+# pixels measure eyes-at-work
+# ```
 #
 # Next: [rewards can say where](28_rewards_say_where.ipynb).

@@ -575,6 +575,19 @@ check_answers_loss(answers_loss)
 # | not settled | What of the last quarter the additional steps did and what the falling step sizes. Whether the default camera's late rise is that of an eye that is less exact, or of one that is bent. What a large picture, more frames and more updates add: `push-gpu-located` is the same with fifteen workers, and waits for a GPU. |
 # | seen in three seeds | The exact place, shown once, does no better with the same targets and budget: {success}`push-blind-n3`. |
 # | the price | What hindsight needs in any case: for a picture and a goal, whether the one fulfils the other. A simulator says that for every pair. A kitchen has to be asked. |
-# | command | `pixels train push-located-rewards --seeds 0`, `pixels train push-located-rewards-looks --seeds 0 1`, `pixels train push-located-rewards-annealed --seeds 0 1 2 3`, `pixels train push-located-rewards-n3 --seeds 0 1 2 3 4`, `pixels train push-located-rewards-quick --seeds 5 --subproc --torch-threads 2`, `pixels train push-located-played --seeds 0`, `pixels train push-located-played-n3 --seeds 0 1 2`, `pixels train push-located-rewards-far --seeds 0`, `pixels train push-located-rewards-far-long --seeds 0`, `pixels train push-blind-n3 --seeds 0 1 2`. The results lie in `data/`: `--again` makes them anew |
+# | command | below; the results lie in `data/`, and `--again` makes them anew |
+#
+# ```bash
+# pixels train push-located-rewards --seeds 0
+# pixels train push-located-rewards-looks --seeds 0 1
+# pixels train push-located-rewards-annealed --seeds 0 1 2 3
+# pixels train push-located-rewards-n3 --seeds 0 1 2 3 4
+# pixels train push-located-rewards-quick --seeds 5 --subproc --torch-threads 2
+# pixels train push-located-played --seeds 0
+# pixels train push-located-played-n3 --seeds 0 1 2
+# pixels train push-located-rewards-far --seeds 0
+# pixels train push-located-rewards-far-long --seeds 0
+# pixels train push-blind-n3 --seeds 0 1 2
+# ```
 #
 # Next: [the exercises](29_exercises.ipynb).

@@ -476,13 +476,16 @@ display(Markdown("\n".join(rows)))
 # regression, which makes a small signal large; the head of
 # [what the camera can tell](21_what_the_camera_can_tell.ipynb) gets the features as they are. The trained encoders,
 # with held-out episodes and intervals, are there too. The reinforcement-learning run differs from step 2 in the
-# head alone:
+# head alone. It was not trained here. Two students were that imitate [a teacher who knows the state](22_when_augmentation_fights.ipynb), one of
+# keypoints, one of flat features (NatureCNN's), seen by the workspace camera:
 
 # %%
 display(
     full_results(
         ("push-flat", "pixels train push-flat --seeds 0 1 2"),
         ("push-step2", "pixels train push-step2 --seeds 0 1 2"),
+        ("push-distilled", "pixels train push-distilled --seeds 0 1 2"),
+        ("push-distilled-flat", "pixels train push-distilled-flat --seeds 0 1 2"),
     )
 )
 
@@ -580,13 +583,15 @@ assert min(ratios.values()) > 1
 # more by a shift of one pixel than by the block's 5 cm, and with the default camera, where a block is
 # small, by more still. Training can change both, since a critic may learn what to ignore; that is the
 # full run, and [When augmentation fights](22_when_augmentation_fights.ipynb) measures what lies
-# between.
+# between: the last two rows are its students, who imitate, with shifts.
 
 # %%
 display(
     full_results(
         ("push-flat-drq", "pixels train push-flat-drq --seeds 0 1 2"),
         ("push-step4", "pixels train push-step4 --seeds 0 1 2"),
+        ("push-distilled-drq", "pixels train push-distilled-drq --seeds 0 1 2"),
+        ("push-distilled-flat-drq", "pixels train push-distilled-flat-drq --seeds 0 1 2"),
     )
 )
 

@@ -7,6 +7,7 @@ after `make book` would do the same work twice.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import re
 import shutil
@@ -68,4 +69,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     raise SystemExit(main())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -39,8 +39,11 @@ def differences() -> list[str]:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quiet", action="store_true", help="say it by the exit code alone")
+    quiet = parser.parse_args().quiet
     problems = differences()
-    if "--quiet" not in sys.argv[1:]:
+    if not quiet:
         print("\n".join(problems) if problems else "the environment is that of requirements.lock")
     return 1 if problems else 0
 

@@ -6,6 +6,7 @@ Writes nothing and trusts no file's time. Exit code 1 and one line for each prob
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -91,4 +92,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     raise SystemExit(main())

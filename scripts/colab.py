@@ -8,6 +8,7 @@ server is left alone too: a kernel that is running must not be exchanged.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -91,4 +92,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     raise SystemExit(main())

@@ -317,9 +317,10 @@ def convert(source: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="*", help="either half of a pair, or a pattern")
+    parser.add_argument("notebooks", nargs="*", help="half of a pair, or a pattern (default: all)")
     parser.add_argument("--stale", action="store_true", help="skip those that are up to date")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds a cell may take")
+    seconds = "seconds a cell may take (default: %(default)g)"
+    parser.add_argument("--timeout", type=float, default=300.0, help=seconds)
     args = parser.parse_args()
     try:
         sources = chosen_sources(args.notebooks)

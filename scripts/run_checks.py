@@ -7,6 +7,7 @@ integration (CI set) a skipped browser test is a failure.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -117,4 +118,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     raise SystemExit(main())

@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import write_measurement
+from labs.artifacts import data_root, may_be_replaced, write_measurement
 from labs.errors import UserError
 
 FILES = ("test_save_load.py", "test_dict_env.py", "test_her.py")
@@ -172,11 +172,14 @@ def summary(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkout", type=Path, help="a clone of stable-baselines3")
-    parser.add_argument("--commit", help="of the clone, where it has no git history")
-    parser.add_argument("--name", default="sb3-tests", help="of the artifact in data/")
+    parser.add_argument("--commit", help="of the clone (default: what its git history says)")
+    in_data = "of the artifact in data/ (default: %(default)s)"
+    parser.add_argument("--name", default="sb3-tests", help=in_data)
     options = parser.parse_args(arguments)
     try:
         what = source(options.checkout, options.commit)
+        path = data_root() / options.name
+        may_be_replaced(path, "measurement", lambda before: before.keys() == what.keys())
         checkout = options.checkout.resolve()
         ours = in_a_process(checkout, "FastSAC")
         failed = [name for name, test in ours["tests"].items() if test["outcome"] == "failed"]

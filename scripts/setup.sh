@@ -23,6 +23,15 @@ stop() {
     exit 2
 }
 
+case "$*" in
+    "" | --browser) ;;
+    -h | --help)
+        sed -n '2,/^set /s/^# \{0,1\}//p' scripts/setup.sh
+        exit
+        ;;
+    *) stop "unknown arguments: $*: see scripts/setup.sh --help" ;;
+esac
+
 # -------------------------------------------------------------------------------- system packages
 
 as_root() {

@@ -22,7 +22,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, write_record
+from labs.artifacts import (
+    PROVENANCE,
+    Artifact,
+    data_root,
+    load_artifact,
+    seed_folders,
+    write_record,
+)
 from labs.errors import UserError
 from labs.experiments.locating import WEIGHTS as LOCATOR
 from labs.experiments.locating import folder
@@ -144,9 +151,10 @@ def slim(path: Path, shelf: Path | None = None) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Leaves out what the repository has no room for.")
-    parser.add_argument("--shelf", type=Path, help="folder that keeps what is left out")
+    parser.add_argument("--shelf", type=Path, help="folder for what is left out (default: none)")
     shelf = parser.parse_args(argv).shelf
-    runs = [p for p in sorted(data_root().glob("*/seed*")) if (p / PROVENANCE).exists()]
+    seeds = (p for arm in sorted(data_root().glob("*")) for p in seed_folders(arm))
+    runs = [p for p in seeds if (p / PROVENANCE).exists()]
     try:
         saved = [slim(path, shelf) for path in runs]
     except UserError as error:  # a damaged result; what is slim already stays so

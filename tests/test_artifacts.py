@@ -150,7 +150,7 @@ def test_a_missing_file_is_named(own_data):
         load_artifact(path)
 
 
-def test_a_missing_artifact_says_what_makes_it(own_data):
+def test_a_missing_artifact_says_what_makes_it(own_data, monkeypatch):
     with pytest.raises(UserError, match="pixels train reach-state --seeds 7"):
         load_artifact(own_data / "reach-state" / "seed7")
     with pytest.raises(UserError, match="there is no artifact in .*floor: give the command that"):
@@ -160,9 +160,17 @@ def test_a_missing_artifact_says_what_makes_it(own_data):
     for name in ("seedling", "seed"):
         with pytest.raises(UserError, match="give the command that makes it$"):
             load_artifact(own_data / "x" / name)
+    make(own_data / "arm" / "seed3")
+    with pytest.raises(UserError, match=r"holds the seeds of an arm, name one of arm/seed3$"):
+        load_artifact("arm")
+    monkeypatch.setattr(artifacts, "git", lambda *a: "x")
+    with pytest.raises(UserError, match="git -C /.+ checkout -- /.+/data/x"):
+        load_artifact("x")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"kind": 1}', '{"files": 3}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", pytest.param("[" * 10**5, id="deep"), '{"kind": 1}', '{"files": 3}']
+)
 def test_a_damaged_provenance_is_one_error(own_data, content):
     path = make(own_data / "x")
     (path / "provenance.json").write_text(content)
@@ -292,7 +300,7 @@ def test_a_measurement_does_not_take_the_results_below_it_along(own_data):
     )
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "../x", ".hidden", "/x"])
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../x", ".hidden", "/x", 81 * "a"])
 def test_a_measurement_has_a_name_of_its_own(name):
     with pytest.raises(UserError, match="cannot be a result's name"):
         write_measurement(name, {}, parameters={})

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 
 import pytest
 import torch
 
 from labs import cli
-from labs.artifacts import load_artifact
+from labs.artifacts import load_artifact, write_measurement
 from labs.bench import parts, program, savings, step, workers
-from labs.bench.program import COMPARISONS, BenchOptions, run_bench
+from labs.bench.program import COMPARISONS, PARTS, BenchOptions, run_bench
 from labs.errors import UserError
 from labs.mixed_precision import mixed_precision
 
@@ -127,6 +128,26 @@ def test_more_transitions_than_fit_are_one_clear_line():
     with pytest.raises(UserError, match=r"1,000,000,000,000 transitions needs .*: lower --tra"):
         program.check(BenchOptions(("replay",), transitions=10**12))
     program.check(BenchOptions(("update",), transitions=10**12))  # its memories are small
+
+
+@pytest.mark.parametrize(
+    ("before", "chosen", "free"),
+    [
+        ({"parts": []}, (), None),
+        ({"parts": []}, PARTS, None),
+        ({"parts": ["memory", "env"]}, ("env", "memory"), None),
+        ({"parts": []}, ("memory",), "own-3"),
+        ({"parts": ["memory"]}, (), "own-3"),
+        ({"tests_commit": "abc"}, ("memory",), "own-3"),
+    ],
+)
+def test_a_name_that_other_parts_have_is_refused(before, chosen, free, monkeypatch, tmp_path):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    for name in ("own", "own-2"):
+        write_measurement(name, {}, parameters=before)
+    refused = pytest.raises(UserError, match=f"measures other things: give --name {free}, say")
+    with refused if free else contextlib.nullcontext():
+        program.check(BenchOptions(chosen, name="own"))
 
 
 def test_worker_counts_reach_the_cores():

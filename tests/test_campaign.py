@@ -17,6 +17,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
+from labs import cli
 from labs.artifacts import load_artifact, write_measurement
 from labs.campaign import cells, report, runs, schedule
 from labs.campaign.schedule import Campaign, CampaignOptions
@@ -334,6 +335,23 @@ def test_a_plan_leaves_the_verdict_of_an_earlier_campaign_alone(own_folders, mon
     assert load_artifact(report).json("measurement.json") == {"groups": ["found earlier"]}
     assert json.loads((folder / "state.json").read_text()) == state
     assert any(ARM in line and "updates" in line for line in said)
+
+
+@pytest.mark.parametrize("state", ["[]", '{"notes": 3}', '{"notes": {"a": 3}}', '{"sessions": 3}'])
+def test_a_damaged_memory_of_a_campaign_is_one_line(own_folders, state):
+    folder = own_folders / "runs" / "campaign-toy"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text(state)
+    with pytest.raises(UserError, match=r"state\.json is damaged: delete it"):
+        Campaign(CampaignOptions(minutes=5, cells=(ARM,), plan=True, toy=True)).run()
+
+
+def test_the_help_names_every_group(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["campaign", "--help"])
+    assert ", ".join(group.name for group in cells.GROUPS) in " ".join(
+        capsys.readouterr().out.replace("│", "").split()
+    )
 
 
 def test_a_campaign_counts_a_run_whatever_it_was_done_with():

@@ -207,7 +207,7 @@ def printed_commands() -> list[str]:
     """Every ``pixels`` command on the pages, in code spans and in blocks."""
     found = []
     for page in PAGES:
-        text = (ROOT / "book" / f"{page}.md").read_text()
+        text = (ROOT / "book" / f"{page}.md").read_text().replace("\\\n", " ")
         found += re.findall(r"`(pixels [^`]+)`", text) + re.findall(r"^pixels .+$", text, re.M)
     found += [cards._train_command(arm, "0 1 2") for arm in presets.PRESETS]
     return sorted({" ".join(c.split()).replace("ARM", "reach-state") for c in found})

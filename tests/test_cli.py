@@ -20,7 +20,7 @@ from labs import cli
 from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
 from labs.claims.compare import as_text, compare, costs, summarize
 from labs.claims.evidence import Arm
-from labs.commands import training
+from labs.commands import drawing, training
 from labs.commands.measuring import MEASUREMENTS
 from labs.errors import UserError
 from labs.experiments import guards, launch, presets
@@ -90,9 +90,16 @@ BAD = [
     (["plot", "pie"], "invalid choice 'pie'"),
     (["plot", "curves"], "name at least one arm"),
     (["plot", "phases"], "draws one run"),
+    (["plot", "steps", "push-stepp2"], "did you mean 'push-step2'"),
+    (["plot", "steps"], "data is no folder: set PIXELS_DATA"),
+    (["results"], "data is no folder: set PIXELS_DATA"),
+    (["claims"], "data is no folder: set PIXELS_DATA"),
+    (["train", "reach-state", "--arm", ".hidden"], "'.hidden' cannot be a folder"),
+    (["train", "reach-state", "--arm", "a" * 81], "cannot be a folder: use at most 80"),
     (["plot", "curves", "reach-state"], "no result of 'reach-state'"),
     (["frame", "--cameras", "drone"], "unknown camera 'drone'"),
     (["frame", "--size", "0"], "image size 0"),
+    (["frame", "--size", "100000"], "--size 100000 is out of range: give 1 to 4096"),
     (["frame", "--seed", "-1"], "--seed -1 is out of range"),
     (["frame", "--cameras"], "--cameras names no camera"),
     (["compare", "reach-state", "--state", "push-state"], "--state push-state is none of the arms"),
@@ -198,6 +205,7 @@ def test_an_arm_is_not_called_like_a_measurement(capsys):
 def test_the_comparison_of_a_task_is_of_the_task_s_own_arms(flags, name, monkeypatch, capsys):
     names = []
     monkeypatch.setattr(launch, "train_arm", lambda *a, **k: None)
+    monkeypatch.setattr(guards, "check_resources", lambda *a, **k: None)
     monkeypatch.setattr("labs.claims.compare.compare", lambda *a, name, **k: names.append(name))
     monkeypatch.setattr("labs.claims.compare.as_text", lambda found: "")
     assert cli.main(["run", "reach", *flags]) == 0
@@ -295,6 +303,7 @@ def test_ctrl_c_is_one_line_and_its_own_exit_code(monkeypatch, capsys):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 @pytest.mark.parametrize("argv", [["--help"], ["results"], ["results", "--help"]])
 def test_a_full_disk_under_the_output_is_one_line(argv):
+    data_root().mkdir()
     with open("/dev/full", "w") as full:
         result = subprocess.run(
             [sys.executable, "-m", "labs.cli", *argv],
@@ -313,8 +322,52 @@ def test_relative_folders_are_the_readers(tmp_path, monkeypatch):
     assert os.environ["PIXELS_DATA"] == str(tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("shell", "code", "says"),
+    [
+        ("PYTHONIOENCODING=ascii {} demo --help", 0, ""),
+        ("{} --help >&-", 0, ""),
+        ("mkdir gone && cd gone && rmdir ../gone && {} results", 2, "the current folder is gone"),
+    ],
+)
+def test_odd_surroundings_leave_no_traceback(shell, code, says, tmp_path):
+    program = f"{sys.executable} -m labs.cli"
+    environment = os.environ | {"PYTHONPATH": str(repository_root())}
+    command = ["sh", "-c", shell.format(program)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == code and says in done.stderr, done.stderr
+    assert done.stderr.count("\n") == bool(says)
+
+
+def test_a_folder_without_the_results_is_told(capsys):
+    data_root().mkdir()
+    assert cli.main(["claims"]) == 0
+    assert "is PIXELS_DATA right?" in capsys.readouterr().err
+    assert cli.main(["eval", "a" * 300]) == 2
+    assert "File name too long: mend that" in capsys.readouterr().err
+
+
+def test_a_floor_is_drawn_under_names_of_one_s_own(monkeypatch):
+    figures = []
+    shutil.copytree(repository_root() / "data" / "push-small", data_root() / "mine")
+    shutil.copytree(repository_root() / "data" / "push-floor", data_root() / "push-floor")
+    monkeypatch.setattr(drawing, "_save", lambda figure, out: figures.append(figure))
+    for argv in (["curves", "mine"], ["phases", "mine/seed0"], ["steps", "mine"]):
+        cli.main(["plot", *argv])
+        lines = figures.pop().axes[0].lines
+        assert "doing nothing" in [line.get_label() for line in lines], argv
+
+
 def test_damage_is_one_line(capsys):
     trained()
+    listing = data_root() / "reach-state" / "seed1" / "provenance.json"
+    text = listing.read_text()
+    listing.unlink()
+    listing.mkdir()
+    assert cli.main(["compare", "reach-state"]) == 2
+    assert "provenance.json: Is a directory: delete" in capsys.readouterr().err
+    listing.rmdir()
+    listing.write_text(text)
     path = data_root() / "reach-state" / "seed0" / "evaluation.json"
     path.write_text(path.read_text().replace("1.0", "0.9"))
     assert cli.main(["compare", "reach-state"]) == 2
@@ -341,8 +394,8 @@ def test_eval_reproduces_the_artifact(capsys):
     assert "trained in" in out and "15,000 steps at" in out
     few = ["eval", "reach-state", "--seeds", "0", "--episodes", "2", "--floors"]
     assert cli.main(few) == 0
-    out = capsys.readouterr().out
-    assert "no-op" in out and "random" in out
+    out, err = capsys.readouterr()
+    assert "no-op" in out and "random" in out and "4/4" in err
 
 
 def test_compare_and_plot(tmp_path, capsys):

@@ -381,18 +381,34 @@ def test_a_resumed_run_reads_its_memory_once_to_check_it(monkeypatch):
     assert len(pieces) == 2 and sorted(hashed) == sorted(pieces)
 
 
-def test_after_two_unreadable_checkpoints_the_next_ones_stay():
+@pytest.mark.parametrize("where", ["replay/*0000000000-*", "step-*/state.json", "step-*/prov*"])
+def test_without_a_whole_checkpoint_a_run_refuses_and_keeps_what_is_there(where):
     folder = _stop_at(TINY, 200)
-    for damaged in checkpoint.folders(folder):
-        (damaged / "tensors.safetensors").write_bytes(b"half")
-    _stop_at(TINY, 100)
-    assert [p.name for p in checkpoint.folders(folder)] == ["step-0000000100"]
+    for path in list(folder.glob(where)):
+        path.unlink()
+        if "replay" not in where:
+            path.mkdir()
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UserError, match=r"no checkpoint of .* is whole \(.*\): .*--restart"):
+        train(TINY)
+    assert sorted(folder.rglob("*")) == before
+    assert load_artifact(train(TINY, restart=True)).provenance["sessions"] == 1
+
+
+def test_after_a_damaged_checkpoint_the_next_ones_stay():
+    folder = _stop_at(TINY, 200)
+    (checkpoint.folders(folder)[0] / "tensors.safetensors").write_bytes(b"half")
+    _stop_at(TINY, 150)
+    assert [p.name for p in checkpoint.folders(folder)] == ["step-0000000150", "step-0000000100"]
     notes = load_artifact(train(TINY)).provenance["notes"]
-    assert "went on from step 100" in notes
+    assert "went on from step 150" in notes
 
 
-def test_other_settings_do_not_take_over_a_run():
-    _stop_at(TINY, 100)
+@pytest.mark.parametrize("damaged", [False, True])
+def test_other_settings_do_not_take_over_a_run(damaged):
+    folder = _stop_at(TINY, 100)
+    for path in folder.rglob("state.json") if damaged else ():
+        path.unlink()
     with pytest.raises(UserError, match="holds a run with other settings.*--restart"):
         train(replace(TINY, gamma=0.9))
     assert is_done(TINY) is False

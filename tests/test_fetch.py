@@ -75,6 +75,9 @@ def test_other_bytes_a_gap_and_no_mirror_change_nothing(shelf, monkeypatch, caps
     refused("does not come (ConnectionError)")
     monkeypatch.setenv("PIXELS_MIRROR", "")
     refused("no mirror: set PIXELS_MIRROR")
+    for wrong in ("ftp://x", "http://", "http://[x", "http://x:port", "x"):
+        monkeypatch.setenv("PIXELS_MIRROR", wrong)
+        refused("is no http address: give https://HOST")
 
 
 def test_what_does_not_come_keeps_nothing_else_back(shelf, capsys):

@@ -9,6 +9,8 @@ import pytest
 import sb3_own_tests
 from sb3_own_tests import Collector, main, summary
 
+from labs.artifacts import write_measurement
+
 TESTS = """
 import pytest
 from stable_baselines3 import PPO, SAC
@@ -86,6 +88,13 @@ def test_a_clone_without_git_must_name_its_commit(checkout, capsys, monkeypatch)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(checkout.parent))
     assert main([str(checkout)]) == 2
     assert "--commit" in capsys.readouterr().err
+
+
+def test_another_measurement_is_not_replaced(checkout, capsys, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(checkout / "data"))
+    write_measurement("bench", {}, parameters={"parts": []})
+    assert main([str(checkout), "--commit", "abc", "--name", "bench"]) == 2
+    assert "measures other things: give --name bench-2" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
 from tyro.conf import Positional
@@ -69,9 +70,14 @@ def check(options: BenchOptions) -> None:
     if options.name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", options.name):
         raise UserError(f"--name {options.name!r} is no name of an artifact: give bench, say")
     if options.name is not None:
-        may_be_replaced(data_root() / options.name, "measurement")
+        may_be_replaced(data_root() / options.name, "measurement", partial(_same_parts, options))
     if not options.parts or "replay" in options.parts:
         _require_memories(options.transitions)
+
+
+def _same_parts(options: BenchOptions, before: Mapping[str, Any]) -> bool:
+    """Whether older parameters are a bench's of the same parts; none named are all of them."""
+    return "parts" in before and set(before["parts"] or PARTS) == set(options.parts or PARTS)
 
 
 def _require_memories(transitions: int) -> None:

@@ -45,8 +45,8 @@ class CampaignOptions:
     minutes: float = 25.0
     """wall clock of this command, from its first to its last breath"""
     cells: tuple[str, ...] = ()
-    """groups (proven, headline, twins, helpers, routing, shifts, memory), arms; all by default;
-    with seeds of their own: push-gpu-keypoint:1..4"""
+    """groups (proven, located, headline, twins, helpers, routing, shifts, memory), arms; all by
+    default; with seeds of their own: push-gpu-keypoint:1..4"""
     seeds: tuple[str, ...] = ("0",)
     """seeds of every arm: numbers and ranges such as 0..4"""
     parallel: int = 4
@@ -126,10 +126,18 @@ class Campaign:
         path = self.folder / "state.json"
         try:
             earlier = json.loads(path.read_text()) if path.exists() else {}
-        except ValueError as error:
+            self.sessions = list(earlier.get("sessions", []))
+            notes = earlier.get("notes", {}).items()
+            self.all_notes = {k: {"state": n["state"], "reason": n["reason"]} for k, n in notes}
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise UserError(f"{path} is damaged: delete it; finished runs stay") from error
-        self.sessions = earlier.get("sessions", [])
-        self.all_notes = earlier.get("notes", {})
         for cell in self.cells:
             note = dict(self.all_notes.get(cell.name, {"state": "waiting", "reason": ""}))
             try:

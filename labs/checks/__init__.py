@@ -1,17 +1,17 @@
 """The checks behind ``python -m labs.<module> --verify``, shared with the tests.
 
 ``labs/checks/<module>.py`` holds plain functions ``check_*()`` without arguments. The first line
-of a check's docstring is its printed name; any exception is its failure.
+of a check's docstring is its printed name; any exception is its failure, but for a ``UserError``.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 import time
 from collections.abc import Callable, Mapping
 
+from labs.cli import ending
 from labs.errors import UserError
 
 
@@ -36,6 +36,8 @@ def run(module: str, title: str) -> int:
         start = time.perf_counter()
         try:
             check()
+        except UserError:
+            raise
         except Exception as error:  # a check may fail in any way; the line below names it
             failed.append(check.__name__)
             reason = " ".join(str(error).split()) or "no message"
@@ -66,23 +68,28 @@ def module_main(
         argv: arguments; ``sys.argv`` when None.
 
     Returns:
-        The exit code: 2 after one line on standard error where the reader can mend something.
+        The exit code, as :func:`labs.cli.ending` has it.
     """
-    modes = dict(modes or {})
-    parser = argparse.ArgumentParser(prog=f"python -m labs.{module}", description=title)
+    program = f"python -m labs.{module}"
+    return ending(program, lambda: _chosen(program, module, title, modes or {}, argv))
+
+
+def _chosen(
+    program: str,
+    module: str,
+    title: str,
+    modes: Mapping[str, tuple[str, Callable[[], object]]],
+    argv: list[str] | None,
+) -> int:
+    """Does what one flag of a lab module asks for."""
+    parser = argparse.ArgumentParser(prog=program, description=title)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--verify", action="store_true", help="run every check of this module")
     for name, (help_line, _) in modes.items():
         choice.add_argument(f"--{name}", action="store_true", help=help_line)
     args = vars(parser.parse_args(argv))
-    try:
-        if args["verify"]:
-            return run(module, title)
-        for name, (_, function) in modes.items():
-            if args[name.replace("-", "_")]:
-                result = function()
-                return result if isinstance(result, int) else 0
-    except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if args["verify"]:
+        return run(module, title)
+    chosen = next(name for name in modes if args[name.replace("-", "_")])
+    result = modes[chosen][1]()
+    return result if isinstance(result, int) else 0

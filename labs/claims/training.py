@@ -62,12 +62,10 @@ def routing_alone(root: Path) -> Finding:
         f"critic {percents(critic.rates)}, {words[before.config['routing']]} "
         f"{percents(before.rates)}: {points(gain)}; to 50 %: {critic.to(0.5)} against "
         f"{before.to(0.5)}; runs of {before.steps:,} steps"
-        + f" ({seeds_text(critic, before)})"
-        * (len(pairs) > 1)
         for (before, critic), gain in zip(pairs, gains, strict=True)
     )
-    before, critic = pairs[0]
-    return Finding(verdict, effect, seeds_text(critic, before))
+    seeds = "; ".join(dict.fromkeys(seeds_text(critic, before) for before, critic in pairs))
+    return Finding(verdict, effect, seeds)
 
 
 def _require_risen(*arms: Arm) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from labs.commands.judging import require_data
 from labs.errors import UserError
 from labs.flags import parse
 
@@ -30,20 +31,34 @@ def plot(argv: list[str]) -> int:
     import matplotlib
 
     matplotlib.use("Agg")
+    from labs.artifacts import load_artifact
     from labs.figures import curves
     from labs.figures.ledger import floor_of
 
-    drawn = options.arms or curves.STEP_ARMS
-    floor = floor_of(arm.split("-")[0] for arm in drawn)  # names of arms begin with their task
     if options.kind == "curves":
+        floor = floor_of([_task(arm) for arm in options.arms])
         figure = curves.success_curves(options.arms, floor=floor, source=options.source)
     elif options.kind == "phases":
         if len(options.arms) != 1:
             raise UserError("phases draws one run: pixels plot phases push-step2/seed0")
-        figure = curves.three_phases(options.arms[0], floor=floor, source=options.source)
+        run = load_artifact(options.arms[0])
+        floor = floor_of([run.parameters.get("task")])
+        figure = curves.three_phases(run, floor=floor, source=options.source)
     else:
+        drawn = options.arms or curves.STEP_ARMS
+        floor = floor_of([_task(arm) for arm in drawn])
+        require_data()
         figure = curves.five_steps(drawn, floor=floor)
     return _save(figure, options.out)
+
+
+def _task(arm: str) -> str | None:
+    """The task of an arm: a preset's, or, where the name is the reader's own, its result's."""
+    from labs.artifacts import data_root, load_artifact, seed_folders
+    from labs.experiments.presets import PRESETS, preset
+
+    seeds = () if arm in PRESETS else seed_folders(data_root() / arm)
+    return load_artifact(seeds[0]).parameters.get("task") if seeds else preset(arm).task
 
 
 def _save(figure, out: str) -> int:
@@ -54,6 +69,9 @@ def _save(figure, out: str) -> int:
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {out} ({error}): give --out figure.png, say") from error
     return 0
+
+
+LARGEST = 4096  # pixels: OpenGL draws more on few machines
 
 
 @dataclass(frozen=True)
@@ -76,6 +94,8 @@ def frame(argv: list[str]) -> int:
     options = parse(FrameOptions, argv, "pixels frame")
     if options.seed < 0:
         raise UserError(f"--seed {options.seed} is out of range: give 0 or more")
+    if options.size > LARGEST:
+        raise UserError(f"--size {options.size} is out of range: give 1 to {LARGEST}")
     if not options.cameras:
         raise UserError("--cameras names no camera: give default, workspace or both")
     import matplotlib

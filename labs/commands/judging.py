@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ class EvalOptions:
 
 def eval_(argv: list[str]) -> int:
     options = parse(EvalOptions, argv, "pixels eval")
+    from tqdm import tqdm
+
     from labs.artifacts import data_root, load_artifact, seeds_of
     from labs.experiments.backend import ensure_gl
 
@@ -46,10 +49,16 @@ def eval_(argv: list[str]) -> int:
     policy = None
     for folder in folders:
         policy = load_policy(folder)
-        found = evaluate.evaluate(
-            policy, policy.config, options.episodes, controls=options.controls
-        )
         name = f"{folder.parent.name}/{folder.name}"
+        modes = 2 + len(evaluate.controls_of(policy.config)) * options.controls
+        with tqdm(total=modes * options.episodes, unit="episode", desc=name, leave=False) as bar:
+            found = evaluate.evaluate(
+                policy,
+                policy.config,
+                options.episodes,
+                controls=options.controls,
+                after_episode=bar.update,
+            )
         print(f"{name:<40} {_training(load_artifact(folder).json('evaluation.json'))}")
         for mode in ("deterministic", "stochastic"):
             _print_score(f"{name} {mode}", found[mode])
@@ -133,8 +142,17 @@ def fetch(argv: list[str]) -> int:
     return 0
 
 
+def require_data() -> None:
+    """Raises UserError where nothing stands at the folder of results: its name is wrong."""
+    from labs.artifacts import data_root
+
+    if not data_root().is_dir():
+        raise UserError(f"{data_root()} is no folder: set PIXELS_DATA to the one with the results")
+
+
 def results(argv: list[str]) -> int:
     parse(NoOptions, argv, "pixels results")
+    require_data()
     from labs.experiments.results import table
 
     text, damaged = table()
@@ -144,7 +162,11 @@ def results(argv: list[str]) -> int:
 
 def claims(argv: list[str]) -> int:
     parse(NoOptions, argv, "pixels claims")
+    require_data()
+    from labs.artifacts import data_root, list_artifacts
     from labs.claims.scoreboard import as_text
 
     print(as_text())
+    if not list_artifacts():
+        print(f"no results in {data_root()}: is PIXELS_DATA right?", file=sys.stderr)
     return 0

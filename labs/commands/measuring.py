@@ -67,11 +67,15 @@ class MeasureOptions:
 
 def measure(argv: list[str]) -> int:
     options = parse(MeasureOptions, argv, "pixels measure")
+    from labs.artifacts import data_root
+    from labs.experiments import guards
+
     chosen = {"seeds": options.seeds, "minutes": options.minutes}
     chosen = {flag: value for flag, value in chosen.items() if value is not None}
     if chosen and options.name != "perception":
         flags = " and ".join(f"--{flag}" for flag in chosen)
         raise UserError(f"{flags} is for perception: leave it out")
+    guards.refuse_unwritable(data_root() / options.name, "PIXELS_DATA")  # it is written last
     module, function = MEASUREMENTS[options.name].split(":")
     artifact = getattr(import_module(f"labs.measurements.{module}"), function)(**chosen)
     print(artifact.path)

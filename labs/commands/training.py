@@ -88,8 +88,7 @@ def plan(argv: list[str]) -> int:
     if found is None:
         return 0
     arm, options, changed = found
-    from labs.experiments.checkpoint import runs_root
-    from labs.experiments.guards import check_resources
+    from labs.experiments.launch import prepare
     from labs.experiments.plan import plan
     from labs.experiments.presets import effective
 
@@ -99,7 +98,8 @@ def plan(argv: list[str]) -> int:
     print(f"{config.arm}, each seed")
     for what, how_much in plan(config).items():
         print(f"{what:>18}: {how_much}")
-    check_resources(config, runs_root())
+    how = {"small": options.smoke, "quick": options.fast, "again": options.again}
+    prepare(arm, options.seeds, changed, **how)
     print("this machine has what one such run needs")
     return 0
 
@@ -128,18 +128,22 @@ class RunOptions:
 
 def run(argv: list[str]) -> int:
     options = parse(RunOptions, argv, "pixels run")
+    if "--arms" in argv and not options.arms:
+        raise UserError("--arms names no arm: name one or more, or leave it out for all of them")
     from labs.claims.compare import as_text, compare
     from labs.experiments import presets
-    from labs.experiments.launch import train_arm
+    from labs.experiments.launch import prepare, train_arm
 
     own = presets.REACH_ARMS if options.task == "reach" else presets.PUSH_ARMS
     arms = options.arms or own
     overrides = {} if options.total_steps is None else {"total_steps": options.total_steps}
     quick = {arm: options.fast and presets.preset(arm).has_images for arm in arms}
-    names = {}
-    for arm in arms:  # every contradiction shows before the first run
-        first = presets.effective(arm, 0, overrides, small=options.smoke, quick=quick[arm])
-        names[arm] = first.arm
+    names: dict[str, str] = {}
+    for arm in arms:  # what forbids a later run shows before the first one
+        how = {"small": options.smoke, "quick": quick[arm], "again": options.again}
+        coming = tuple(names.values())
+        runs = prepare(arm, options.seeds, overrides, coming=coming, **how)
+        names[arm] = runs[0][0].arm
     for number, arm in enumerate(arms, 1):
         print(f"[{number}/{len(arms) + 1}] {arm}", file=sys.stderr)
         train_arm(

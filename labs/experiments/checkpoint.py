@@ -7,11 +7,12 @@ is written in pieces: each checkpoint adds the transitions since the one before,
 costs the same at the end of a run as at its start.
 
 Tensors and arrays go to safetensors, the rest to JSON. Nothing is pickled. Two checkpoints are
-kept; a damaged one is skipped for the one before.
+kept; a damaged one is skipped for the one before, and where none is whole nothing is touched.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -24,7 +25,14 @@ import numpy as np
 import torch
 from safetensors.torch import load_file as load_tensors
 
-from labs.artifacts import json_text, load_artifact, repository_root, write_artifact
+from labs.artifacts import (
+    PROVENANCE,
+    json_text,
+    load_artifact,
+    repository_root,
+    sealed,
+    write_artifact,
+)
 from labs.errors import UserError
 from labs.experiments import replay_pieces
 from labs.experiments.config import RunConfig
@@ -157,7 +165,16 @@ def _drop_old(run: Path, pieces: list[dict[str, Any]]) -> None:
 def _read_state(folder: Path) -> dict[str, Any] | None:
     try:
         return load_artifact(folder).json("state.json")
-    except UserError:
+    except (UserError, OSError):
+        return None
+
+
+def _parameters(folder: Path) -> dict[str, Any] | None:
+    """What a checkpoint was taken with, where that can be read, whatever became of its files."""
+    try:
+        record = json.loads((folder / PROVENANCE).read_text())
+        return record["parameters"] if record == sealed(record) else None
+    except (OSError, ValueError, AttributeError):
         return None
 
 
@@ -177,24 +194,31 @@ def find(run: Path, config: RunConfig) -> tuple[Path, list[str]] | tuple[None, l
     How a run is done does not matter, as for its result, except for what became of its memory.
 
     Raises:
-        UserError: the checkpoints belong to another configuration.
+        UserError: the checkpoints belong to another configuration, or none of them is whole.
     """
-    problems = []
+    problems: list[str] = []
     for folder in folders(run):
-        try:
-            artifact = load_artifact(folder)
-            state = artifact.json("state.json")
-            replay_pieces.check(run / "replay", state["replay"] or [])
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        if not belongs(artifact.parameters, config, but=("save_replay",)):
+        saved = _parameters(folder)
+        if saved is not None and not belongs(saved, config, but=("save_replay",)):
             raise UserError(
                 f"{run} holds a run with other settings, stopped at step "
-                f"{state['num_timesteps']:,}: give its settings to go on with it, --restart to "
+                f"{int(folder.name[5:]):,}: give its settings to go on with it, --restart to "
                 "drop it, or --arm NAME for another folder"
             )
-        return folder, problems
+        try:
+            state = load_artifact(folder).json("state.json")
+            replay_pieces.check(run / "replay", state["replay"] or [])
+            return folder, problems
+        except UserError as error:
+            problems.append(str(error))
+        except OSError as error:  # of another user, or a folder in a file's place
+            problems.append(f"{error.filename} cannot be read: {error.strerror}")
+    if problems:
+        found = "; ".join(dict.fromkeys(problem.partition(": ")[0] for problem in problems))
+        raise UserError(
+            f"no checkpoint of {run} is whole ({found}): put back what is damaged to go on, or "
+            "give --restart to drop the run and start anew"
+        )
     return None, problems
 
 

@@ -41,12 +41,13 @@ from labs.experiments import guards, processor
 from labs.experiments.checkpoint import belongs, runs_root
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 from labs.experiments.curve import curve_row, write_progress
+from labs.experiments.done import lenders
 from labs.experiments.finish import finish
 from labs.experiments.lessons import Lessons
 from labs.experiments.locating import ensure_locator
 from labs.experiments.models import autocast
 from labs.experiments.stopping import is_told_to_finish, launcher_is_gone, stop_on_signal
-from labs.experiments.train import Stopped
+from labs.experiments.train import Stopped, stopped_early
 from labs.fast_networks import StandardizedExtractor
 from labs.image_augmentation import RandomShiftAug
 from labs.tensor_files import save_tensors
@@ -86,6 +87,7 @@ class Distillation:
         self._report = report or (lambda progress: None)
         self._restart = restart
         self._stop_signal: int | None = None
+        self._is_set_up = False
         self._files: dict[str, str] = {}  # what was saved: name → SHA-256
         self.env: Any = None
         self.locator_s: float | None = None
@@ -101,15 +103,16 @@ class Distillation:
         Raises:
             UserError: no teacher; Stopped after a signal, when the run has saved itself.
         """
-        with guards.RunLock(self.folder):
+        with guards.usable(self.folder), guards.RunLock(self.folder):
             if self._restart:
                 shutil.rmtree(self.folder / "lessons", ignore_errors=True)
             may_be_replaced(self.output, "training")
             code_state()
             self._clock = time.perf_counter()
-            with stop_on_signal(lambda number: setattr(self, "_stop_signal", number)):
+            with stop_on_signal(self._ask_to_stop):
                 try:
                     self._set_up()
+                    self._is_set_up = True
                     self._teach()
                 finally:
                     if self.env is not None:
@@ -118,6 +121,11 @@ class Distillation:
             if not self._ended_early:  # else a later command may go on
                 shutil.rmtree(self.folder / "lessons", ignore_errors=True)
             return self.output
+
+    def _ask_to_stop(self, signal_number: int) -> None:
+        self._stop_signal = signal_number
+        if not self._is_set_up:
+            raise stopped_early(self.config, (self.folder / "lessons" / "state.json").exists())
 
     def _finish(self) -> None:
         finish(
@@ -164,8 +172,7 @@ class Distillation:
 
         config = self.config
         processor.set_up(config.torch_threads)
-        alone = "/" in config.teacher  # one run that teaches every student
-        name = config.teacher if alone else f"{config.teacher}/seed{config.seed}"
+        (name,) = lenders(config)
         self.teacher = load_policy(name)
         self.teacher_record = {
             "artifact": name,
@@ -297,13 +304,15 @@ class Distillation:
     def _resume(self) -> None:
         folder = self.folder / "lessons"
         if not (folder / "state.json").exists():
+            if (folder / "round-0001.safetensors").exists():  # one round may have died unnoted
+                raise self._damaged(folder / "state.json")
             return
         try:
             state = json.loads((folder / "state.json").read_text())
             self._files = state.pop("files", {})  # empty: saved before there were hashes
             saved = {key: state.pop(key) for key in ("config", "settings") if key in state}
             ours = belongs(saved, self.config)
-        except (ValueError, KeyError, AttributeError):
+        except (OSError, ValueError, KeyError, AttributeError):
             raise self._damaged(folder / "state.json") from None
         if not ours:
             raise UserError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sys
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 
 from labs.artifacts import data_root
 from labs.errors import UserError
+from labs.experiments import guards
 from labs.experiments.checkpoint import runs_root
 from labs.mixed_precision import mixed_precision
 from labs.provenance import GIB, hardware, repository_root, versions
@@ -103,13 +103,13 @@ def _disk() -> Iterator[Finding]:
         ("disk free, results", data_root(), "PIXELS_DATA"),
         ("disk free, runs", runs_root(), "PIXELS_RUNS"),
     ):
-        folder = next(p for p in (wanted, *wanted.parents) if p.exists())
-        free = shutil.disk_usage(folder).free / GIB
-        usable = folder.is_dir() and os.access(folder, os.W_OK)
-        remedy = "" if free > 2 else f"free some space, or set {name}"
-        if not usable:
-            remedy = f"{folder} is no folder that can be written to: set {name} to one that is"
-        yield Finding(what, f"{free:.1f} GiB", remedy, not usable)
+        free = shutil.disk_usage(guards.nearest(wanted)).free / GIB
+        remedy, blocking = "" if free > 2 else f"free some space, or set {name}", False
+        try:
+            guards.refuse_unwritable(wanted, name)
+        except UserError as error:
+            remedy, blocking = str(error), True
+        yield Finding(what, f"{free:.1f} GiB", remedy, blocking)
 
 
 def findings() -> Iterator[Finding]:

@@ -45,6 +45,16 @@ def _there(config: RunConfig) -> Artifact | None:
     return load_artifact(path) if (path / PROVENANCE).exists() else None
 
 
+def lenders(config: RunConfig) -> list[str]:
+    """The results that a run takes a part from: its teacher, its encoder, the policy that acts.
+
+    A teacher without a seed has the student's.
+    """
+    alone = not config.teacher or "/" in config.teacher  # one run that teaches every student
+    teacher = config.teacher if alone else f"{config.teacher}/seed{config.seed}"
+    return [n for n in (teacher, config.pretrained_encoder, config.acting_policy) if n]
+
+
 def differs(stored: dict[str, Any], config: RunConfig, but: tuple[str, ...] = ()) -> bool:
     """Whether stored settings are another run's. A knob that they do not know has its default.
 

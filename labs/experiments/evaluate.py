@@ -111,6 +111,7 @@ def run_episodes(
     control: str | None = None,
     images: Callable[[int], Callable[[int, np.ndarray], np.ndarray]] | None = None,
     env=None,
+    after_episode: Callable[[], object] = lambda: None,
 ) -> Episodes:
     """Plays one episode for each seed.
 
@@ -126,6 +127,7 @@ def run_episodes(
         images: in its place, number of the episode → what :func:`play` puts between camera and
             policy.
         env: an environment to use instead of a new one; stays open.
+        after_episode: called after each.
     """
     import torch
 
@@ -151,6 +153,7 @@ def run_episodes(
             clock += time.perf_counter() - start
             steps += EPISODE_STEPS
             rows.append((success, total, distance))
+            after_episode()
     if own:
         env.close()
     success, returns, distance = (np.array(column) for column in zip(*rows, strict=True))
@@ -178,8 +181,18 @@ def final_seeds(episodes: int) -> range:
     return range(FINAL_SEEDS, FINAL_SEEDS + episodes)
 
 
+def controls_of(config: RunConfig) -> tuple[str, ...]:
+    """The negative controls that mean something for a run's policy."""
+    return CONTROLS if config.has_images and config.image_content == "real" else ()
+
+
 def evaluate(
-    policy: Policy, config: RunConfig, episodes: int, *, controls: bool = True
+    policy: Policy,
+    config: RunConfig,
+    episodes: int,
+    *,
+    controls: bool = True,
+    after_episode: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """The final evaluation: deterministic, stochastic and, for images, the negative controls.
 
@@ -191,19 +204,19 @@ def evaluate(
 
     seeds = final_seeds(episodes)
     env = make_one(config)
+    how = {"env": env, "after_episode": after_episode}
     result: dict[str, Any] = {
         "environment": ENV_IDS[config.task],
         "camera": config.camera if config.has_images else None,
         "scene": config.scene if config.has_images else None,
         "seeds": [seeds[0], seeds[-1]],
-        "deterministic": run_episodes(policy, config, seeds, env=env).summary(),
-        "stochastic": run_episodes(policy, config, seeds, deterministic=False, env=env).summary(),
+        "deterministic": run_episodes(policy, config, seeds, **how).summary(),
+        "stochastic": run_episodes(policy, config, seeds, deterministic=False, **how).summary(),
         "controls": {},
     }
-    if controls and config.has_images and config.image_content == "real":
-        for name in CONTROLS:
-            found = run_episodes(policy, config, seeds, control=name, env=env)
-            result["controls"][name] = found.summary()
+    for name in controls_of(config) if controls else ():
+        found = run_episodes(policy, config, seeds, control=name, **how)
+        result["controls"][name] = found.summary()
     env.close()
     return result
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pooch
 
@@ -27,12 +28,22 @@ def mirror() -> str:
         UserError: it names none.
     """
     address = os.environ.get(MIRROR, "").strip().rstrip("/")
-    if not address.startswith(("http://", "https://")):
+    if address and not _is_http(address):
+        raise UserError(f"{MIRROR}={address} is no http address: give https://HOST, say")
+    if not address:
         raise UserError(
             f"no mirror: set {MIRROR} to an http address that keeps what git has no room for, or "
             "make it again (pixels train ARM --seeds K --again)"
         )
     return address
+
+
+def _is_http(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that are none
+        return False
 
 
 def fetch(run: Artifact, progress: bool = True) -> tuple[list[str], list[str]]:

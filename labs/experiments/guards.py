@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from labs.artifacts import Artifact, data_root, load_artifact
@@ -28,6 +30,40 @@ def writable(folder: Path) -> Path:
             f"cannot make {folder} ({error.strerror}): set PIXELS_RUNS to a writable folder"
         ) from error
     return folder
+
+
+def nearest(folder: Path) -> Path:
+    """What is there of a folder and of those around it."""
+    return next(p for p in (folder, *folder.parents) if os.path.exists(p))
+
+
+def refuse_unwritable(folder: Path, name: str) -> None:
+    """Tries whether a folder could be made or written to; nothing is left behind.
+
+    Raises:
+        UserError: no; ``name``: of the variable that says where it is.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=nearest(folder)):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{nearest(folder)} is no folder that can be written to: set {name} to one that is"
+        ) from error
+
+
+@contextlib.contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Raises UserError where the system refuses something in a run's folder."""
+    try:
+        yield
+    except OSError as error:
+        if not str(error.filename).startswith(str(folder)):
+            raise
+        raise UserError(
+            f"cannot use {error.filename} ({error.strerror}): move it away, or set PIXELS_RUNS to "
+            "another folder"
+        ) from error
 
 
 def refuse_repeated(seeds: Sequence[int], given: Iterable[object]) -> None:
@@ -111,8 +147,23 @@ def transition_bytes(config: RunConfig) -> int:
     return round(pixels) + small
 
 
+def _learner(config: RunConfig) -> int:
+    """Bytes of the networks as they are trained, and of one batch on its way through them."""
+    inputs, encoder, activations = 64, 0, 3 * sum(config.net_arch)
+    if config.has_images and not config.has_locator:
+        height, width = config.frame_size
+        inputs += max(config.features_dim, 2 * config.num_filters * config.views)
+        activations += height * width * (3 * config.frame_stack + config.num_filters)
+        if config.head == "flat" and config.encoder != "keypoint":
+            maps = config.num_filters / 4 if config.encoder == "manipulation" else 0.5
+            encoder = round(height * width * maps) * config.features_dim
+    layers = sum(a * b for a, b in zip((inputs, *config.net_arch), config.net_arch, strict=False))
+    # Weights, gradients and Adam's two moments of an actor and two critics, and two targets.
+    return 4 * (14 * (encoder + layers) + 2 * config.batch_size * activations)
+
+
 def _memory(config: RunConfig, stored: int) -> int:
-    """Bytes of memory beside what lies on a GPU; ``stored``: of the replay memory."""
+    """Bytes of memory beside what lies on a GPU; ``stored``: of replay memory and learner."""
     from labs.experiments.processor import workers_of  # brings torch
 
     processes = workers_of(config) * 350 * 2**20 + config.n_envs * 30 * 2**20
@@ -125,9 +176,10 @@ def _memory(config: RunConfig, stored: int) -> int:
 def needs(config: RunConfig) -> dict[str, int]:
     """Bytes of memory and disk that a run needs, from above.
 
-    Memory: the replay memory (on a GPU with the fast engine it lies there) and a process for each
-    environment, or before them the frames of a locator, and the program itself. Disk: two
-    checkpoints, the saved replay memory, the result. Of a distillation: its lessons.
+    Memory: the replay memory and the networks with a batch (on a GPU with the fast engine they lie
+    there), a process for each environment, or before all these the frames of a locator, and the
+    program itself. Disk: two checkpoints, the saved replay memory, the result. Of a distillation:
+    its lessons.
     """
     from labs.experiments.models import capacity
 
@@ -136,28 +188,27 @@ def needs(config: RunConfig) -> dict[str, int]:
         kept, saved = rounds(config) * EPISODES_OF_A_ROUND * EPISODE_STEPS, True
     stored = kept * transition_bytes(config)
     return {
-        "memory": _memory(config, stored),
+        "memory": _memory(config, stored + _learner(config)),
         "disk": 200 * 2**20 + (stored if saved else 0),
     }
 
 
 def _move_to_gpu(config: RunConfig, wanted: dict[str, int]) -> int | None:
     """The fast engine keeps its replay memory on the GPU: counts it there. Returns what is free."""
-    if config.engine != "fast":
-        return None
     import torch
 
     from labs.experiments.models import capacity, resolve_device
 
-    if resolve_device(config.device) != "cuda":
+    if resolve_device(config.device) != "cuda" or config.engine != "fast":
         return None
     wanted["memory"] = _memory(config, 0) + GIB  # CUDA's own share of the host's memory
-    wanted["gpu"] = capacity(config) * transition_bytes(config) + 2 * GIB
+    beside = GIB + max(GIB, _learner(config))
+    wanted["gpu"] = capacity(config) * transition_bytes(config) + beside
     return torch.cuda.mem_get_info()[0]
 
 
 def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) -> dict[str, int]:
-    """Compares what a run needs with what is free.
+    """Compares what a run needs with what is there, and tries both of its folders.
 
     Args:
         config: of the run.
@@ -165,10 +216,13 @@ def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) 
         restored: the run goes on from a checkpoint, so its replay memory is on disk already.
 
     Raises:
-        UserError: too little, with both figures and the flag to change.
+        UserError: too little, with both figures and the flag to change; no GPU; a folder that
+            cannot be written to.
     """
     import psutil
 
+    refuse_unwritable((data_root() / config.run_name).parent, "PIXELS_DATA")
+    refuse_unwritable(folder, "PIXELS_RUNS")
     wanted = needs(config)
     on_gpu = _move_to_gpu(config, wanted)
     free = psutil.virtual_memory().available
@@ -188,9 +242,7 @@ def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) 
             f"{config.run_name} needs {wanted['gpu'] / GIB:.1f} GiB on the GPU and "
             f"{on_gpu / GIB:.1f} GiB are free: lower --buffer-size (now {config.buffer_size:,})"
         )
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
+    existing = nearest(folder)
     space = shutil.disk_usage(existing).free
     if not restored and wanted["disk"] > space:
         raise UserError(

@@ -6,23 +6,25 @@ how far it is, and hands signals on to it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import data_root, may_be_replaced, repository_root
+from labs.artifacts import data_root, load_artifact, may_be_replaced, repository_root
 from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
-from labs.experiments.checkpoint import runs_root
+from labs.experiments.checkpoint import folders, runs_root
 from labs.experiments.config import RunConfig
-from labs.experiments.done import is_done, refuse_other_settings, result_of
+from labs.experiments.done import is_done, lenders, refuse_other_settings, result_of
+from labs.experiments.plan import in_short
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 
@@ -80,7 +82,7 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
     except DeadKernelError as error:
         raise UserError(
             "the training process died (killed, or out of memory): the same command goes on from "
-            "its last checkpoint"
+            "its last checkpoint, or begins again where there is none yet"
         ) from error
     except NoSuchKernel as error:
         raise UserError(
@@ -89,7 +91,7 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
     except RuntimeError as error:  # a kernel that does not start, or does not answer
         raise UserError(
             f"the training process did not answer ({_one_line(str(error))}): the same command "
-            "tries again, and goes on from the last checkpoint"
+            "tries again, and goes on from the last checkpoint where there is one"
         ) from error
 
 
@@ -122,35 +124,64 @@ def launch(
         UserError: the run failed, was stopped, or ran with another configuration.
     """
     output = data_root() / config.run_name
-    if not again and is_done(config):
+    if not is_to_train(config, again=again):
         print(f"{config.run_name}: already there (--again trains it again)", file=sys.stderr)
         return output
-    if not again:
-        refuse_other_settings(config)
-    may_be_replaced(output, "training")
     folder = guards.writable(runs_root() / config.run_name)
-    owner = guards.holder(folder)
-    if owner is not None and _held_after(folder, patience):
-        raise UserError(
-            f"another process ({owner}) trains in {folder}: wait for it or stop it (kill {owner})"
-        )
-    (folder / "progress.json").unlink(missing_ok=True)
-    ensure_gl(config.has_images or config.video_episodes > 0)  # the film comes last: too late
-    started = time.time()
-    with _Watcher(config, folder, quiet), _ForwardSignals(folder):
-        run_notebook(parameters | {"requested": config.as_dict()}, folder / "executed.ipynb")
+    with guards.usable(folder):
+        owner = guards.holder(folder)
+        if owner is not None and _held_after(folder, patience):
+            raise UserError(
+                f"another process ({owner}) trains in {folder}: wait for it or stop it (kill "
+                f"{owner})"
+            )
+        (folder / "progress.json").unlink(missing_ok=True)
+        ensure_gl(config.has_images or config.video_episodes > 0)  # the film comes last: too late
+        if not quiet:
+            print(in_short(config), file=sys.stderr)
+        started = time.time()
+        with _Watcher(config, folder, quiet), _ForwardSignals(folder):
+            run_notebook(parameters | {"requested": config.as_dict()}, folder / "executed.ipynb")
     listing, found = output / "provenance.json", result_of(config)
     if found is None or listing.stat().st_mtime < started - 1:
         raise UserError(
             f"the notebook ended without the result that was asked for in {output}: "
             f"see {folder / 'executed.ipynb'}"
         )
+    for note in found.provenance.get("notes", ()):
+        if note.startswith("skipped"):
+            print(f"{config.run_name}: {note}", file=sys.stderr)
     if early := found.provenance.get("ended_early"):
         print(
             f"{config.run_name}: told to finish, {early}; the same command goes on from there",
             file=sys.stderr,
         )
     return output
+
+
+def is_to_train(config: RunConfig, *, again: bool = False, coming: Collection[str] = ()) -> bool:
+    """Whether a run is to be trained: False where its result is there.
+
+    Args:
+        config: of the run.
+        again: train although the result is there.
+        coming: arms that are trained before it, and may be what lends it a part.
+
+    Raises:
+        UserError: what can be seen by now forbids the run.
+    """
+    if not again:
+        if is_done(config):
+            return False
+        refuse_other_settings(config)
+    may_be_replaced(data_root() / config.run_name, "training")
+    folder = runs_root() / config.run_name
+    saved = bool(folders(folder)) or (folder / "lessons" / "state.json").exists()
+    guards.check_resources(config, folder, restored=saved)
+    for name in lenders(config):
+        if name.partition("/")[0] not in coming:
+            load_artifact(name).file("weights.safetensors")
+    return True
 
 
 def _held_after(folder: Path, seconds: float) -> bool:
@@ -186,6 +217,29 @@ def notebook_run(
     return effective(arm, seed, overrides, small=small, quick=quick), parameters
 
 
+def prepare(
+    arm: str,
+    seeds: Sequence[int],
+    overrides: dict[str, Any] | None = None,
+    *,
+    again: bool = False,
+    coming: Collection[str] = (),
+    **how: bool,
+) -> list[tuple[RunConfig, dict[str, Any]]]:
+    """The runs of an arm, each as by :func:`notebook_run`, once nothing is seen to forbid any.
+
+    Raises:
+        UserError: as :func:`is_to_train`; no seed, or one twice.
+    """
+    if not seeds:
+        raise UserError("no seed was given: --seeds 0 1 2")
+    guards.refuse_repeated(seeds, seeds)
+    runs = [notebook_run(arm, seed, overrides, **how) for seed in seeds]
+    for config, _ in runs:
+        is_to_train(config, again=again, coming=coming)
+    return runs
+
+
 def train_arm(
     arm: str,
     seeds: Sequence[int],
@@ -199,16 +253,13 @@ def train_arm(
 ) -> list[Path]:
     """Trains an arm once for each seed, one after the other.
 
-    All configurations are checked before the first run starts.
+    All of them are checked before the first one starts.
 
     Returns:
         The artifacts' folders, in the order of the seeds.
     """
-    if not seeds:
-        raise UserError("no seed was given: --seeds 0 1 2")
-    guards.refuse_repeated(seeds, seeds)
     how = {"small": small, "quick": quick, "restart": restart}
-    runs = [notebook_run(arm, seed, overrides, **how) for seed in seeds]
+    runs = prepare(arm, seeds, overrides, again=again, **how)
     return [launch(*run, again=again, quiet=quiet) for run in runs]
 
 
@@ -259,10 +310,13 @@ class _Watcher:
 
 
 class _ForwardSignals:
-    """Ctrl-C and SIGTERM ask the run to save itself and stop; a second one is taken literally."""
+    """Ctrl-C and SIGTERM ask the run to save itself and stop; a second one kills it.
+
+    Here they show as KeyboardInterrupt: what else is raised amid other code may be caught there.
+    """
 
     def __init__(self, folder: Path):
-        self._folder = folder
+        self._folder, self._too_early = folder, False
 
     def __enter__(self):
         self._main = threading.current_thread() is threading.main_thread()
@@ -271,14 +325,29 @@ class _ForwardSignals:
         return self
 
     def _ask(self, number, frame) -> None:
-        signal.signal(number, self._old[number])
-        pid = guards.holder(self._folder)
-        print("\nstopping after the current episode ...", file=sys.stderr)
-        if pid is None:
-            raise UserError("stopped before the training started: the same command starts it")
-        os.kill(pid, signal.SIGTERM)
+        for either in self._old:
+            signal.signal(either, self._kill)
+        print("\nstopping, after the current episode at the latest ...", file=sys.stderr)
+        self._too_early = not self._send(signal.SIGTERM)
+        if self._too_early:
+            raise KeyboardInterrupt
 
-    def __exit__(self, *exc) -> None:
+    def _kill(self, number, frame) -> None:
+        self._send(signal.SIGKILL)
+        raise KeyboardInterrupt
+
+    def _send(self, number: int) -> bool:
+        """Whether there was a run that takes it."""
+        pid = guards.holder(self._folder)
+        with contextlib.suppress(ProcessLookupError):  # it ended just now
+            if pid is not None:
+                os.kill(pid, number)
+        return pid is not None
+
+    def __exit__(self, kind, *rest) -> None:
         if self._main:
             for number, handler in self._old.items():
                 signal.signal(number, handler)
+        if kind is KeyboardInterrupt and self._too_early:
+            early = "stopped before the training started: the same command starts it"
+            raise UserError(early) from None

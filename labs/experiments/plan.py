@@ -60,6 +60,15 @@ def plan(config: RunConfig) -> dict[str, Any]:
     }
 
 
+def in_short(config: RunConfig) -> str:
+    """The plan in the one line that stands before a progress bar."""
+    found = plan(config)
+    return (
+        f"{config.run_name}: {found['memory']} of memory, {found['disk']} of disk; time: "
+        f"{found['time']}"
+    )
+
+
 class NotebookProgress:
     """A progress bar on standard output that leaves few lines in an executed notebook."""
 

@@ -76,7 +76,7 @@ def check(folder: Path, pieces: list[dict[str, Any]]) -> None:
     """Raises UserError if a piece is missing or damaged."""
     for piece in pieces:
         path = folder / piece["name"]
-        if not path.exists() or sha256(path) != piece["sha256"]:
+        if not path.is_file() or sha256(path) != piece["sha256"]:
             raise UserError(f"{path} is missing or damaged")
 
 

@@ -23,6 +23,9 @@ from labs.artifacts import data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
 from labs.experiments.guards import refuse_repeated
+from labs.experiments.validation import LIMITS
+
+MOST_SEEDS, LARGEST_SEED = 1000, int(LIMITS["seed"][1])
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,20 @@ def parse_seeds(texts: tuple[str, ...]) -> list[int]:
     """``("0..3", "7")`` → [0, 1, 2, 3, 7].
 
     Raises:
-        UserError: no number, an empty range, a seed twice.
+        UserError: no number, an empty range, too many, a seed twice.
     """
     seeds: list[int] = []
     for text in texts:
         first, dots, last = text.partition("..")
         if not re.fullmatch(r"[0-9]+(\.\.[0-9]+)?", text):
             raise UserError(f"--seeds {text} is no seed: give numbers or ranges such as 0..9")
+        if max(len(first), len(last)) > len(str(LARGEST_SEED)):
+            raise UserError(f"--seeds {text} is out of range: give numbers up to {LARGEST_SEED}")
         span = range(int(first), int(last if dots else first) + 1)
         if not span:
             raise UserError(f"--seeds {text} is empty: give the smaller number first")
+        if len(seeds) + len(span) > MOST_SEEDS:
+            raise UserError(f"--seeds {text} is too many: give at most {MOST_SEEDS:,} seeds")
         seeds += span
     refuse_repeated(seeds, texts)
     return seeds

@@ -34,6 +34,12 @@ class Stopped(UserError):
     """The run was asked to stop, saved itself, and can go on."""
 
 
+def stopped_early(config: RunConfig, kept: bool) -> Stopped:
+    """The error of a run that was stopped while set up; ``kept``: by an earlier session."""
+    then = "goes on from what it saved before" if kept else "begins again, nothing was kept yet"
+    return Stopped(f"{config.run_name} stopped while it was set up: the same command {then}")
+
+
 class Diverged(UserError):
     """The losses or the weights of the run are no numbers any more."""
 
@@ -64,6 +70,7 @@ class Training:
         self._report = report or (lambda progress: None)
         self._restart = restart
         self._stop_signal: int | None = None
+        self._is_set_up = False
         self._pieces: list[dict[str, Any]] = []
         self._locator: Any = None  # reads the frames of an evaluation
         self._locator_sha256: str | None = None  # a run that goes on wants the same eye
@@ -80,21 +87,22 @@ class Training:
         Raises:
             UserError: something that the reader can mend; Stopped after a signal.
         """
-        with guards.RunLock(self.folder):
+        with guards.usable(self.folder), guards.RunLock(self.folder):
             if self._restart:
                 self._drop_checkpoints()
             may_be_replaced(self.output, "training")
             code_state()
             self._start_clock = time.perf_counter()
-            self._set_up()
-            try:
-                with stop_on_signal(self._ask_to_stop):
+            with stop_on_signal(self._ask_to_stop):
+                self._set_up()
+                self._is_set_up = True
+                try:
                     self._train()
                     self._release()
                     path = self._finish()
-            finally:
-                self._release()
-                self.eval_env.close()
+                finally:
+                    self._release()
+                    self.eval_env.close()
             if not self._ended_early:  # else a later command may go on
                 self._drop_checkpoints()
             return path
@@ -293,6 +301,8 @@ class Training:
 
     def _ask_to_stop(self, signal_number: int) -> None:
         self._stop_signal = signal_number
+        if not self._is_set_up:  # a locator may take minutes, and nothing can be saved yet
+            raise stopped_early(self.config, bool(checkpoint.folders(self.folder)))
 
     def _save(self) -> None:
         self._pieces = checkpoint.save(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from typing import Literal
 
+from labs.artifacts import LETTERS, NAME
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, FIELDS, RunConfig
 
@@ -88,8 +89,8 @@ def _problems(c: RunConfig):
         yield f"unknown camera {c.camera!r}: choose one of {', '.join(CAMERA_NAMES)}"
     if c.scene not in ("stock", "lean"):
         yield f"unknown scene {c.scene!r}: choose one of stock, lean"
-    if not c.arm.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        yield f"arm name {c.arm!r} cannot be a folder: use letters, digits, - and _"
+    if not NAME.fullmatch(c.arm):
+        yield f"arm name {c.arm!r} cannot be a folder: use {LETTERS}"
     if not 0 < c.learning_rate < 1:
         yield f"learning_rate = {c.learning_rate} is out of range: give a number in (0, 1)"
     if not 0 <= c.encoder_learning_rate < 1:
@@ -101,8 +102,8 @@ def _problems(c: RunConfig):
         yield f"gamma = {c.gamma} is out of range: give a number in [0, 1)"
     if not 0 < c.tau <= 1:
         yield f"tau = {c.tau} is out of range: give a number in (0, 1]"
-    if not c.net_arch or min(c.net_arch) < 1:
-        yield f"net_arch = {c.net_arch} is out of range: give one or more widths, all at least 1"
+    if not 1 <= len(c.net_arch) <= 16 or not 1 <= min(c.net_arch) <= max(c.net_arch) <= 16_384:
+        yield f"net_arch = {c.net_arch} is out of range: give 1 to 16 widths of 1 to 16384"
     yield from _entropy_problems(c)
     yield from _image_problems(c)
     yield from _engine_problems(c)

@@ -8,30 +8,20 @@ a policy that does nothing and one that acts at random.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import numpy as np
 import torch
 
-from labs import envs
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.errors import UserError
-from labs.experiments.evaluate import NoOp, Policy, RandomActions
 from labs.from_scratch_sac import Settings, demo
 from labs.statistics import wilson
 
 FLOOR_SEED = 30_000  # apart from the seeds of training and of evaluation
 LAST = 40  # episodes that count as the end of the run
 BLOCK = 100  # updates averaged into one point of the curve
-
-#: By name: from the number of an episode to a policy that has learned nothing.
-FLOORS: dict[str, Callable[[int], Policy]] = {
-    "no_op": lambda episode: NoOp(),
-    "random": RandomActions,
-}
 
 
 def summary(returns: list[float], successes: list[bool]) -> dict[str, float | int]:
@@ -49,15 +39,19 @@ def summary(returns: list[float], successes: list[bool]) -> dict[str, float | in
 
 def floors(episodes: int = 200) -> dict[str, dict[str, float | int]]:
     """Returns and successes on dense Reach without any learning, on the same resets for both."""
-    env = envs.make_env("reach", render_mode=None)
+    from labs.envs import EPISODE_STEPS, make_env  # here: it refuses a wrong MUJOCO_GL
+    from labs.experiments.evaluate import NoOp, RandomActions
+
+    policies = {"no_op": lambda episode: NoOp(), "random": RandomActions}
+    env = make_env("reach", render_mode=None)
     measured = {}
-    for name, make_policy in FLOORS.items():
+    for name, make_policy in policies.items():
         returns, successes = [], []
         for episode in range(episodes):
             policy = make_policy(episode)
             observation, _ = env.reset(seed=FLOOR_SEED + episode)
             rewards = []
-            for _ in range(envs.EPISODE_STEPS):
+            for _ in range(EPISODE_STEPS):
                 observation, reward, _, _, info = env.step(policy.predict(observation))
                 rewards.append(reward)
             returns.append(float(np.sum(rewards)))
@@ -81,6 +75,8 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
         seed: of everything in the run.
         episodes: of each negative control.
     """
+    from labs.envs import gl_renderer  # here: it refuses a wrong MUJOCO_GL
+
     if seed < 0:
         raise UserError(f"--seed {seed}: give 0 or more")
     clock = Clock()
@@ -108,7 +104,7 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
         "first_seed_of_the_floors": FLOOR_SEED,
     }
     return write_measurement(
-        "from-scratch-demo", values, parameters=parameters, gl=envs.gl_renderer(), clock=clock
+        "from-scratch-demo", values, parameters=parameters, gl=gl_renderer(), clock=clock
     )
 
 
@@ -121,13 +117,11 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=Settings().steps, help="environment steps")
     parser.add_argument("--seed", type=int, default=0, help="of the run")
     flags = parser.parse_args()
-    try:
-        print(scratch_demo(steps=flags.steps, seed=flags.seed).path)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    print(scratch_demo(steps=flags.steps, seed=flags.seed).path)
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from labs.checks import ending
+
+    raise SystemExit(ending("python -m labs.measurements.scratch_demo", main))

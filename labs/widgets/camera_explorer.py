@@ -6,6 +6,7 @@ The frames are precomputed (``python -m labs.widgets.camera_explorer``) and lie 
 
 from __future__ import annotations
 
+import argparse
 import base64
 import io
 from typing import Any
@@ -15,7 +16,6 @@ import traitlets
 from PIL import Image
 
 from labs.artifacts import load_artifact, write_measurement
-from labs.envs import CAMERAS, SEGMENTS, Camera, gl_renderer, make_env
 from labs.widgets.base import BookWidget, bytes_uri, image_uri, sprite_sheet
 
 ARTIFACT = "camera-views"
@@ -40,6 +40,8 @@ def take_views(seed: int = 4) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         description that the widget's module reads: the grid, the pixel counts (gripper, object,
         goal) of each view, and where the named cameras are.
     """
+    from labs.envs import CAMERAS, SEGMENTS, Camera, make_env  # here: it refuses a wrong MUJOCO_GL
+
     lookat = CAMERAS["workspace"].lookat
     # Frame (d · elevations + e) · azimuths + a; the named cameras follow.
     places = [Camera(a, e, d, lookat) for d in DISTANCES for e in ELEVATIONS for a in AZIMUTHS]
@@ -85,6 +87,8 @@ def write_views(seed: int = 4) -> None:
     The frames keep 256 colors, a quarter of a gray level off on average: half of the bytes, and no
     edge is smeared. The counts are taken from the renderer's own labels.
     """
+    from labs.envs import gl_renderer  # here: it refuses a wrong MUJOCO_GL
+
     frames, labels, views = take_views(seed)
     sheet, label_sheet = io.BytesIO(), io.BytesIO()
     colors = Image.fromarray(sprite_sheet(frames, COLUMNS)).quantize(
@@ -176,5 +180,16 @@ def _decode(uri: str) -> bytes:
     return base64.b64decode(uri.split(",", 1)[1])
 
 
-if __name__ == "__main__":
+def main() -> int:
+    argparse.ArgumentParser(
+        prog="python -m labs.widgets.camera_explorer",
+        description="Photographs Push from every camera and writes data/camera-views anew.",
+    ).parse_args()
     write_views()
+    return 0
+
+
+if __name__ == "__main__":
+    from labs.checks import ending
+
+    raise SystemExit(ending("python -m labs.widgets.camera_explorer", main))

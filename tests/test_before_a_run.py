@@ -1,0 +1,130 @@
+"""What can be seen before a run starts is said before it; a stopped one tells the truth."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from labs import cli
+from labs.errors import UserError
+from labs.experiments import checkpoint, guards, launch, presets
+from labs.experiments.train import Training
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PIXELS_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(launch, "run_notebook", lambda *a: pytest.fail("trained"))
+    return tmp_path
+
+
+def refused(argv, capsys):
+    """The one line with which a command ends."""
+    assert cli.main(argv) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and err.startswith("pixels: "), err
+    return err
+
+
+BAD = [
+    (["plan", "push-distilled"], "there is no artifact in"),
+    (["plan", "reach-state", "--net-arch", "100000", "100000"], "net_arch = (100000, 100000) is"),
+    (["plan", "push-step2", "--batch-size", "65536", "--buffer-size", "1000"], "GiB of memory"),
+    (["run", "reach", "--arms"], "--arms names no arm"),
+    (["run", "reach", "--seeds"], "no seed was given"),
+    (["sweep", "--arms", "reach-state", "--seeds", "0..999999999"], "at most 1,000 seeds"),
+    (["sweep", "--arms", "reach-state", "--seeds", "9" * 5000], "is out of range"),
+]
+
+
+@pytest.mark.parametrize(("argv", "message"), BAD, ids=[" ".join(a)[:60] for a, _ in BAD])
+def test_a_run_that_cannot_be_is_refused(argv, message, capsys):
+    assert message in refused(argv, capsys)
+
+
+@pytest.mark.parametrize("command", [["plan"], ["train"], ["run", "reach", "--arms"]])
+def test_a_gpu_that_is_not_there_is_missed_at_once(command, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    cuda = replace(presets.REACH_STATE, arm="reach-cuda", device="cuda")
+    monkeypatch.setitem(presets.PRESETS, "reach-cuda", cuda)
+    assert "torch sees no GPU" in refused([*command, "reach-cuda"], capsys)
+
+
+@pytest.mark.parametrize("name", ["PIXELS_DATA", "PIXELS_RUNS"])
+@pytest.mark.parametrize("argv", [["plan", "reach-state"], ["train", "reach-state"], ["measure"]])
+def test_a_folder_that_cannot_be_written_is_met_first(name, argv, tmp_path, monkeypatch, capsys):
+    if argv == ["measure"]:
+        monkeypatch.setattr("labs.measurements.tasks.push_floor", lambda: pytest.fail("measured"))
+        name, argv = "PIXELS_DATA", ["measure", "push-floor"]
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(name, str(tmp_path / "file"))
+    assert f"no folder that can be written to: set {name}" in refused(argv, capsys)
+
+
+def test_an_arm_that_does_not_fit_is_met_before_the_first_one(monkeypatch, capsys):
+    little = SimpleNamespace(available=2 * guards.GIB)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
+    assert "reach-pixels/seed0 needs" in refused(["run", "reach"], capsys)
+
+
+@pytest.mark.parametrize("name", ["lock", "progress.json"])
+def test_a_folder_in_a_files_place_is_one_line(name, capsys):
+    (checkpoint.runs_root() / "reach-state-smoke" / "seed0" / name).mkdir(parents=True)
+    err = refused(["train", "reach-state", "--smoke", "--video-episodes", "0"], capsys)
+    assert re.search(f"cannot use .*{name} .*move it away", err)
+
+
+def test_what_a_run_needs_stands_before_its_bar(monkeypatch, capsys):
+    def stop(*arguments):
+        raise UserError("it trains")
+
+    monkeypatch.setattr(launch, "run_notebook", stop)
+    assert cli.main(["train", "reach-state", "--smoke", "--video-episodes", "0"]) == 2
+    first = capsys.readouterr().err.splitlines()[0]
+    assert re.match(r"reach-state-smoke/seed0: 0\.\d GiB of memory, .* of disk; time: ", first)
+
+
+# -------------------------------------------------------------------------------------- Ctrl-C
+
+
+def test_a_run_that_is_stopped_while_set_up_says_that_nothing_is_kept():
+    arm = presets.smoke(presets.preset("push-located-rewards-n3"))
+    run = Training(replace(arm, locator_frames=275, video_episodes=0))
+    run._report = lambda progress: signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(UserError, match="stopped while .*begins again, nothing was kept yet"):
+        run.run()
+    assert not checkpoint.folders(run.folder) and guards.holder(run.folder) is None
+
+
+def test_ctrl_c_before_the_run_is_no_error_of_what_it_interrupts(tmp_path):
+    with pytest.raises(UserError, match="stopped before the training started"):
+        with launch._ForwardSignals(tmp_path):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except Exception as error:
+                raise RuntimeError("wrapped by a library") from error
+
+
+def test_a_second_ctrl_c_kills_the_run(tmp_path):
+    code = (
+        "import signal, sys; from pathlib import Path\n"
+        "from labs.experiments.guards import RunLock\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "lock = RunLock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    run = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **pipes)
+    assert run.stdout.readline() == "held\n"
+    with pytest.raises(KeyboardInterrupt), launch._ForwardSignals(tmp_path):
+        signal.raise_signal(signal.SIGINT)
+        assert run.poll() is None
+        signal.raise_signal(signal.SIGINT)
+    assert run.wait(10) == -signal.SIGKILL
