@@ -332,19 +332,22 @@ for arm in ROUTED:
 assert min(ends["push-small-actor"]) > 0.7, "the routing that is called broken learns as well"
 assert np.median(ends["push-small-actor"]) >= np.median(ends["push-small"])
 lost, *risen = ends["push-small-separate"]
-assert lost < 0.2 < 0.6 < min(risen) and max(risen) < min(ends["push-small-actor"]) + 0.05
+assert lost < 0.2 and len(risen) == 4 and min(risen) >= np.median(ends["push-small"]) - 0.01
+assert max(risen) < min(ends["push-small-actor"]) + 0.05
 
 # %% [markdown]
 # The rule behind the verdict asks whether two arms that differ in the routing alone differ by half of all episodes. What decides it is the change that the
-# reported run made: from an encoder each to the critic's. Two of the three runs with an encoder each end where the runs of the critic's routing do, or above. The third
-# has hardly left the floor when its budget ends. So the interval of what the change gains reaches from a loss to more than half, and three seeds, a number that was set in
-# advance, do not decide. (Before they were run this page compared the critic's routing with the actor's alone, and called the claim refuted.) Whether the
+# reported run made: from an encoder each to the critic's. Four of the five runs with an encoder each end where the runs of the critic's routing do. The fifth
+# has hardly left the floor when its budget ends. So the change may lose something or gain something, and less than half of all episodes: the claim is refuted, for these pictures and
+# settings. (How that was come by: first this page compared the critic's routing with the actor's alone, and called the claim refuted. Then three seeds of the right pair, a number
+# that was set in advance, left it open; with two more, set in advance as well, they decide. Whoever looks twice errs a little more often than the interval says.) Whether the
 # routing alone would have moved the reported run is another question, and was not asked.
 #
 # The change that the diagnosis speaks of gains nothing here. The routing that the story calls broken does best of the three: its encoder never hears of the TD error, and every run
 # rises. Does it see? Spoil the images of the finished policies:
 
 # %% tags=["hide-input"]
+misled = 0
 for arm in ROUTED[1:]:
     display(Markdown(f"**{in_words(arm)}**"), controls_table(arm))
     for run in measured(arm):
@@ -352,20 +355,20 @@ for arm in ROUTED[1:]:
         success = found["deterministic"]["success_rate"]
         spoiled = {name: score["success_rate"] for name, score in found["controls"].items()}
         if arm == "push-small-separate":  # the picture that never changes misleads it, alone
-            still = spoiled.pop("frozen")
-            assert still < success - 0.05 or success == lost, "it ignores the first picture"
+            misled += spoiled.pop("frozen") < success - 0.05 and success > lost
         assert min(spoiled.values()) > 0.85 * success or success == lost, "it looks: say so"
+assert misled == 3, "of the four that rose: count anew"
 
 # %% [markdown]
 # Behind an encoder that the actor alone trains, the policy does not look. Black images, those of another episode, the first one for ever: it hardly matters. With an encoder
-# each, the actor's own is trained by the actor's loss as well. In the two runs that rose nothing is lost without the pictures, or with those of another episode. That of the first moment, shown for ever,
-# misleads them. These are policies
+# each, the actor's own is trained by the actor's loss as well. In the four runs that rose nothing is lost without the pictures, or with those of another episode. That of the first moment, shown for ever,
+# misleads three of them. These are policies
 # "from pixels" whose success stays when the pixels go. The five of `push-small`, whose encoder the critic trains, do look, and
 # [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the vectors say all that is needed.
 # Where the picture is all there is, on Reach above, the same knob decides the other way.
 #
 # **Follows**: the four changes together can get there, on one seed as reported. **Does not follow**, that
-# the routing did it: at small pictures and good settings the actor's does as well. **Not tested**: the routing alone at the
+# the routing did it: at small pictures and good settings both others do as well. **Not tested**: the routing alone at the
 # reported settings and size.
 #
 # ## How long does it take now?
@@ -598,9 +601,9 @@ display(beside_table())
 # |---|---|
 # | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone carry most of what the full state reaches. Step 2 changed more than the routing. Steps 0, 1 and 4 all ended before step 2 had risen: by travel, step 4 even before the control, steps 0 and 1 between the two. |
 # | settled | Step 2's task, with one small picture of the default camera, step 0's encoder and good settings, takes one core about an hour: {success}`push-small-n3`, and as much before black pictures. |
-# | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well. |
+# | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well, and so does an encoder each, in four runs of five. |
 # | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
-# | not settled | Which of step 2's changes did it; with small pictures, whether the critic's routing gains on an encoder each. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
+# | not settled | Which of step 2's changes did it. Whether a memory of a tenth is enough. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
 # | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-small-n3 --seeds 0 1 2` and `pixels train push-blind-n3 --seeds 0 1 2` for the task itself, `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like for the arms beside the story (the results lie in `data/`: `--again` makes them anew); `pixels plan push-step2` says what that costs |
 #
 # The story may still be right. What is missing is not another argument but matched runs. Next: how to
