@@ -343,8 +343,10 @@ def seeds_of(arm: str) -> list[Path]:
     """
     folders = seed_folders(data_root() / arm)
     if not folders:
-        remedy = f"pixels train {arm} makes one if it is an arm, pixels results lists what is there"
-        raise UserError(f"no result of {arm!r} in {data_root()}: {remedy}")
+        is_arm = f"pixels train {arm.partition('/')[0]} makes one if it is an arm"
+        raise UserError(
+            f"no result of {arm!r} in {data_root()}: {is_arm}, pixels results lists what is there"
+        )
     return folders
 
 

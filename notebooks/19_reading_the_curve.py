@@ -690,17 +690,17 @@ for arm in ALONE:
     assert changed == ({"n_steps"} if arm == "push-small-steps" else {"camera", "goal_sphere"})
     ends_of = zip(times_to_half(arm), final_success(arm), strict=True)
     print(f"{arm}: " + "; ".join(f"{t:,.0f} steps, {e:.0%}" for t, e in ends_of))
-(soon_one, late_one), (slow_one,) = (times_to_half(arm) for arm in ALONE)
+(soon_one, late_one), far = (times_to_half(arm) for arm in ALONE)
 assert soon_one < max(without) and late_one > 1.2 * max(without), "in time, and late: read anew"
-assert slow_one > 1.25 * LATEST, "late against the numbers alone: read anew"
+assert [t > 1.25 * LATEST for t in far] == [True, False, False], "late, in time: read anew"
 high, lower = final_success(ALONE[0])
-assert high > 0.9 > lower and final_success(ALONE[1])[0] < LOWEST, "read anew"
+assert high > 0.9 > lower and np.median(final_success(ALONE[1])) < LOWEST, "read anew"
 
 # %% [markdown]
 # With the longer targets alone one run has half of its episodes no later than the numbers alone with such targets, and ends where the runs with all changes do. The other
-# is late, and ends lower. With the other camera alone the run is late against the numbers alone, and ends lower, as four of the five runs of `push-small` do. So neither change alone
-# does in every run what all together did in three of three. (With the first seed alone this page pointed to the targets. The second took that back.) Falling step sizes and
-# twice the budget were not tried alone.
+# is late, and ends lower. With the other camera alone one run of three is late against the numbers alone, where four of the five runs of `push-small` are; two of the three end lower.
+# So neither change alone does in every run what all together did in three of three. Each may do a part, and runs as few as these cannot say how large a one. (With the first seeds alone this
+# page pointed to the targets, and away from the camera. The next took both back.) Falling step sizes and twice the budget were not tried alone.
 #
 # And these are small pictures and a small budget. Step 2 itself, at
 # 84 × 84 and five million steps, is not settled by them.
@@ -900,7 +900,7 @@ for _, table in runs:
 # | | |
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises before success and with it; plain value iteration shows the beginning of such a rise. On Push the share of goals grows like $r^2$ up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
-# | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in five runs. With noise every run rises. With targets three steps ahead, falling step sizes and another camera no run with a picture was late; of those targets or that camera alone, two of three runs were. |
+# | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in five runs. With noise every run rises. With targets three steps ahead, falling step sizes and another camera no run with a picture was late; of those targets or that camera alone, two of five runs were. |
 # | settled for blind twins | Success feeds itself: learners that are shown none, all else equal, hardly rise in as many steps, and learners on the same floor that are shown another's rise though they never act, and by the median they pass one half no sooner than twins that have to find their own. They are flat at first, without an encoder that could warm up; four times the updates bring the rise forward by less than twice. From an eighth of an update a step to a quarter they do bring it forward. |
 # | not settled | Whether the late runs would end as high as the others, given time. Whether noise or black are less in the way than a picture. Whether the reported flat phase of 2.2 million steps is the same thing, longer: no pixel run here is that long. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
@@ -920,7 +920,7 @@ for _, table in runs:
 # pixels train push-small-blank --seeds 0 1 2 3 4
 # pixels train push-small-n3 --seeds 0 1 2          # and push-blind-n3: longer targets
 # pixels train push-small-steps --seeds 0 1         # one of its changes at a time
-# pixels train push-small-far --seeds 0
+# pixels train push-small-far --seeds 0 1 2
 # pixels train push-blind-n3 --seeds 0 1 2
 # pixels train push-small-actor --seeds 0 1 2
 # pixels train push-small-separate --seeds 0 1 2 3 4
