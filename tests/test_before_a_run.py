@@ -73,6 +73,8 @@ def test_an_arm_that_does_not_fit_is_met_before_the_first_one(monkeypatch, capsy
     little = SimpleNamespace(available=2 * guards.GIB)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
     assert "reach-pixels/seed0 needs" in refused(["run", "reach"], capsys)
+    monkeypatch.setattr(launch, "is_done", lambda config: True)
+    assert "reach-pixels/seed0 needs" in refused(["plan", "reach-pixels"], capsys)
 
 
 @pytest.mark.parametrize("name", ["lock", "progress.json"])

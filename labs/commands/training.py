@@ -88,6 +88,8 @@ def plan(argv: list[str]) -> int:
     if found is None:
         return 0
     arm, options, changed = found
+    from labs.experiments.checkpoint import runs_root
+    from labs.experiments.guards import check_resources
     from labs.experiments.launch import prepare
     from labs.experiments.plan import plan
     from labs.experiments.presets import effective
@@ -98,6 +100,7 @@ def plan(argv: list[str]) -> int:
     print(f"{config.arm}, each seed")
     for what, how_much in plan(config).items():
         print(f"{what:>18}: {how_much}")
+    check_resources(config, runs_root())  # of a run that is done, too
     how = {"small": options.smoke, "quick": options.fast, "again": options.again}
     prepare(arm, options.seeds, changed, **how)
     print("this machine has what one such run needs")
