@@ -112,7 +112,9 @@ class Scene:
         samples: multi-sampling per pixel, 0 or a power of two. 4 is stock; 0 is two to three times
             faster in software and leaves jagged edges.
         shadows: draw the lights' shadows. The Fetch scenes' only light casts none, so this
-            saves nothing there; it is named because it costs much wherever a light does.
+            saves nothing there; it is named because it costs much wherever a light does. Where
+            none are drawn, no shadow map is kept: 64 MB and an eighth of a second for each
+            environment.
         skybox: draw the background; without it, black.
         arm: draw the arm and the base. The gripper is always drawn.
         mocap_bars: draw the translucent bars of the mocap body that pulls the gripper.
@@ -211,6 +213,8 @@ class SceneRenderer(gym.Wrapper):
             height, width = self.unwrapped.height, self.unwrapped.width
             model.vis.global_.offheight = max(height, model.vis.global_.offheight)
             model.vis.global_.offwidth = max(width, model.vis.global_.offwidth)
+            if not (self.scene.shadows and model.light_castshadow.any()):
+                model.vis.quality.shadowsize = 0  # a map of 64 MB for shadows that nobody casts
             try:
                 self._renderer = mujoco.Renderer(model, height, width)
             except Exception as error:  # every backend has exceptions of its own

@@ -5,9 +5,8 @@
     python scripts/sb3_own_tests.py stable-baselines3
 
 Only the *tests* are taken from the clone; the package is the installed one. ``SAC`` is replaced
-before the test files are imported, and of their tests those run that train a SAC. What FastSAC
-fails, SB3's SAC then runs as well: what both fail says nothing about FastSAC. The result is
-``data/sb3-tests``.
+before they are imported, and those run that train one. What FastSAC fails, SB3's SAC then runs as
+well: what both fail says nothing about FastSAC. The result is ``data/sb3-tests``.
 """
 
 from __future__ import annotations

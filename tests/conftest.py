@@ -30,6 +30,31 @@ def denormal_numbers():
 
 
 @pytest.fixture
+def unjudged(monkeypatch):
+    """Runs end without the final evaluation, which takes longer than a tiny training does.
+
+    For tests of something else: ``tests/test_experiments.py`` tests what an evaluation says.
+    """
+    monkeypatch.setattr("labs.experiments.finish.evaluate", lambda policy, config, episodes: {})
+
+
+@pytest.fixture
+def begin():
+    """Starts ``target(*arguments, pipe)`` in a process of its own; returns it and the other end."""
+
+    def start(target, *arguments):
+        heard, told = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("forkserver").Process(
+            target=target, args=(*arguments, told)
+        )
+        process.start()
+        told.close()
+        return process, heard
+
+    return start
+
+
+@pytest.fixture
 def data(tmp_path):
     """A copy of the artifacts that decide claims today, to be altered."""
     from tests.claim_copies import copy_of_today  # it imports labs, which not every test does

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -366,33 +368,28 @@ def test_write_atomically_keeps_the_old_file_on_failure(tmp_path, monkeypatch):
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["f"]
 
 
-WRITER = """
-import sys
-from labs.artifacts import write_artifact
-number = 0
-while True:
-    number += 1
-    with write_artifact(sys.argv[1], kind="measurement", parameters={"number": number}) as folder:
-        for i in range(20):
-            (folder / f"{i}.json").write_text(str(number))
-    if number == 1:
-        print("go", flush=True)
-"""
+def _write_on(path: Path, go: Connection) -> None:
+    """Writes one artifact over the other, and says when the first one is there."""
+    for number in itertools.count(1):
+        with write_artifact(path, kind="measurement", parameters={"number": number}) as folder:
+            for i in range(20):
+                (folder / f"{i}.json").write_text(str(number))
+        if number == 1:
+            go.send("go")
 
 
 @pytest.mark.slow
-def test_kill_9_while_writing_leaves_whole_artifacts(own_data):
+def test_kill_9_while_writing_leaves_whole_artifacts(own_data, begin):
     """Whatever the moment, what stands under the name is whole (or, between, nothing)."""
     path = own_data / "x"
     seen = 0
     for delay in (0.0, 0.02, 0.05, 0.08, 0.13, 0.21):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout.readline() == "go\n"
+        process, told = begin(_write_on, path)
+        assert told.recv() == "go"
         time.sleep(delay)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         if path.exists():
             artifact = load_artifact(path)  # raises when a file is half written
             numbers = {artifact.json(f"{i}.json") for i in range(20)}

@@ -59,11 +59,20 @@ def test_a_gpu_that_is_not_there_is_missed_at_once(command, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("name", ["PIXELS_DATA", "PIXELS_RUNS"])
-@pytest.mark.parametrize("argv", [["plan", "reach-state"], ["train", "reach-state"], ["measure"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *(["plan", "reach-state"], ["train", "reach-state"], ["measure"]),
+        *(["search", "reach-state-tuned"], ["campaign", "--toy"], ["sweep"]),
+    ],
+    ids=lambda argv: argv[0],
+)
 def test_a_folder_that_cannot_be_written_is_met_first(name, argv, tmp_path, monkeypatch, capsys):
     if argv == ["measure"]:
         monkeypatch.setattr("labs.measurements.tasks.push_floor", lambda: pytest.fail("measured"))
         name, argv = "PIXELS_DATA", ["measure", "push-floor"]
+    if argv == ["sweep"]:  # the folders of its runs are on the workers
+        name, argv = "PIXELS_DATA", ["sweep", "--arms", "reach-state", "--smoke"]
     (tmp_path / "file").touch()
     monkeypatch.setenv(name, str(tmp_path / "file"))
     assert f"no folder that can be written to: set {name}" in refused(argv, capsys)

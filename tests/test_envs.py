@@ -96,6 +96,21 @@ def test_the_fetch_scenes_cast_no_shadow():
     assert not difference.any()
 
 
+@pytest.mark.parametrize("casts", [False, True])
+def test_a_map_of_shadows_is_kept_where_a_light_casts_some(casts):
+    sizes, differ = {}, {}
+    for shadows in (True, False):
+        env = envs.make_env("push", scene=envs.Scene(shadows=shadows), image_size=84)
+        model = env.unwrapped.model
+        model.light_castshadow[:] = casts
+        env.reset(seed=0)
+        differ[shadows] = env.render().astype(int)
+        sizes[shadows] = model.vis.quality.shadowsize
+        env.close()
+    assert (sizes[True] > 0) == casts and sizes[False] == 0
+    assert (differ[True] - differ[False]).any() == casts
+
+
 def test_segmentation_counts_what_is_there():
     for task, camera in [("push", "default"), ("push", "workspace"), ("reach", "workspace")]:
         env = envs.make_env(task, camera=camera, image_size=84)

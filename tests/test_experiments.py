@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
 from types import SimpleNamespace
 
 import gymnasium as gym
@@ -41,21 +44,23 @@ TINY_FAST = replace(TINY_PUSH, arm="tiny-fast", engine="fast", random_actions=0.
 TINY_PARTED = replace(TINY_FAST, arm="tiny-parted", anneal=0.5, acting_ends=150)
 TINY_TOLD = replace(
     presets.smoke(presets.preset("push-small-helped")),
+    net_arch=(16, 16),
     batch_size=4,
-    eval_episodes=1,
     video_episodes=0,
 )
 TINY_LOCATED = replace(
     presets.smoke(presets.preset("push-located-rewards-n3")),
     arm="tiny-located",
+    image_size=36,
+    net_arch=(16, 16),
     locator_frames=275,
-    eval_episodes=1,
     video_episodes=0,
 )
 TINY_FROZEN = replace(
     presets.smoke(presets.preset("push-asymmetric-frozen")),
+    image_size=36,
+    net_arch=(16, 16),
     batch_size=4,
-    eval_episodes=1,
     video_episodes=0,
 )
 
@@ -243,7 +248,7 @@ RESUMED = [TINY, TINY_PUSH, TINY_FAST, TINY_PARTED, TINY_TOLD, TINY_FROZEN]
 
 
 @pytest.mark.parametrize("config", RESUMED, ids=lambda c: c.arm)
-def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config):
+def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config, unjudged):
     whole = train(config)
     stopped = replace(config, arm=f"{config.arm}-stopped")
     run = Training(stopped)
@@ -264,7 +269,7 @@ def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(config):
 
 
 @pytest.mark.parametrize("config", [TINY_FAST, TINY_LOCATED], ids=lambda c: c.arm)
-def test_a_run_beside_workers_is_the_same_run(config, monkeypatch):
+def test_a_run_beside_workers_is_the_same_run(config, unjudged, monkeypatch):
     alone = train(config)
     kinds = []
     build = models.build
@@ -289,13 +294,13 @@ def test_workers_leave_a_core_to_the_learner_and_it_leaves_theirs(monkeypatch):
 
 @pytest.mark.parametrize("routing", ["separate", "critic"])
 @pytest.mark.parametrize("engine", ["sb3", "fast"])
-def test_a_frozen_encoder_stays_as_it_was_drawn_and_the_rest_learns(engine, routing):
+def test_a_frozen_encoder_stays_as_it_was_drawn_and_the_rest_learns(engine, routing, unjudged):
     config = replace(
         presets.smoke(presets.preset("push-small")),
         **{"engine": engine, "routing": routing, "arm": "frozen", "frozen_encoder": True},
         **{"standardize": False, "random_actions": 0.0, "moved_only": False},
         **{"critic_layer_norm": False, "net_arch": (16, 16), "batch_size": 8},
-        **{"eval_episodes": 1, "video_episodes": 0, "precision": "auto"},
+        **{"total_steps": 200, "eval_every": 200, "video_episodes": 0, "precision": "auto"},
     )
     run, seen = Training(validate(config)), []
 
@@ -313,8 +318,8 @@ def test_a_frozen_encoder_stays_as_it_was_drawn_and_the_rest_learns(engine, rout
 
 @pytest.mark.parametrize("engine", ["sb3", "fast"])
 @pytest.mark.parametrize("anneal", [0.0, 0.5])
-def test_step_sizes_fall_over_the_last_share_of_the_run(engine, anneal):
-    config = replace(TINY_PUSH, engine=engine, total_steps=400, eval_every=50, anneal=anneal)
+def test_step_sizes_fall_over_the_last_share_of_the_run(engine, anneal, unjudged):
+    config = replace(TINY_PUSH, engine=engine, total_steps=400, eval_every=400, anneal=anneal)
     run, seen = Training(config), {}
 
     def look(progress):
@@ -354,7 +359,7 @@ def test_a_checkpoint_of_another_device_leaves_the_memory_its_seed():
         checkpoint.restore_random_states(model, plain, short)
 
 
-def test_a_damaged_checkpoint_falls_back_to_the_one_before():
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(unjudged):
     folder = _stop_at(TINY, 200)
     newest, older = checkpoint.folders(folder)
     with open(newest / "tensors.safetensors", "r+b") as file:
@@ -382,7 +387,7 @@ def test_a_resumed_run_reads_its_memory_once_to_check_it(monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["replay/*0000000000-*", "step-*/state.json", "step-*/prov*"])
-def test_without_a_whole_checkpoint_a_run_refuses_and_keeps_what_is_there(where):
+def test_without_a_whole_checkpoint_a_run_refuses_and_keeps_what_is_there(where, unjudged):
     folder = _stop_at(TINY, 200)
     for path in list(folder.glob(where)):
         path.unlink()
@@ -395,7 +400,7 @@ def test_without_a_whole_checkpoint_a_run_refuses_and_keeps_what_is_there(where)
     assert load_artifact(train(TINY, restart=True)).provenance["sessions"] == 1
 
 
-def test_after_a_damaged_checkpoint_the_next_ones_stay():
+def test_after_a_damaged_checkpoint_the_next_ones_stay(unjudged):
     folder = _stop_at(TINY, 200)
     (checkpoint.folders(folder)[0] / "tensors.safetensors").write_bytes(b"half")
     _stop_at(TINY, 150)
@@ -405,7 +410,7 @@ def test_after_a_damaged_checkpoint_the_next_ones_stay():
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_other_settings_do_not_take_over_a_run(damaged):
+def test_other_settings_do_not_take_over_a_run(damaged, unjudged):
     folder = _stop_at(TINY, 100)
     for path in folder.rglob("state.json") if damaged else ():
         path.unlink()
@@ -416,7 +421,7 @@ def test_other_settings_do_not_take_over_a_run(damaged):
     assert load_artifact(path).provenance["sessions"] == 1
 
 
-def test_how_a_run_is_done_does_not_stop_it_from_going_on():
+def test_how_a_run_is_done_does_not_stop_it_from_going_on(unjudged):
     """Its film failed, say: the same run goes on without."""
     _stop_at(replace(TINY, video_episodes=1), 200)
     with pytest.raises(UserError, match="other settings"):
@@ -426,7 +431,7 @@ def test_how_a_run_is_done_does_not_stop_it_from_going_on():
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_knob_that_a_checkpoint_does_not_know_has_its_default(known):
+def test_a_knob_that_a_checkpoint_does_not_know_has_its_default(known, unjudged):
     """False: a checkpoint of before there were settings in it has a digest alone."""
 
     def as_it_was(record):
@@ -618,31 +623,30 @@ def test_the_floor_of_push_is_goals_that_start_solved():
 
 # --------------------------------------------------------------------------------- kill -9
 
-RUN = """
-import sys
-from labs.experiments.config import from_dict
-from labs.experiments.train import train
-import json
-train(from_dict(json.loads(sys.argv[1])), report=lambda p: print(p["step"], flush=True))
-"""
+
+def _train_and_tell(settings: dict, folder: Path, steps: Connection) -> None:
+    """A training in a process of its own, which sends its step after each episode."""
+    os.environ.update(PIXELS_DATA=str(folder / "data"), PIXELS_RUNS=str(folder / "runs"))
+    train(from_dict(settings), report=lambda progress: steps.send(progress["step"]))
 
 
 @pytest.mark.slow
-def test_kill_9_and_go_on(own_folders):
+def test_kill_9_and_go_on(own_folders, begin):
     """Killed at arbitrary steps; the result equals that of a run that was never killed."""
     config = replace(TINY, arm="killed", total_steps=600)
-    command = [sys.executable, "-c", RUN, json.dumps(config.as_dict())]
-    for kill_at in (150, 350):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for line in process.stdout:
-            if int(line) >= kill_at:
-                break
-        process.kill()
-        process.wait()
-        assert not (own_folders / "data" / "killed" / "seed0").exists()
-    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
-    whole = train(replace(config, arm="unharmed"))
     killed = own_folders / "data" / "killed" / "seed0"
+    run = _train_and_tell, config.as_dict(), own_folders
+    for kill_at in (150, 350):
+        process, steps = begin(*run)
+        while steps.recv() < kill_at:
+            pass
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL and not killed.exists()
+    process, steps = begin(*run)
+    process.join()
+    assert process.exitcode == 0
+    whole = train(replace(config, arm="unharmed"))
     assert _curve(killed).equals(_curve(whole))
     assert _weights(killed) == _weights(whole)
     assert load_artifact(killed).provenance["sessions"] == 3

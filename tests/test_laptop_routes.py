@@ -153,7 +153,7 @@ def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():
 
 
 def test_a_locator_learns_to_see_and_its_controls_do_not():
-    config = replace(LOCATED, image_size=56, locator_frames=1650)
+    config = replace(LOCATED, image_size=40, locator_frames=1650)
     path = locating.train_locator(config, epochs=16)
     found = load_artifact(path).json("measurement.json")
     seen = found["held_out"]["block"]["mean"]
@@ -161,7 +161,7 @@ def test_a_locator_learns_to_see_and_its_controls_do_not():
     assert seen < 0.7 * found["controls"]["black"]["block"]["mean"]
 
 
-def test_a_locator_that_rewards_teach_keeps_to_a_folder_of_its_own():
+def test_a_locator_that_rewards_teach_keeps_to_a_folder_of_its_own(unjudged):
     """It reads a place and no angle, and its policy is made of that."""
     config = replace(LOCATED, locator_taught="rewards")
     path = locating.train_locator(config, epochs=2)
@@ -171,15 +171,15 @@ def test_a_locator_that_rewards_teach_keeps_to_a_folder_of_its_own():
     assert set(found.json("measurement.json")["held_out"]) == {"block"}
     locator, _ = locating.load_locator(config)
     assert locator.n_targets == 2
-    brief = replace(config, total_steps=200, eval_episodes=1, frame_stack=2)
+    brief = replace(config, total_steps=200, frame_stack=2)
     policy = load_policy(train(brief))
     assert policy.sb3.observation_space["located"].shape == (4,), "a place in each frame"
 
 
 def test_reachs_rewards_teach_a_locator_of_six_numbers():
     config = presets.smoke(presets.preset("reach-located-rewards"))
-    path = locating.train_locator(replace(config, image_size=48, locator_frames=1650), epochs=8)
-    assert path.parent.name == "locator-reach-pair-rewards-played-1650"
+    path = locating.train_locator(replace(config, image_size=32, locator_frames=1100), epochs=12)
+    assert path.parent.name == "locator-reach-pair-rewards-played-1100"
     found = load_artifact(path)
     assert (found.parameters["taught"], found.parameters["moments"]) == ("rewards", "played")
     seen, controls = (found.json("measurement.json")[key] for key in ("held_out", "controls"))
@@ -207,7 +207,7 @@ def test_the_located_arm_runs_through_and_its_policy_needs_its_locator(own_folde
         load_policy(path)
 
 
-def test_measuring_a_located_arm_does_not_change_its_training():
+def test_measuring_a_located_arm_does_not_change_its_training(unjudged):
     rare, often = (
         replace(
             LOCATED,
@@ -215,7 +215,6 @@ def test_measuring_a_located_arm_does_not_change_its_training():
             locator_frames=300,
             total_steps=200,
             eval_every=every,
-            eval_episodes=1,
         )
         for every in (400, 50)
     )
@@ -224,9 +223,9 @@ def test_measuring_a_located_arm_does_not_change_its_training():
 
 
 @pytest.mark.parametrize("told", ["state", "achieved"])
-def test_a_critic_that_was_told_leaves_a_policy_that_sees(told, own_folders):
+def test_a_critic_that_was_told_leaves_a_policy_that_sees(told, unjudged):
     """What was told in training is in no artifact, and the policy acts without it."""
-    config = replace(LOCATED, arm="asymmetric", critic_sees=told, eval_episodes=1)
+    config = replace(LOCATED, arm="asymmetric", critic_sees=told, total_steps=200)
     policy = load_policy(train(config))
     assert "privileged" not in policy.sb3.observation_space.spaces
     env = make_one(config)
@@ -237,9 +236,9 @@ def test_a_critic_that_was_told_leaves_a_policy_that_sees(told, own_folders):
     assert not np.array_equal(policy.predict(obs), policy.predict(black))
 
 
-def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folders):
+def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(unjudged):
     """Head and truth are in no artifact."""
-    brief = {"total_steps": 200, "eval_episodes": 1, "video_episodes": 0}
+    brief = {"total_steps": 200, "video_episodes": 0}
     helped = presets.effective(
         "push-small-helped", small=True, overrides={"auxiliary": 2.0} | brief
     )
@@ -276,9 +275,9 @@ def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(own_folder
     ],
     ids=["critic", "actor", "helped", "rewarded", "told", "told-achieved"],
 )
-def test_every_way_of_training_judges_a_picture_by_many_goals(changes, monkeypatch):
+def test_every_way_of_training_judges_a_picture_by_many_goals(changes, unjudged, monkeypatch):
     """The picture is encoded for the transition, and not once more for each of its goals."""
-    brief = {"total_steps": 200, "eval_every": 200, "eval_episodes": 1, "video_episodes": 0}
+    brief = {"total_steps": 200, "eval_every": 200, "video_episodes": 0, "net_arch": (16, 16)}
     config = presets.effective(
         "push-eight-goals", small=True, overrides=changes | brief | {"batch_size": 4, "arm": "many"}
     )
@@ -452,7 +451,9 @@ def test_first_weights_do_not_tell_whether_the_locator_was_trained_just_now(
     assert all(torch.equal(value, first[1][name]) for name, value in first[0].items())
 
 
-def test_how_a_distillation_is_done_does_not_stop_it_from_going_on(short_rounds, monkeypatch):
+def test_how_a_distillation_is_done_does_not_stop_it_from_going_on(
+    short_rounds, unjudged, monkeypatch
+):
     with pytest.raises(Stopped):
         _rounds(monkeypatch, DISTILLED, stop_after=1).run()
     with pytest.raises(UserError, match="other settings"):
@@ -479,7 +480,7 @@ def test_a_teacher_plays_the_task_from_the_state(short_rounds, monkeypatch, knob
 
 @pytest.mark.parametrize("augmentation", ["none", "drq"])
 def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(
-    short_rounds, monkeypatch, augmentation
+    short_rounds, unjudged, monkeypatch, augmentation
 ):
     config = replace(DISTILLED, augmentation=augmentation, seed=1)
     whole = _rounds(monkeypatch, config).run()
@@ -520,7 +521,7 @@ def test_a_student_learns_from_moved_pictures_and_unmoved_vectors(
 
 
 def test_a_distillation_told_to_finish_is_evaluated_as_it_is_and_can_go_on(
-    short_rounds, monkeypatch
+    short_rounds, unjudged, monkeypatch
 ):
     if FINISH == SAVE:
         pytest.skip("this system has one signal for both")

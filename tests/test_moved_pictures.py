@@ -242,10 +242,8 @@ def test_the_block_is_drawn_where_it_began_and_only_there():
 
 
 def test_who_does_nothing_moves_no_block_before_any_picture():
-    config = RunConfig(
-        task="push", observation="pixels", goal_mode="desired", proprioception=True, image_size=36
-    )
-    policy = Recorder(config)
+    seen = {"observation": "pixels", "goal_mode": "desired", "proprioception": True}
+    policy = Recorder(RunConfig(task="push", scene="lean", image_size=36, **seen))
     found = frozen_pictures.play_kinds(policy, episodes=3)
     assert [found[kind]["touched"]["rate"] for kind in frozen_pictures.KINDS] == [0, 0, 0, 0]
     real, frozen, still, blank = (policy.seen[150 * k : 150 * k + 50] for k in range(4))

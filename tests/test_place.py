@@ -68,7 +68,7 @@ def test_a_run_meets_the_same_eye_in_training_and_after_it():
     assert not np.allclose(trained, readings["other run"], atol=1e-3)
 
 
-def test_a_critic_that_was_told_the_place_leaves_a_policy_that_reads_it():
+def test_a_critic_that_was_told_the_place_leaves_a_policy_that_reads_it(unjudged):
     policy = load_policy(train(JUDGED))
     assert set(policy.sb3.observation_space.spaces) == {
         *("proprioception", "desired_goal", "located")

@@ -8,9 +8,12 @@ import matplotlib.pyplot as plt
 import pytest
 
 from labs.artifacts import data_root, load_artifact, runs_of
+from labs.errors import UserError
 from labs.figures.curves import episodes_a_point, runs_beside, seed_by_seed
 from labs.figures.results import decimal, interval, knob, minutes
+from labs.figures.rises import rise_and_end
 from labs.figures.routes import ladder, looking_table, one_by_one, routes_table, seconds_of
+from labs.statistics import steps_to
 from tests.altering import alter
 
 ARM, SHORT = "push-asymmetric-achieved", "push-keypoint-rewarded"
@@ -102,6 +105,23 @@ def test_of_named_runs_the_shorter_lies_above_and_leaves_the_longer_to_be_seen(d
     assert short.get_markerfacecolor() == long.get_markerfacecolor() == "white"
     gray, long = runs_beside({SHORT: ("0.6", "-"), ARM: ("b", "s-")}).lines[:2]
     assert gray.get_zorder() < long.get_zorder(), "without a marker: the ground"
+
+
+def test_a_run_is_a_point_and_one_that_never_rose_stands_at_the_edge(data):
+    axes = rise_and_end({ARM: "told", SHORT: "asked"}, late_after=1e5)
+    risen, never = (points.get_offsets() for points in axes.collections)
+    tables = [run.table() for run in runs_of(ARM)]
+    assert list(risen[:, 0]) == [steps_to(t["step"], t["success"], 0.5) for t in tables]
+    ends = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(ARM)]
+    assert list(risen[:, 1]) == ends
+    assert never[0, 0] > max(*risen[:, 0], 1e5) and never[0, 1] < 0.5
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["told (3\u00a0runs)", "asked (1\u00a0run)"]
+    assert [text.get_text() for text in axes.get_xticklabels()].count("not yet") == 1
+    alone = rise_and_end({ARM: "told"}, late_after=1e5)
+    assert "not yet" not in [text.get_text() for text in alone.get_xticklabels()]
+    with pytest.raises(UserError, match="name at least one arm"):
+        rise_and_end({}, late_after=1e5)
 
 
 def test_numbers_in_tables_are_set_as_in_print():

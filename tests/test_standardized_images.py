@@ -53,7 +53,7 @@ def test_an_image_alone_has_nothing_to_standardize():
         StandardizedImageExtractor(spaces.Dict({"pixels": SPACE["pixels"]}), ManipulationExtractor)
 
 
-def test_a_run_learns_the_numbers_and_its_policy_keeps_them(tmp_path, monkeypatch):
+def test_a_run_learns_the_numbers_and_its_policy_keeps_them(tmp_path, unjudged, monkeypatch):
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("PIXELS_RUNS", str(tmp_path / "runs"))
     small = presets.smoke(presets.preset("push-honest"))

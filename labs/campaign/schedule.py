@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import json_text, write_atomically
+from labs.artifacts import data_root, json_text, write_atomically
 from labs.campaign import report
 from labs.campaign.cells import Cell, cells_of, chosen
 from labs.campaign.runs import SAVED, RunProcess, measure
@@ -107,6 +107,8 @@ class Campaign:
 
         The reader's Ctrl-C and SIGTERM save every run; a second one is taken literally.
         """
+        guards.refuse_unwritable(data_root(), "PIXELS_DATA")
+        guards.refuse_unwritable(self.folder, "PIXELS_RUNS")
         with guards.RunLock(self.folder), self._signals():
             self._remember()
             try:

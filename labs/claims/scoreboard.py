@@ -40,7 +40,7 @@ class Claim:
 
 
 PERCEPTION = "pixels measure perception"
-TUNED = "pixels train push-blind-tuned --seeds 0 1 2 3 4"
+TUNED = "pixels train push-blind-tuned --seeds 0 1 2 3 4 5 6 7 8 9"
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -170,7 +170,7 @@ CLAIMS: tuple[Claim, ...] = (
         "episodes must be gained. Without pixel arms: blind twins.",
         training.large_memory,
         "notebooks/18_five_steps",
-        "pixels train push-blind-buffer10k --seeds 0 1 2 3 4",
+        "pixels train push-blind-buffer10k --seeds 0 1 2 3 4 5 6 7 8 9",
     ),
     Claim(
         "15",

@@ -166,7 +166,8 @@ def _memory(config: RunConfig, stored: int) -> int:
     """Bytes of memory beside what lies on a GPU; ``stored``: of replay memory and learner."""
     from labs.experiments.processor import workers_of  # brings torch
 
-    processes = workers_of(config) * 350 * 2**20 + config.n_envs * 30 * 2**20
+    environment = (60 if config.has_images else 30) * 2**20  # one that draws has a GL context
+    processes = workers_of(config) * 350 * 2**20 + config.n_envs * environment
     height, width = config.frame_size
     frames = config.locator_frames * 3 * height * width if config.has_locator else 0
     # A locator's frames are gone before the environments start and the memory fills.

@@ -215,6 +215,8 @@ def search(
     wanted = trials(arm, steps)
     stored = _stored(f"search-{arm}", wanted["as it is"].total_steps, len(wanted))
     folder, clock = runs_root() / "search", Clock()
+    guards.refuse_unwritable(data_root(), "PIXELS_DATA")  # of what the trials find
+    guards.refuse_unwritable(folder, "PIXELS_RUNS")
     base = wanted["as it is"]
     for lender in filter(None, (base.pretrained_encoder, base.acting_policy)):
         _lend(lender, folder)

@@ -22,7 +22,7 @@ from typing import Any
 from labs.artifacts import data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
-from labs.experiments.guards import refuse_repeated
+from labs.experiments.guards import refuse_repeated, refuse_unwritable
 from labs.experiments.validation import LIMITS
 
 MOST_SEEDS, LARGEST_SEED = 1000, int(LIMITS["seed"][1])
@@ -147,6 +147,8 @@ def sweep(options: SweepOptions) -> int:
     todo = [(c, p) for c, p in runs if options.again or not is_done(c)]
     for config, _ in todo if not options.again else ():
         refuse_other_settings(config)
+    if todo:
+        refuse_unwritable(data_root(), "PIXELS_DATA")  # the runs' own folders are on the workers
     print(f"{len(runs)} runs, {len(runs) - len(todo)} of them already there", file=sys.stderr)
     if not todo:
         return 0

@@ -1,0 +1,69 @@
+"""When each run rose and where it ended: a point a run, where curves would lie on each other."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from labs.artifacts import runs_of
+from labs.errors import UserError
+from labs.figures.legend import colors_of
+from labs.figures.style import use_style
+from labs.statistics import steps_to
+
+MARKERS = "osD^vP"  # color alone does not tell arms apart for everybody
+WIDEST_NAME = 34  # characters of a line of the legend
+
+
+def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0.5) -> Axes:
+    """Final success of every run against the steps until its curve was at a level.
+
+    Args:
+        arms: named arm → what the legend calls it.
+        late_after: environment steps from which on a run counts as late, a dashed line.
+        level: success in [0, 1].
+
+    Returns:
+        The axes. A run that was never there stands at the right edge, under "not yet".
+
+    Raises:
+        UserError: no arm, or one without a result.
+    """
+    if not arms:
+        raise UserError("nothing to plot: name at least one arm")
+    use_style()
+    _, axes = plt.subplots(figsize=(7, 3.6))
+    points = {arm: [_rise_and_end(run, level) for run in runs_of(arm)] for arm in arms}
+    known = [when for found in points.values() for when, _ in found if when is not None]
+    edge = 1.12 * max(*known, late_after)
+    for (arm, name), color, marker in zip(
+        arms.items(), colors_of(list(arms)), cycle(MARKERS), strict=False
+    ):
+        when, end = zip(*points[arm], strict=True)
+        runs = f"{len(when)}\u00a0run{'s' * (len(when) > 1)}"
+        label = textwrap.fill(f"{name} ({runs})", WIDEST_NAME)
+        x = [edge if w is None else w for w in when]
+        axes.scatter(x, end, s=38, marker=marker, facecolor="none", edgecolor=color, label=label)
+    axes.axvline(late_after, color="0.45", linestyle="--", linewidth=1)
+    axes.text(late_after, 1.0, " late", color="0.35", va="top", fontsize="small")
+    ticks = np.arange(0, edge - 12_000, 20_000)  # "not yet" has room
+    names = [f"{int(tick / 1000)}k" for tick in ticks]
+    if any(when is None for found in points.values() for when, _ in found):
+        ticks, names = [*ticks, edge], [*names, "not yet"]
+    axes.set_xticks(ticks, names)
+    axes.set(xlabel=f"environment steps to {level:.0%}", ylabel="final success", ylim=(-0.03, 1.03))
+    axes.set_xlim(left=min(known) - 0.1 * edge)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+    return axes
+
+
+def _rise_and_end(run, level: float) -> tuple[float | None, float]:
+    curve = run.table()
+    end = run.json("evaluation.json")["deterministic"]["success_rate"]
+    return steps_to(curve["step"], curve["success"], level), end
