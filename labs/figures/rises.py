@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from itertools import cycle
 
@@ -17,7 +16,6 @@ from labs.figures.style import use_style
 from labs.statistics import steps_to
 
 MARKERS = "osD^vP"  # color alone does not tell arms apart for everybody
-WIDEST_NAME = 34  # characters of a line of the legend
 
 
 def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0.5) -> Axes:
@@ -37,7 +35,7 @@ def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0
     if not arms:
         raise UserError("nothing to plot: name at least one arm")
     use_style()
-    _, axes = plt.subplots(figsize=(7, 3.6))
+    _, axes = plt.subplots(figsize=(6, 3.6))
     points = {arm: [_rise_and_end(run, level) for run in runs_of(arm)] for arm in arms}
     known = [when for found in points.values() for when, _ in found if when is not None]
     edge = 1.12 * max(*known, late_after)
@@ -46,9 +44,10 @@ def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0
     ):
         when, end = zip(*points[arm], strict=True)
         runs = f"{len(when)}\u00a0run{'s' * (len(when) > 1)}"
-        label = textwrap.fill(f"{name} ({runs})", WIDEST_NAME)
         x = [edge if w is None else w for w in when]
-        axes.scatter(x, end, s=38, marker=marker, facecolor="none", edgecolor=color, label=label)
+        axes.scatter(
+            x, end, s=38, marker=marker, facecolor="none", edgecolor=color, label=f"{name} ({runs})"
+        )
     axes.axvline(late_after, color="0.45", linestyle="--", linewidth=1)
     axes.text(late_after, 1.0, " late", color="0.35", va="top", fontsize="small")
     ticks = np.arange(0, edge - 12_000, 20_000)  # "not yet" has room
@@ -59,7 +58,7 @@ def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0
     axes.set(xlabel=f"environment steps to {level:.0%}", ylabel="final success", ylim=(-0.03, 1.03))
     axes.set_xlim(left=min(known) - 0.1 * edge)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize="small")  # a phone is narrow
     return axes
 
 
