@@ -521,7 +521,7 @@ def test_a_student_learns_from_moved_pictures_and_unmoved_vectors(
 
 
 def test_a_distillation_told_to_finish_is_evaluated_as_it_is_and_can_go_on(
-    short_rounds, unjudged, monkeypatch
+    short_rounds, monkeypatch
 ):
     if FINISH == SAVE:
         pytest.skip("this system has one signal for both")
