@@ -46,13 +46,15 @@ class RandomShiftAug(nn.Module):
         pad: the largest shift in pixels, 0 (no shift) or more; 4 for 84 × 84 in the paper.
         padding: ``"replicate"`` repeats the border. ``"zeros"`` draws black bars instead, whose
             width tells a network the shift: it is here to show that.
+        views: cameras side by side in an image. Each keeps to its part of the width: all move by
+            the offset of their image, and none shows columns of its neighbor.
 
     Raises:
         TypeError: ``pad`` is not an integer.
-        ValueError: ``pad`` is negative, or ``padding`` is unknown.
+        ValueError: ``pad`` is negative, ``padding`` is unknown, or there is no view.
     """
 
-    def __init__(self, pad: int = 4, padding: Padding = "replicate"):
+    def __init__(self, pad: int = 4, padding: Padding = "replicate", views: int = 1):
         super().__init__()
         if not isinstance(pad, int) or isinstance(pad, bool):
             raise TypeError(f"pad must be an integer, received {pad!r}")
@@ -60,8 +62,9 @@ class RandomShiftAug(nn.Module):
             raise ValueError(f"pad must be 0 or more, received {pad}")
         if padding not in ("replicate", "zeros"):
             raise ValueError(f"padding must be 'replicate' or 'zeros', received {padding!r}")
-        self.pad = pad
-        self.padding = padding
+        if views < 1:
+            raise ValueError(f"views must be 1 or more, received {views}")
+        self.pad, self.padding, self.views = pad, padding, views
 
     def draw_offsets(
         self,
@@ -124,7 +127,10 @@ class RandomShiftAug(nn.Module):
 
     def _moved(self, images: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
         plain = images.device.type == "cpu" and not images.requires_grad
-        return (self._copy_blocks if plain else self._gather)(images, offsets)
+        move = self._copy_blocks if plain else self._gather
+        if self.views == 1:
+            return move(images, offsets)
+        return torch.cat([move(v, offsets) for v in images.chunk(self.views, dim=3)], dim=3)
 
     def _copy_blocks(self, images: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
         height, width = images.shape[2:]
@@ -177,9 +183,10 @@ class RandomShiftAug(nn.Module):
                 f"images: received shape {shape}, expected (B, C, H, W): channels come last "
                 "here, permute(0, 3, 1, 2) puts them first"
             )
-        if self.pad >= min(height, width):
+        if width % self.views or self.pad >= min(height, width // self.views):
             raise ValueError(
-                f"images: received shape {shape}, expected height and width above pad={self.pad}"
+                f"images: received shape {shape}, expected {self.views} view(s) of equal width, "
+                f"height and width above pad={self.pad}"
             )
 
     def _check_offsets(self, offsets: torch.Tensor, batch_size: int) -> None:
@@ -195,7 +202,8 @@ class RandomShiftAug(nn.Module):
             )
 
     def extra_repr(self) -> str:
-        return f"pad={self.pad}, padding={self.padding!r}"
+        views = f", views={self.views}" if self.views > 1 else ""
+        return f"pad={self.pad}, padding={self.padding!r}{views}"
 
 
 class _AugmentsWhenSampling:

@@ -297,6 +297,20 @@ def _mark(image: torch.Tensor) -> torch.Tensor:
     return stamp.expand_as(image).clone()
 
 
+def check_views_keep_to_their_part():
+    """Two views side by side move by one offset, and no column passes from one to the other"""
+    pair = torch.arange(3 * 2 * 10 * 16).reshape(3, 2, 10, 16).to(torch.uint8)
+    aug, alone = RandomShiftAug(3, views=2), RandomShiftAug(3)
+    offsets = torch.tensor([[3, 3], [-2, 0], [0, -3]])
+    halves = [alone.shift(half, offsets) for half in pair.chunk(2, dim=3)]
+    for images in (pair, pair.float().requires_grad_()):  # blocks copied, pixels gathered
+        assert (aug.shift(images, offsets) == torch.cat(halves, dim=3)).all()
+    whole = alone.shift(pair, offsets)
+    assert (whole != aug.shift(pair, offsets)).any(), "as one image, columns do pass"
+    raises(ValueError, lambda: aug(pair[..., 1:]), "2 view(s)")
+    raises(ValueError, lambda: RandomShiftAug(3, views=0), "views")
+
+
 def check_next_images_move_on_their_own():
     """obs and next_obs are augmented independently, and alike with same_shift"""
     for ours, _ in PAIRS:

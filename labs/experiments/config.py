@@ -118,8 +118,9 @@ class RunConfig:
     rewards: which goals of the batch it fulfils, as HER's reward says"""
 
     # ----- augmentation and relabeling
-    augmentation: Literal["none", "drq"] = "none"
-    """drq: random shifts at sample time"""
+    augmentation: Literal["none", "drq", "drq-views"] = "none"
+    """drq: random shifts at sample time, an image as a whole; drq-views: each camera's part for
+    itself, where two stand side by side"""
     pad: int = 4
     """largest shift of drq in pixels"""
     her: bool = False

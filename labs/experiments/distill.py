@@ -45,11 +45,10 @@ from labs.experiments.done import lenders
 from labs.experiments.finish import finish
 from labs.experiments.lessons import Lessons
 from labs.experiments.locating import ensure_locator
-from labs.experiments.models import autocast
+from labs.experiments.models import autocast, random_shift
 from labs.experiments.stopping import is_told_to_finish, launcher_is_gone, stop_on_signal
 from labs.experiments.train import Stopped, stopped_early
 from labs.fast_networks import StandardizedExtractor
-from labs.image_augmentation import RandomShiftAug
 from labs.tensor_files import save_tensors
 
 NOISE = 0.2  # standard deviation of what is added to the acted, not to the taught, action
@@ -191,7 +190,7 @@ class Distillation:
         self.student = TrainedPolicy(config, policy)
         self.actor = policy.actor.to(memory_format=torch.channels_last)  # faster convolutions
         self.autocast = autocast(config.precision, "cpu")
-        self.augment = RandomShiftAug(config.pad) if config.augmentation == "drq" else None
+        self.augment = random_shift(config)
         self.optimizer = torch.optim.Adam(self.actor.parameters(), lr=config.learning_rate)
         self.standardizers = [
             m for m in self.actor.modules() if isinstance(m, StandardizedExtractor)

@@ -100,10 +100,19 @@ def replay_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
     her = {"n_sampled_goal": config.her_k, "goal_selection_strategy": config.her_strategy}
     if config.augmentation == "none":
         return (HerReplayBuffer, her) if config.her else (DictReplayBuffer, {})
-    from labs.image_augmentation import DrQDictReplayBuffer, HerDrQDictReplayBuffer, RandomShiftAug
+    from labs.image_augmentation import DrQDictReplayBuffer, HerDrQDictReplayBuffer
 
-    drq = {"aug_fn": RandomShiftAug(pad=config.pad), "image_key": "pixels"}
+    drq = {"aug_fn": random_shift(config), "image_key": "pixels"}
     return (HerDrQDictReplayBuffer, drq | her) if config.her else (DrQDictReplayBuffer, drq)
+
+
+def random_shift(config: RunConfig):
+    """The random shift of the run's images; None where they stay."""
+    from labs.image_augmentation import RandomShiftAug
+
+    if config.augmentation == "none":
+        return None
+    return RandomShiftAug(config.pad, views=config.views if config.augmentation != "drq" else 1)
 
 
 def _arguments(config: RunConfig) -> dict[str, Any]:
@@ -146,7 +155,6 @@ def build_sb3(config: RunConfig, env):
 def build_fast(config: RunConfig, env):
     """FastSAC: frames stored once, one encoder pass an update."""
     from labs.fast_sac import FastSAC
-    from labs.image_augmentation import RandomShiftAug
 
     policy, policy_kwargs = policy_spec(config)
     arguments = _arguments(config)
@@ -162,7 +170,7 @@ def build_fast(config: RunConfig, env):
             "n_steps": config.n_steps,
             "gamma": config.gamma,
         },
-        augment=RandomShiftAug(pad=config.pad) if config.augmentation == "drq" else None,
+        augment=random_shift(config),
         random_actions=config.random_actions,
         acting_ends=config.acting_ends or None,
         autocast=autocast(config.precision, arguments["device"]),

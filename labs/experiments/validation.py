@@ -172,12 +172,17 @@ def _image_problems(c: RunConfig):
         yield "camera = pair draws two pictures at image_size: leave native_render alone"
     if c.proprioception and c.full_state:
         yield "full_state holds proprioception already: set one of the two"
-    if c.augmentation == "drq" and c.pad == 0:
-        yield "augmentation = drq with pad = 0 shifts nothing: set pad to 1 or more, or none"
-    if c.augmentation == "drq" and c.pad >= c.image_size:
+    if c.augmentation != "none" and c.pad == 0:
+        yield f"augmentation = {c.augmentation} with pad = 0 shifts nothing: set pad to 1 or more"
+    if c.augmentation != "none" and c.pad >= c.image_size:
         yield f"pad = {c.pad} moves a picture of {c.image_size} pixels out of sight: lower pad"
-    if c.augmentation == "drq" and c.image_content != "real":
-        yield f"augmentation = drq of image_content = {c.image_content} is no experiment: drop one"
+    if c.augmentation == "drq-views" and c.views == 1:
+        yield "augmentation = drq-views is for camera = pair: set drq"
+    if c.augmentation != "none" and c.image_content != "real":
+        yield (
+            f"augmentation = {c.augmentation} of image_content = {c.image_content} is no "
+            "experiment: drop one"
+        )
 
 
 def _place_problems(c: RunConfig):

@@ -87,6 +87,7 @@ WORDS = {
     "reach-small-narrow": "shifts, networks of 64",
     "reach-small-separate": "shifts, an encoder for each",
     "reach-small-told": "vectors and two views",
+    "reach-small-views": "reward alone, shifts that keep the views apart",
     "reach-state": "state, on Stable-Baselines3",
     "reach-state-tuned": "state",
 }

@@ -146,6 +146,10 @@ def _by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
         (plain, f"{alone}: NatureCNN, two small views, good settings"),
         (shifted, f"{alone}: the same with random shifts"),
         (
+            replace(shifted, arm="reach-small-views", augmentation="drq-views"),
+            f"{alone}: with shifts that keep each view to its half of the image",
+        ),
+        (
             replace(shifted, arm="reach-small-narrow", net_arch=(64, 64)),
             f"{alone}: with shifts, actor and critics of two layers of 64",
         ),
