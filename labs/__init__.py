@@ -37,7 +37,7 @@ labs.experiments                            arms as dataclasses, train, evaluate
 labs.campaign                               many runs on one GPU within a budget of time
 labs.measurements                           what a camera, an encoder, a trained policy can see
 labs.claims                                 arms compared, claims judged
-labs.figures                                every figure of the book, from artifacts
+labs.figures                                figures that pages share or a command draws
 labs.widgets                                the interactive figures
 labs.exercises                              how an exercise answers
 labs.commands                               what the commands of the program do

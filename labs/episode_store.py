@@ -277,7 +277,7 @@ class EpisodeStore(BaseBuffer):
         return path
 
     def load(self, path: str | Path) -> None:
-        """Restores what :meth:`save` wrote into a memory of the same shape.
+        """Restores what :meth:`save` wrote into a memory of the same shape, or a longer one.
 
         A file that another kind of device wrote gives its episodes; the random state does not fit,
         and the sampler draws from its seed again, after a warning.
@@ -289,6 +289,7 @@ class EpisodeStore(BaseBuffer):
             with safe_open(str(path), framework="pt") as file:
                 header = json.loads(file.metadata()["replay"])
                 stored, pos = header["stored"], header["pos"]
+                oldest = pos if stored < self.n_episodes else 0  # a longer memory starts with it
                 for key, store in self.memory.items():
                     found = tuple(file.get_slice(key).get_shape()) if key in file.keys() else None
                     if found is None or found[1:] != tuple(store.shape[1:]) or stored > len(store):
@@ -298,7 +299,11 @@ class EpisodeStore(BaseBuffer):
                         )
                     if found[0] != stored:
                         raise ValueError(f"{key} has {found[0]} rows instead of {stored}")
-                    store[:stored].copy_(file.get_tensor(key))
+                    if not 0 <= pos <= stored:
+                        raise ValueError(f"its next row is {pos} of {stored}")
+                    rows = file.get_tensor(key)
+                    store[: stored - oldest].copy_(rows[oldest:])
+                    store[stored - oldest : stored].copy_(rows[:oldest])
                 state = file.get_tensor("_generator")
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise UserError(

@@ -37,7 +37,8 @@ class ModelFiles:
 
     def save(self, path: str | Path, exclude: Any = None, include: Any = None) -> Path:
         """Writes one file atomically: safetensors with a JSON header. The replay memory stays out,
-        and so do ``augment``, ``action_noise`` and ``acting_policy``: give them to :meth:`load`.
+        and so do ``augment``, ``action_noise``, ``acting_policy`` and the functions among
+        ``replay_buffer_kwargs``: give them to :meth:`load`, which asks for the last.
 
         Args:
             path: ``.safetensors`` is added where there is no suffix.
@@ -54,9 +55,11 @@ class ModelFiles:
             settings["learning_rate"] = float(self.lr_schedule(self._current_progress_remaining))
         settings["stats_window_size"] = self._stats_window_size
         settings["target_entropy"] = float(self.target_entropy)
+        functions = [k for k, v in self.replay_buffer_kwargs.items() if callable(v)]
         settings["replay_buffer_kwargs"] = {
-            k: v for k, v in self.replay_buffer_kwargs.items() if not callable(v)
+            k: v for k, v in self.replay_buffer_kwargs.items() if k not in functions
         }
+        settings["not_written"] = functions
         settings["train_freq"] = self.train_freq.frequency
         settings["policy"] = self.policy_class
         counters = {name: getattr(self, name) for name in self._COUNTERS}
@@ -83,10 +86,12 @@ class ModelFiles:
             print_system_info: SB3's argument; ignored.
             force_reset: True only: the file holds networks, not the middle of an episode.
             **kwargs: likewise replace settings of the file; ``augment``, ``action_noise`` and
-                ``acting_policy`` belong here, since functions and objects are not written.
+                ``acting_policy`` belong here, since functions and objects are not written. Of a
+                memory with functions of its own ``replay_buffer_kwargs`` needs those alone.
 
         Raises:
-            UserError: no such file, a foreign or damaged one, or another observation space.
+            UserError: no such file, a foreign or damaged one, another observation space, or a
+                function of the memory that is not given again.
             ValueError: ``force_reset=False``.
         """
         if not force_reset:
@@ -95,8 +100,11 @@ class ModelFiles:
         counters = settings.pop("counters")
         observation_space = settings.pop("observation_space")
         action_space = settings.pop("action_space")
+        functions, saved = settings.pop("not_written", ()), dict(settings)
         known = {k: v for k, v in (custom_objects or {}).items() if k in settings}
         settings.update(known, **kwargs)  # SB3 drops custom objects that the file does not name
+        if settings["replay_buffer_class"] is saved["replay_buffer_class"]:
+            _give_again(functions, settings, saved["replay_buffer_kwargs"], path)
         policy = settings.pop("policy")
         model = cls(policy, None, device=device, _init_setup_model=False, **settings)
         model.observation_space, model.action_space = observation_space, action_space
@@ -165,3 +173,21 @@ class ModelFiles:
             self.replay_buffer.load(path)
         else:
             super().load_replay_buffer(path, truncate_last_traj)
+
+
+def _give_again(
+    functions: list[str], settings: dict[str, Any], saved: dict[str, Any], path: str | Path
+) -> None:
+    """Puts what was saved of a memory beside the functions that it had and no file holds.
+
+    Without them the memory would answer in silence: its rewards, say, would be others.
+    """
+    given = settings["replay_buffer_kwargs"] or {}
+    for name in functions:
+        if name not in given:
+            raise UserError(
+                f"{path} was saved with a {name} of its own, which no file holds: give load() "
+                f"replay_buffer_kwargs={{{name!r}: ...}}, or None there for the memory's"
+            )
+    if functions:
+        settings["replay_buffer_kwargs"] = saved | given

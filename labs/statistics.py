@@ -241,7 +241,8 @@ def sample_efficiency_ratio(
     Args:
         pixel_steps: steps to the threshold of each pixel run, inf where it never got there.
         state_steps: the same of each state run.
-        pixel_budgets: steps of each pixel run; needed where one never got there.
+        pixel_budgets: steps that each pixel run surely took, where that is less than its time, such
+            as the last point of its curve before it got there; needed where one never got there.
         state_budgets: the same of each state run.
 
     Returns:

@@ -119,7 +119,7 @@ for task, cameras in visibility.items():
             )
 display(Markdown("\n".join(rows)))
 
-# %% mystnb={"figure": {"caption": "Visible pixels of the block after 1000 resets of Push, through each camera. The number of resets has a logarithmic scale; the bar at 0 counts those in which the block is hidden.", "name": "fig-sees-block"}, "image": {"alt": "Histograms of the block's visible pixels over 1000 resets. Default camera: all counts lie between 0 and 10. Workspace camera: most lie between 40 and 75; a bar at 0, where the arm hides the block, stands apart. The scale of counts is logarithmic."}}
+# %% mystnb={"figure": {"caption": "Visible pixels of the block after 1000 resets of Push, through each camera. The number of resets has a logarithmic scale; the bar at 0 counts those in which the block is hidden.", "name": "fig-sees-block"}, "image": {"alt": "Histograms of the block's visible pixels over 1000 resets. Default camera: all counts lie between 0 and 10. Default camera and workspace camera both have a bar at 0, where the block is hidden; of the workspace camera most counts lie between 40 and 75, and low bars join them to the tall one at 0. The scale of resets is logarithmic."}}
 fig, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
 for ax, (camera, things) in zip(axes, visibility["push"].items(), strict=True):
     histogram = things["object"]["histogram"]

@@ -364,17 +364,27 @@ def check_soft_target(soft_target):
     elsewhere = column(700.0, 800.0, 900.0), column(701.0, 801.0, 901.0)
     drawn = torch.full((3, 4), 0.25)  # the action of the next state, at the first draw
     draws, another = iter([(drawn, log_prob)]), (drawn + 1, log_prob_now)
-    batch = Batch(torch.zeros(3, 9), torch.zeros(3, 4), reward, torch.ones(3, 9), done)
+    paid, ended = reward.clone(), done.clone()
+    batch = Batch(torch.zeros(3, 9), torch.zeros(3, 4), paid, torch.ones(3, 9), ended)
+
+    def fresh(values):  # an answer may write into what it gets
+        return tuple(value.clone() for value in values)
+
     agent = SimpleNamespace(
-        policy=lambda s: next(draws, another) if s.mean() == 1 else another,
+        policy=lambda s: fresh(next(draws, another) if s.mean() == 1 else another),
         critic=lambda s, a: (column(500.0, 600.0, 700.0), column(501.0, 601.0, 701.0)),
-        target=lambda s, a: (q1, q2) if s.mean() == 1 and torch.equal(a, drawn) else elsewhere,
+        target=lambda s, a: fresh(
+            (q1, q2) if s.mean() == 1 and torch.equal(a, drawn) else elsewhere
+        ),
         alpha=0.5,
         gamma=0.9,
     )
     y = soft_target(agent, batch)
     assert y is not ..., "soft_target still returns ...: fill it in"
     assert y.shape == (3, 1), f"shape {tuple(y.shape)}: keep (B, 1), or it broadcasts to (B, B)"
+    assert torch.equal(paid, reward) and torch.equal(ended, done), (
+        "you wrote into the batch: whoever reads it next gets your numbers, so make new ones"
+    )
     assert not y.requires_grad, "a gradient flows into the target: use torch.no_grad()"
 
     def target(q, bonus=-0.5 * log_prob, alive=1 - done):

@@ -157,6 +157,9 @@ def check_relabel(relabel):
     for _ in range(2000):
         new = relabel(episode, 30, rng)
         assert new["reward"] is not ..., "relabel still returns ...: fill it in"
+        assert (away == 9).all() and (never == -1).all(), (
+            "you wrote into the episode, which is asked again and again: return new values"
+        )
         goal, next_goal = np.asarray(new["obs_goal"]), np.asarray(new["next_obs_goal"])
         assert goal.shape == (3,), f"a goal has shape (3,), yours has {goal.shape}"
         for one, other, name in ((goal, next_goal, "next_obs"), (next_goal, goal, "obs")):

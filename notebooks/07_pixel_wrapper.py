@@ -221,16 +221,21 @@ def stack_at(frames, t, n):
 # %% tags=["exercise-test", "hide-input"]
 def check_stack_at(answer):
     """Names the likely mistake."""
-    frames = np.arange(1, 7, dtype=np.uint8).reshape(6, 1, 1, 1) * np.ones((1, 3, 2, 2), np.uint8)
+    # Every byte differs; divided by a frame's 18 bytes, those of frame k give k + 1.
+    frames = np.arange(18, 126, dtype=np.uint8).reshape(6, 3, 2, 3)
     result = answer(frames, 4, 3)
     assert result is not ..., "stack_at still returns ...: fill it in"
-    assert result.shape == (9, 2, 2), f"received shape {result.shape}, expected (9, 2, 2)"
+    result = np.asarray(result)
+    assert result.shape == (9, 2, 3), f"received shape {result.shape}, expected (9, 2, 3)"
     assert result.dtype == np.uint8, "keep the bytes: floats take four or eight times the memory"
-    order = result[::3, 0, 0].tolist()
+    order = (result[::3, 0, 0] // 18).tolist()
     assert order != [5, 4, 3], "newest first: the oldest frame comes first"
     assert order != [2, 3, 4], "one step late: the frame of step t itself is part of the stack"
     assert order == [3, 4, 5], f"at t = 4 the frames of steps 2, 3, 4 belong in it, got {order}"
-    start = answer(frames[:3], 1, 4)[::3, 0, 0].tolist()
+    assert np.array_equal(result, np.concatenate(frames[2:5])), (
+        "within a frame every byte keeps its place: red, green, blue, and each from the top left"
+    )
+    start = (np.asarray(answer(frames[:3], 1, 4))[::3, 0, 0] // 18).tolist()
     # Frames 2, 3, 1, 2 by a list of steps, frame 2 alone by a slice.
     assert start not in ([2, 3, 1, 2], [2]), "negative indices wrap around to the end"
     assert start == [1, 1, 1, 2], f"before the start the first frame repeats, got {start}"

@@ -369,8 +369,8 @@ assert gain > 10
 
 # %% [markdown]
 # A price and a gain. Which is larger is a question for an experiment: two arms that differ in `normalize=False`
-# of the `ManipulationExtractor` in `labs` (`--no-manipulation-norm`). No arm of this book has run it. By regression, without an agent,
-# [what the camera can tell](21_what_the_camera_can_tell.ipynb) measures both sides.
+# of the `ManipulationExtractor` in `labs` (`--no-manipulation-norm`). By rewards no arm of this book has run it.
+# [What the camera can tell](21_what_the_camera_can_tell.ipynb) measures both sides by regression, and by two students that imitate, behind another encoder with keypoints.
 #
 # ## In SB3
 #

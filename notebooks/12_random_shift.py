@@ -171,6 +171,9 @@ assert control < 0.25
 # cannot hide the scenery. A network in front of a fixed camera can still learn how far its picture
 # was moved. We will need that below.
 #
+# Two cameras side by side in one image are two pictures, with a border between them. Shifted as one, a stripe of either reaches into the other, and says
+# what a bar says; so shift each for itself, `RandomShiftAug(pad, views=2)`. This book saw it late: [here is what it did](20_reach_and_pixels.ipynb).
+#
 # ## Build it
 #
 # Pad each side by $p$ pixels, repeating the border ({term}`replicate padding`), and cut the old size out again at a random

@@ -58,7 +58,7 @@ torch.set_num_threads(1)
 # L_\pi = \alpha \log \pi(\tilde a \mid z) - \min_i Q_i(z, \tilde a), \qquad \tilde a \sim \pi(\cdot \mid z)
 # $$ (eq-routing-actor)
 #
-# Count where $z$ stands in $L_\pi$: **twice**. The actor reads it, and the Q that judges the actor
+# Count the networks that read $z$ in $L_\pi$: **two**. The actor reads it, and the Q that judges the actor
 # reads it too. Whoever cuts only the first has cut one of two ways, and, as the table will show, the smaller by far.
 #
 # A batch of real observations, and networks small enough to see through:
@@ -493,7 +493,7 @@ def check_norms(answer):
     encoder.zero_grad(set_to_none=True)
     result = answer()
     assert result is not ..., "norms still returns ...: fill it in"
-    assert np.size(result) == 2, "return two numbers: critic's first"
+    assert np.shape(result) == (2,), "return two numbers: critic's first"
     critic, act = (float(n) for n in result)
     assert critic > 0 and act > 0, "a norm of zero: did you detach, or forget backward()?"
     encoder.zero_grad(set_to_none=True)

@@ -85,7 +85,7 @@ display(Markdown("\n".join(rows)))
 #
 # Five seeds of the full state and ten of the blind twin, side by side: {numref}`fig-blind-curves`.
 
-# %% mystnb={"figure": {"caption": "Push while it trains: the full state and the blind twin. A thin line is a run, the thick one the interquartile mean of an arm, the band its 95 % bootstrap interval, here and in all curves below. The blind twin rises nearly as early, and ends lower.", "name": "fig-blind-curves"}, "image": {"alt": "Success at Push against environment steps for the full state and the blind twin: both leave the floor after thirty to forty thousand steps; the full state climbs to nearly 100 percent, the blind twin, a little later, to about 85; with the do-nothing floor as a dotted line."}}
+# %% mystnb={"figure": {"caption": "Push while it trains: the full state and the blind twin. A thin line is a run, the thick one the interquartile mean of an arm, the band its 95 % bootstrap interval, here and in all curves below. The blind twin rises nearly as early, and ends lower.", "name": "fig-blind-curves"}, "image": {"alt": "Success at Push against environment steps for the full state and the blind twin: both leave the floor between 35 and 50 thousand steps; the full state climbs to nearly 100 percent, the blind twin, a little later, to about 85; with the do-nothing floor as a dotted line."}}
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
 success_curves([STATE, BLIND], floor=floor)
 plt.show()
@@ -269,14 +269,14 @@ for arm in ("push-state", STATE):
 # :label: ex-iqm
 # ```
 # The table reports an *interquartile mean* {cite}`agarwal2021`: sort, cut a quarter at each end, take
-# the mean of the rest. Complete it. Cut whole values only, rounding down.
+# the mean of the rest. Complete it for a list of values. Cut whole values only, rounding down.
 # ```{exercise-end}
 # ```
 
 
 # %% tags=["exercise"]
 def interquartile_mean(values):
-    """The mean of the middle half."""
+    """The mean of the middle half of a list."""
     return ...
 
 
@@ -285,20 +285,20 @@ def check_iqm(answer):
     """Names the likely mistake."""
     result = answer([0.0, 0.9, 1.0, 0.8])
     assert result is not ..., "interquartile_mean still returns ...: fill it in"
-    assert abs(result - 0.675) > 1e-9, "that is the plain mean: cut a quarter at each end"
-    assert abs(result - 0.95) > 1e-9, "sort first: the quarters are of the values, not of the order"
-    assert abs(result - 0.85) < 1e-9, f"0, 0.8, 0.9, 1 gives (0.8 + 0.9) / 2, received {result}"
+    assert abs(result - 0.675) > 1e-6, "that is the plain mean: cut a quarter at each end"
+    assert abs(result - 0.95) > 1e-6, "sort first: the quarters are of the values, not of the order"
+    assert abs(result - 0.85) < 1e-6, f"0, 0.8, 0.9, 1 gives (0.8 + 0.9) / 2, received {result}"
     eight = answer([0.0, 0.1, 0.2, 0.4, 0.8, 0.9, 1.0, 1.0])
-    assert abs(eight - 0.6) > 1e-9, "that is the median: take the mean of the whole middle half"
-    assert abs(eight - 0.575) < 1e-9, f"of eight values cut two at each end, received {eight}"
+    assert abs(eight - 0.6) > 1e-6, "that is the median: take the mean of the whole middle half"
+    assert abs(eight - 0.575) < 1e-6, f"of eight values cut two at each end, received {eight}"
     try:
         three = answer([0.3, 0.7, 0.8])
-    except ZeroDivisionError:
+    except (ZeroDivisionError, ValueError):  # of a sum over nothing, of the statistics module
         three = np.nan
     assert not np.isnan(three), (
         "where nothing is cut, values[cut:-cut] is empty: write values[cut : len(values) - cut]"
     )
-    assert abs(three - 0.6) < 1e-9, "of three values a quarter is none: round down"
+    assert abs(three - 0.6) < 1e-6, "of three values a quarter is none: round down"
 
 
 # %% tags=["nbval-check-output"]
@@ -312,7 +312,7 @@ attempt(check_iqm, interquartile_mean)
 
 # %% tags=["solution"]
 def interquartile_mean(values):
-    """The mean of the middle half."""
+    """The mean of the middle half of a list."""
     values = sorted(values)
     cut = len(values) // 4
     middle = values[cut : len(values) - cut]

@@ -562,7 +562,7 @@ display(Markdown("\n".join(answers)))
 # their successes to one pixel, policies that learned from a told critic about an eighth. Not settled: whether a policy that a *reward* trains can
 # learn so. It takes two arms that differ in shifts alone, to a budget at which the one without has
 # risen. The reported run stopped at 1.54 million steps, and its own control rose only after 2.2 million. Shifts of another size, one shift for both pictures of a
-# transition, and NatureCNN before the default camera were not trained either. (A trial of such a
+# transition (the buffers' `same_shift`, for which `pixels train` has no knob), and NatureCNN before the default camera were not trained either. (A trial of such a
 # control on Reach, keypoints in place of NatureCNN in [the arms by reward](20_reach_and_pixels.ipynb), was stopped while it lay
 # on the floor: no pair came of it.)
 #

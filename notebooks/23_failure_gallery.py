@@ -150,8 +150,8 @@ plt.show()
 # ```{exercise-start}
 # :label: ex-kind
 # ```
-# Write `kind(distances, motion)` for one Push episode. `distances` are meters between block and target,
-# from the reset to the end; `motion` is the farthest that the block got from its start. Give
+# Write `kind(distances, motion)` for one Push episode. `distances` is an array, the meters between block and
+# target from the reset to the end; `motion` is the farthest that the block got from its start. Give
 #
 # - `"solved before it began"`: a success at the last step, with `motion` below 1 cm;
 # - `"success"`: any other success at the last step;
@@ -172,36 +172,38 @@ def kind(distances, motion):
 # %% tags=["exercise-test", "hide-input"]
 def check_kind(answer):
     """Names the likely mistake."""
-    got = answer([0.20, 0.10, 0.03], 0.2)
+
+    def of(distances, motion):
+        return answer(np.array(distances), motion)
+
+    got = of([0.20, 0.10, 0.03], 0.2)
     assert got is not ..., "kind still returns ...: fill it in"
     assert got == "success", f"0.20 → 0.10 → 0.03 is a success, received {got!r}"
-    got = answer([0.20, 0.10, 0.06], 0.2)
+    got = of([0.20, 0.10, 0.06], 0.2)
     assert got != "success", "6 cm is outside: distances are in meters, so 5 cm are 0.05"
-    got = answer([0.20, 0.03, 0.20], 0.2)
+    got = of([0.20, 0.03, 0.20], 0.2)
     assert got != "success", "it was within 5 cm on the way only: the last step decides"
     assert got == "overshot", f"0.20 → 0.03 → 0.20 overshot, received {got!r}"
-    got = answer([0.03, 0.03, 0.03], 0.001)
+    got = of([0.03, 0.03, 0.03], 0.001)
     assert got == "solved before it began", (
         f"a block that nobody moved is no push, received {got!r}"
     )
-    got = answer([0.052, 0.049], 0.004)
+    got = of([0.052, 0.049], 0.004)
     assert got == "solved before it began", (
         f"a motion of 4 mm is no push, wherever the block lay at the start; received {got!r}"
     )
-    got = answer([0.20, 0.20, 0.20], 0.001)
+    got = of([0.20, 0.20, 0.20], 0.001)
     assert got == "never touched", f"the block did not move, received {got!r}"
-    got = answer([0.20, 0.20], 0.009)
+    got = of([0.20, 0.20], 0.009)
     assert got == "never touched", f"a motion of 9 mm is below 1 cm, received {got!r}"
-    got = answer([0.049, 0.052, 0.052], 0.004)
+    got = of([0.049, 0.052, 0.052], 0.004)
     assert got == "never touched", "a motion of 4 mm pushes nothing off: ask that first"
-    got = answer([0.03, 0.20, 0.20], 0.2)
+    got = of([0.03, 0.20, 0.20], 0.2)
     assert got != "overshot", "it lay within 5 cm at the *start*: ask that before you ask the rest"
     assert got == "pushed off", f"0.03 → 0.20 was pushed off, received {got!r}"
-    got = answer([0.30, 0.28, 0.29], 0.02)
+    got = of([0.30, 0.28, 0.29], 0.02)
     assert got == "fell short", f"moved by 2 cm, 0.30 → 0.28 → 0.29 fell short, received {got!r}"
-    assert answer([0.03, 0.10, 0.04], 0.2) == "success", (
-        "a block pushed off and back on is a success"
-    )
+    assert of([0.03, 0.10, 0.04], 0.2) == "success", "a block pushed off and back on is a success"
 
 
 # %% tags=["nbval-check-output"]

@@ -80,8 +80,8 @@ def cpu_ms(function, repeats=10):
 # ## Where a step's time goes
 #
 # Measure before you mend. One step of the stock route is physics, a picture of 480 × 480, PIL, and a
-# policy that acts. CPU time is counted rather than wall time, so that a busy machine does not
-# change the answer.
+# policy that acts. CPU time is counted rather than wall time, so that a busy machine changes the
+# answer less; what shares a cache still changes it some.
 
 # %%
 stock, native = envs.make_env("push"), envs.make_env("push", image_size=84)

@@ -545,13 +545,13 @@ def check_angle(answer):
     """Names the likely mistake."""
     result = answer(np.cos(4 * 0.3), np.sin(4 * 0.3))
     assert result is not ..., "block_angle still returns ...: fill it in"
-    assert abs(result - 1.2) > 1e-9, "that is 4ψ: divide by four"
-    assert abs(result - 0.3) < 1e-9, f"an angle of 0.3 should come back as 0.3, received {result}"
+    assert abs(result - 1.2) > 1e-6, "that is 4ψ: divide by four"
+    assert abs(result - 0.3) < 1e-6, f"an angle of 0.3 should come back as 0.3, received {result}"
     turned = answer(np.cos(4 * -0.7), np.sin(4 * -0.7))
-    assert abs(turned - (np.pi / 2 - 0.7)) > 1e-9, (
+    assert abs(turned - (np.pi / 2 - 0.7)) > 1e-6, (
         "a quarter turn leaves the cube as it was: take the angle between −π/4 and π/4"
     )
-    assert abs(turned + 0.7) < 1e-9, "use the signs of both: arctan2, not arccos, arcsin or arctan"
+    assert abs(turned + 0.7) < 1e-6, "use the signs of both: arctan2, not arccos, arcsin or arctan"
 
 
 # %% tags=["nbval-check-output"]

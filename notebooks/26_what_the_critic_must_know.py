@@ -733,6 +733,13 @@ def check_labels(answer):
     assert not torch.equal(labels, 1 - wanted), (
         "1 is where the goal is fulfilled, not where it is missed"
     )
+    squares = ((achieved[:, None] - goals) ** 2).sum(-1)
+    assert not torch.equal(labels, (squares <= 0.05).float()), (
+        "squares are no meters: take the root, or square the threshold"
+    )
+    assert ((labels == 0) | (labels == 1)).all(), (
+        "every label is 0 or 1: compare the distance with the threshold"
+    )
     assert labels[1, 2] == 0, (
         "4 cm along x and 4 cm along y are more than 5 cm: take the distance, not each coordinate"
     )

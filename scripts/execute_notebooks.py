@@ -25,6 +25,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import oxipng
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
@@ -153,8 +154,8 @@ def with_palette(png: str) -> str:
     else:
         return png
     buffer = io.BytesIO()
-    small.save(buffer, "PNG", optimize=True)
-    after = buffer.getvalue()
+    small.save(buffer, "PNG")
+    after = oxipng.optimize_from_memory(buffer.getvalue(), level=2)
     return base64.b64encode(after).decode() if len(after) < len(before) else png
 
 

@@ -73,6 +73,7 @@ WITHOUT_FILM = {
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
     *("push-blind-acts-25k", "push-blind-acts-60k", "push-blind-acts-lent"),
     *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3", "push-small-n3"),
+    effective("push-state-tuned", overrides={"her_k": 8}).arm,
     *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),
     *("push-place-drawn-14-looks", "push-place-drawn-14-n3"),
     *("push-place-fixed-22", "push-place-judged-22", "push-place-blurred-22"),

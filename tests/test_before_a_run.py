@@ -35,6 +35,15 @@ def refused(argv, capsys):
 
 
 BAD = [
+    (["plan", "push-distilled", "--gamma", "0.5"], "gamma = 0.5 changes nothing where engine ="),
+    (["plan", "push-distilled", "--fast"], "engine = distill plays in one: leave it out"),
+    (["plan", "reach-state", "--her-k", "16"], "her_k = 16 changes nothing where her = False"),
+    (["plan", "reach-state", "--fast-mode"], "changes nothing where --fast is not given"),
+    (["plan", "push-state-tuned", "--scene", "lean"], "nothing where observation = state"),
+    (["plan", "push-keypoint-honest", "--features-dim", "999"], "keypoints are the features"),
+    (["plan", "push-step0", "--num-filters", "7"], "nothing where encoder = nature"),
+    (["plan", "push-small", "--pad", "9"], "nothing where augmentation = none"),
+    (["plan", "push-located", "--encoder-learning-rate", "1e-5"], "encoder = locator"),
     (["plan", "push-distilled"], "there is no artifact in"),
     (["plan", "reach-state", "--net-arch", "100000", "100000"], "net_arch = (100000, 100000) is"),
     (["plan", "push-step2", "--batch-size", "65536", "--buffer-size", "1000"], "GiB of memory"),
@@ -48,6 +57,17 @@ BAD = [
 @pytest.mark.parametrize(("argv", "message"), BAD, ids=[" ".join(a)[:60] for a, _ in BAD])
 def test_a_run_that_cannot_be_is_refused(argv, message, capsys):
     assert message in refused(argv, capsys)
+
+
+def test_what_a_run_would_read_is_a_change_and_what_it_had_may_stay():
+    for arm, changes in (
+        ("push-step2", {"her": False}),  # whose her_k is 8
+        ("push-step2", {"her": False, "her_k": 4}),
+        ("push-state-tuned", {"camera": "workspace"}),  # its film's
+        ("push-state-tuned", {"her_k": 8}),
+        ("push-distilled", {"total_steps": 2000}),  # learning_starts, which it never reads
+    ):
+        assert presets.effective(arm, 0, changes).arm != arm
 
 
 @pytest.mark.parametrize("command", [["plan"], ["train"], ["run", "reach", "--arms"]])

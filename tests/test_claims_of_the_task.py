@@ -8,6 +8,7 @@ import pytest
 
 from labs.claims.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED
 from labs.claims.scoreboard import judge
+from tests.altering import alter, alter_settings
 from tests.claim_copies import CLAIM, HIGH, LOW, make_arm, measured, success, verdict
 
 
@@ -19,6 +20,27 @@ def test_claim_1_and_2_follow_the_blind_twin(data):
     assert verdict("1", data) == verdict("2", data) == HOLDS
     success(data, "push-blind-tuned", 0.05, 0.9, 0.9)
     assert verdict("1", data) == verdict("2", data) == UNDECIDED, "a wide interval is no verdict"
+
+
+def test_claims_1_and_2_ask_the_longer_pair_as_well(data):
+    for kind in ("state", "blind"):
+        shutil.copytree(data / f"push-{kind}-tuned", data / f"push-{kind}-long")
+        for folder in (data / f"push-{kind}-long").iterdir():
+            alter(folder, "evaluation.json", lambda e: e.update(steps=300_000))
+    for key in ("1", "2"):
+        found = judge(CLAIM[key], data)
+        assert found.verdict == FAILS and found.seeds == "3 seeds; 3 seeds"
+        assert "after 100,000 steps" in found.effect and "after 300,000 steps" in found.effect
+    assert "full state +" in found.effect
+    success(data, "push-blind-long", *LOW)
+    assert verdict("1", data) == verdict("2", data) == UNDECIDED, "the budgets disagree"
+
+
+def test_claim_1_tells_what_is_left_without_the_images(data):
+    make_arm(data, "seeing", HIGH, controls={"blank": 0.94, "frozen": 0.5})
+    assert "spoiled: `seeing` 96 % [95 %, 97 %] (3 seeds), blank 94 %, frozen 50 %" in (
+        judge(CLAIM["1"], data).effect
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,6 +102,8 @@ def test_our_claim_names_the_best_of_each_way_to_learn(data):
     taught_by = {"encoder": "locator", "locator_taught": "rewards"}
     make_arm(data, "located", worse, **taught_by, **spoiled)
     make_arm(data, "alone", (0.05, 0.05, 0.05), **spoiled)
+    shutil.copytree(data / "alone" / "seed0", data / "alone" / "seed3")
+    alter_settings(data / "alone" / "seed3", seed=3)
     effect = judge(CLAIM["ours"], data).effect
     assert effect.startswith("`pupil`") and "slow-pupil" not in effect
     for words in (
@@ -92,6 +116,7 @@ def test_our_claim_names_the_best_of_each_way_to_learn(data):
         "by reward, in one network without help: `alone` 5",
     ):
         assert words in effect
+    assert effect.endswith("] (4 seeds)") and effect.count("seeds") == 1, "the others have three"
 
 
 def test_the_second_of_our_claims_leaves_out_whoever_was_told(data):
@@ -109,10 +134,14 @@ def test_the_second_of_our_claims_leaves_out_whoever_was_told(data):
     make_arm(data, "asked", LOW, auxiliary=1.0, auxiliary_task="rewards", **spoiled)
     alone = judge(CLAIM["ours 2"], data)
     assert alone.verdict == FAILS and "others" not in alone.effect
-    make_arm(data, "located", HIGH, encoder="locator", locator_taught="rewards", **spoiled)
+    located = {"encoder": "locator", "locator_taught": "rewards"} | spoiled
+    make_arm(data, "placed", (0.99, 0.99, 0.99), **located)
+    assert verdict("ours 2", data) == FAILS, "somebody set the block down for its eye"
+    make_arm(data, "located", HIGH, locator_moments="played", **located)
     found = judge(CLAIM["ours 2"], data)
     assert found.verdict == HOLDS and found.effect.startswith("`located`")
     assert "privileged" not in found.effect and "told-" not in found.effect
+    assert "by hand for the eye's frames: `placed` 99 %" in found.effect
     assert ". The others: `asked`" in found.effect
     success(data, "located", 0.7, 0.96, 0.97)
     assert verdict("ours 2", data) == PARTLY

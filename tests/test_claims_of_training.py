@@ -223,6 +223,18 @@ def test_claim_7_counts_the_frames_of_a_locator_that_rewards_taught(data):
     assert f"with the {int(first):,} steps of its locator" in found.effect
 
 
+def test_claim_7_takes_in_what_lies_between_points_that_are_not_equally_dense(data):
+    make_arm(data, "pixels", HIGH, rises_at=3.0, goal_mode="desired")
+    same_curve(data, "pixels", "push-state-tuned")
+    steps, success_rates = map(list, named_arm(data, "push-state-tuned").curves[0])
+    first = next(i for i, rate in enumerate(success_rates) if rate >= 0.9)
+    assert "= 3.0 [3.0, 3.0]" in judge(CLAIM["7"], data).effect
+    for seed in range(3):
+        alter_settings(data / "pixels" / f"seed{seed}", eval_every=15_000)
+    slack = steps[first] / steps[first - 1]
+    assert f"= 3.0 [{3 / slack:.1f}, {3 * slack:.1f}]" in judge(CLAIM["7"], data).effect
+
+
 def test_claim_7_counts_a_run_that_never_got_there_as_later_than_any(data):
     reach = {"task": "reach", "goal_mode": "none"}
     make_arm(data, "reach-knows", HIGH, observation="state", **reach)
@@ -321,7 +333,8 @@ def test_claim_19_compares_the_rise(data):
     assert verdict("19", data) == UNDECIDED, "late, but does it see? Nobody has looked"
     for error, word in ((60.0, HOLDS), (110.0, PARTLY)):
         probed(data, "real", error)
-        assert verdict("19", data) == word
+        found = judge(CLAIM["19"], data)
+        assert found.verdict == word and "the encoder of seed 0 then reads" in found.effect
     # One seed that rises as late as the real ones: three seeds no longer tell.
     late = (data / "real" / "seed0" / "curve.csv").read_text()
     alter(data / "noise" / "seed2", "curve.csv", lambda _: late)

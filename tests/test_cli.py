@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import resource
@@ -18,8 +17,6 @@ from jupyter_client.kernelspec import NoSuchKernel
 
 from labs import cli
 from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
-from labs.claims.compare import as_text, compare, costs, summarize
-from labs.claims.evidence import Arm
 from labs.commands import drawing, training
 from labs.commands.measuring import MEASUREMENTS
 from labs.errors import UserError
@@ -86,6 +83,10 @@ BAD = [
     (["campaign", "--minutes", "inf"], "--minutes"),
     (["run", "slide"], "invalid choice 'slide'"),
     (["run", "reach", "--arms", "reech"], "unknown arm 'reech'"),
+    (
+        ["run", "reach", "--arms", "push-state-tuned"],
+        "is an arm of push: leave it to pixels run push",
+    ),
     (["run", "reach", "--total-steps", "10"], "total_steps = 10 is out of range"),
     (["plot", "pie"], "invalid choice 'pie'"),
     (["plot", "curves"], "name at least one arm"),
@@ -206,9 +207,12 @@ def test_the_comparison_of_a_task_is_of_the_task_s_own_arms(flags, name, monkeyp
     names = []
     monkeypatch.setattr(launch, "train_arm", lambda *a, **k: None)
     monkeypatch.setattr(guards, "check_resources", lambda *a, **k: None)
-    monkeypatch.setattr("labs.claims.compare.compare", lambda *a, name, **k: names.append(name))
+    rows = {"rows": [{"arm": "reach-state", "seeds": [0, 1, 2]}]}
+    compared = lambda *a, name, **k: names.append(name) or rows  # noqa: E731
+    monkeypatch.setattr("labs.claims.compare.compare", compared)
     monkeypatch.setattr("labs.claims.compare.as_text", lambda found: "")
     assert cli.main(["run", "reach", *flags]) == 0
+    assert "reach-state: counts its earlier results too, of seeds 1, 2" in capsys.readouterr().out
     if name is None:
         assert re.fullmatch(r"compare-reach-[0-9a-f]{6}", names[0])
     else:
@@ -417,50 +421,6 @@ def test_compare_and_plot(tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["curve.png"]
     assert cli.main(["plot", "phases", "reach-state/seed0", "--out", str(out)]) == 0
     assert cli.main(["plot", "steps", "--out", str(out)]) == 0
-
-
-def test_steps_of_a_locator_count_in_a_comparison_as_in_rho(capsys):
-    trained()
-    locator = {"encoder": "locator", "locator_taught": "rewards", "locator_frames": 5000}
-    paths = seeds_of("reach-state")
-    times = [summarize("reach-state")["times"]["0.9"]]
-    for path in paths:
-        alter(path, "provenance.json", lambda r: r["parameters"].update(locator))
-    times.append(summarize("reach-state")["times"]["0.9"])
-    assert list(times[1]["reached"]) == [steps + 5000 for steps in times[0]["reached"]] != []
-    assert cli.main(["compare", "reach-state"]) == 0
-    assert "include the 5,000 of its locator" in capsys.readouterr().out
-
-
-def test_a_comparison_names_runs_that_were_cut_short(capsys):
-    trained()
-    cut = data_root() / "reach-state" / "seed0"
-    alter(cut, "provenance.json", lambda r: r.update(ended_early="at step 200 of 400"))
-    assert cli.main(["compare", "reach-state"]) == 0
-    assert "reach-state/seed0 was cut short at step 200 of 400" in capsys.readouterr().out
-
-
-def test_costs_of_an_arm_against_itself_are_one():
-    trained()
-    shutil.copytree(data_root() / "reach-state", data_root() / "twin")
-    found = costs("reach-state", "twin", [], threshold=0.9)
-    assert found["rho"]["twin"]["value"] == 1.0 and found["not_reached"] == []
-    never = costs("reach-state", "twin", [], threshold=1.01)
-    assert never["not_reached"] == ["reach-state", "twin"] and never["rho"] == {}
-    assert compare(["reach-state", "twin"], state="reach-state", pixels="twin")["costs"]["rho"]
-
-
-def test_a_late_run_leaves_rho_without_an_upper_bound(monkeypatch):
-    trained()
-    shutil.copytree(data_root() / "reach-state", data_root() / "late")
-    last = len(seeds_of("reach-state")) - 1
-    times = {"reach-state": [4000.0] * (last + 1), "late": [8000.0] * last + [math.inf]}
-    monkeypatch.setattr(Arm, "times", lambda arm, level: times[arm.name])
-    found = costs("reach-state", "late", [], threshold=0.9)
-    assert found["not_reached"] == ["late"]
-    assert (found["rho"]["late"]["value"], found["rho"]["late"]["high"]) == (2.0, None)
-    text = as_text({"rows": [], "costs": found})
-    assert "rho at 90%, late: 2.00 [" in text and ", no upper bound]" in text
 
 
 def test_frame(tmp_path):

@@ -421,13 +421,29 @@ def test_other_settings_do_not_take_over_a_run(damaged, unjudged):
     assert load_artifact(path).provenance["sessions"] == 1
 
 
-def test_how_a_run_is_done_does_not_stop_it_from_going_on(unjudged):
-    """Its film failed, say: the same run goes on without."""
-    _stop_at(replace(TINY, video_episodes=1), 200)
+def test_how_a_run_is_done_does_not_stop_it_from_going_on_and_is_told(unjudged):
+    """Its film failed, say: the same run goes on without.
+
+    The record of the result names the last session's code and machine alone.
+    """
+
+    def elsewhere(record):
+        record.update(commit="a" * 40, uncommitted_code=["labs/replay.py"])
+        record["hardware"].update(cpu="Other", cores=3, gpu="H100")
+        record["parameters"]["products_in"] = "bfloat16"
+
+    folder = _stop_at(replace(TINY, video_episodes=1), 200)
+    alter(checkpoint.folders(folder)[0], "provenance.json", elsewhere)
     with pytest.raises(UserError, match="other settings"):
         train(replace(TINY, save_replay=False))
     done = load_artifact(train(replace(TINY, video_episodes=0, checkpoint_every=150)))
-    assert done.provenance["sessions"] == 2 and "went on from step 200" in done.provenance["notes"]
+    trained = "the steps to 200 were trained"
+    assert done.provenance["sessions"] == 2 and done.provenance["notes"] == [
+        "went on from step 200",
+        f"{trained} by commit {'a' * 40} (changed: labs/replay.py)",
+        f"{trained} on Other, 3 cores, GPU H100",
+        f"{trained} with products in bfloat16, those after it in float32",
+    ]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -510,6 +510,20 @@ def test_what_is_owed_and_counted_is_saved_and_noise_is_given_again(tmp_path):
     assert FastSAC.load(path, device="cpu").action_noise is None
 
 
+def test_rewards_of_ones_own_are_asked_for_and_the_rest_of_the_memory_is_the_files(tmp_path):
+    def mine(achieved, desired):
+        return torch.full(achieved.shape[:1], -7.0)
+
+    env = reach()
+    model = small(env, replay_buffer_kwargs={"reward_fn": mine, "n_sampled_goal": 2})
+    path = model.save(tmp_path / "model")
+    with pytest.raises(UserError, match="'reward_fn': ...}, or None there"):
+        FastSAC.load(path, env=env, device="cpu")
+    again = {"reward_fn": mine}
+    memory = FastSAC.load(path, env=env, device="cpu", replay_buffer_kwargs=again).replay_buffer
+    assert memory.reward_fn is mine and memory.n_sampled_goal == 2
+
+
 @pytest.mark.parametrize("routing", ["MultiInputPolicy", "DrQv2SACPolicy"])
 def test_pixels_her_and_augmentation_run_and_save(routing, tmp_path):
     env = DummyVecEnv([seeing_push])

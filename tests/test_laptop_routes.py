@@ -110,6 +110,8 @@ def test_rewards_and_joints_tell_where_reachs_goal_was(kind, monkeypatch):
     config = replace(LOCATED, locator_moments=kind, locator_frames=33)
     assert len(goals) == steps == locator_steps(config) + 2 * (kind == "played")
     different, of_each = (3, 12) if kind == "filmed" else (7, 5)
+    run = replace(presets.preset("reach-located-rewards"), locator_moments=kind)
+    assert locating.together(run) == of_each
     there = np.repeat(goals[:: len(goals) // different], of_each, axis=0)[:33]
     assert np.abs(targets[:, 3:] - there).max() < 1e-4
     assert len(np.unique(targets[:, 3:], axis=0)) == different

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from statistics import median
+from statistics import median, median_high
 
 import numpy as np
 import pytest
@@ -48,6 +48,24 @@ def median_time(
     time = middle(times)
     never = len(curves) - len(times) + times.count(math.inf)
     return (unknown if time == math.inf else time), never
+
+
+def of_those(curves, threshold, late=max):
+    """Of those that got there a late one: the median where one of three did not."""
+    time, never = median_time(
+        curves, threshold, drop=True, middle=lambda times: late(times or [math.inf])
+    )
+    return (time if 2 * never < len(curves) else None), never
+
+
+def ending(curves, threshold):
+    """As if a run got there only that is there at its end."""
+    return [(s, r if r[-1] >= threshold else [0] * len(r)) for s, r in curves]
+
+
+def lasting(curves):
+    """Each curve as its minimum from each point on: what it kept to the end."""
+    return [(s, np.minimum.accumulate(r[::-1])[::-1]) for s, r in curves]
 
 
 def last_step(policy, env, seeds, any_step=False, seeded=True, mean=True, steps=50):
@@ -200,8 +218,14 @@ WRONG = [
     ("18", "check_at_most", lambda k, n, p: binomial([k], n, p), "exactly one"),
     ("18", "check_at_most", lambda k, n, p: binomial(range(k), n, p), "fewer than one"),
     ("18", "check_at_most", lambda k, n, p: binomial(range(k, n + 1), n, p), "one success or"),
+    ("18", "check_at_most", lambda k, n, p: binomial(range(k + 1, n + 1), n, p), "is *more* than"),
     ("18", "check_at_most", always(None), "returned nothing"),
-    ("18", "check_at_most", lambda k, n, p: binomial(range(k + 1), n, p, max), "is 0.5, received"),
+    (
+        "18",
+        "check_at_most",
+        lambda k, n, p: binomial(range(k + 1), n, p, max),
+        "is 5 / 16, received",
+    ),
     ("18", "check_at_most", lambda k, n, p: binomial(range(k + 1), n, 1 - p), "(1 − rate) ** 100"),
     (
         "18",
@@ -266,6 +290,8 @@ WRONG = [
     ("26", "check_labels", lambda a, g: all_pairs(a, g) - 1, "those are rewards"),
     ("26", "check_labels", lambda a, g: 1 - all_pairs(a, g), "where it is missed"),
     ("26", "check_labels", lambda a, g: 0 * all_pairs(a, g), "expected"),
+    ("26", "check_labels", lambda a, g: torch.cdist(a, g) ** 2 < 0.05, "squares are no meters"),
+    ("26", "check_labels", torch.cdist, "every label is 0 or 1"),
     ("26", "check_labels", lambda a, g, radius=None: all_pairs(a, g), "threshold is an argument"),
     ("27", "check_spreads", always(...), "still returns"),
     ("27", "check_spreads", lambda off: spreads(off)[0], "return two numbers"),
@@ -273,6 +299,9 @@ WRONG = [
     ("27", "check_spreads", lambda off: spreads(off, own=False), "take each block's own mean"),
     ("27", "check_spreads", lambda off: spreads(off, shared=False), "shared by all looks"),
     ("27", "check_spreads", lambda off: np.square(spreads(off)) / 9, "expected"),
+    ("27", "check_spreads", lambda off: np.multiply(spreads(off), math.sqrt(2)), "of lengths"),
+    ("27", "check_spreads", lambda off: spreads(off) * np.sqrt([640 / 639, 1]), "not by n - 1"),
+    ("27", "check_spreads", lambda off: spreads(off) * np.sqrt([1, 40 / 39]), "not by n - 1"),
     ("28", "check_answers_loss", always(...), "still returns"),
     ("28", "check_answers_loss", lambda *a: of_pairs(*a, reduction="none"), "return one number"),
     ("28", "check_answers_loss", lambda *a: of_pairs(*a, turned=True), "the wrong way round"),
@@ -321,6 +350,10 @@ WRONG = [
     ("29", "check_median_time", lambda c, t: median_time(c, t, at_end=True), "one of the three"),
     ("29", "check_median_time", lambda c, t: median_time(c, t, index=True), "an index"),
     ("29", "check_median_time", lambda *a: median_time(*a, middle=max), "the median is known"),
+    ("29", "check_median_time", of_those, "200 lies between"),
+    ("29", "check_median_time", lambda *a: of_those(*a, late=median_high), "the third is"),
+    ("29", "check_median_time", lambda c, t: median_time(lasting(c), t), "falls back"),
+    ("29", "check_median_time", lambda c, t: median_time(ending(c, t), t), "falls back"),
     (
         "29",
         "check_median_time",

@@ -13,8 +13,8 @@ from labs.artifacts import load_artifact
 from labs.errors import UserError
 from labs.experiments import environments, presets
 from labs.experiments.models import build
-from labs.experiments.policies import WEIGHTS
-from labs.experiments.pretrained import lend_encoder
+from labs.experiments.policies import WEIGHTS, load_policy
+from labs.experiments.pretrained import lend_acting_policy, lend_encoder
 from labs.experiments.train import Training, train
 
 TOLD = replace(
@@ -35,7 +35,7 @@ def a_run_that_lends(tmp_path_factory):
         folder = tmp_path_factory.mktemp("lends")
         patch.setenv("PIXELS_DATA", str(folder / "data"))
         patch.setenv("PIXELS_RUNS", str(folder / "runs"))
-        patch.setattr("labs.experiments.finish.evaluate", lambda policy, config, episodes: {})
+        patch.setattr("labs.experiments.finish.evaluate", lambda *given, **how: {})
         train(TOLD)
         yield
 
@@ -77,6 +77,21 @@ def test_what_acts_is_the_lenders_policy_and_the_record_names_it():
     assert all(torch.equal(acting[name], lent[name].to(acting[name].dtype)) for name in lent)
     with pytest.raises(UserError, match="told .*pixels.* give an acting_policy"):
         train(replace(config, arm="refused", acting_policy="told/seed0"))
+
+
+@pytest.mark.parametrize(
+    "helped", [{}, {"critic_sees": "same", "routing": "critic", "auxiliary": 1.0}]
+)
+def test_who_acts_for_a_run_that_is_told_more_reads_what_it_read_before(helped):
+    config = replace(TOLD, acting_ends=150, acting_policy="told/seed0", **helped)
+    env = environments.make_training_env(config)
+    model, obs = build(config, env), env.reset()
+    lend_acting_policy(model, config)
+    env.close()
+    seen = {key: value for key, value in obs.items() if key != "privileged"}
+    wanted = load_policy("told/seed0").sb3.predict(seen, deterministic=True)[0]
+    assert "privileged" in obs
+    assert np.array_equal(model.acting_policy.predict(obs, deterministic=True)[0], wanted)
 
 
 @pytest.mark.parametrize("told", [False, True])

@@ -516,8 +516,19 @@ def saved(tmp_path):
         return EpisodeReplay(40, space, ACTIONS, "cpu", 2, episode_length=4, seed=5)
 
     first = make()
-    Feed(space, 4, 2, 0).run(first, 60)
+    Feed(space, 4, 2, 0).run(first, 52)
     return first, first.save(tmp_path / "replay.safetensors"), make
+
+
+def test_a_full_memory_goes_on_in_a_longer_one_which_overwrites_the_oldest(saved):
+    first, path, make = saved
+    in_order = first.memory["actions"].roll(-first.pos, 0)
+    longer = EpisodeReplay(52, space_of(2), ACTIONS, "cpu", 2, episode_length=4, seed=5)
+    longer.load(path)
+    assert first.pos and torch.equal(longer.memory["actions"][:10], in_order)
+    Feed(space_of(2), 4, 2, 1).run(longer, 8)  # four episodes, of which three are free places
+    assert torch.equal(longer.memory["actions"][1:10], in_order[1:])
+    assert longer.pos == 1 and not torch.equal(longer.memory["actions"][0], in_order[0])
 
 
 def test_another_devices_memory_gives_its_episodes_and_draws_from_the_seed_again(saved):
@@ -540,6 +551,7 @@ def test_another_devices_memory_gives_its_episodes_and_draws_from_the_seed_again
     [
         ({"pos": 0, "stored": 9}, "actions has 10 rows instead of 9"),
         ({"pos": 0, "stored": -1}, "actions has 10 rows instead of -1"),
+        ({"pos": 11, "stored": 10}, "its next row is 11 of 10"),
         ({"stored": 10}, "no whole replay memory .*'pos'"),
     ],
 )

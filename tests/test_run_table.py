@@ -12,7 +12,7 @@ import pytest
 from labs.artifacts import list_artifacts, load_artifact, repository_root
 from labs.envs import ENV_IDS
 from labs.errors import UserError
-from labs.experiments.presets import PRESETS
+from labs.experiments.presets import PRESETS, effective
 from labs.statistics import wilson
 from tests.altering import alter_settings
 
@@ -192,7 +192,12 @@ def test_every_arm_has_a_command_that_makes_all_its_rows(page):
     for task in ENV_IDS:
         for arm, found in runs.trained(DATA, task).items():
             seeds = " ".join(run.path.name[4:] for run in found)
-            command = "demo" if arm == "push-demo" else f"train {arm} --seeds {seeds}"
+            base, own = runs.base_of(arm), ""
+            if arm != base:  # its settings make its name, and the flags make its settings
+                changed = {k: new for k, (_, new) in runs.differences(base, found[0]).items()}
+                assert effective(base, overrides=changed).arm == arm
+                own = "".join(f" --{k.replace('_', '-')} {new}" for k, new in changed.items())
+            command = "demo" if arm == "push-demo" else f"train {base}{own} --seeds {seeds}"
             assert f"pixels {command} --again\n" in page[task]
 
 

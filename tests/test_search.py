@@ -9,9 +9,11 @@ import pytest
 from labs import cli
 from labs.artifacts import load_artifact, write_artifact, write_measurement
 from labs.errors import UserError
-from labs.experiments import presets, search
+from labs.experiments import evaluate, presets, search
+from labs.experiments.environments import CURVE_SEEDS, FINAL_SEEDS, SEARCH_OFFSET
 from labs.experiments.train import Stopped, Training
 from labs.figures.results import search_table
+from tests.altering import alter
 
 TINY = dict(net_arch=(8, 8), batch_size=16, curve_episodes=1, eval_episodes=2, eval_every=200)
 
@@ -42,21 +44,36 @@ def test_what_was_tried_is_in_the_artifact_and_done_trials_stay(own_folders, mon
     monkeypatch.setattr(search, "preset", lambda name: arm)
     few = {k: search.CHANGES[k] for k in ("as it is", "learning rate 3e-4")}
     monkeypatch.setattr(search, "CHANGES", few)
+    met, run_episodes = set(), evaluate.run_episodes
+
+    def watched(policy, config, seeds, **how):
+        met.update(seeds)
+        return run_episodes(policy, config, seeds, **how)
+
+    monkeypatch.setattr(evaluate, "run_episodes", watched)
     flags = ["search", "reach-state-tuned", "--steps", "600"]
     assert cli.main(flags) == 0
     artifact = load_artifact("search-reach-state-tuned")
     assert artifact.parameters == {
         **{"arm": "reach-state-tuned", "seed": search.SEED, "steps": 600},
+        "evaluation_seeds_offset": SEARCH_OFFSET,
         **{"trials_planned": 2, "trials_run": 2},
     }
     first, second = artifact.json("measurement.json")["trials"]
     assert second["changes"] == {"learning_rate": 3e-4} and second["cpu_s"] > 0
     assert first["steps"] == [0, 200, 400, 600] and first["success"] != [] and first["final"]
     assert not list((own_folders / "data").glob("reach-*")), "a trial is no result"
+    own = {first + SEARCH_OFFSET for first in (CURVE_SEEDS, FINAL_SEEDS)}
+    assert met == own | {FINAL_SEEDS + SEARCH_OFFSET + 1}, "an episode of what results report"
     assert cli.main(flags) == 0
     again = load_artifact("search-reach-state-tuned").json("measurement.json")["trials"]
     assert [t["cpu_s"] for t in again] == [None, None], "a trial that was done was trained again"
     assert again[1]["success"] == second["success"]
+    earlier = own_folders / "runs" / "search" / "reach-state-tuned-1" / f"seed{search.SEED}"
+    alter(earlier, "evaluation.json", lambda e: e.update(seeds=[FINAL_SEEDS, FINAL_SEEDS + 1]))
+    monkeypatch.setattr(Training, "run", lambda run: pytest.fail(f"trains {run.config.arm}"))
+    with pytest.raises(pytest.fail.Exception, match="trains reach-state-tuned-1"):
+        search.search("reach-state-tuned", 600, progress=False)  # it was measured where results are
 
 
 @pytest.fixture

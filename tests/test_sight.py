@@ -121,6 +121,13 @@ def test_a_summary_counts_what_is_missed():
     assert mean_interval(errors)["low"] == pytest.approx(30 - half)
 
 
+def test_frames_of_one_goal_count_as_one_draw():
+    errors, goals = np.array([10.0, 20.0, 60.0]), np.arange(15) // 5 + 7
+    assert mean_interval(np.repeat(errors, 5), goals) == pytest.approx(mean_interval(errors))
+    assert mean_interval(errors, np.arange(3)) == pytest.approx(mean_interval(errors))
+    assert mean_interval(errors, np.zeros(3, int)) == mean_interval(errors), "no other spread"
+
+
 def test_seeds_are_summed_up():
     cells = [
         {"name": f"cell-seed{k}", "block": summary(np.array([1.0, 3.0]) * (k + 1))}

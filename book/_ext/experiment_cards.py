@@ -115,8 +115,9 @@ def _algorithm(config: RunConfig) -> str:
         parts.append(f"after {config.acting_ends:,} steps `{config.acting_policy}` acts")
     elif config.acting_ends:
         parts.append(f"who acts stays as it is after {config.acting_ends:,} steps")
-    if config.augmentation == "drq":
-        parts.append(f"random shifts of ±{config.pad} pixels")
+    if config.augmentation != "none":
+        alone = ", each view for itself" if config.augmentation == "drq-views" else ""
+        parts.append(f"random shifts of ±{config.pad} pixels{alone}")
     return " + ".join(parts) + f", {engine}"
 
 

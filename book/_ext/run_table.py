@@ -152,13 +152,20 @@ RUN_HEADS = (
 ).split(", ")
 
 
+def _flags(changed: dict[str, tuple[Any, Any]]) -> str:
+    """The flags that make a preset's run one with these settings."""
+    found = [f" --{knob.replace('_', '-')} {value}" for knob, (_, value) in changed.items()]
+    return "".join(found)
+
+
 def box(arm: str, runs: list[Artifact], films: dict[Path, str]) -> str:
     """An arm's commands and films, folded to a line."""
     base = base_of(arm)
     lines = [f":::{{dropdown}} `{arm}`: {SUMMARY.get(base, 'an arm without a preset')}"]
     if base:
-        lines += ["```bash", f"{_train_command(base, _seed_list(runs))} --again", "```"]
         changed = differences(base, runs[0])
+        own = "" if arm == base else _flags(changed)  # the preset may have changed since
+        lines += ["```bash", f"{_train_command(base + own, _seed_list(runs))} --again", "```"]
         if changed:
             lines += ["", f"These runs had settings of their own: {_listed(changed)}."]
     for run in runs:

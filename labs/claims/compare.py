@@ -26,12 +26,18 @@ def _interval(interval: Interval) -> dict[str, float | None]:
     return {k: finite_or_none(v) for k, v in asdict(interval).items()}
 
 
+def _arm(name: str) -> Arm:
+    """An arm with all its runs, those that were cut short among them."""
+    return Arm(name, tuple(runs_of(name)))
+
+
 def summarize(arm: str) -> dict[str, Any]:
     """One row of the table: scores across seeds with intervals, costs, times to 50 % and 90 %.
 
     Runs that were cut short count, and ``ended_early`` names them: seed → where they ended.
     """
-    runs = runs_of(arm)
+    whole = _arm(arm)
+    runs = whole.runs
     scores = [run.json("evaluation.json") for run in runs]
     found = [s["deterministic"] for s in scores]
     row: dict[str, Any] = {
@@ -52,13 +58,12 @@ def summarize(arm: str) -> dict[str, Any]:
         "updates": [s["updates"] for s in scores],
         "training_time_s": [s["training_time_s"] for s in scores],
         "frames_per_second": [s["training_frames_per_second"] for s in scores],
-        "steps_before": Arm(arm, tuple(runs)).steps_before,
+        "steps_before": whole.steps_before,
         "times": {},
         "controls": {},
     }
-    curves = Arm(arm, tuple(runs)).curves
     for threshold in THRESHOLDS:
-        row["times"][f"{threshold:g}"] = asdict(time_to_threshold(curves, threshold))
+        row["times"][f"{threshold:g}"] = asdict(time_to_threshold(whole.curves, threshold))
     for name in scores[0]["controls"]:
         rates = [s["controls"][name]["success_rate"] for s in scores if name in s["controls"]]
         row["controls"][name] = _interval(iqm(rates))
@@ -71,7 +76,7 @@ def costs(state: str, pixels: str, others: Sequence[str], threshold: float = 0.9
     ``high`` of ρ is None where runs that never got there leave it without an upper bound.
     """
     arms = (state, pixels, *others)
-    found = {arm: Arm(arm, tuple(runs_of(arm))) for arm in arms}
+    found = {arm: _arm(arm) for arm in arms}
     times = {arm: found[arm].times(threshold) for arm in arms}
     late = [arm for arm in arms if math.inf in times[arm]]
     has_median = {arm: math.isfinite(np.median(times[arm])) for arm in arms}
@@ -113,15 +118,24 @@ def compare(
         ``rows`` (one for each arm) and, where both are named, ``costs``.
 
     Raises:
-        UserError: an arm without results, or ``state`` or ``pixels`` that is none of the arms.
+        UserError: an arm without results; ``state`` or ``pixels`` that is none of the arms, or
+            observes something else; with both of them, arms of two tasks.
     """
     if not arms:
         raise UserError("nothing to compare: name arms, for example  pixels compare reach-state")
     for flag, named in (("state", state), ("pixels", pixels)):
         if named is not None and named not in arms:
             raise UserError(f"--{flag} {named} is none of the arms {', '.join(arms)}: add it there")
+    settings = {arm: _arm(arm).config for arm in arms}
+    for flag, named in (("state", state), ("pixels", pixels)):
+        seen = flag if named is None else settings[named]["observation"]
+        if seen != flag:
+            raise UserError(f"--{flag} {named} observes {seen}: name an arm that observes {flag}")
     result: dict[str, Any] = {"rows": [summarize(arm) for arm in arms]}
     if state in arms and pixels in arms:
+        if len({settings[arm]["task"] for arm in arms}) > 1:
+            tasks = ", ".join(f"{arm} ({settings[arm]['task']})" for arm in arms)
+            raise UserError(f"rho is of one task, and these are not: {tasks}")
         others = [arm for arm in arms if arm not in (state, pixels)]
         result["costs"] = costs(state, pixels, others)
     if name is not None:

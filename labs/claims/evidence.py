@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from labs.artifacts import PROVENANCE, Artifact, load_artifact, seed_folders
+from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict, locator_steps, updates_per_step
 from labs.experiments.position_errors import over_seeds
 from labs.experiments.presets import NOT_CHANGES
@@ -130,6 +131,15 @@ def error_of(cells: Sequence[dict], thing: str) -> Interval:
 # --------------------------------------------------------------------------------------- the arms
 
 
+def _settings(run: Artifact) -> dict[str, Any]:
+    return RunConfig().as_dict() | run.parameters
+
+
+def _apart(a: dict[str, Any], b: dict[str, Any]) -> set[str]:
+    """The settings in which what was trained differs."""
+    return {k for k in a if a[k] != b.get(k) and k not in NOT_CHANGES}
+
+
 @dataclass(frozen=True)
 class Arm:
     """The whole runs of an arm, one artifact a seed; how many a comparison left out."""
@@ -138,10 +148,24 @@ class Arm:
     runs: tuple[Artifact, ...]
     left_out: int = 0
 
+    def __post_init__(self) -> None:
+        """Raises UserError where seeds were trained with different settings: no one arm has them.
+
+        ``--arm NAME`` lets them share a folder.
+        """
+        for run in self.runs[1:]:
+            first, other = _settings(self.runs[0]), _settings(run)
+            if apart := sorted(_apart(first, other)):
+                knobs = ", ".join(f"{k} ({first[k]}, {other[k]})" for k in apart)
+                raise UserError(
+                    f"{run.path.parent}: {self.runs[0].path.name} and {run.path.name} differ in "
+                    f"{knobs} and are no seeds of one arm: give each a folder of its own"
+                )
+
     @property
     def config(self) -> dict[str, Any]:
         """The first run's settings; knobs that it did not know have their defaults."""
-        return RunConfig().as_dict() | self.runs[0].parameters
+        return _settings(self.runs[0])
 
     @property
     def rates(self) -> list[float]:
@@ -244,16 +268,26 @@ class Arm:
     def times_as_many(self, other: Arm, level: float) -> Interval:
         """Steps to a success rate over those of another arm.
 
+        A time is the first point of the curve at or above the level, and too late by up to the
+        interval between two points. Where one arm was measured less often than the other, this
+        does not cancel, and the bounds take it in.
+
         Raises:
             ValueError: half of the other's seeds or more never got there.
         """
-        budgets = [[float(max(steps)) for steps, _ in arm.curves] for arm in (self, other)]
+        alike = len({_settings(run)["eval_every"] for run in (*self.runs, *other.runs)}) == 1
+        surely = [arm._surely(math.inf if alike else level) for arm in (self, other)]
         return sample_efficiency_ratio(
             self.times(level),
             other.times(level),
-            pixel_budgets=budgets[0],
-            state_budgets=budgets[1],
+            pixel_budgets=surely[0],
+            state_budgets=surely[1],
         )
+
+    def _surely(self, level: float) -> list[float]:
+        """Steps that each seed surely took: to its last point before the level, or in all."""
+        before = [steps[np.maximum.accumulate(success) < level] for steps, success in self.curves]
+        return [max(before_it, default=1.0) or 1.0 for before_it in before]
 
     def half_time(self) -> float:
         """Median steps to 50 %. Raises NotMeasured if half of the seeds never got there."""
@@ -332,7 +366,7 @@ def all_matched(
     for first in arms:
         for second in arms:
             a, b = first.config, second.config
-            apart = {k for k in a if a[k] != b.get(k) and k not in NOT_CHANGES}
+            apart = _apart(a, b)
             if knobs[0] not in apart or apart - set(knobs):
                 continue
             ends = (a[knobs[0]], b[knobs[0]])

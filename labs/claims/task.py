@@ -7,6 +7,7 @@ arm has too few seeds: nobody guesses.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,12 @@ from labs.claims.evidence import (
     Finding,
     NotMeasured,
     all_arms,
+    difference,
     measurement,
     named_arm,
     percent,
     percents,
+    points,
     seeds_text,
 )
 from labs.statistics import iqm, wilson
@@ -32,34 +35,66 @@ from labs.statistics import iqm, wilson
 
 
 def pixels_needed(root: Path) -> Finding:
-    """Claim 1: does the blind twin fail?"""
-    blind, state = named_arm(root, "push-blind-tuned"), named_arm(root, "push-state-tuned")
-    floor = measurement(root, "push-floor")["no_op"]
-    score, share = iqm(blind.rates), iqm(blind.rates).low / iqm(state.rates).high
-    if score.low <= floor["high"]:
-        verdict = HOLDS if score.high <= floor["high"] else UNDECIDED
-    else:
-        verdict = FAILS if share >= LIMITS["same_as_state"] else PARTLY
-    effect = (
-        f"without any image: {percents(blind.rates)}; full state: {percents(state.rates)}; "
-        f"doing nothing: {percent(floor['rate'])}"
+    """Claim 1: does the blind twin fail? What policies with images do without them is told."""
+    twins, floor = _twins(root), measurement(root, "push-floor")["no_op"]
+    shares = [iqm(blind.rates).low / iqm(state.rates).high for blind, state in twins]
+    verdict = _above_the_floor(twins, floor, [s >= LIMITS["same_as_state"] for s in shares])
+    told = "; ".join(
+        f"after {blind.steps:,} steps without any image: {percents(blind.rates)}, full state: "
+        f"{percents(state.rates)}"
+        for blind, state in twins
     )
-    return Finding(verdict, effect, seeds_text(blind, state))
+    effect = f"{told}; doing nothing: {percent(floor['rate'])}{_spoiled(root)}"
+    return Finding(verdict, effect, _seeds_of(twins))
 
 
 def hidden_state(root: Path) -> Finding:
     """Claim 2: can the sixteen numbers not be learned from?"""
-    blind, floor = named_arm(root, "push-blind-tuned"), measurement(root, "push-floor")["no_op"]
-    score = iqm(blind.rates)
-    if score.low <= floor["high"]:
-        verdict = HOLDS if score.high <= floor["high"] else UNDECIDED
-    else:
-        verdict = FAILS if score.low >= LIMITS["learned"] else PARTLY
-    effect = (
-        f"the same 16 numbers: {percents(blind.rates)} after {blind.steps:,} steps; "
-        f"the reported 0 % lies below doing nothing, {percent(floor['rate'])}"
+    twins, floor = _twins(root), measurement(root, "push-floor")["no_op"]
+    scores = [iqm(blind.rates).low for blind, _ in twins]
+    verdict = _above_the_floor(twins, floor, [s >= LIMITS["learned"] for s in scores])
+    told = "; ".join(
+        f"the same 16 numbers after {blind.steps:,} steps: {percents(blind.rates)}, full state "
+        f"{points(difference(state.rates, blind.rates))}"
+        for blind, state in twins
     )
-    return Finding(verdict, effect, seeds_text(blind))
+    effect = f"{told}; the reported 0 % lies below doing nothing, {percent(floor['rate'])}"
+    return Finding(verdict, effect, _seeds_of(twins))
+
+
+def _twins(root: Path) -> list[tuple[Arm, Arm]]:
+    """The blind twin and the full state; the longer pair as well, where it was run."""
+    pairs = [(named_arm(root, "push-blind-tuned"), named_arm(root, "push-state-tuned"))]
+    with contextlib.suppress(NotMeasured):
+        pairs.append((named_arm(root, "push-blind-long"), named_arm(root, "push-state-long")))
+    return pairs
+
+
+def _seeds_of(twins: list[tuple[Arm, Arm]]) -> str:
+    return "; ".join(seeds_text(*pair) for pair in twins)
+
+
+def _above_the_floor(twins: list[tuple[Arm, Arm]], floor: dict, learned: list[bool]) -> str:
+    """Holds where blind twins stay at the floor, fails where they have ``learned``; budgets that
+    disagree decide nothing."""
+    verdicts = set()
+    for (blind, _), enough in zip(twins, learned, strict=True):
+        score = iqm(blind.rates)
+        if score.low <= floor["high"]:
+            verdicts.add(HOLDS if score.high <= floor["high"] else UNDECIDED)
+        else:
+            verdicts.add(FAILS if enough else PARTLY)
+    return verdicts.pop() if len(verdicts) == 1 else UNDECIDED
+
+
+def _spoiled(root: Path) -> str:
+    """What policies with a picture and both goals keep when their images are spoiled."""
+    arms = [arm for arm in _seeing(root, "both") if arm.enough() and arm.controls()]
+    told = "; ".join(
+        f"`{arm.name}` {percents(arm.rates)} ({seeds_text(arm)}), {_controls_text(arm)}"
+        for arm in sorted(arms, key=lambda arm: -iqm(arm.rates).value)
+    )
+    return told and f"; policies with images, then spoiled: {told}"
 
 
 def little_learned(root: Path) -> Finding:
@@ -132,45 +167,70 @@ def honest_push(root: Path) -> Finding:
         raise NotMeasured(
             "no arm of Push with pixels, joints and the desired goal, with 3 seeds and controls"
         )
-    finding = _solved(root, arms)
+    best, finding = _solved(root, arms)
     best_of: dict[str, Arm] = {}
     for arm in sorted(arms, key=lambda arm: -iqm(arm.rates).value):
         best_of.setdefault(arm.way_to_learn, arm)
     others = ". The best of each way to learn: " + "; ".join(
-        f"{words}: `{arm.name}` {percents(arm.rates)}" for words, arm in best_of.items()
+        f"{words}: {_score(arm, best)}" for words, arm in best_of.items()
     )
     return replace(finding, effect=finding.effect + others)
 
 
 def nobody_told(root: Path) -> Finding:
-    """Beyond the source: the same, and training knows rewards alone, the eye's own included."""
+    """Beyond the source: the same, and training knows rewards alone, the eye's own included.
+
+    An eye whose frames had the block set down for it was helped: such arms are told beside it.
+    """
     arms = [arm for arm in _honest(root) if not arm.is_taught]
+    placed = [arm for arm in arms if _is_placed(arm)]
+    arms = [arm for arm in arms if not _is_placed(arm)]
     if not arms:
         raise NotMeasured("no such arm that rewards alone have taught, with 3 seeds and controls")
-    finding = _solved(root, arms)
-    _, *others = sorted(arms, key=lambda arm: -iqm(arm.rates).value)
-    if not others:
-        return finding
-    said = "; ".join(f"`{arm.name}` {percents(arm.rates)}" for arm in others)
-    return replace(finding, effect=f"{finding.effect}. The others: {said}")
+    best, finding = _solved(root, arms)
+    said = ""
+    kinds = {
+        "Where the block was set down by hand for the eye's frames": placed,
+        "The others": [arm for arm in arms if arm is not best],
+    }
+    for words, of_kind in kinds.items():
+        ordered = sorted(of_kind, key=lambda arm: -iqm(arm.rates).value)
+        if ordered:
+            said += f". {words}: " + "; ".join(_score(arm, best) for arm in ordered)
+    return replace(finding, effect=finding.effect + said)
 
 
-def _honest(root: Path) -> list[Arm]:
-    """The arms that play without the block's place, and that were blinded for a control."""
+def _is_placed(arm: Arm) -> bool:
+    """Whether its locator learned from frames for which the block was set down."""
+    return arm.config["encoder"] == "locator" and arm.config["locator_moments"] == "placed"
+
+
+def _score(arm: Arm, best: Arm) -> str:
+    """An arm's success, with its seeds where the row counts others."""
+    seeds = "" if len(arm.runs) == len(best.runs) else f" ({seeds_text(arm)})"
+    return f"`{arm.name}` {percents(arm.rates)}{seeds}"
+
+
+def _seeing(root: Path, *goal_modes: str) -> list[Arm]:
+    """The arms of Push with images and these goals."""
     return [
         arm
         for arm in all_arms(root)
         if arm.config["task"] == "push"
         and arm.config["observation"] == "pixels"
-        and arm.config["goal_mode"] in ("none", "desired")
+        and arm.config["goal_mode"] in goal_modes
         and not arm.config["full_state"]
-        and arm.enough()
-        and arm.controls()  # without them nobody knows whether it looked
     ]
 
 
-def _solved(root: Path, arms: list[Arm]) -> Finding:
-    """Whether the best of these arms solves the task, and looks."""
+def _honest(root: Path) -> list[Arm]:
+    """The arms that play without the block's place, and that were blinded for a control."""
+    arms = _seeing(root, "none", "desired")
+    return [arm for arm in arms if arm.enough() and arm.controls()]  # else nobody knows if it looks
+
+
+def _solved(root: Path, arms: list[Arm]) -> tuple[Arm, Finding]:
+    """The best of these arms, and whether it solves the task and looks."""
     best = max(arms, key=lambda arm: iqm(arm.rates).value)
     score, floor = iqm(best.rates), measurement(root, "push-floor")["no_op"]
     controls = best.controls()
@@ -179,11 +239,14 @@ def _solved(root: Path, arms: list[Arm]) -> Finding:
         verdict = HOLDS
     else:
         verdict = PARTLY if score.low > floor["high"] and blind else FAILS
-    spoiled = ", ".join(f"{name} {percent(rate)}" for name, rate in controls.items())
     effect = (
         f"`{best.name}`, {best.config['camera']} camera: {percents(best.rates)}; images spoiled: "
-        f"{spoiled}"
+        f"{_controls_text(best)}"
     )
     if best.is_taught:
         effect += "; taught with privileged signals, played without"
-    return Finding(verdict, effect, seeds_text(best))
+    return best, Finding(verdict, effect, seeds_text(best))
+
+
+def _controls_text(arm: Arm) -> str:
+    return ", ".join(f"{name} {percent(rate)}" for name, rate in arm.controls().items())

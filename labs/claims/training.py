@@ -330,7 +330,10 @@ def learns_to_see(root: Path) -> Finding:
         f"{ratio_text(ratio, 2)}{black}"
     )
     if after is not None:
-        effect += f"; the encoder then reads the block to {after:.0f} mm, untrained {before:.0f}"
+        effect += (
+            f"; the encoder of seed 0 then reads the block to {after:.0f} mm, untrained "
+            f"{before:.0f}"
+        )
     return Finding(verdict, effect, seeds_text(*arms))
 
 

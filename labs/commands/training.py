@@ -139,6 +139,11 @@ def run(argv: list[str]) -> int:
 
     own = presets.REACH_ARMS if options.task == "reach" else presets.PUSH_ARMS
     arms = options.arms or own
+    for arm in arms:
+        if (task := presets.preset(arm).task) != options.task:
+            raise UserError(
+                f"{arm} is an arm of {task}: leave it to pixels run {task} --arms {arm}"
+            )
     overrides = {} if options.total_steps is None else {"total_steps": options.total_steps}
     quick = {arm: options.fast and presets.preset(arm).has_images for arm in arms}
     names: dict[str, str] = {}
@@ -166,6 +171,9 @@ def run(argv: list[str]) -> int:
         pixels=names.get("reach-pixels" if options.task == "reach" else "push-step2"),
     )
     print(as_text(found))
+    for row in found["rows"]:
+        if earlier := [str(seed) for seed in row["seeds"] if seed not in options.seeds]:
+            print(f"{row['arm']}: counts its earlier results too, of seeds {', '.join(earlier)}")
     return 0
 
 

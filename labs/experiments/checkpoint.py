@@ -38,6 +38,7 @@ from labs.experiments import replay_pieces
 from labs.experiments.config import RunConfig
 from labs.experiments.done import differs
 from labs.fast_io import network_tensors, restore_networks
+from labs.provenance import code_state, hardware
 from labs.tensor_files import save_tensors
 
 KEEP = 2
@@ -138,7 +139,11 @@ def save(
         "progress": progress,
     }
     target = run / f"step-{model.num_timesteps:010d}"
-    parameters = {"config": config.digest(), "settings": config.as_dict()}
+    parameters = {
+        "config": config.digest(),
+        "settings": config.as_dict(),
+        "products_in": _products_in(model),
+    }
     with write_artifact(target, kind="checkpoint", parameters=parameters) as folder:
         (folder / "state.json").write_text(json_text(state))
         save_tensors(network_tensors(model) | tensors, folder / "tensors.safetensors")
@@ -220,6 +225,37 @@ def find(run: Path, config: RunConfig) -> tuple[Path, list[str]] | tuple[None, l
             "give --restart to drop the run and start anew"
         )
     return None, problems
+
+
+def _products_in(model) -> str:
+    return str(getattr(model, "autocast", None) or torch.float32).removeprefix("torch.")
+
+
+def other_session(checkpoint: Path, model) -> list[str]:
+    """How the session that took a checkpoint trained otherwise than this one: notes of the run.
+
+    A result names the code, the machine and the products of its last session alone. Code that was
+    in no commit is told even where its files have the same names: nobody knows what was in them.
+
+    Args:
+        checkpoint: from :func:`find`.
+        model: as this session trains it.
+    """
+    record = json.loads((checkpoint / PROVENANCE).read_text())
+    then, here = (
+        f"{m['cpu']}, {m['cores']} cores, GPU {m['gpu']}" for m in (record["hardware"], hardware())
+    )
+    commit, changed = record["commit"], ", ".join(record["uncommitted_code"] or ())
+    now = _products_in(model)
+    products = record["parameters"].get("products_in", now)
+    found = []
+    if changed or commit != code_state()[0]:
+        found.append(f"by commit {commit or 'unknown'}" + f" (changed: {changed})" * bool(changed))
+    if then != here:
+        found.append(f"on {then}")
+    if products != now:
+        found.append(f"with products in {products}, those after it in {now}")
+    return [f"the steps to {int(checkpoint.name[5:])} were trained {how}" for how in found]
 
 
 def restore(model, run: Path, checkpoint: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

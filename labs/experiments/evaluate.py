@@ -176,9 +176,12 @@ def _image_control(control: str, env, policy, donor_seed: int, deterministic: bo
     return frozen
 
 
-def final_seeds(episodes: int) -> range:
-    """The seeds of the final evaluation: the same for every run, never met in training."""
-    return range(FINAL_SEEDS, FINAL_SEEDS + episodes)
+def final_seeds(episodes: int, offset: int = 0) -> range:
+    """The seeds of the final evaluation: the same for every run, never met in training.
+
+    A search has its own, by an ``offset``.
+    """
+    return range(FINAL_SEEDS + offset, FINAL_SEEDS + offset + episodes)
 
 
 def controls_of(config: RunConfig) -> tuple[str, ...]:
@@ -192,6 +195,7 @@ def evaluate(
     episodes: int,
     *,
     controls: bool = True,
+    offset: int = 0,
     after_episode: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """The final evaluation: deterministic, stochastic and, for images, the negative controls.
@@ -202,7 +206,7 @@ def evaluate(
     """
     from labs.envs import ENV_IDS
 
-    seeds = final_seeds(episodes)
+    seeds = final_seeds(episodes, offset)
     env = make_one(config)
     how = {"env": env, "after_episode": after_episode}
     result: dict[str, Any] = {

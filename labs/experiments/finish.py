@@ -28,6 +28,7 @@ def finish(
     updates: int,
     wall_time: Callable[[], float],
     ended_early: bool = False,
+    offset: int = 0,
     extra: dict[str, Any],
     tell: Callable[[str], None],
 ) -> Path:
@@ -42,6 +43,7 @@ def finish(
         updates: updates taken.
         wall_time: seconds since the start of the run.
         ended_early: the run was told to finish before its last step.
+        offset: of its evaluation's seeds: a search has its own.
         extra: further entries of its provenance.
         tell: called with the name of each phase.
 
@@ -68,7 +70,7 @@ def finish(
     ) as folder:
         save_policy(model, config, folder)
         policy = read_policy(folder)  # what is reported is what was saved
-        result = evaluate(policy, config, config.eval_episodes)
+        result = evaluate(policy, config, config.eval_episodes, offset=offset)
         result |= {
             "steps": steps,
             "updates": updates,

@@ -28,7 +28,7 @@ from labs.artifacts import PROVENANCE, Clock, data_root, json_text, load_artifac
 from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.checkpoint import runs_root
-from labs.experiments.config import FIELDS, RunConfig
+from labs.experiments.config import EPISODE_STEPS, FIELDS, STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.experiments.guards import RunLock
 from labs.experiments.moments import COLLECT, Progress, View
 from labs.experiments.position_errors import mean_interval
@@ -115,30 +115,44 @@ def _read(locator: Locator, frames: np.ndarray) -> np.ndarray:
     return np.concatenate([locator.locate(chunk) for chunk in np.array_split(frames, 12)])
 
 
-def errors(task: str, found: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """Distances between what was read and what was there, in millimeters and degrees."""
+def errors(
+    task: str, found: np.ndarray, truth: np.ndarray, groups: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Distances between what was read and what was there, in millimeters and degrees.
+
+    ``groups``: of frames, as :func:`labs.experiments.position_errors.mean_interval` has them.
+    """
     difference = 1000 * (found - truth)
     if task == "reach":
         gripper, goal = difference[:, :3], difference[:, 3:]
         return {
-            "gripper": summary(np.linalg.norm(gripper, axis=1)),
-            "goal": summary(np.linalg.norm(goal, axis=1)),
-            "between": summary(np.linalg.norm(goal - gripper, axis=1)),
+            "gripper": summary(np.linalg.norm(gripper, axis=1), groups),
+            "goal": summary(np.linalg.norm(goal, axis=1), groups),
+            "between": summary(np.linalg.norm(goal - gripper, axis=1), groups),
         }
-    block = {"block": summary(np.linalg.norm(difference[:, :PLACE], axis=1))}
+    block = {"block": summary(np.linalg.norm(difference[:, :PLACE], axis=1), groups)}
     if difference.shape[1] == PLACE:
         return block
     turn = np.arctan2(found[:, 3], found[:, 2]) - np.arctan2(truth[:, 3], truth[:, 2])
     turn = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
-    return block | {"angle_degrees": summary(np.degrees(turn) / 4)}
+    return block | {"angle_degrees": summary(np.degrees(turn) / 4, groups)}
 
 
-def summary(values: np.ndarray) -> dict[str, float]:
+def summary(values: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float]:
     """Mean with a 95 % interval (normal, n is large), median, 95th percentile."""
-    return mean_interval(values) | {
+    return mean_interval(values, groups) | {
         "median": float(np.median(values)),
         "p95": float(np.percentile(values, 95)),
     }
+
+
+def together(config: RunConfig) -> int:
+    """Consecutive frames that show one goal, or one episode of Push: those err together."""
+    if config.locator_moments == "placed":
+        return 1
+    if config.task == "push":
+        return EPISODE_STEPS
+    return STEPS_OF_A_GOAL + WALK * (config.locator_moments == "filmed")
 
 
 def train_locator(
@@ -156,11 +170,12 @@ def train_locator(
     trained_s = time.perf_counter() - begin - collected_s
     guess = np.broadcast_to(truth[:train].mean(0), truth[train:].shape)
     black = np.zeros_like(pictures[train:])
+    held_out = {"truth": truth[train:], "groups": np.arange(train, frames) // together(config)}
     values = {
-        "held_out": errors(view.task, _read(locator, pictures[train:]), truth[train:]),
+        "held_out": errors(view.task, _read(locator, pictures[train:]), **held_out),
         "controls": {
-            "mean": errors(view.task, guess, truth[train:]),
-            "black": errors(view.task, _read(locator, black), truth[train:]),
+            "mean": errors(view.task, guess, **held_out),
+            "black": errors(view.task, _read(locator, black), **held_out),
         },
         "collected_s": round(collected_s, 1),
         "trained_s": round(trained_s, 1),

@@ -30,9 +30,17 @@ def errors_mm(predicted: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
     }
 
 
-def mean_interval(values: np.ndarray) -> dict[str, float]:
-    """A mean with a 95 % interval over held-out frames (normal: they are many)."""
-    mean, half = values.mean(), 1.96 * values.std(ddof=1) / np.sqrt(len(values))
+def mean_interval(values: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float]:
+    """A mean with a 95 % interval over held-out frames (normal: they are many).
+
+    ``groups``: consecutive whole numbers, one for each value. Values of one group, an episode say,
+    err together and count as one draw; a single group has no spread but that of its values.
+    """
+    mean = values.mean()
+    off = values - mean
+    if groups is not None and groups[0] != groups[-1]:
+        off = np.bincount(groups - groups[0], off)
+    half = 1.96 * off.std(ddof=1) * np.sqrt(len(off)) / len(values)
     return {"mean": float(mean), "low": float(mean - half), "high": float(mean + half)}
 
 

@@ -15,6 +15,7 @@ from labs.errors import UserError
 from labs.experiments.arms.gpu import gpu_arms
 from labs.experiments.arms.laptop import laptop_arms
 from labs.experiments.config import RunConfig, closest, override
+from labs.experiments.unused import refuse_unused
 from labs.experiments.validation import validate
 
 # ------------------------------------------------------------------------------------------ Reach
@@ -206,14 +207,7 @@ BY_REWARDS = next(c for c, _ in LAPTOP if c.arm == "push-located-rewards-n3")
 PUSH_GPU = gpu_arms(STEP_2, BLIND, PROVEN, BY_REWARDS)
 
 PRESETS: dict[str, RunConfig] = {
-    c.arm: c
-    for c in (
-        *REACH,
-        *PUSH,
-        *PUSH_TUNED,
-        DEMO,
-        *(c for c, _ in (*LAPTOP, *PUSH_GPU)),
-    )
+    c.arm: c for c in (*REACH, *PUSH, *PUSH_TUNED, DEMO, *(c for c, _ in (*LAPTOP, *PUSH_GPU)))
 }
 
 SUMMARY = {
@@ -306,7 +300,8 @@ def preset(arm: str) -> RunConfig:
 
 # ------------------------------------------------------------------- overriding, recognizing
 
-#: Settings that change how a run is done but not what is measured.
+#: Settings that change how a run is done but not what is measured. Where ``precision`` follows the
+#: device, the record of a run says what its products were in, and its notes where that changed.
 NEUTRAL_KEYS = (
     "device",
     "subproc",
@@ -371,8 +366,8 @@ def effective(
         quick: the settings of ``--fast``.
 
     Raises:
-        UserError: unknown arm or knob, contradictory settings, another arm's or a measurement's
-            name.
+        UserError: unknown arm or knob, settings that contradict each other or change nothing,
+            another arm's or a measurement's name.
     """
     overrides = dict(overrides or {})
     name = overrides.pop("arm", None)
@@ -388,7 +383,7 @@ def effective(
         config = replace(config, arm=_own_name(base, config, quick))
     else:
         config = override(config, arm=name)
-    return validate(config)
+    return refuse_unused(validate(config), base)
 
 
 def _own_name(base: RunConfig, config: RunConfig, quick: bool) -> str:

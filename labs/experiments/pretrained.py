@@ -59,6 +59,8 @@ def lend_encoder(model: Any, config: RunConfig) -> dict[str, str]:
 def lend_acting_policy(model: Any, config: RunConfig) -> dict[str, str]:
     """Gives a new model the policy that acts from ``acting_ends`` on.
 
+    What training alone is told stands in the observations of a run, and no actor reads it.
+
     Args:
         model: a new learner of the fast engine.
         config: of its run.
@@ -70,19 +72,20 @@ def lend_acting_policy(model: Any, config: RunConfig) -> dict[str, str]:
         UserError: no such run, a damaged one, none with weights, or a policy that is told other
             things.
     """
+    from labs.asymmetric import PRIVILEGED, without
+
     name = config.acting_policy
     policy = load_policy(name).sb3
-    if policy.observation_space != model.observation_space:
+    theirs, ours = policy.observation_space, without(model.observation_space, (PRIVILEGED,))
+    if theirs != ours:
         raise UserError(
-            f"the policy of {name} is told {_keys(policy)}, and this run {_keys(model)}, or not in "
-            "the same sizes: give an acting_policy that is told the same"
+            f"the policy of {name} is told {', '.join(theirs)}, and this run {', '.join(ours)}, or "
+            "not in the same sizes: give an acting_policy that is told the same"
         )
+    for part in (policy, policy.actor):
+        part.observation_space = model.observation_space
     model.acting_policy = policy.to(model.device)
     return _record(name)
-
-
-def _keys(model: Any) -> str:
-    return ", ".join(model.observation_space.spaces)
 
 
 def _record(name: str) -> dict[str, str]:

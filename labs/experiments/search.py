@@ -1,4 +1,4 @@
-"""A small honest search: one change at a time, on a seed that no result reports.
+"""A small honest search: one change at a time, on a seed and episodes that no result reports.
 
 Each trial trains the arm with one setting changed. What was tried, and how it ended, is in the
 artifact ``search-<arm>``, also where a trial did better than the arm as it is. A killed search goes
@@ -24,6 +24,8 @@ from labs.experiments import guards
 from labs.experiments.checkpoint import belongs, runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.done import is_done
+from labs.experiments.environments import SEARCH_OFFSET
+from labs.experiments.evaluate import final_seeds
 from labs.experiments.presets import preset
 from labs.experiments.pretrained import AGREE
 from labs.experiments.train import Diverged, Training
@@ -150,11 +152,17 @@ def _outcome(
     }
 
 
+def _on_own_seeds(config: RunConfig, folder: Path) -> bool:
+    """Whether a trial was measured apart from what results report: earlier searches were not."""
+    measured = load_artifact(folder / config.run_name).json("evaluation.json")["seeds"][0]
+    return measured == final_seeds(1, SEARCH_OFFSET)[0]
+
+
 def _trial(config: RunConfig, folder: Path) -> dict[str, Any]:
     """Trains a trial where it is not done yet. Seconds are of whole sessions, or none are told."""
-    began, fresh = time.process_time(), not is_done(config)
+    began, fresh = time.process_time(), not is_done(config) or not _on_own_seeds(config, folder)
     if fresh:
-        training = Training(config)
+        training = Training(config, offset=SEARCH_OFFSET)
         try:
             training.run()
         except Diverged:  # is a result, too: the other trials go on
@@ -237,6 +245,7 @@ def search(
             {"trials": rows},
             parameters={
                 **{"arm": arm, "seed": SEED, "steps": base.total_steps},
+                "evaluation_seeds_offset": SEARCH_OFFSET,
                 **{"trials_planned": len(wanted), "trials_run": len(rows)},
             },
             clock=clock,

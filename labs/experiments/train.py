@@ -58,6 +58,7 @@ class Training:
         config: RunConfig,
         report: Callable[[dict[str, Any]], None] | None = None,
         restart: bool = False,
+        offset: int = 0,
     ):
         self.config = validate(config)
         self.folder = checkpoint.runs_root() / config.run_name
@@ -69,6 +70,7 @@ class Training:
         self.notes: list[str] = []
         self._report = report or (lambda progress: None)
         self._restart = restart
+        self._offset = offset  # of the seeds of curve and evaluation: a search has its own
         self._stop_signal: int | None = None
         self._is_set_up = False
         self._pieces: list[dict[str, Any]] = []
@@ -161,6 +163,7 @@ class Training:
         self.started = progress["started"]
         self.notes = progress["notes"] + self.notes
         self.notes.append(f"went on from step {steps}")
+        self.notes += checkpoint.other_session(found, self.model)
         if not config.save_replay:
             self._refill(steps)
 
@@ -240,7 +243,8 @@ class Training:
         from labs.experiments.environments import CURVE_SEEDS
         from labs.experiments.evaluate import run_episodes
 
-        seeds = range(CURVE_SEEDS, CURVE_SEEDS + self.config.curve_episodes)
+        first = CURVE_SEEDS + self._offset
+        seeds = range(first, first + self.config.curve_episodes)
         found = run_episodes(self._live_policy(), self.config, seeds, env=self.eval_env)
         losses = self._losses()
         recent = list(self.model.ep_success_buffer or ())
@@ -346,6 +350,7 @@ class Training:
             updates=self.model._n_updates,
             wall_time=self.wall_time,
             ended_early=self._ended_early,
+            offset=self._offset,
             extra={
                 "started": self.started,
                 "sessions": self.sessions,

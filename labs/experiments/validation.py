@@ -316,6 +316,8 @@ def _distill_problems(c: RunConfig):
         )
     if c.device == "cuda":
         yield "engine = distill learns on the CPU: set device = cpu or auto"
+    if c.fast_mode:
+        yield "--fast steps environments together, and engine = distill plays in one: leave it out"
     unused = ("random_actions", "encoder_learning_rate", "frozen_encoder", "ent_coef", "her_k")
     for name in (*unused, "her_strategy"):
         if getattr(c, name) != FIELDS[name].default:
@@ -365,7 +367,7 @@ def _budget_problems(c: RunConfig):
             f"learning_starts = {c.learning_starts} ends before the first episode of {c.n_envs} "
             f"environments does, and HER has nothing to sample: give at least {episode}"
         )
-    if c.learning_starts >= c.total_steps:
+    if c.learning_starts >= c.total_steps and c.engine != "distill":
         yield (
             f"learning_starts = {c.learning_starts} leaves no update in total_steps = "
             f"{c.total_steps}: lower it or raise total_steps"

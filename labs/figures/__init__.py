@@ -1,4 +1,4 @@
-"""Every figure of the book, each drawn by a function from an artifact or from the labs themselves.
+"""The figures that pages share or a command draws, from an artifact or from the labs themselves.
 
 * ``style``, ``legend``: the one look that all figures share; an arm's words and color.
 * ``curves``, ``phases``: learning curves, and where they are flat, rise, settle.

@@ -1,0 +1,99 @@
+"""Arms beside each other: what counts, what is refused, and what a late run leaves open."""
+
+from __future__ import annotations
+
+import math
+import shutil
+
+import pytest
+
+from labs import cli
+from labs.artifacts import data_root, repository_root, seeds_of
+from labs.claims.compare import as_text, compare, costs, summarize
+from labs.claims.evidence import Arm
+from tests.altering import alter, alter_settings
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+
+
+def trained(arm="reach-state"):
+    """A copy of the repository's results of an arm."""
+    shutil.copytree(repository_root() / "data" / "reach-state", data_root() / arm)
+
+
+def settings(arm, **knobs):
+    for path in seeds_of(arm):
+        alter_settings(path, **knobs)
+
+
+def test_steps_of_a_locator_count_in_a_comparison_as_in_rho(capsys):
+    trained()
+    locator = {"encoder": "locator", "locator_taught": "rewards", "locator_frames": 5000}
+    paths = seeds_of("reach-state")
+    times = [summarize("reach-state")["times"]["0.9"]]
+    for path in paths:
+        alter(path, "provenance.json", lambda r: r["parameters"].update(locator))
+    times.append(summarize("reach-state")["times"]["0.9"])
+    assert list(times[1]["reached"]) == [steps + 5000 for steps in times[0]["reached"]] != []
+    assert cli.main(["compare", "reach-state"]) == 0
+    assert "include the 5,000 of its locator" in capsys.readouterr().out
+
+
+def test_a_comparison_names_runs_that_were_cut_short(capsys):
+    trained()
+    cut = data_root() / "reach-state" / "seed0"
+    alter(cut, "provenance.json", lambda r: r.update(ended_early="at step 200 of 400"))
+    assert cli.main(["compare", "reach-state"]) == 0
+    assert "reach-state/seed0 was cut short at step 200 of 400" in capsys.readouterr().out
+
+
+def test_costs_of_an_arm_against_itself_are_one():
+    trained()
+    trained("twin")
+    found = costs("reach-state", "twin", [], threshold=0.9)
+    assert found["rho"]["twin"]["value"] == 1.0 and found["not_reached"] == []
+    never = costs("reach-state", "twin", [], threshold=1.01)
+    assert never["not_reached"] == ["reach-state", "twin"] and never["rho"] == {}
+    settings("twin", observation="pixels")
+    assert compare(["reach-state", "twin"], state="reach-state", pixels="twin")["costs"]["rho"]
+
+
+def test_rho_is_of_what_sees_over_the_state_of_one_task(capsys):
+    trained()
+    for name, seen, task in (("eyes", "pixels", "reach"), ("pusher", "pixels", "push")):
+        trained(name)
+        settings(name, observation=seen, task=task)
+    for state, pixels, message in (
+        ("reach-state", "reach-state", "--pixels reach-state observes state: name an arm that"),
+        ("eyes", "eyes", "--state eyes observes pixels: name an arm that observes state"),
+        ("reach-state", "pusher", "rho is of one task, and these are not: reach-state (reach), "),
+    ):
+        flags = ["--state", state, "--pixels", pixels]
+        assert cli.main(["compare", "reach-state", "eyes", "pusher", *flags]) == 2
+        assert message in capsys.readouterr().err
+    assert cli.main(["compare", "reach-state", "eyes", "--state", "reach-state"]) == 0
+
+
+def test_seeds_with_other_settings_are_no_arm(capsys):
+    trained()
+    alter_settings(seeds_of("reach-state")[1], learning_rate=0.5, torch_threads=7)
+    assert cli.main(["compare", "reach-state"]) == 2
+    said = capsys.readouterr().err
+    assert "reach-state: seed0 and seed1 differ in learning_rate (0.001, 0.5) and" in said
+    assert cli.main(["claims"]) == 2, "nobody pools them"
+
+
+def test_a_late_run_leaves_rho_without_an_upper_bound(monkeypatch):
+    trained()
+    trained("late")
+    last = len(seeds_of("reach-state")) - 1
+    times = {"reach-state": [4000.0] * (last + 1), "late": [8000.0] * last + [math.inf]}
+    monkeypatch.setattr(Arm, "times", lambda arm, level: times[arm.name])
+    found = costs("reach-state", "late", [], threshold=0.9)
+    assert found["not_reached"] == ["late"]
+    assert (found["rho"]["late"]["value"], found["rho"]["late"]["high"]) == (2.0, None)
+    text = as_text({"rows": [], "costs": found})
+    assert "rho at 90%, late: 2.00 [" in text and ", no upper bound]" in text
