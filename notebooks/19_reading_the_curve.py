@@ -249,7 +249,7 @@ plt.show()
 #
 # The critic's loss is the squared surprise of its own targets. If every episode fails and every state
 # is worth the same, nothing surprises: the loss is small *because* nothing was learned. When the first
-# successes arrive, some states become worth more than others, and the loss grows. So:
+# successes arrive, some states become worth more than others, and the loss grows, as in {numref}`fig-three-phases`. So:
 #
 # - rising loss, rising success: good news;
 # - rising loss, flat success: no news yet. Values have begun to differ, and what they favor does not push. The runs

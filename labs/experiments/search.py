@@ -56,6 +56,12 @@ def _of_pictures(**change: Any) -> Callable[[RunConfig], Change]:
     return lambda base: change if base.has_images else {}
 
 
+def _one_view(base: RunConfig) -> Change:
+    """Of one view nothing is shifted for itself."""
+    shifts = "drq" if base.augmentation == "drq-views" else base.augmentation
+    return {"camera": "workspace", "augmentation": shifts}
+
+
 def _without_layer_norm(base: RunConfig) -> Change:
     """Not for a second loss, which reads normalized features, nor for a critic that is told
     something, which always has LayerNorm."""
@@ -69,7 +75,7 @@ CHANGES: dict[str, Callable[[RunConfig], Change]] = {
     "as it is": lambda base: {},
     "temperature starts at 1": lambda base: {"ent_coef": "auto"},
     "no shifts": _of_pictures(augmentation="none"),
-    "one view": lambda base: {"camera": "workspace"} if base.has_images and base.views > 1 else {},
+    "one view": lambda base: _one_view(base) if base.has_images and base.views > 1 else {},
     "half as many updates": lambda base: {"gradient_steps": max(1, base.gradient_steps // 2)},
     "twice as many updates": lambda base: {"gradient_steps": 2 * base.gradient_steps},
     "learning rate 3e-4": lambda base: {"learning_rate": 3e-4},
