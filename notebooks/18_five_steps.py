@@ -323,7 +323,7 @@ print(f"five seeds of each: {points(of_five)}; ten: {points(costs)}")
 # one half than every run with the whole memory, and one of these does not get there: it is still rising when its budget ends. So a small memory has a price, and looks like a
 # risk rather than a wall. The scoreboard calls a memory essential if the smaller one costs a tenth of all episodes or more, and a tenth
 # lies inside the interval of what it costs. Five seeds of each had left even the sign open, so five more of each were run, their numbers chosen
-# before. They settled the sign, and not the tenth: the claim stays undecided. Pixel arms may need more of either. They are not measured, though a seed of `push-small` with `--buffer-size 10000` or `--her-k 8` would take a core half an hour. But *essential* was said of a run in
+# before. They settled the sign, and not the tenth: the claim stays undecided. Pixel arms may need more of either. They are not measured, though a seed of `push-small`, of which one took {artifact}`push-small/seed0:provenance.wall_time_s|duration` of a core, could be trained with `--buffer-size 10000` or `--her-k 8`. But *essential* was said of a run in
 # which four things had moved.
 #
 # And the routing itself? It takes a picture to ask. One frame of 36 × 36 by the workspace camera, read by NatureCNN, beside the same vectors, is small enough for a

@@ -528,7 +528,7 @@ assert preset(SHIFTED).differences(preset(VIEWS)).keys() == {"arm", "augmentatio
 display(table_of([SHIFTED, VIEWS]))
 
 # %% [markdown]
-# It is not measured yet: `pixels train reach-small-views --seeds 0 1 2`, about half an hour a seed on a core. Until then the shifts of `reach-small-drq` and of the five arms made from it are
+# It is not measured yet: `pixels train reach-small-views --seeds 0 1 2`, which should take as long as `reach-small-drq` did. Until then the shifts of `reach-small-drq` and of the five arms made from it are
 # shifts with this flaw, and what this page says of them is said of those.
 #
 # ## Standing still
