@@ -319,7 +319,7 @@ assert of_five.low < 0 < of_five.high
 print(f"five seeds of each: {points(of_five)}; ten: {points(costs)}")
 
 # %% [markdown]
-# A larger $k$ does not help the twins. Nine of ten learn with a tenth of the memory as well, and reach 70 % or more. But four of them are later at
+# A larger $k$ does not help the twins. Nine of ten learn with a tenth of the memory as well, and reach 70 % or more. But four of the ten are later at
 # one half than every run with the whole memory, and one of these does not get there: it is still rising when its budget ends. So a small memory has a price, and looks like a
 # risk rather than a wall. The scoreboard calls a memory essential if the smaller one costs a tenth of all episodes or more, and a tenth
 # lies inside the interval of what it costs. Five seeds of each had left even the sign open, so five more of each were run, their numbers chosen
