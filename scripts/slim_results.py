@@ -69,7 +69,7 @@ WITHOUT_FILM = {
     *("push-eight-goals", "push-eight-goals-long", "push-asymmetric"),
     *("push-one-goal", "push-small-helped"),
     *("push-small-blank", "push-small-noise", "push-small-actor", "push-small-separate"),
-    *("push-small-steps", "push-small-far"),
+    *("push-small-steps", "push-small-far", "push-small-buffer10k", "push-small-k8"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
     *("push-blind-acts-25k", "push-blind-acts-60k", "push-blind-acts-lent"),
     *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3", "push-small-n3"),

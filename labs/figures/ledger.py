@@ -85,6 +85,8 @@ BESIDE = (
     "push-small-steps",
     "push-small-far",
     "push-small-n3",
+    "push-small-buffer10k",
+    "push-small-k8",
     "push-blind-buffer10k",
     "push-blind-k8",
     "push-blind-u012",

@@ -119,7 +119,15 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(real, arm="push-small-separate", routing="separate"),
             "step 2's vectors and a picture of 36 × 36: each network has an encoder of its own",
         ),
-        # What else step 2 changed, and what it left: on the vectors alone, which suffice.
+        # What else step 2 changed: with the picture, and on the vectors alone, which suffice.
+        (
+            replace(real, arm="push-small-buffer10k", buffer_size=10_000),
+            "step 2's vectors and a picture of 36 × 36, a memory of 10,000 transitions",
+        ),
+        (
+            replace(real, arm="push-small-k8", her_k=8),
+            "step 2's vectors and a picture of 36 × 36, HER with k = 8",
+        ),
         (
             replace(blind, arm="push-blind-buffer10k", buffer_size=10_000),
             "the tuned blind twin with a memory of 10,000 transitions, a tenth of its budget",
