@@ -5,7 +5,7 @@ NB ?=
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab serve execute clean
+.PHONY: help setup book test mutations lab serve execute clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ book: setup  ## build the book as HTML; warnings are errors
 test: book  ## verify everything: code, notebooks, artifacts, built pages
 	@scripts/setup.sh --browser
 	@$(PYTHON_IN_VENV) scripts/run_checks.py
+
+mutations: setup  ## test the tests: break parts of the code on purpose; a test of each must fail
+	@$(PYTHON_IN_VENV) scripts/run_checks.py --mutations
 
 lab: setup  ## open the notebooks in JupyterLab
 	@$(PYTHON_IN_VENV) -m jupyterlab --notebook-dir=.

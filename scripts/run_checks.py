@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `make test` runs, in order, with a time for each part and one line at the end.
+"""What `make test` and `make mutations` run, with a time for each part and one line at the end.
 
 Every part runs even when an earlier one failed. A test that was skipped is named; in continuous
 integration (CI set) a skipped browser test is a failure.
@@ -22,14 +22,18 @@ PYTHON = sys.executable
 
 #: Begun first: a long file that begins last is waited for by all other processes.
 LONGEST = (
-    *("experiments", "page_quality", "laptop_routes", "mutations", "troubleshooting", "fast_sac"),
-    *("checks", "cli", "bench", "campaign", "gradients_along", "contributing"),
+    *("experiments", "page_quality", "laptop_routes", "troubleshooting", "fast_sac", "checks"),
+    *("cli", "bench", "campaign", "gradients_along", "contributing"),
 )
+
+#: Tests of the tests, which run every part of `labs` once more, broken: `make mutations`.
+MUTATIONS = "tests/test_mutations.py"
 
 
 def checked_files() -> list[str]:
     """Every test file and light notebook: the longest tests, the notebooks, the other tests."""
-    names = {path.stem.removeprefix("test_"): path for path in ROOT.glob("tests/test_*.py")}
+    tests = [path for path in ROOT.glob("tests/test_*.py") if path != ROOT / MUTATIONS]
+    names = {path.stem.removeprefix("test_"): path for path in tests}
     notebooks = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
     rest = [names[name] for name in sorted(names.keys() - set(LONGEST))]
     order = [*(names[name] for name in LONGEST), *notebooks, *rest]
@@ -45,26 +49,27 @@ def processes() -> int:
     return min(usable or 1, 4) + 1
 
 
-def pytest_command() -> list[str]:
-    """Tests and notebooks in one run on all cores, so that no core waits between the two.
-
-    A file goes to one process: notebooks and fixtures stay whole. Files are begun in the order
-    given; left to itself, xdist would begin with the file that has the most tests.
-    """
+def pytest_command(report: str, *options: str) -> list[str]:
+    """Runs pytest on all cores, with a report in which the tests can be counted."""
     return [
-        *(PYTHON, "-m", "pytest", "-q", "-n", str(processes())),
-        *("--dist", "loadfile", "--no-loadscope-reorder"),
-        *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"),
-        *("--timeout", "900", f"--junitxml={REPORTS / 'tests'}.xml", *checked_files()),
+        *(PYTHON, "-m", "pytest", "-q", "-n", str(processes()), "--timeout", "900"),
+        *(f"--junitxml={REPORTS / report}.xml", *options),
     ]
 
 
-def parts() -> list[tuple[str, list[str]]]:
+def parts(mutations: bool) -> list[tuple[str, list[str]]]:
     """Name and command of each part."""
+    if mutations:
+        return [("mutations", pytest_command("mutations", MUTATIONS))]
+    # Tests and notebooks in one run, so that no core waits between the two. A file goes to one
+    # process: notebooks and fixtures stay whole. Files are begun in the order given; left to
+    # itself, xdist would begin with the file that has the most tests.
+    order = ("--dist", "loadfile", "--no-loadscope-reorder")
+    notebooks = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300")
     return [
         ("lint", [PYTHON, "-m", "ruff", "check", "."]),
         ("format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
-        ("tests", pytest_command()),
+        ("tests", pytest_command("tests", *order, *notebooks, *checked_files())),
     ]
 
 
@@ -81,7 +86,7 @@ def read_report(name: str) -> tuple[int, list[str]]:
     return len(cases) - len(skipped), skipped
 
 
-def main() -> int:
+def main(mutations: bool) -> int:
     os.chdir(ROOT)
     REPORTS.mkdir(exist_ok=True)
     # Each process computes with one thread: the processes already fill the cores.
@@ -93,7 +98,7 @@ def main() -> int:
         os.environ.setdefault("PYTHONPYCACHEPREFIX", str(REPORTS / "bytecode"))
     start = time.perf_counter()
     failed, summary, not_run = [], [], []
-    for name, command in parts():
+    for name, command in parts(mutations):
         (REPORTS / f"{name}.xml").unlink(missing_ok=True)
         print(f"--- {name}", flush=True)
         began = time.perf_counter()
@@ -113,10 +118,16 @@ def main() -> int:
         failed.append("browser tests, which must run here")
     minutes = (time.perf_counter() - start) / 60
     print(f"\n{', '.join(summary)}; {len(not_run)} not run; {minutes:.1f} min")
-    print(f"make test: FAILED: {', '.join(failed)}" if failed else "make test: all passed")
+    target = "make mutations" if mutations else "make test"
+    print(f"{target}: FAILED: {', '.join(failed)}" if failed else f"{target}: all passed")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    raise SystemExit(main())
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--mutations",
+        action="store_true",
+        help="break parts of labs on purpose, one at a time: the test of each must fail",
+    )
+    raise SystemExit(main(parser.parse_args().mutations))

@@ -21,6 +21,17 @@ multiprocessing.set_forkserver_preload(
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_power_cut():
+    """Files need not reach the disk: what a test writes outlives no power cut, and none is tried.
+
+    What a killed process leaves is another matter; it does not wait for the disk either.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def denormal_numbers():
     """A training in this process counts them as zero from then on; Hypothesis insists on them."""
