@@ -44,6 +44,7 @@ class FastSAC(ModelFiles, SAC):
             ``gradient_steps``, which counts per vector step. None keeps SB3's meaning.
         augment: image augmentation for sampled batches, e.g.
             :class:`labs.image_augmentation.RandomShiftAug`; obs and next obs independently.
+        same_shift: obs and next obs of a transition are augmented alike instead.
         random_actions: share of steps with a uniformly random action, as in the HER paper (0.2
             there, Andrychowicz et al. 2017; 0.3 in the code for the Fetch tasks).
         acting_ends: environment steps after which the policy that acts stays as it is, while
@@ -79,6 +80,7 @@ class FastSAC(ModelFiles, SAC):
         *args: Any,
         updates_per_step: float | None = None,
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        same_shift: bool = False,
         random_actions: float = 0.0,
         acting_ends: int | None = None,
         acting_policy: BasePolicy | None = None,
@@ -94,7 +96,7 @@ class FastSAC(ModelFiles, SAC):
         if not 0 <= random_actions <= 1:
             raise ValueError(f"received random_actions {random_actions}; expected 0 to 1")
         self.updates_per_step = updates_per_step
-        self.augment = augment
+        self.augment, self.same_shift = augment, same_shift
         self.random_actions = random_actions
         self.acting_ends = acting_ends
         self.acting_policy = acting_policy
@@ -154,6 +156,7 @@ class FastSAC(ModelFiles, SAC):
             ent_coef_optimizer=self.ent_coef_optimizer,
             target_entropy=self.target_entropy,
             augment=self.augment,
+            same_shift=self.same_shift,
             channels_last=self.channels_last,
             autocast=self.autocast,
             compile=resolve(self.compile, self.device),

@@ -39,6 +39,7 @@ from torch.func import functional_call
 
 from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.fast_compile import Compiled, begin_step
+from labs.image_augmentation import augmented_ends
 
 EPSILON = 1e-6  # SB3's guard in log(1 - tanh²)
 LOSSES = ("critic_loss", "actor_loss", "ent_coef", "ent_coef_loss")
@@ -118,6 +119,7 @@ class SACUpdate:
         ent_coef_optimizer: its optimizer.
         target_entropy: of the learned temperature.
         augment: image batch (B, C, H, W) → the same; applied to obs and next obs independently.
+        same_shift: obs and next obs of a transition are augmented alike instead.
         channels_last: hand images to the encoder with channels last in memory.
         autocast: dtype for mixed precision (bfloat16), or None for plain float32.
         compile: compile the parts between the optimizer steps.
@@ -134,6 +136,7 @@ class SACUpdate:
         ent_coef_optimizer: torch.optim.Optimizer | None = None,
         target_entropy: float = 0.0,
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        same_shift: bool = False,
         channels_last: bool = True,
         autocast: torch.dtype | None = None,
         compile: bool = False,
@@ -147,7 +150,8 @@ class SACUpdate:
         self.gamma, self.tau = gamma, tau
         self.ent_coef, self.log_ent_coef = ent_coef, log_ent_coef
         self.ent_coef_optimizer, self.target_entropy = ent_coef_optimizer, target_entropy
-        self.augment, self.channels_last, self.autocast = augment, channels_last, autocast
+        self.augment, self.same_shift = augment, same_shift
+        self.channels_last, self.autocast = channels_last, autocast
         self.actor, self.critic, self.target = policy.actor, policy.critic, policy.critic_target
         # A second loss of the encoder, see labs.auxiliary; None without one.
         self.told = policy.auxiliary_loss if getattr(policy, "auxiliary_head", None) else None
@@ -183,18 +187,16 @@ class SACUpdate:
         return torch.autocast(self.device.type, dtype=self.autocast)
 
     def prepare(self, obs: Observation) -> Observation:
-        """Raw batch → float32 on the device: images shifted, divided by 255, channels last."""
+        """Raw batch → float32 on the device: images divided by 255, channels last."""
         space = self.policy.observation_space
         if not isinstance(obs, dict):
             return self._prepare(obs, space)
         return {key: self._prepare(value, space[key]) for key, value in obs.items()}
 
     def _prepare(self, value: torch.Tensor, space: Any) -> torch.Tensor:
-        if value.dim() == 4:
-            value = self.augment(value) if self.augment is not None else value
-            if self.channels_last and value.dtype == torch.uint8:
-                value = value.to(torch.float32, memory_format=torch.channels_last)
-                return value.div_(255.0) if self.policy.normalize_images else value
+        if value.dim() == 4 and self.channels_last and value.dtype == torch.uint8:
+            value = value.to(torch.float32, memory_format=torch.channels_last)
+            return value.div_(255.0) if self.policy.normalize_images else value
         return preprocess_obs(value, space, self.policy.normalize_images)
 
     def _encode(self, network: Any, obs: Observation) -> torch.Tensor:
@@ -280,7 +282,8 @@ class SACUpdate:
         Returns:
             float32 (4,) on the device, in the order of :data:`LOSSES`.
         """
-        obs, next_obs = self.prepare(batch.observations), self.prepare(batch.next_observations)
+        ends = (batch.observations, batch.next_observations)
+        obs, next_obs = map(self.prepare, augmented_ends(self.augment, *ends, self.same_shift))
         discounts = getattr(batch, "discounts", None)
         discounts = self.gamma if discounts is None else discounts
 

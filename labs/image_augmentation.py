@@ -206,6 +206,57 @@ class RandomShiftAug(nn.Module):
         return f"pad={self.pad}, padding={self.padding!r}{views}"
 
 
+def augmented_pair(
+    augment: Callable[[torch.Tensor], torch.Tensor],
+    image: torch.Tensor,
+    next_image: torch.Tensor,
+    same_shift: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The two images of a transition, augmented: each by a draw of its own, as in DrQ, or alike.
+
+    Args:
+        augment: (B, C, H, W) → the same shape and dtype; with ``same_shift`` for any C.
+        image: (B, C, H, W), of ``obs``.
+        next_image: (B, C, H, W), of ``next_obs``.
+        same_shift: augment both by one draw, so that what moves between them is motion.
+
+    Returns:
+        Both images, shapes and dtypes as before.
+    """
+    if not same_shift:
+        return augment(image), augment(next_image)
+    # Side by side along the channels the two are one image, and move as one.
+    moved, next_moved = augment(torch.cat((image, next_image), dim=1)).chunk(2, dim=1)
+    return moved, next_moved
+
+
+def augmented_ends(
+    augment: Callable[[torch.Tensor], torch.Tensor] | None,
+    obs: dict[str, torch.Tensor] | torch.Tensor,
+    next_obs: dict[str, torch.Tensor] | torch.Tensor,
+    same_shift: bool = False,
+) -> tuple[Any, Any]:
+    """Both ends of a batch of transitions with every image augmented, see :func:`augmented_pair`.
+
+    Args:
+        augment: None: both come back as they are.
+        obs: observations, each (B, ...); those with four axes are images.
+        next_obs: likewise.
+        same_shift: augment the two images of a transition alike.
+    """
+    if augment is None:
+        return obs, next_obs
+    if not isinstance(obs, dict):
+        return augmented_pair(augment, obs, next_obs, same_shift)
+    ends = {
+        key: augmented_pair(augment, value, next_obs[key], same_shift)
+        if value.dim() == 4
+        else (value, next_obs[key])
+        for key, value in obs.items()
+    }
+    return {key: end[0] for key, end in ends.items()}, {key: end[1] for key, end in ends.items()}
+
+
 class _AugmentsWhenSampling:
     """Passes one key of every sampled batch through an augmentation.
 
@@ -256,14 +307,12 @@ class _AugmentsWhenSampling:
         if self.size() == 0:
             raise ValueError(f"cannot sample {batch_size} transitions from an empty buffer")
         batch = super().sample(batch_size, env=env)
-        image = batch.observations[self.image_key]
-        next_image = batch.next_observations[self.image_key]
-        if self.same_shift:
-            # Side by side along the channels the two are one image, and move as one.
-            both = self._augment(torch.cat((image, next_image), dim=1))
-            image, next_image = both.chunk(2, dim=1)
-        else:
-            image, next_image = self._augment(image), self._augment(next_image)
+        image, next_image = augmented_pair(
+            self._augment,
+            batch.observations[self.image_key],
+            batch.next_observations[self.image_key],
+            self.same_shift,
+        )
         return batch._replace(
             observations={**batch.observations, self.image_key: image},
             next_observations={**batch.next_observations, self.image_key: next_image},

@@ -32,7 +32,8 @@ from IPython.display import Markdown, display
 
 from labs import envs
 from labs.artifacts import load_artifact
-from labs.claims.evidence import difference, points
+from labs.claims.evidence import difference
+from labs.claims.words import points
 from labs.exercises import attempt
 from labs.experiments.presets import preset
 from labs.figures.curves import success_curves

@@ -31,7 +31,8 @@ from IPython.display import Markdown, display
 
 from labs import envs
 from labs.artifacts import data_root, load_artifact
-from labs.claims.evidence import named_arm, ratio_text
+from labs.claims.arm import named_arm
+from labs.claims.words import ratio_text
 from labs.exercises import attempt
 from labs.experiments.presets import NOT_CHANGES, preset
 from labs.figures.curves import SOURCE_PHASES, success_curves, success_panels, three_phases

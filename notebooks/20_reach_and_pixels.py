@@ -33,8 +33,9 @@ from IPython.display import Markdown, display
 
 from labs import envs
 from labs.artifacts import data_root, load_artifact
+from labs.claims.arm import named_arm
 from labs.claims.compare import costs, summarize
-from labs.claims.evidence import named_arm, ratio_text
+from labs.claims.words import ratio_text
 from labs.exercises import attempt
 from labs.experiments.config import locator_steps
 from labs.experiments.environments import make_one

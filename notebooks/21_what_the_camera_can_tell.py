@@ -33,8 +33,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from labs import envs
 from labs.artifacts import data_root, load_artifact, runs_of
-from labs.claims.evidence import difference, matched, percents, seeds_text
-from labs.claims.evidence import points as in_points
+from labs.claims.arm import matched
+from labs.claims.evidence import difference
+from labs.claims.words import percents, seeds_text
+from labs.claims.words import points as in_points
 from labs.exercises import attempt
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.presets import preset

@@ -11,20 +11,10 @@ import pytest
 
 from labs import cli
 from labs.artifacts import write_artifact
-from labs.claims.evidence import (
-    FAILS,
-    HOLDS,
-    OPEN,
-    UNDECIDED,
-    VERDICTS,
-    added,
-    all_arms,
-    difference,
-    named_arm,
-    percent,
-    points,
-)
+from labs.claims.arm import all_arms, named_arm
+from labs.claims.evidence import FAILS, HOLDS, OPEN, UNDECIDED, VERDICTS, difference
 from labs.claims.scoreboard import CLAIMS, as_text, claim_of, judge
+from labs.claims.words import added, percent, points
 from labs.commands import measuring, training
 from labs.errors import UserError
 from labs.experiments import presets

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from labs.claims.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED, named_arm
+from labs.claims.arm import named_arm
+from labs.claims.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED
 from labs.claims.scoreboard import judge
 from tests.altering import alter, alter_settings
 from tests.claim_copies import CLAIM, HIGH, LOW, MIDDLE, ROOT, make_arm, measured, success, verdict
@@ -85,9 +86,13 @@ def test_claims_14_and_15_ask_for_a_gain(data, key, knob, unit):
     success(data, "small", *MIDDLE)
     assert verdict(key, data) == UNDECIDED
     for value in (4, 8):  # twins that see take precedence
-        make_arm(data, f"blind-{value}", HIGH, observation="blind", **{knob: value * unit})
+        make_arm(data, f"blind-{value}", LOW, observation="blind", **{knob: value * unit})
         same_curve(data, f"blind-{value}")
-    assert verdict(key, data) == UNDECIDED
+    assert "blind twins" not in judge(CLAIM[key], data).effect, "on the floor they say nothing"
+    for value in (4, 8):
+        success(data, f"blind-{value}", *HIGH)
+    found = judge(CLAIM[key], data)
+    assert found.verdict == UNDECIDED and "; blind twins, " in found.effect
     shutil.rmtree(data / "small")
     found = judge(CLAIM[key], data)
     assert found.verdict == FAILS and found.effect.startswith("blind twins, ")

@@ -9,8 +9,8 @@ import pytest
 
 from labs import cli
 from labs.artifacts import data_root, repository_root, seeds_of
+from labs.claims.arm import Arm
 from labs.claims.compare import as_text, compare, costs, summarize
-from labs.claims.evidence import Arm
 from tests.altering import alter, alter_settings
 
 

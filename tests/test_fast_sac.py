@@ -27,7 +27,7 @@ from labs.fast_io import _decode, decode_space, encode_space
 from labs.fast_networks import StandardizedExtractor
 from labs.fast_sac import FastSAC
 from labs.fast_update import LOSSES
-from labs.image_augmentation import RandomShiftAug
+from labs.image_augmentation import RandomShiftAug, augmented_ends
 from labs.keypoint_encoder import KeypointExtractor
 from labs.manipulation_encoder import ManipulationExtractor
 from labs.pixel_wrapper import PixelObservationWrapper
@@ -235,9 +235,37 @@ def test_many_goals_of_one_picture_train_as_many_pictures_would(policy, encoder)
 @pytest.mark.parametrize("augment", [None, lambda images: images.flip(-1)])
 def test_images_alone_are_prepared_and_augmented_as_those_in_a_dict(augment):
     fast = make(FastSAC, PIXELS["pixels"], "CnnPolicy", augment=augment)
-    images = torch.randint(0, 256, (3, *PIXELS["pixels"].shape), dtype=torch.uint8)
-    wanted = (images if augment is None else augment(images)) / 255
-    assert torch.equal(fast._update.prepare(images), wanted)
+    images = torch.randint(0, 256, (2, 3, *PIXELS["pixels"].shape), dtype=torch.uint8)
+    for image, end in zip(images, augmented_ends(augment, *images), strict=True):
+        wanted = (image if augment is None else augment(image)) / 255
+        assert torch.equal(fast._update.prepare(end), wanted)
+
+
+@pytest.mark.parametrize("same_shift", [False, True])
+def test_both_images_of_a_transition_move_alike_where_told(same_shift):
+    """The update asks once for both, side by side along the channels, or once for each."""
+    asked = []
+
+    def augment(images):
+        asked.append(tuple(images.shape))
+        return images
+
+    model = make(FastSAC, PIXELS, "MultiInputPolicy", augment=augment, same_shift=same_shift)
+    model.replay_buffer = Replayed(PIXELS, 1, size=8)
+    model.train(1, 8)
+    assert asked == ([(8, 12, 36, 36)] if same_shift else [(8, 6, 36, 36)] * 2)
+
+
+def test_ends_of_a_transition_keep_what_is_no_picture():
+    image = torch.randint(0, 256, (32, *PIXELS["pixels"].shape), dtype=torch.uint8)
+    obs, alike = {"pixels": image, "goal": torch.rand(32, 3)}, {}
+    for same_shift in (False, True):
+        ends = augmented_ends(RandomShiftAug(2), obs, dict(obs), same_shift)
+        assert all(torch.equal(end["goal"], obs["goal"]) for end in ends)
+        one, two = (end["pixels"] for end in ends)
+        assert not torch.equal(one, image), "it moves"
+        alike[same_shift] = (one == two).flatten(1).all(1).float().mean()
+    assert alike[True] == 1 and alike[False] < 0.2
 
 
 needs_compiler = pytest.mark.skipif(

@@ -117,6 +117,7 @@ def _algorithm(config: RunConfig) -> str:
         parts.append(f"who acts stays as it is after {config.acting_ends:,} steps")
     if config.augmentation != "none":
         alone = ", each view for itself" if config.augmentation == "drq-views" else ""
+        alone += ", one for both ends of a transition" if config.same_shift else ""
         parts.append(f"random shifts of ±{config.pad} pixels{alone}")
     return " + ".join(parts) + f", {engine}"
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from labs.artifacts import finite_or_none, runs_of, write_measurement
-from labs.claims.evidence import Arm
+from labs.claims.arm import Arm
 from labs.errors import UserError
 from labs.statistics import (
     Interval,

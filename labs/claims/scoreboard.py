@@ -169,19 +169,19 @@ CLAIMS: tuple[Claim, ...] = (
         "14",
         "A replay memory of 500,000 transitions is essential.",
         "Two arms that differ in the memory alone, as far apart as there are; a tenth of all "
-        "episodes must be gained. Without pixel arms: blind twins.",
+        "episodes must be gained. Arms with images decide; blind twins are told beside them.",
         training.large_memory,
         "notebooks/18_five_steps",
-        "pixels train push-blind-buffer10k --seeds 0 1 2 3 4 5 6 7 8 9",
+        "pixels train push-small-buffer10k --seeds 0 1 2",
     ),
     Claim(
         "15",
         "Hindsight with k = 8 helps against k = 4.",
         "Two arms that differ in k alone, 4 and 8; a tenth of all episodes must be gained, or a "
-        "fifth of the steps to 50 %. Without pixel arms: blind twins.",
+        "fifth of the steps to 50 %. Arms with images decide; blind twins are told beside them.",
         training.more_hindsight,
         "notebooks/18_five_steps",
-        "pixels train push-blind-k8 --seeds 0 1 2 3 4",
+        "pixels train push-small-k8 --seeds 0 1 2",
     ),
     Claim(
         "16",

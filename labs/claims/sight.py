@@ -12,27 +12,20 @@ from typing import Any
 
 from scipy.special import bdtrc
 
+from labs.claims.arm import Arm, all_matched
 from labs.claims.evidence import (
     FAILS,
     HOLDS,
     LIMITS,
     PARTLY,
-    Arm,
     Finding,
     NotMeasured,
-    added,
-    all_matched,
     difference,
     error_of,
     measurement,
-    mm,
-    percent,
-    percents,
     perception_cells,
-    points,
-    seeds_span,
-    seeds_text,
 )
+from labs.claims.words import added, mm, percent, percents, points, seeds_span, seeds_text
 from labs.statistics import iqm
 
 #: The study's encoders with SpatialSoftmax, by what they are called in a sentence.

@@ -11,24 +11,19 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+from labs.claims.arm import Arm, all_arms, named_arm
 from labs.claims.evidence import (
     FAILS,
     HOLDS,
     LIMITS,
     PARTLY,
     UNDECIDED,
-    Arm,
     Finding,
     NotMeasured,
-    all_arms,
     difference,
     measurement,
-    named_arm,
-    percent,
-    percents,
-    points,
-    seeds_text,
 )
+from labs.claims.words import percent, percents, points, seeds_text
 from labs.statistics import iqm, wilson
 
 # ----------------------------------------------------------------------------- the task, the floor

@@ -7,31 +7,27 @@ whatever the arms are called. Elsewhere: :mod:`labs.claims.task`,
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from labs.claims.arm import Arm, all_arms, all_matched, matched
 from labs.claims.evidence import (
     FAILS,
     HOLDS,
     LIMITS,
     PARTLY,
     UNDECIDED,
-    Arm,
     Finding,
     NotMeasured,
-    all_arms,
-    all_matched,
     difference,
-    matched,
     measurement,
-    percents,
-    points,
-    ratio_text,
-    seeds_text,
 )
+from labs.claims.words import percents, points, ratio_text, seeds_text
 from labs.statistics import iqm
 
 # ----------------------------------------------------------------------------- gradient routing
@@ -86,7 +82,7 @@ def warming_up(root: Path) -> Finding:
     have no encoder that could warm up: they can refute, not confirm. And where *they* do not wait
     for updates either, arms with a camera that do not wait say nothing about their eyes.
     """
-    few, many = _seeing_or_blind(root, "gradient_steps")
+    few, many = _seeing_and_blind(root, "gradient_steps")[0]
     many.half_time()  # at least half of its seeds got there
     ratio = few.times_as_many(many, 0.5)
     halfway = np.sqrt(many.updates_per_step / few.updates_per_step)
@@ -113,14 +109,22 @@ def _twins_wait(root: Path) -> bool:
     return few.times_as_many(many, 0.5).low > LIMITS["as_much_work"]
 
 
-def _seeing_or_blind(
+def _seeing_and_blind(
     root: Path, knob: str, values: tuple[int, int] | None = None
-) -> tuple[Arm, Arm]:
-    """Matched arms of Push with images; where there are none yet, twins that get the vectors."""
-    try:
-        return matched(root, knob, values, task="push")
-    except NotMeasured:
-        return matched(root, knob, values, task="push", observation="blind")
+) -> list[tuple[Arm, Arm]]:
+    """Matched arms of Push: those with images, then their twins that get the vectors alone.
+
+    The first pair decides. One of the two is enough; raises NotMeasured without either.
+    """
+    pairs, missing = [], NotMeasured("")
+    for observation in ("pixels", "blind"):
+        try:
+            pairs.append(matched(root, knob, values, task="push", observation=observation))
+        except NotMeasured as error:
+            missing = error
+    if not pairs:
+        raise missing
+    return pairs
 
 
 def price_of_pixels(root: Path) -> Finding:
@@ -266,15 +270,19 @@ def _with_keypoints(root: Path, wanted: Callable[[Arm], bool]) -> list[tuple[Arm
 
 def large_memory(root: Path) -> Finding:
     """Claim 14: does a large replay memory decide?"""
-    small, large = _seeing_or_blind(root, "buffer_size")
+    pairs = _seeing_and_blind(root, "buffer_size")
+    large = pairs[0][1]
     if large.config["buffer_size"] < large.steps:
         raise NotMeasured(f"the larger memory, `{large.name}`, does not hold its whole run")
-    return _gain("buffer_size", small, large)
+    return _first_decides(pairs, partial(_gain, "buffer_size"))
 
 
 def more_hindsight(root: Path) -> Finding:
     """Claim 15: does a larger k help, at the end or on the way?"""
-    small, large = _seeing_or_blind(root, "her_k", (4, 8))
+    return _first_decides(_seeing_and_blind(root, "her_k", (4, 8)), _hindsight)
+
+
+def _hindsight(small: Arm, large: Arm) -> Finding:
     found = _gain("her_k", small, large)
     if not math.isfinite(np.median(large.times(0.5))):
         return found
@@ -301,6 +309,17 @@ def _gain(knob: str, small: Arm, large: Arm) -> Finding:
         f"{small.steps:,} steps"
     )
     return Finding(verdict, effect, seeds_text(large, small))
+
+
+def _first_decides(pairs: list[tuple[Arm, Arm]], judge: Callable[[Arm, Arm], Finding]) -> Finding:
+    """The first pair's verdict; the others are told beside it, where they say anything."""
+    findings = [judge(*pairs[0])]
+    for pair in pairs[1:]:
+        with contextlib.suppress(NotMeasured):
+            findings.append(judge(*pair))
+    effect = "; ".join(finding.effect for finding in findings)
+    seeds = "; ".join(dict.fromkeys(finding.seeds for finding in findings))
+    return Finding(findings[0].verdict, effect, seeds)
 
 
 def learns_to_see(root: Path) -> Finding:

@@ -123,6 +123,8 @@ class RunConfig:
     itself, where two stand side by side"""
     pad: int = 4
     """largest shift of drq in pixels"""
+    same_shift: bool = False
+    """shift both images of a transition, before and after its step, by one draw"""
     her: bool = False
     """hindsight experience replay (sparse tasks)"""
     her_k: int = 4

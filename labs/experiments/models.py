@@ -102,7 +102,7 @@ def replay_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
         return (HerReplayBuffer, her) if config.her else (DictReplayBuffer, {})
     from labs.image_augmentation import DrQDictReplayBuffer, HerDrQDictReplayBuffer
 
-    drq = {"aug_fn": random_shift(config), "image_key": "pixels"}
+    drq = {"aug_fn": random_shift(config), "image_key": "pixels", "same_shift": config.same_shift}
     return (HerDrQDictReplayBuffer, drq | her) if config.her else (DrQDictReplayBuffer, drq)
 
 
@@ -171,6 +171,7 @@ def build_fast(config: RunConfig, env):
             "gamma": config.gamma,
         },
         augment=random_shift(config),
+        same_shift=config.same_shift,
         random_actions=config.random_actions,
         acting_ends=config.acting_ends or None,
         autocast=autocast(config.precision, arguments["device"]),

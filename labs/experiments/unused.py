@@ -11,7 +11,7 @@ from labs.experiments.validation import PICTURE_SIZES
 #: Of a learner with a critic, a replay memory and environments beside each other.
 NOT_OF_A_STUDENT = (
     *("gamma", "tau", "buffer_size", "learning_starts", "train_freq", "n_envs"),
-    "critic_layer_norm",
+    *("critic_layer_norm", "same_shift"),
 )
 
 
@@ -27,7 +27,7 @@ def _unread(c: RunConfig) -> Iterator[tuple[tuple[str, ...], str]]:
         yield (*drawing, *PICTURE_SIZES), f"observation = {c.observation}"
         return
     if c.augmentation == "none":
-        yield ("pad",), "augmentation = none"
+        yield ("pad", "same_shift"), "augmentation = none"
     if c.has_locator:
         yield ("features_dim", "num_filters", "encoder_learning_rate"), "encoder = locator"
     elif c.encoder == "keypoint" or c.head == "spatial_softmax":

@@ -87,9 +87,10 @@ WORDS = {
     "reach-small-blind": "vectors alone",
     "reach-small-drq": "pixels and shifts, reward alone",
     "reach-small-narrow": "shifts, networks of 64",
+    "reach-small-same": "shifts, one for both ends of a step",
     "reach-small-separate": "shifts, an encoder for each",
     "reach-small-told": "vectors and two views",
-    "reach-small-views": "reward alone, shifts that keep the views apart",
+    "reach-small-views": "shifts, each view for itself",
     "reach-state": "state, on Stable-Baselines3",
     "reach-state-tuned": "state",
 }

@@ -33,6 +33,7 @@ from labs.experiments.models import autocast, build, build_sb3
 from labs.experiments.presets import preset
 from labs.fast_sac import FastSAC
 from labs.fast_update import match_layout
+from labs.image_augmentation import augmented_ends
 from labs.routing_probe import (
     ROUTINGS,
     encoders_of,
@@ -60,23 +61,23 @@ class ShiftedReplay:
     Args:
         replay: the memory of a :class:`FastSAC`, which holds the images as the camera gave them.
         augment: uint8 (B, C, H, W) → the same; None leaves them.
+        same_shift: both images of a transition are augmented alike.
     """
 
-    def __init__(self, replay: Any, augment: Callable[[torch.Tensor], torch.Tensor] | None):
-        self.replay, self.augment = replay, augment
+    def __init__(
+        self,
+        replay: Any,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None,
+        same_shift: bool = False,
+    ):
+        self.replay, self.augment, self.same_shift = replay, augment, same_shift
 
     def sample(self, batch_size: int, env: object = None) -> Any:
-        """SB3's replay samples; obs and next obs are augmented independently."""
+        """SB3's replay samples, shifted as the update's."""
         batch = self.replay.sample(batch_size, env)
-        return batch._replace(
-            observations=self._augmented(batch.observations),
-            next_observations=self._augmented(batch.next_observations),
-        )
-
-    def _augmented(self, obs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        if self.augment is None:
-            return obs
-        return {k: self.augment(v) if v.dim() == 4 else v for k, v in obs.items()}
+        ends = (batch.observations, batch.next_observations)
+        obs, next_obs = augmented_ends(self.augment, *ends, self.same_shift)
+        return batch._replace(observations=obs, next_observations=next_obs)
 
 
 class CopiedUpdate:
@@ -109,7 +110,9 @@ class CopiedUpdate:
             (loss, encoder) → mean L2 norm over the encoder's parameters, in float32.
         """
         states = random_states(model)
-        self.copy.replay_buffer = ShiftedReplay(model.replay_buffer, model.augment)
+        self.copy.replay_buffer = ShiftedReplay(
+            model.replay_buffer, model.augment, model.same_shift
+        )
         try:
             found = []
             for _ in range(batches):

@@ -150,6 +150,10 @@ def _by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
             f"{alone}: with shifts that keep each view to its half of the image",
         ),
         (
+            replace(shifted, arm="reach-small-same", same_shift=True),
+            f"{alone}: with shifts, one for both ends of a transition",
+        ),
+        (
             replace(shifted, arm="reach-small-narrow", net_arch=(64, 64)),
             f"{alone}: with shifts, actor and critics of two layers of 64",
         ),
