@@ -90,7 +90,7 @@ WITHOUT_FILM = {
     *("push-distilled-far", "push-distilled-far-drq"),
     *("push-distilled-flat", "push-distilled-flat-drq"),
     *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
-    *("reach-small-views", "reach-small-same"),
+    *("reach-small-views", "reach-small-same", "reach-small-mended"),
     *("reach-located-rewards", "reach-located-default", "reach-located-workspace"),
     *("reach-located-walked", "reach-located-filmed", "reach-located-strayed"),
     *("reach-keypoint", "reach-asymmetric"),

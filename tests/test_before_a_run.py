@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ import pytest
 from labs import cli
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards, launch, presets
+from labs.experiments.plan import NotebookProgress
 from labs.experiments.train import Training
 
 
@@ -37,6 +40,11 @@ def refused(argv, capsys):
 BAD = [
     (["plan", "push-distilled", "--gamma", "0.5"], "gamma = 0.5 changes nothing where engine ="),
     (["plan", "push-distilled", "--fast"], "engine = distill plays in one: leave it out"),
+    (
+        ["plan", "push-small", "--same-shift"],
+        "same_shift = True changes nothing where augmentation",
+    ),
+    (["plan", "push-distilled-drq", "--same-shift"], "same_shift = True changes nothing where eng"),
     (["plan", "reach-state", "--her-k", "16"], "her_k = 16 changes nothing where her = False"),
     (["plan", "reach-state", "--fast-mode"], "changes nothing where --fast is not given"),
     (["plan", "push-state-tuned", "--scene", "lean"], "nothing where observation = state"),
@@ -159,3 +167,30 @@ def test_a_second_ctrl_c_kills_the_run(tmp_path):
         assert run.poll() is None
         signal.raise_signal(signal.SIGINT)
     assert run.wait(10) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("kind", ["command", "notebook"])
+def test_the_bar_of_a_resumed_run_does_not_count_yesterday(kind, tmp_path):
+    """Its speed and the time left are those of the steps that it took today."""
+    config = presets.preset("push-step2")
+    if kind == "command":
+        with launch._Watcher(config, tmp_path, quiet=False) as watcher:
+            bar = watcher._bar
+
+            def look(progress):
+                (tmp_path / "progress.json").write_text(json.dumps(progress))
+                watcher._look()
+
+            speed = seen_speed(bar, look)
+    else:
+        progress = NotebookProgress(config)
+        progress._bar.mininterval = 0.1
+        speed = seen_speed(progress._bar, progress)
+    assert 0 < speed < 800 / 0.2
+
+
+def seen_speed(bar, look):
+    for step in (20_000, 20_400, 20_800):
+        look({"step": step, "success": None, "phase": "train"})
+        time.sleep(0.2)
+    return bar.format_dict["rate"]

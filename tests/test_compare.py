@@ -84,6 +84,7 @@ def test_seeds_with_other_settings_are_no_arm(capsys):
     said = capsys.readouterr().err
     assert "reach-state: seed0 and seed1 differ in learning_rate (0.001, 0.5) and" in said
     assert cli.main(["claims"]) == 2, "nobody pools them"
+    assert cli.main(["plot", "curves", "reach-state"]) == 2, "nor draws their mean"
 
 
 def test_a_late_run_leaves_rho_without_an_upper_bound(monkeypatch):

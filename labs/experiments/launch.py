@@ -24,7 +24,7 @@ from labs.experiments.backend import ensure_gl
 from labs.experiments.checkpoint import folders, runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.done import is_done, lenders, refuse_other_settings, result_of
-from labs.experiments.plan import in_short
+from labs.experiments.plan import begin_at, in_short
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 
@@ -69,7 +69,9 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
             parameters=parameters,
             kernel_name="python3",
             progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],
+            # What fails in a cell comes back as an exception. A kernel that is told to end while
+            # it waits logs that as an error.
+            extra_arguments=["--log-level=CRITICAL"],
             cwd=repository_root(),
         )
     except papermill.PapermillExecutionError as error:
@@ -292,7 +294,7 @@ class _Watcher:
             return
         step = min(seen["step"], self._config.total_steps)
         if self._first:  # a resumed run does not owe its speed to earlier sessions
-            self._bar.initial = self._bar.n = step
+            begin_at(self._bar, step)
             self._bar.start_t = self._bar.last_print_t = time.time()
             self._first = False
         success = "" if seen["success"] is None else f", success {seen['success']:.0%}"

@@ -69,6 +69,15 @@ def in_short(config: RunConfig) -> str:
     )
 
 
+def begin_at(bar: Any, step: int) -> None:
+    """Lets a tqdm bar begin at a step that a resumed run has already taken.
+
+    tqdm counts its speed from what it printed last: without that, 20,000 steps of yesterday in
+    the first seconds of today.
+    """
+    bar.initial = bar.n = bar.last_print_n = step
+
+
 class NotebookProgress:
     """A progress bar on standard output that leaves few lines in an executed notebook."""
 
@@ -81,7 +90,7 @@ class NotebookProgress:
     def __call__(self, progress: dict[str, Any]) -> None:
         step = min(progress["step"], self._bar.total)
         if self._first:
-            self._bar.initial = self._bar.n = step
+            begin_at(self._bar, step)
             self._first = False
         self._bar.update(step - self._bar.n)
         if progress["success"] is not None:

@@ -323,6 +323,7 @@ CRITERIA = {
     "reach-located-walked": 0.95,
     "reach-located-filmed": 0.95,
     "reach-small-annealed": 0.95,
+    "reach-small-mended": 0.95,
     "push-state": 0.85,
     "push-state-tuned": 0.85,
     "push-gpu-honest": 0.90,

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labs.artifacts import Artifact, load_artifact, runs_of
+from labs.claims.arm import Arm
 from labs.errors import UserError
 from labs.figures.ledger import measured
 from labs.figures.legend import COLORS, colors_of, words_of
@@ -66,9 +67,9 @@ def load_curves(arm: str, column: str = "success") -> tuple[np.ndarray, np.ndarr
         steps (points,) and values (seeds, points); NaN where a value was not measured.
 
     Raises:
-        UserError: no result, or a column that the curves do not have.
+        UserError: no result, a column that the curves do not have, or seeds of different settings.
     """
-    tables = [run.table() for run in runs_of(arm)]
+    tables = [run.table() for run in Arm(arm, tuple(runs_of(arm))).runs]
     if column not in tables[0].columns:
         raise UserError(f"unknown column {column!r}: choose one of {', '.join(tables[0].columns)}")
     steps = sorted(set.intersection(*(set(t["step"]) for t in tables)))

@@ -86,6 +86,7 @@ WORDS = {
     "reach-small-annealed": "shifts, falling step sizes",
     "reach-small-blind": "vectors alone",
     "reach-small-drq": "pixels and shifts, reward alone",
+    "reach-small-mended": "shifts, each view for itself, falling step sizes",
     "reach-small-narrow": "shifts, networks of 64",
     "reach-small-same": "shifts, one for both ends of a step",
     "reach-small-separate": "shifts, an encoder for each",

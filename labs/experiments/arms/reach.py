@@ -162,6 +162,10 @@ def _by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
             f"{alone}: with shifts, step sizes that fall to zero over the second half",
         ),
         (
+            replace(shifted, arm="reach-small-mended", augmentation="drq-views", anneal=0.5),
+            f"{alone}: both mends, shifts that keep each view apart and step sizes that fall",
+        ),
+        (
             replace(shifted, arm="reach-small-actor", routing="actor", **rise),
             f"{alone}: with shifts, the actor's loss trains the encoder",
         ),
