@@ -91,7 +91,7 @@ assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"]
 # | 6–8 | block relative to gripper | **only an eye, or the simulator** |
 # | 9–10 | finger positions | the robot's joints |
 # | 11–13 | block rotation | **only an eye, or the simulator** |
-# | 14–19 | block velocity: straight, relative to the gripper's, and turning | **only an eye, or the simulator** |
+# | 14–19 | block velocity: linear, relative to the gripper's; and angular | **only an eye, or the simulator** |
 # | 20–22 | gripper velocity | the robot's joints |
 # | 23–24 | finger velocities | the robot's joints |
 #
@@ -169,7 +169,7 @@ assert 0.03 < solved.mean() < 0.11
 # {artifact}`push-floor:moved_the_block.random.rate|pct1` of the episodes and end with {artifact}`push-floor:random.rate|pct1`. The rules of the reset alone
 # predict {artifact}`push-floor:geometry|pct1`, without any simulator.
 #
-# Remember this number: it is the {term}`floor <do-nothing floor>`. Every success curve of Push in this book draws it. A point of a curve is twenty
+# Remember the rate of the policy that does nothing: it is the {term}`floor <do-nothing floor>`. Every success curve of Push in this book draws it. A point of a curve is twenty
 # episodes or fewer, and not twenty new ones: each point plays the same starts.
 
 # %%
@@ -184,7 +184,7 @@ print(f"{solved_starts} of the twenty starts of a curve is solved already")
 assert solved_starts == 1, "the text below says 5 %"
 
 # %% [markdown]
-# So who does nothing has 5 % at every point, and who moves the block aimlessly seldom has more than 10. A curve that stays there has **shown no learning**.
+# So where a point is twenty episodes, a policy that does nothing has 5 % at every point, and one that moves the block aimlessly seldom has more than 10 %. A curve that stays there has **shown no learning**.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Where block and target of Push lie at the reset, seen from above. A gray line joins a pair that is less than 5 cm apart: that episode starts solved.", "name": "fig-floor-resets"}, "image": {"alt": "Blocks and targets of 300 resets seen from above: both fill the same square, the blocks leave a round hole in the middle; short gray lines join the few pairs that start solved."}}
 env = envs.make_env("push", render_mode=None)
@@ -260,8 +260,8 @@ check_floor(floor)
 assert 2.5 < floor(0.10) / floor(0.05) < 4
 
 # %% [markdown]
-# The floor is an area, so one expects the *square* of the radius, four times as much. It grows somewhat less than
-# the square, since the square of starts has edges. The same square returns
+# The floor is an area, so one expects it to grow as the *square* of the radius: four times as much. It grows somewhat
+# less, since the region in which block and target start has edges. The same growth returns
 # [later](19_reading_the_curve.ipynb), as one candidate for why success curves bend.
 # ```{solution-end}
 # ```

@@ -135,11 +135,11 @@ plt.show()
 # {artifact}`visibility:push.workspace.object.median|int`. The block did not grow. Somebody moved
 # the camera.
 #
-# Reach holds a surprise. The goal sphere may hang anywhere in a cube around the gripper, whose lowest part lies in the
+# And the goal of Reach may be out of sight. Its sphere may hang anywhere in a cube around the gripper, whose lowest part lies in the
 # table top. So the gripper or the arm may hide it, and from the default camera sometimes the table: with the default camera not one pixel of it shows in
 # {artifact}`visibility:reach.default.goal.hidden.rate|pct1` of the resets, with the workspace
 # camera in {artifact}`visibility:reach.workspace.goal.hidden.rate|pct1`. A policy that is told
-# nothing but the picture starts those episodes *blind to its goal*. Where the robot hides it, it must move to see; where the table does, moving
+# nothing but the picture starts those episodes *blind to its goal*. Where the robot hides the goal, the policy must move to see it; where the table does, moving
 # does not help.
 #
 # Move the camera yourself, and watch how many pixels are left of the block.
@@ -188,8 +188,8 @@ assert set(columns["desired"]) - set(columns["none"]) == {"desired_goal"}
 # `achieved_goal` holds the block's. `desired_goal` holds the target's. Block, gripper, target: to
 # push a block, what else is there to *see*? Only its rotation and its speed.
 #
-# That is the mode in which the source manuscript, the unpublished [draft that this book starts from](../book/index.md), reports "95 % from pixels". It does not show that
-# the camera was used. Two questions decide it, and this book asks them wherever it says that a policy sees,
+# That is the mode in which the source manuscript, the unpublished [draft that this book starts from](../book/index.md), reports "95 % from pixels". That figure does not show that
+# the camera was used. Two questions decide whether it was, and this book asks them wherever it says that a policy sees,
 # or does not:
 #
 # 1. How does a {term}`blind twin` do, with the same numbers and no picture?

@@ -91,8 +91,8 @@ for run in runs_of(ARM):
 # Seed 0 reaches its goal in
 # {artifact}`reach-state/seed0:evaluation.deterministic.success_rate|pct0` of its episodes and stops
 # {artifact}`reach-state/seed0:evaluation.deterministic.final_distance_mean|cm` from it on
-# average. The source manuscript planned 500,000 steps for this run, expected success near 100 % by
-# 200,000 to 300,000, and left the cell for its result empty.
+# average. The source manuscript planned 500,000 steps, expected success near 100 % by
+# 200,000 to 300,000, and left the result empty.
 
 # %% tags=["hide-input"]
 film(
@@ -105,9 +105,8 @@ film(
 #
 # The run above has Stable-Baselines3's networks, batch size and target rate, one environment, and two settings
 # for episodes this short: a discount of 0.95 and a learning rate of 0.001. (Most of the words that follow are
-# explained on the [next page](04_sac_recap.ipynb), LayerNorm on [a later one](11_features_extractor.ipynb);
-# here only the numbers count.) A yardstick should be good, or
-# whatever is measured against it looks good too. `reach-state-tuned` has standardized inputs,
+# explained on the [next page](04_sac_recap.ipynb), LayerNorm on [a later one](11_features_extractor.ipynb).)
+# Against a bad yardstick everything looks good. `reach-state-tuned` has standardized inputs,
 # LayerNorm in the {term}`critics <twin critics>`, a {term}`target <target network>` that follows four times as fast
 # ($\tau = 0.02$), four environments, and half an {term}`update a step <replay ratio>`. Its learner differs as well: the book's own (`engine="fast"`,
 # [a later page](24_making_it_fast.ipynb)) in place of SB3's `train()`. The results:
@@ -129,8 +128,8 @@ busy = [run.provenance["load_average"] for run in runs_of(TUNED)]
 assert np.argmax(busy) == 4 and busy[4] > 2 * max(busy[:4]), "another seed was slowed: say which"
 
 # %% [markdown]
-# Its *sampled* actions succeed far less often than its mean action, and those of the first arm do not. The
-# reason is the {term}`entropy coefficient`, the worth of noise beside reward. It starts near one and falls with
+# This arm's *sampled* actions succeed far less often than its mean action; in the first arm there is no such gap. The
+# reason is the {term}`entropy coefficient`, which weighs noise against reward. It starts near one and falls with
 # the updates, and this arm stops after few of them: its mean action is good by then, its noise still large.
 
 # %% tags=["hide-input"]
@@ -154,8 +153,8 @@ assert min(last[TUNED]) > 50 * max(last[ARM]), "the noise explains nothing: read
 # %% [markdown]
 # Which of these settings matter? A search changes one at a time, on a seed that no table of this book
 # reports. Each trial has {artifact}`search-reach-state-tuned:provenance.parameters.steps|int` steps. One
-# seed is a hint, no proof; a trial that beats the arm as it is stays in the table. One change keeps it
-# below 90 % for all of these steps: a target network that follows slowly. (The first arm has the same one, and gets there with more steps.)
+# seed is a hint, no proof; a trial that beats the unchanged arm is left in the table. One change keeps the success
+# below 90 % for all of these steps: a target network that follows slowly. (The first arm's target follows as slowly, and that arm gets there with more steps.)
 # (The trials were judged on fifty of the hundred episodes that the tables use. A search made now has episodes of its own.)
 # A learning rate of 3e-4, and likewise half as many updates, does reach 90 %, but ends ten to fifteen points lower.
 

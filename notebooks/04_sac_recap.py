@@ -28,7 +28,7 @@
 # \qquad \mathcal{H}(\pi) = -\mathbb{E}_{a \sim \pi} \log \pi(a \mid s) $$ (eq-soft-objective)
 #
 # Q-learning takes $\max_a Q(s', a)$. With four real numbers for an action nobody can try them all. So a second network,
-# the *actor*, is trained to climb $Q$, and its action stands in the target where Q-learning has the maximum. It inherits
+# the *actor*, is trained to climb $Q$, and its action stands in the target where Q-learning has the maximum. This target inherits
 # the maximum's optimism, as we shall see.
 #
 # The second part of the sum, the **entropy**, keeps the agent exploring. Its price $\alpha$ is called the

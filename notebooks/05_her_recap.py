@@ -371,15 +371,15 @@ vec_env.close()
 # ## With and without
 #
 # The learner is the one of the HER paper, DDPG {cite}`lillicrap2016`: SAC without entropy and with
-# one critic. That is shorter. And no temperature sets itself differently in the two arms, so the only thing that
+# one critic. That is shorter. It also leaves out the temperature, which could set itself differently in the two arms, so the only thing that
 # differs between the curves is $k$. The actor is deterministic. When it plays, three
 # actions in ten are random, and noise is added to the others. The critic's
 # target is the plain one,
 #
 # $$ y = \operatorname{clip}\big( r' + \gamma \, Q_{\bar\theta}(s', \mu_{\bar\phi}(s')), \; -\tfrac{1}{1 - \gamma}, \; 0 \big) $$ (eq-ddpg-target)
 #
-# clipped to what such rewards can add up to. Five random episodes, then 40 updates after each
-# episode, 20 episodes in all.
+# clipped to what such rewards can add up to. The first five episodes are random. From the fifth on, 40 updates
+# follow each episode. There are 20 episodes in all.
 
 
 # %%

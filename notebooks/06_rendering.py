@@ -80,8 +80,8 @@ assert costs["one step of physics"] < min(costs["draw 84 × 84"], costs["the fir
 # %% [markdown]
 # Drawn the obvious way, the picture costs many times the physics. Drawn at the right size
 # ({term}`native-resolution rendering`) it costs less, but not 3 % of it: most of what is left does not depend on the number of
-# pixels, and still costs several times the physics. That is what the {term}`lean scene` saves, which leaves out what nobody looks at. Only both
-# together cost less than the physics.
+# pixels, and still costs several times the physics. The {term}`lean scene`, which leaves out what nobody looks at, saves that part. Only with both
+# together does a picture cost less than the physics.
 #
 # ## Build it
 #

@@ -84,8 +84,8 @@ assert np.sign(velocities[0][1]) != np.sign(velocities[1][1])
 # At the start of an episode there are no earlier frames. The first one fills the stack. Zeros would
 # be simpler, and would show the network black frames that no camera ever took. Vectors are never
 # stacked: proprioception holds velocities already, and a stacked *desired* goal is the same goal $n$ times. (A
-# stacked achieved goal would tell the block's velocity as well.) SB3's own `VecFrameStack` does both: it starts from zeros, and of a
-# dictionary it stacks every key, vectors too. So the wrapper stacks.
+# stacked achieved goal would tell the block's velocity as well.) SB3's own `VecFrameStack` does both of the things avoided here: it starts from zeros, and it
+# stacks every key of a dictionary, vectors too. So the wrapper does the stacking itself.
 #
 # ## Build it
 

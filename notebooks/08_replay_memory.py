@@ -257,7 +257,7 @@ print(f"16 GB hold {capacity(16e9):,} transitions")
 #
 # ## Settled
 #
-# The wall of 85 GB is the price of storing each frame eight times. Stored once, the same half million
-# transitions take an eighth of it, and a memory that does not fit is refused before the first step. What
+# The wall of 85 GB is the price of storing each frame nearly eight times. Stored once, the same half million
+# transitions take about an eighth of it, and a memory that does not fit is refused before the first step. What
 # smaller memories did to the source manuscript's runs is told in [a sidebar](../book/sidebars.md).
 # Next: the [encoders](09_cnn_encoders.ipynb) that read the pixels.

@@ -318,8 +318,8 @@ with torch.no_grad():
 #
 # Two things to compare with. *Ignore the image*: always answer the mean. *Know only the cell*: the
 # best possible answer of somebody who is told, without error, in which cell the block lies, and
-# nothing finer. If strides destroyed the position, no regression could beat the second. And to tell the two reasons apart,
-# *one averaging filter* in each layer, as in {numref}`fig-encoders-square`: it has no channels.
+# nothing finer. If strides destroyed the position, no regression could beat the second. A third comparison, *one averaging filter*
+# in each layer as in {numref}`fig-encoders-square`, serves to tell the two reasons, overlap and channels, apart: it has no channels.
 
 
 # %% tags=["hide-input"]

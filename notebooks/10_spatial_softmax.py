@@ -296,8 +296,8 @@ for name, error, guess in zip(("block", "gripper", "goal"), errors, guesses, str
 assert errors[0] < guesses[0] / 3, "the block's keypoint follows the block"
 
 # %% [markdown]
-# The block is found, on every machine that we tried. What becomes of gripper and goal, the numbers say for this run alone: a
-# keypoint jumps onto its thing, or it stays near the mean of all its places. Another seed, the rounding of another processor, or another
+# The block is found, on every machine that we tried. For gripper and goal the numbers speak for this run alone: a
+# keypoint either jumps onto its thing, or stays near the mean of all places of that thing. Another seed, the rounding of another processor, or another
 # number of threads can decide which.
 #
 # 150 frames and a few seconds. (Reinforcement learning has nobody to teach keypoints; it must find
@@ -316,8 +316,8 @@ Keypoints.from_encoder(frames[185], cnn, names=names, log_temperature=-0.5)  # b
 # - **One map, two objects.** The mean of two places is a third place, where nothing is.
 # - **Nothing there.** An empty map is a flat distribution, and its mean is the middle. "I see
 #   nothing" and "it is in the middle" are the same answer.
-# - **What.** How strongly a map responded is not reported: a strong response stands at its place, and a stronger one
-#   at the same. (A weak one is drawn toward the middle.) Size and shape are gone too. A rotated block has the
+# - **What.** How strongly a map responded is not reported: a strong response and a stronger one
+#   at the same place give the same point. (A weak one is drawn toward the middle.) Size and shape are gone too. A rotated block has the
 #   same center.
 
 # %%

@@ -277,14 +277,14 @@ with torch.no_grad():
 print("all coordinates + 0.2, or all halved: LayerNorm's output is the same")
 
 # %% [markdown]
-# ...nothing moves. That is a movement along the diagonal, down and right by the same amount. To the side, the mean
-# moves by half as much. That half is subtracted from every x, which keeps the other half, and from every y, which seems to move the opposite way;
-# along the other diagonal the mean stands still, and all of the movement stays.
+# ...nothing moves. Such a change is a movement along the diagonal, down and right by the same amount. In a movement to the side, the mean
+# moves by half as much as each x. Subtracting that half leaves every x the other half, and makes every y seem to move the opposite way.
+# In a movement along the other diagonal the mean stands still, and all of the movement stays.
 #
 # Not only in algebra: shift the *frames* by 8 pixels down and to the right, which is two cells of the map, or 0.2
 # in coordinates, and look in {numref}`fig-extractor-shift` at the keypoints of all 64 frames. (`RandomShiftAug` is built on the
-# [next page](12_random_shift.ipynb).) See that at the bottom left most points lie above the black
-# line, by 0.2: they went with the picture; and that after LayerNorm, at the bottom right, they gather around it.
+# [next page](12_random_shift.ipynb).) At the bottom left, most points lie 0.2 above the black
+# line: they went with the picture. At the bottom right, after LayerNorm, they lie round it.
 
 # %% mystnb={"figure": {"caption": "Top: a frame with its keypoints (circles), and the shifted frame with its own. Bottom: each coordinate in the shifted frame against the same one in the frame, for all frames; what did not move lies on the black line.", "name": "fig-extractor-shift"}, "image": {"alt": "Top: a frame of Push and the same frame shifted by 8 pixels down and right, with keypoints, most of which moved along. Bottom left: coordinates of the shifted frames against those of the frames lie mostly on a line 0.2 above the diagonal. Bottom right: after LayerNorm and Tanh they gather around the diagonal itself."}}
 shift = torch.tensor([[-8, -8]]).expand(64, 2)  # window up and left, content down and right
@@ -352,7 +352,7 @@ for seed in range(3):
 # that may be just right; for "is the block at x = 1.34 m" it is not.
 #
 # The control keeps more than the half that the algebra leaves to x. There only part of the coordinates went along, so the mean moves by less than
-# half of their way; and the last number counts every change without its sign, also the changed spread's.
+# half of their way. And the last number is a mean of absolute changes, so the changes that come from the changed spread count too.
 #
 # It gives something, too. An untrained SpatialSoftmax at $T = 1$ has keypoints that hardly move
 # ([here](10_spatial_softmax.ipynb)). Dividing by their tiny spread makes them audible:
@@ -369,7 +369,7 @@ assert gain > 10
 
 # %% [markdown]
 # A price and a gain. Which is larger is a question for an experiment: two arms that differ in `normalize=False`
-# of the `ManipulationExtractor` in `labs` (`--no-manipulation-norm`). By rewards no arm of this book has run it.
+# of the `ManipulationExtractor` in `labs` (`--no-manipulation-norm`). No arm of this book has run it with training by reward.
 # [What the camera can tell](21_what_the_camera_can_tell.ipynb) measures both sides by regression, and by two students that imitate, behind another encoder with keypoints.
 #
 # ## In SB3

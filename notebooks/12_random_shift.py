@@ -166,13 +166,13 @@ assert control < 0.25
 # Look at the wandering camera first. Little in its picture stays in place (it always aims at the same point of the
 # table), so the padding is nearly all that can betray the shift. Bars betray it. A repeated border at the edge says next to nothing.
 #
-# Before a fixed camera, the probe that sees the whole frame reads the shift either way: the edges of
+# With a fixed camera, the probe that sees the whole frame reads the shift either way: the edges of
 # the table are **landmarks**. Keep this in mind. Repeating the border removes the *artifact*; it
 # cannot hide the scenery. A network in front of a fixed camera can still learn how far its picture
 # was moved. We will need that below.
 #
-# Two cameras side by side in one image are two pictures, with a border between them. Shifted as one, a stripe of either reaches into the other, and says
-# what a bar says; so shift each for itself, `RandomShiftAug(pad, views=2)`. This book saw it late: [here is what it did](20_reach_and_pixels.ipynb).
+# Two cameras side by side in one image are two pictures, with a border between them. If they are shifted as one, a stripe of one reaches into the other, and betrays
+# the shift as a bar does. So shift each on its own, `RandomShiftAug(pad, views=2)`. This book noticed it late: [here is what it did](20_reach_and_pixels.ipynb).
 #
 # ## Build it
 #

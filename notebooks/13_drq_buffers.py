@@ -236,8 +236,8 @@ assert 0 < lies["push", "AugmentsEverything"] < 0.2, "few enough to go unnoticed
 # together. DrQ averages over two draws of each; DrQ-v2 {cite}`yarats2021` takes one of each,
 # and so do we.
 #
-# One thing nobody relabels: the red spot in $o$ still marks the *old* goal. The frames of {numref}`fig-buffers-draws` show it. Arms that must
-# look are drawn without it (`goal_sphere=False`); what it costs to leave it in is
+# One thing nobody relabels: the red spot in $o$ still marks the *old* goal. The frames of {numref}`fig-buffers-draws` show it. For arms whose policy must
+# look, the frames are drawn without it (`goal_sphere=False`); what it costs to leave it in is
 # [measured](21_what_the_camera_can_tell.ipynb).
 #
 # Why when sampling, and not when storing? A stored shift is frozen. The transition would look the

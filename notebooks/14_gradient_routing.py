@@ -193,9 +193,9 @@ print(
 # and builds its story on it.
 #
 # The third routing came with SAC+AE {cite}`yarats2019`; DrQ {cite}`kostrikov2020` and DrQ-v2 {cite}`yarats2021` kept it. The TD error says something about
-# every transition; the actor's loss can only pass on what Q already knows. DrQ-v2 itself is no SAC but DDPG with returns of several steps; its
-# routing alone is taken here. In that two things differ: the target critic
-# has a slow encoder of its own, as in SAC+AE and DrQ, where DrQ-v2 encodes the next observation with the online one; and DrQ-v2 gives
+# every transition; the actor's loss can only pass on what Q already knows. DrQ-v2 itself is not SAC but DDPG with returns of several steps; only its
+# routing is taken here, with two differences. Our target critic
+# has a slow encoder of its own, as in SAC+AE and DrQ; DrQ-v2 encodes the next observation with the online encoder. And DrQ-v2 gives
 # actor and critic a linear trunk each behind the convolutions, so there the actor's loss does train a layer of its
 # own.
 #
@@ -350,10 +350,10 @@ display(table(lambda values: ", ".join(f"{v:.2g}" for v in values)))
 # **What is cut stays cut.** The single update was no accident of fresh weights.
 #
 # **The actor's gradient fades.** On the way it falls below a tenth of its first norm, in every seed of both
-# routings that let it pass. Where the critic has an encoder of its own, it comes back, sooner or later by
-# the seed, and the actor's encoder moves on. Where it is all that the shared encoder gets, it ends
+# routings that let it pass. Where the critic has an encoder of its own, the gradient comes back, sooner or later depending on
+# the seed, and the actor's encoder moves on. Where the shared encoder gets nothing else, the gradient ends
 # smaller than it began, though in one seed it has begun to grow. From update 296 to 1,496 the other encoders get
-# farther from their first weights by at least 0.54, this one by at most 0.15.
+# farther from their first weights by at least 0.54, that shared encoder by at most 0.15.
 #
 # **The stray gradient does not fade.** It starts near the size of the critic's own gradient and ends as a
 # multiple of it, because that one shrinks. So the trap is worse in a run than in one update: were the two
@@ -368,7 +368,7 @@ display(table(lambda values: ", ".join(f"{v:.2g}" for v in values)))
 # ## Build it into SB3
 #
 # Two gates first, each a few lines on SB3's own class. The actor encodes without a graph. The critic encodes
-# with one, where SB3's would not if the encoder is shared; it closes for one caller only: where the *actions*
+# with one; SB3's critic would not if the encoder is shared. Our critic's gate closes for one caller only: where the *actions*
 # carry a gradient, the loss is the actor's, and what would pass is the stray gradient.
 
 

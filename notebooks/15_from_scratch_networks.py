@@ -477,9 +477,9 @@ assert last["lens cap on"] < last["rewards dealt anew"], "32 actions can be told
 assert runs["as it is"][1] > 5 * last["as it is"], "32 transitions were memorized"
 
 # %% [markdown]
-# Read it slowly. The loss falls far below the first control ({numref}`fig-scratch-controls`), so rewards reach the heads. It does not show
-# that they reach the encoder: frozen, at random weights, it serves as well. (That it is trained, the comparison
-# with `labs` has shown: it moved.) The blind critic's loss falls too. And on transitions that
+# Read it slowly. The loss falls far below the first control ({numref}`fig-scratch-controls`), so rewards reach the heads. This does not show
+# that they reach the encoder: frozen, at random weights, the encoder serves as well. (The comparison
+# with `labs` has shown that the encoder is trained: it moved.) The blind critic's loss falls too. And on transitions that
 # were not in the batch, seeing and blind do about equally badly. The critic knows thirty-two
 # transitions by heart. **A falling critic's loss shows that something is learned. It does not show
 # that anything is seen.** Keep that for the long flat curves of later parts.
@@ -608,7 +608,7 @@ display(Markdown("\n".join(table)))
 # %% [markdown]
 # Did it learn? Something. For most of the run it earned less than an arm that stays where it is. In the last third
 # the return climbs past both controls, although these episodes are played with the policy's own noise. The critic's
-# loss shows nothing of it: between its spikes it creeps down, as before. But it did not learn to *reach*: its success rate cannot be told from that of doing nothing.
+# loss shows nothing of it: between its spikes it creeps down, as before. But the agent did not learn to *reach*: its success rate cannot be told from that of doing nothing.
 # Ten minutes on a CPU show the machine at work, not the task solved. The long runs of the coming
 # parts are for that.
 

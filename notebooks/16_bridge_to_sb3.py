@@ -200,7 +200,7 @@ assert list(ours) == list(theirs) and max(differences.values()) < bridge.TOLERAN
 
 # %% [markdown]
 # Rounding, and nothing else. But would the comparison notice a mistake? A check that cannot fail is
-# worth nothing, so we make two. Both are mistakes that raise no error: pixels divided by 256, and y
+# worth nothing, so we make two mistakes. Neither raises an error: pixels divided by 256, and y
 # before x in the keypoints.
 
 # %%
@@ -341,10 +341,10 @@ print(model._n_updates, "updates")
 # | `train/ent_coef` | the temperature $\alpha$ |
 # | `rollout/success_rate` | the share of the last 100 episodes, over both robots, whose last step counted as success |
 #
-# Not from the manual: we predict what the next update will log. Same weights, same batch, same
-# noise, and the equations of the [last page](15_from_scratch_networks.ipynb), the critic's loss halved as SB3 does. One thing more
-# differs: there an update encodes a batch once, and the actor is judged through features from *before* the critic's step. SB3's SAC
-# encodes it again after that step.
+# We do not take this from the manual: we predict what the next update will log, from the same weights, the same batch, the same
+# noise, and the equations of the [last page](15_from_scratch_networks.ipynb), with the critic's loss halved as in SB3. One thing more
+# differs: on that page an update encodes a batch once, and the actor is judged through features from *before* the critic's step. SB3's SAC
+# encodes the batch again after that step.
 
 
 # %%

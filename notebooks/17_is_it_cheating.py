@@ -160,7 +160,7 @@ display(
 # ## Had it settled?
 #
 # Between the two stands a gap. It may be what the sixteen numbers hide, the block's rotation and speed.
-# Or the runs were stopped while they still rose. A longer budget tells: both arms to
+# Or the runs were stopped while they still rose. A longer budget tells more: both arms to
 # {artifact}`push-blind-long/seed0:provenance.parameters.total_steps|int` steps, nothing else changed ({numref}`fig-blind-settled`).
 
 # %% mystnb={"figure": {"caption": "The two arms of {numref}`fig-blind-curves` with three times the budget. Does a gap close that was open?", "name": "fig-blind-settled"}, "image": {"alt": "Success at Push against environment steps of the full state and the blind twin, run to 300,000 steps: both go on rising a little and stay near the top, the full state above; with the do-nothing floor as a dotted line."}}
@@ -199,7 +199,7 @@ assert not all(higher), "every seed ends higher: say so"
 
 # %% [markdown]
 # With three times the steps the twin goes on climbing, and the full state, which had little left to gain, hardly ever fails. The gap shrinks and does
-# not close. By how much it shrinks these seeds cannot say: the two intervals overlap. So a part of the first gap was time, likely and not for certain. What is left
+# not close. These seeds cannot say by how much it shrinks: the two intervals overlap. So a part of the first gap was likely, not certainly, a matter of time. What is left
 # may be the rotation and the speed that sixteen numbers hide, or more time still. These runs do not tell the two apart.
 
 # %% tags=["hide-input"]

@@ -334,7 +334,7 @@ plt.show()
 # On the grid ({numref}`fig-value-front`) the front has ever more cells, until discounting and the edge win. The loss rises only while the first
 # part is solved, and falls during the rest. In the runs it rises for much longer.
 # How far the front must get before acting greedily pays is the idea behind the {term}`effective horizon`
-# {cite}`laidlaw2023,laidlaw2024`: it predicts which tasks deep RL solves better than the length of an
+# {cite}`laidlaw2023,laidlaw2024`: it predicts which tasks deep RL solves, and does so better than the length of an
 # episode does.
 #
 # ## Two: the share of goals inside a radius
@@ -389,13 +389,13 @@ assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
 #
 # **Predicts**: with data that are cut off from the policy's own success, the rise is slow.
 #
-# So cut it off. Up to some step one policy acts and learns, as always. From then on the policy that acts stays as it is, and another, which was its
-# equal, goes on learning from what the first one meets (a {term}`forked tandem` {cite:p}`ostrovski2021`): as many steps, as many updates, as much
-# hindsight. In `push-blind-acts-25k` the ways part on the floor, so that nobody ever shows the learner a push that was meant.
+# So cut it off. Up to some step one policy acts and learns, as always. From then on the policy that acts is frozen. A second policy, equal to the first
+# at that step, goes on learning from what the first one meets (a {term}`forked tandem` {cite:p}`ostrovski2021`): as many steps, as many updates, as much
+# hindsight. In `push-blind-acts-25k` the ways part while success is on the floor, so the learner is never shown a push that was intended.
 #
 # A learner that may not try its own actions could be at a loss for that reason alone. Hence the control. In `push-blind-acts-lent` the ways part at the same
-# step, on the same floor, and the learner may not act either. But who acts from then on is a policy that another run has trained to its end. What the learner is shown
-# has successes in it.
+# step, on the same floor, and the learner may not act either. But from then on the policy that acts is one that another run has trained to its end. So there are successes in what
+# the learner is shown.
 #
 # A third arm asks the milder question whether a policy that has risen can do without acting. In `push-blind-acts-60k` the ways part when it has ({numref}`fig-forked-tandem`).
 
@@ -446,9 +446,9 @@ assert max(column.max() for column in own_successes) < 0.2, "the twin makes more
 assert 0.75 < min(shown[LENT]) < max(shown[LENT]) < 0.85, "four of five"
 
 # %% [markdown]
-# **Cut off from its own success, the learner hardly rises.** Who acts stays on the floor to the end. What the learner makes of it is
+# **Cut off from its own success, the learner hardly rises.** The policy that acts stays on the floor to the end. What the learner makes of its data is
 # {success}`push-blind-acts-25k`. That is not nothing: hindsight over chance touches alone took one seed to {artifact}`push-blind-acts-25k/seed0:evaluation.deterministic.successes|int` of 100. But a policy that
-# meets what it does itself has {success}`push-blind-tuned` after as many steps and updates.
+# learns from its own actions has {success}`push-blind-tuned` after as many steps and updates.
 #
 # **Acting is not what is missing.** On the same floor, from the same step on, and as little allowed to act, a learner that is shown another's successes
 # rises to {success}`push-blind-acts-lent`. Until the ways part the two arms do the same, and their runs lie on the floor. (They ran on
@@ -456,9 +456,9 @@ assert 0.75 < min(shown[LENT]) < max(shown[LENT]) < 0.85, "four of five"
 # {success}`push-blind-acts-60k`. So it takes successes to learn success, and a policy that acts brings them about itself. (How often the block is touched, and
 # how near to its goal it comes, grow together; the cut takes both. These are twins without a camera.)
 #
-# **But successes hardly hurry the rise.** From 25,000 steps on that learner is shown a success in four episodes of five. The twin makes hardly any then, and has to find its own.
-# The shown one may leave the floor a little sooner. One half the twin passes no later, by the medians of ten runs and of five. So most of these steps are no wait for successes; without
-# any, though, little comes of the steps.
+# **But successes hardly hurry the rise.** From 25,000 steps on the learner of `push-blind-acts-lent` is shown a success in four episodes of five. At that time the twin makes hardly any, and has to find its own.
+# The learner may leave the floor a little sooner. But the twin passes one half no later, by the medians of ten runs and of five. So most of these steps are not spent waiting for successes; without
+# any successes, though, little comes of the steps.
 #
 # ## Four: too few updates
 #
@@ -490,13 +490,13 @@ display(
 
 # %% [markdown]
 # If updates did not matter, the second ratio would be 1; if the runs waited for nothing else, 4. Halfway between, as ratios go, lies
-# $\sqrt 4 = 2$, and the whole interval is below it. So they waited for updates less than halfway. That they did at all, only the step from an eighth to a
-# quarter shows; from there to a half nothing is certain. Nor did they wait for an encoder: they have none.
+# $\sqrt 4 = 2$, and the whole interval is below it. So they waited for updates less than halfway. Only the step from an eighth to a quarter shows that they waited
+# for updates at all; from there to a half nothing is certain. Nor did they wait for an encoder: they have none.
 #
-# Cause one says the same as this one, since value moves by backups, and backups are updates. So neither is the whole story. What the runs waited for
-# besides, this does not say; success that feeds itself is one answer. It
+# Cause one says the same as this one, since value moves by backups, and backups are updates. So neither is the whole story. This does not say what else the runs
+# waited for; success that feeds itself is one answer. The result
 # holds for twins without a camera, at these rates. The claim is about runs that see: twins could refute it, by
-# rising much earlier with more updates, and they do not; they cannot confirm it.
+# rising much earlier with more updates, which they do not; they cannot confirm it.
 #
 # ## Five: an encoder that learns to see?
 #
@@ -631,13 +631,13 @@ assert max(final_success("push-small-honest")) < 2 * FLOOR, "it left the floor: 
 # all the same. (One seed, at the end of its run. The gripper was not asked for.)
 #
 # So the policy looks, and its encoder has learned nothing about the block. Both can be true: random weights already
-# tell more about its place than a guess does, and a policy could lean on that, or on the gripper. (How far an encoder carries that *stays* random was measured where the
-# block's place is withheld and the critic is told it: [there](26_what_the_critic_must_know.ipynb). With step 2's vectors none was trained.)
+# tell more about its place than a guess does, and a policy could lean on that, or on the gripper. (How far a policy gets with an encoder that *stays* random was measured where the
+# block's place is withheld and the critic is told it: [there](26_what_the_critic_must_know.ipynb). With step 2's vectors no such policy was trained.)
 #
 # The other arm of the table is the one in which the story is right. `push-small-honest` has the same network, pictures,
 # settings and reward; only the block's position is taken out of the vectors. In as many steps its encoder does learn where
-# the block is, by reward alone, while success stays on the floor with every seed. (The probe read one of them.) A flat curve *can* be an eye that opens. It is
-# where the eye is needed. In step 2 it is not, and there it learned nothing about the block that
+# the block is, by reward alone, while success stays on the floor with every seed. (The probe read one of them.) A flat curve *can* be an eye that opens. It is one
+# where the eye is needed. In step 2 the eye is not needed, and there the encoder learned nothing about the block that
 # can be told from nothing, although the policy heeds its picture.
 #
 # Black cost nothing that five runs could show. They rise with the numbers alone and end as high, so the network of the image branch seems no
@@ -705,9 +705,9 @@ high, *lower = final_success(ALONE[0])
 assert high > 0.9 > max(lower) and np.median(final_success(ALONE[1])) < LOWEST, "read anew"
 
 # %% [markdown]
-# With the longer targets alone one run has half of its episodes no later than the numbers alone with such targets, and ends where the runs with all changes do. The other two
-# are late, and end lower. With the other camera alone one run of three is late against the numbers alone, where four of the five runs of `push-small` are; two of the three end lower.
-# So neither change alone does in every run what all together did in three of three. Each may do a part, and runs as few as these cannot say how large a one. (With the first seeds alone this
+# With the longer targets alone, one run succeeds in half of its episodes no later than the runs with the numbers alone and such targets, and ends where the runs with all changes do. The other two
+# are late, and end lower. With the other camera alone, one run of three is late, measured against the numbers alone, and two of the three end lower; of the five runs of `push-small` four are late.
+# So neither change alone does in every run what all together did in three of three. Each may do a part, and so few runs cannot say how large that part is. (With the first seeds alone this
 # page pointed to the targets, and away from the camera. The next took both back.) Falling step sizes and twice the budget were not tried alone.
 #
 # And these are small pictures and a small budget. Step 2 itself, at
@@ -909,7 +909,7 @@ for _, table in runs:
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises before success and with it; plain value iteration shows the beginning of such a rise. On Push the share of goals grows like $r^2$ up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
 # | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in five runs. With noise every run rises. With targets three steps ahead, falling step sizes and another camera no run with a picture was late; of those targets or that camera alone, three of six runs were. |
-# | settled for blind twins | Success feeds itself: learners that are shown none, all else equal, hardly rise in as many steps, and learners on the same floor that are shown another's rise though they never act, and by the median they pass one half no sooner than twins that have to find their own. They are flat at first, without an encoder that could warm up; four times the updates bring the rise forward by less than twice. From an eighth of an update a step to a quarter they do bring it forward. |
+# | settled for blind twins | Success feeds itself: learners that are shown none, all else equal, hardly rise in as many steps, while learners on the same floor that are shown another policy's successes do rise, though they never act; by the median they pass one half no sooner than twins that have to find their own. They are flat at first, without an encoder that could warm up; four times the updates bring the rise forward by less than twice. From an eighth of an update a step to a quarter they do bring it forward. |
 # | not settled | Whether the late runs would end as high as the others, given time. Whether noise or black are less in the way than a picture. Whether the reported flat phase of 2.2 million steps is the same thing, longer: no pixel run here is that long. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
 #

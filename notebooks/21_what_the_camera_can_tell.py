@@ -107,7 +107,7 @@ plt.show()
 # ## Never looking
 #
 # The failure first, for it is the ruler. Who never looks says the same place every time, and says it
-# best by naming the mean. The error of an answer $\hat p$ is a distance on the table:
+# (nearly) best by naming the mean. The error of an answer $\hat p$ is a distance on the table:
 #
 # $$
 # e = \lVert \hat p - p \rVert_2, \qquad \text{reported: its mean over frames never seen in training}
@@ -131,8 +131,8 @@ assert abs(never.mean() - NEVER["block"]["mean"]) < 25
 
 # %% [markdown]
 # Is that the best that can be done without seeing the block? A picture shows the gripper as well. If the gripper's place says anything about the
-# block's, an encoder can beat the ruler and be blind to the block. So let somebody answer who knows the gripper's place exactly and nothing else: with the
-# mean of the blocks of those moments whose gripper was near. Twice: with moments as the study draws them, and with a walk that is drawn by a generator of the reset's own seed.
+# block's, an encoder can beat the ruler and be blind to the block. So take a guesser that knows the gripper's place exactly and nothing else. It answers with the
+# block's mean place over those moments in which the gripper was near. Do it twice: with moments as the study draws them, and with a walk drawn by a generator of the reset's own seed.
 
 
 # %%
@@ -443,8 +443,8 @@ assert min(stuck) > 0.9 * NEVER["block"]["mean"] and 3 < third / np.mean(far[pla
 assert 2 * max(far[plain]) < min(far[bare]) < max(far[bare]) < 0.75 * NEVER["block"]["mean"]
 
 # %% [markdown]
-# Before the camera for which it was meant, the remedy makes things worse. The fine convolutions are not to blame: behind
-# a flat head they read the block better than NatureCNN does, in every seed and in the same number of passes; before the near camera on average. **It
+# Before the camera for which it was meant, the remedy makes things worse. The fine convolutions are not to blame: with
+# a flat head they read the block better there than NatureCNN does, in every seed and in the same number of passes; before the near camera they do so on average. **It
 # is the head that loses it**: of the same convolutions, trained with keypoints on top, two seeds hardly start, and to the end name nearly one place for every picture. The third is off by
 # three to four times as much as NatureCNN. Without LayerNorm all of them start, and end more than twice as far off. Before the near camera the order turns. There, without LayerNorm, keypoints of
 # ManipulationCNN find the block as closely as those of KeypointCNN do, and more closely than all else that had six passes.
@@ -883,12 +883,12 @@ assert all(
 # sphere does harm where nobody looked for it. Students that never met it lose nearly a third of their successes when it
 # appears *at the goal*, where it tells the truth, and more elsewhere. Random shifts do not help against that (`push-distilled-drq` is
 # the run that was trained again, above). Policies that look through a locator
-# lose a tenth at most. And students that trained with the sphere lose 11 to 30 episodes of a hundred when it moves away, though
+# lose ten episodes of a hundred at most. And students that trained with the sphere lose 11 to 30 episodes of a hundred when it moves away, though
 # the vector is right; one of the three fails even more often when it is not there at all. So that one needs it; the other two do as well, or nearly, without it, and are thrown off
 # when it stands elsewhere.
 #
-# Their training never showed picture and vector apart. One that relabels goals does, in most of its samples, and a
-# policy may learn there to overlook the sphere. Whether a reward teaches that, and at what price, was not measured.
+# In their training, picture and vector never disagreed. In training that relabels goals they do, in most of its samples, and a
+# policy may learn from that to ignore the sphere. Whether a reward teaches that, and at what price, was not measured.
 # Where the goal is given as a vector, a picture without the sphere holds back nothing that the policy would need.
 
 # %% tags=["hide-input"]
@@ -898,8 +898,8 @@ film(
 )
 
 # %% [markdown]
-# *The first three episodes that a student loses which trained with the sphere. The goal is the same in both halves, where the sphere
-# stands on the left; below, what it sees.*
+# *The first three episodes that are lost by a student that trained with the sphere. In both halves the goal is where the sphere
+# stands on the left; below, what the policy sees.*
 #
 # ## What a reward teaches
 #
@@ -1081,8 +1081,8 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 #
 # - NatureCNN, once trained, finds a block of a few pixels to a fraction of the success radius. Its stride
 #   is no reason why a policy would fail. Untrained, it cannot aim.
-# - For NatureCNN the default camera is as good as the aimed one, as far as three seeds tell. For keypoints it is worse: KeypointCNN's is three
-#   quarters as good behind LayerNorm and half as good without, ManipulationCNN's, without LayerNorm, about a seventh as good (the quotients stand above). When the picture is moved, it is far
+# - For NatureCNN the default camera is as good as the aimed one, as far as three seeds tell. For keypoints it is worse: with KeypointCNN the default camera is three
+#   quarters as good behind LayerNorm and half as good without; with ManipulationCNN, without LayerNorm, it is about a seventh as good (the quotients stand above). When the picture is moved, it is far
 #   worse for all of them.
 # - Native and shrunk frames differ in many pixels. NatureCNN does not mind; keypoints can, and one policy loses half of its
 #   successes by it. Trained with random shifts, it loses few; of the same build, taught by a told critic, hardly any.

@@ -283,24 +283,24 @@ assert still["shifted"]["mean"] > 100, "a network trained on still frames bears 
 assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still["block"]["mean"]
 
 # %% [markdown]
-# This is the strongest fact on the page. Who trains on still frames and is shown a shifted one is off by
+# This is the strongest fact on the page. NatureCNN, trained on still frames and shown a shifted one, is off by
 # {artifact}`perception:summary.default-nature-norm-trained.shifted.mean|f0` mm before the default
-# camera. Who trained on shifted frames is off by
-# {artifact}`perception:summary.default-nature-norm-trained-pad4.shifted.mean|f0` mm, where no shift at
-# all allows {artifact}`perception:summary.default-nature-norm-trained.block.mean|f0` mm. The geometry
+# camera. Trained on shifted frames it is off by
+# {artifact}`perception:summary.default-nature-norm-trained-pad4.shifted.mean|f0` mm. Trained and tested without any
+# shift it is off by {artifact}`perception:summary.default-nature-norm-trained.block.mean|f0` mm. The geometry
 # says that the absolute reader loses its aim. NatureCNN, told the truth, does not stay an absolute
 # reader: it learns to see the shift and to take it back.
 #
 # The last column is a warning about the first half of this page. In the picture the vector from gripper to block does not change under a shift.
-# In the answers of a network that trained on still frames it does, *more* than the place of the block, in every such row: its
-# errors about the two do not cancel. What a picture keeps, a reader need not keep.
+# In the answers of a network that trained on still frames the vector does change, *more* than the place of the block, in every such row: the network's
+# errors about gripper and block do not cancel. What a picture keeps, a reader need not keep.
 #
-# Told the truth about places. A policy is told about actions. Does it find that way too?
+# These networks were told the truth about places. A policy is told about actions. Does it learn to take the shift back too?
 #
 # ## A policy that must see
 #
-# Take the strictest setting of this book: the policy gets the picture, the joints and the goal, and where
-# the block is only the picture tells. Gripper and goal are numbers in meters, which nobody shifts; the
+# Take the strictest setting of this book: the policy gets the picture, the joints and the goal, and only
+# the picture tells where the block is. Gripper and goal are numbers in meters, which nobody shifts; the
 # block comes as keypoints, which move. If the two ideas exclude each other, they do so here.
 #
 # The students of [Paying less](25_paying_less.ipynb) learn this task by imitating a policy that knows
@@ -388,9 +388,9 @@ display(
 )
 
 # %% [markdown]
-# It fits the regressions above in which KeypointCNN and NatureCNN learned to take the shift back. It does not fit the one of the source
+# This fits the regressions above in which KeypointCNN and NatureCNN learned to take the shift back. It does not fit the regression with the source
 # manuscript's own encoder before its own camera, which learned nothing from shifted frames (one seed, in as many passes as
-# the others needed; but two of its three seeds hardly start without shifts either, so they need not be the cause). Whether a critic would find that way too, this does not say. A student has none: no target joins two
+# the others needed; but without shifts two of its three seeds hardly start either, so the shifts need not be the cause). This does not say whether a critic would learn to take the shift back too. A student has no critic: no target joins two
 # pictures with a shift each. "Do not work together" is refuted by policies in which they do. The source manuscript's
 # run is not explained by them.
 #
@@ -562,7 +562,7 @@ display(Markdown("\n".join(answers)))
 # their successes to one pixel, policies that learned from a told critic about an eighth. Not settled: whether a policy that a *reward* trains can
 # learn so. It takes two arms that differ in shifts alone, to a budget at which the one without has
 # risen. The reported run stopped at 1.54 million steps, and its own control rose only after 2.2 million. Shifts of another size, one shift for both pictures of a
-# transition (the buffers' `same_shift`, for which `pixels train` has no knob), and NatureCNN before the default camera were not trained either. (A trial of such a
+# transition (`--same-shift`; the arm `reach-small-same` is defined, and not trained yet), and NatureCNN before the default camera were not trained either. (A trial of such a
 # control on Reach, keypoints in place of NatureCNN in [the arms by reward](20_reach_and_pixels.ipynb), was stopped while it lay
 # on the floor: no pair came of it.)
 #

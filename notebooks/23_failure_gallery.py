@@ -55,7 +55,7 @@ gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json"
 # the episodes differ in the policy alone.
 #
 # Policies with a camera show where they look, twice over. Shaded patches are those on which the action
-# hangs: blank one of them and the action moves. Yellow dots are the encoder's keypoints, where it has
+# depends: blank one of them and the action moves. Yellow dots are the encoder's keypoints, where it has
 # them in one view. Some ride on the block, some on the gripper. A crowd in the middle of the table is no
 # discovery: a pattern that is everywhere on the table has its mean place there. The red goal is drawn
 # for you; Push's camera policies get it as three numbers, and their pictures leave it out.
@@ -104,8 +104,8 @@ print(f"the blind twin moved the block by {100 * moved['blind twin']:.0f} cm")
 #   the policy from state nudges it and leaves it there; after 60,000 it lands it. The blind twin *has* found the
 #   block, drives it through the goal and goes on. A success rate counts all three as a miss.
 #
-# Two warnings. The starts were chosen by how they end: the hard one is the first from which the blind twin
-# pushes and ends far off and the full state succeeds, the easy one the first, away from the goal, from which both succeed. They show kinds of failure, not how often
+# Two warnings. The starts were chosen by how they end. The hard one is the first from which the blind twin
+# pushes and ends far off while the full state succeeds. The easy one is the first, away from the goal, from which both succeed. They show kinds of failure, not how often
 # each occurs. And *a run cut short* looks through a locator that was
 # taught positions, and ended {artifact}`push-located/seed0:provenance.ended_early`; *nobody told* was given no position but
 # [what hindsight computes](28_rewards_say_where.ipynb).

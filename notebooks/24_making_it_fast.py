@@ -166,8 +166,8 @@ assert share["no shadows"] == 0 < share["no goal sphere"] < 0.01
 # translucent ghost of the body that pulls the gripper: leaving them out makes the picture *more*
 # honest. What a saving is worth depends on what was saved before it, so both are measured: each
 # alone against the stock route of 480 × 480, and one after the other. The first two rows
-# are the same in both columns: they were measured twice, and differ by up to 2 ms. That is the noise. The
-# last rows differ from physics alone by less.
+# hold the same thing in both columns, measured twice; the two measurements differ by up to 2 ms. That is the noise. The
+# last rows differ from physics alone by less than that.
 
 # %%
 speed.alone_table()
@@ -274,8 +274,8 @@ assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder
 # `torch.compile` is the change that one expects most of. On a CPU it is switched off: nearly all the
 # time goes into convolutions and matrix products, which it leaves as they are, and compiling took
 # {artifact}`bench:parts.savings.update.compile_s|duration` before the first update. `FastSAC(..., compile=True)` switches it on. Either way the update equals its reference to 1e-5, as long as no
-# number lies so close to a kink, of a ReLU or of the smaller of two values, that the order of a sum decides
-# on which side. The reference is SB3's SAC; for one encoder that the critic trains, which SB3 does not have, it is
+# number lies so close to a kink (of a ReLU, or of the minimum of two values) that the order of summation decides
+# on which side of the kink it falls. The reference is SB3's SAC; for one encoder that the critic trains, which SB3 does not have, it is
 # `labs.drqv2_sac.DrQv2SAC`, whose actor is judged on the features from before the critic's step.
 
 # %% [markdown]
@@ -323,7 +323,7 @@ display(Markdown("\n".join(rows)))
 #
 # $$ L = \frac{1}{BM} \sum_{i=1}^{B} \sum_{j=1}^{M} \bigl( Q(f_\psi(o_i),\, v_i,\, g_{ij},\, a_i) - y_{ij} \bigr)^2 . $$ (eq-many-goals)
 #
-# The first goal of a transition is drawn as ever. Each further one is hindsight's with HER's share, and
+# The first goal of a transition is drawn as ever. Each further one is a hindsight goal with HER's probability, and
 # otherwise the desired goal of any episode. `goals_per_frame` is $M$.
 
 # %%
@@ -367,9 +367,9 @@ assert update_ms[8] < 4 * update_ms[1], "eight goals for less than four times on
 #
 # ## Judged by SB3's own tests
 #
-# `FastSAC` keeps SB3's interface as well, so SB3's own tests can judge it. Below, the ones of saving,
-# dict observations and HER that use a SAC ran as they are, with `FastSAC` in the place of `SAC`: tests
-# of version {artifact}`sb3-tests:tests_version`, the newest that were at hand, on the installed
+# `FastSAC` keeps SB3's interface as well, so SB3's own tests can judge it. SB3's tests of saving,
+# dict observations and HER, as far as they use a SAC, ran as they are, with `FastSAC` in the place of `SAC`. They are the tests
+# of version {artifact}`sb3-tests:tests_version`, the newest that were at hand, and they ran on the installed
 # {artifact}`sb3-tests:installed_version`. Of {artifact}`sb3-tests:run|int` tests
 # {artifact}`sb3-tests:passed|int` pass and {artifact}`sb3-tests:failed|int` fail. The other
 # {artifact}`sb3-tests:left_out|int` tests of these files use another algorithm, or none. These fail,
@@ -394,8 +394,8 @@ sb3_tests.failures_table()
 # Recent processors multiply it and add up in float32; `labs.mixed_precision` asks whether this one
 # does. Weights, optimizer states, losses and the softmax over positions stay in float32.
 #
-# Does an encoder still see as well? A cell of its map is centimeters wide, so where exactly the block
-# is lies in the digits that are dropped. Ask one that is trained: the locator of
+# Does an encoder still see as well? A cell of its map is centimeters wide, so the exact place of the
+# block lies in the digits that are dropped. Ask one that is trained: the locator of
 # [the next page](25_paying_less.ipynb), a small network that reads the block's place from a frame, gets the same new
 # frames in both.
 

@@ -361,8 +361,8 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # {artifact}`push-told/seed0:provenance.parameters.batch_size|int` moments; one of `push-distilled` as many episodes and
 # {artifact}`push-distilled/seed0:provenance.parameters.gradient_steps|int` updates of
 # {artifact}`push-distilled/seed0:provenance.parameters.batch_size|int`, its products in bfloat16 where the processor has
-# them. The first has a teacher of its own seed, the second
-# for every seed that of `push-state-tuned`, seed 0, whose weights lie in `data/`. (Earlier starts of it, at 84 × 84
+# them. In the first, each seed has the teacher of the same seed. In the second,
+# every seed has that of `push-state-tuned`, seed 0, whose weights lie in `data/`. (Earlier starts of the second, at 84 × 84
 # pixels, were dropped within minutes for their pace, all of them still on the floor. They left no result.)
 
 # %% tags=["hide-input"]
@@ -389,8 +389,8 @@ display(
 # Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. What a reward
 # teaches about the block is little, at least where numbers say it already ([the
 # probe](21_what_the_camera_can_tell.ipynb); [the next page](26_what_the_critic_must_know.ipynb) finds more, at a larger budget). So the encoder $f_\psi$ gets an
-# {term}`auxiliary loss` beside the critic's: a linear head $W$ reads from the picture's features, and from the vectors $v$ beside them, where gripper and
-# block are, and the simulator says whether that is right {cite:p}`jaderberg2017`,
+# {term}`auxiliary loss` beside the critic's: a linear head $W$ reads the positions of gripper and block
+# from the picture's features and from the vectors $v$ beside them, and the simulator says whether they are right {cite:p}`jaderberg2017`,
 #
 # $$ L(\psi, \theta, W) = L_Q(\psi, \theta) + \frac{\lambda}{6}\, \mathbb{E} \left\| W [f_\psi(o), v] - \tilde p \right\|^2 $$ (eq-auxiliary)
 #

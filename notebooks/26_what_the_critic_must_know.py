@@ -79,8 +79,8 @@ ladder(TOLD, floor=floor)
 plt.show()
 
 # %% [markdown]
-# From the third column of {numref}`fig-critic-ladder` on there is one seed each; where the place is off the runs were ended at about half of
-# their budget, the last a little before its end. See that the eye opens in every column, and that the hand has learned in two.
+# From the third column of {numref}`fig-critic-ladder` on there is one seed each. Where the place is off, the runs were ended at about half of
+# their budget; the run of the last column was ended a little before the end of its budget. See that the eye opens in every column, and that the hand has learned in two.
 #
 # ## Judged by one who knows
 #
@@ -265,7 +265,7 @@ for run in runs_of(ACHIEVED):
 #
 # - `push-keypoint-honest`: the critic is told nothing. It reads what the actor reads, through an encoder of its own, which learns from the
 #   TD error. Hindsight still relabels with the achieved goal; actor and critic meet it as a relabeled goal, and in no other way.
-# - `push-asymmetric-frozen`: the critic is told the achieved goal, and the actor's encoder stays as it was drawn. It has half the
+# - `push-asymmetric-frozen`: the critic is told the achieved goal, and the actor's encoder keeps its random initial weights. This arm has half the
 #   budget, {artifact}`push-asymmetric-frozen/seed0:evaluation.steps|int` steps. `push-asymmetric-frozen-long` is the same arm and the same
 #   seed once more, on another processor. It was to have the whole budget, and was cut short at
 #   {artifact}`push-asymmetric-frozen-long/seed0:evaluation.steps|int` steps for want of time.
@@ -404,12 +404,12 @@ located_mm = located["held_out"]["block"]["mean"]
 #
 # **The eye opens before the hand.** The arm on the floor, `push-keypoint-honest`, whose critic nobody told anything, has an eye as good as
 # theirs. That of `push-keypoint-rewarded` reads as well as the best of them, with less than their whole budget, and it is not the actor's alone:
-# its critic reads the same features. So these two, one seed each, do not lack an actor's eye. (The encoder of the other's critic was
+# its critic reads the same features. So what these two lack, one seed each, is not an eye for the actor. (The encoder of the critic of `push-keypoint-honest` was
 # not probed.) And a policy behind an eye of the untrained kind rises above the floor, if its critic is told; one seed as well. Rewards alone
 # can open an eye, on two cores. An open eye is not yet a hand.
 #
-# What does a told critic give the hand, then? It differs in at least three things. What it reads is exact. It always means the same,
-# since no encoder changes under it. And it is the place itself, where the others must find it among an eye's features.
+# What does a told critic give the hand, then? It differs from the others in at least three things. What it reads is exact. What it reads always means the same,
+# since no encoder changes under it. And what it reads is the place itself, which the others must find among an eye's features.
 # The next two sections change the first two.
 #
 # ## Two centimeters off
@@ -417,7 +417,7 @@ located_mm = located["held_out"]["block"]["mean"]
 # What a told critic knows is exact, and the best of these eyes is off by
 # {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.mean|f0` mm. Is that the difference? Then a critic that is told
 # a place as far off as that should stay on the floor, too. `push-asymmetric-blurred` is `push-asymmetric-achieved` but for one
-# thing: to each of the three numbers that its critic reads comes a draw from a normal distribution of standard deviation
+# thing: to each of the three numbers that its critic reads a draw is added, from a normal distribution of standard deviation
 # {artifact}`push-asymmetric-blurred/seed0:provenance.parameters.critic_blur|f4` m, a new one at every step. Across the table the
 # place is then off by 22 mm on average. `push-asymmetric-blurred-less` adds less than a third of that, 7 mm on average, as far as
 # [a locator](25_paying_less.ipynb) is off. Hindsight relabels with the exact place, so the rewards stay exact.
@@ -462,13 +462,13 @@ assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the 
 # wide: the block is read to {artifact}`told-sight:runs.push-asymmetric-blurred/seed0.read.block.mean|f0` mm, by the median
 # {artifact}`told-sight:runs.push-asymmetric-blurred/seed0.read.block.median|f0`.
 #
-# **Off by 7 mm it has not learned either**, and was ended at
+# **Off by 7 mm the hand has not learned either**, and the run was ended at
 # {artifact}`push-asymmetric-blurred-less/seed0:evaluation.steps|int` steps. It has
 # {artifact}`push-asymmetric-blurred-less/seed0:evaluation.deterministic.successes|int` of 100 episodes, and
 # {artifact}`push-asymmetric-blurred-less/seed0:evaluation.controls.blank.successes|int` before black images. Its eye opens no wider: the block
 # is read to {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.mean|f0` mm, by the median
 # {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.median|f0`. A locator is as far off, and `push-located`, whose critic reads one, rose late
-# ([the page before](25_paying_less.ipynb)). So this is a delay at least. In these two runs a told critic was worth a good deal by its last centimeters.
+# ([the page before](25_paying_less.ipynb)). So this is a delay at least. In these two runs the last centimeters made up a good deal of what a told critic is worth.
 #
 # ## Behind an open eye
 #
@@ -687,11 +687,11 @@ display(
 # success falls with the distance: more than half from 5 to 12 cm, about one in ten at most beyond 20 cm, though they touch nearly every block. Before
 # black images nobody succeeds at any distance, and hardly a block is touched. There is no sign of a leak.
 #
-# **The student fails where its picture shows the gripper at rest.** Its joints tell it exactly where that is. But before a frozen image it does not find
-# the block in most episodes; let the gripper move in the picture, the block still standing where it began, and it finds
-# nearly every one, and succeeds about as often as the others do before frozen images. Nobody asked it to look for its gripper.
-# `push-asymmetric-keypoint-long` has more successes so, too; `push-asymmetric` has as many. Whether the student uses the gripper's place in the picture, its motion from one of its two
-# frames to the other, or is thrown off by a picture that contradicts its joints, this does not say. One seed of each was played,
+# **The student fails where its picture shows the gripper at rest.** Its joints tell it exactly where the gripper is. But before a frozen image it does not find
+# the block in most episodes. When the gripper moves in the picture, while the block is still shown where it began, the student finds
+# nearly every block, and succeeds about as often as the others do before frozen images. Nobody asked it to look for its gripper.
+# `push-asymmetric-keypoint-long`, too, has more successes before the still block than before frozen images; `push-asymmetric` has as many. This does not say whether the student uses the gripper's place in the picture, uses the gripper's motion from one of its two
+# frames to the other, or is thrown off by a picture that contradicts its joints. One seed of each was played,
 # and of the students the one without shifts.
 
 
@@ -786,7 +786,7 @@ check_labels(fulfils)
 # | seen once | Behind one frozen eye, which nobody ever told a position, a policy learns to push where its critic is told the block's center, and stays on the floor for half of that budget where its critic sees through that same eye. Behind the eye of a policy that pushes, a critic that is told nothing stays there as well. |
 # | seen once | A critic that is told the center 22 mm off, or 7 mm, stays on the floor for half of the budget; told exactly, all four seeds had passed one half by a third of it. The eyes open all the same. |
 # | not settled here | Whether it is the accuracy of its eye that keeps an untold critic on the floor. The blurred place errs in another way than an eye does. [The next page](27_how_steady_an_eye.ipynb) asks that. |
-# | not settled here | Whether the critic must be told anything. `push-keypoint-honest`, one seed, stays on the floor for 300,000 steps, and `push-keypoint-rewarded`, one seed, for nearly as long. Behind an eye that was made steady first it need not be, says [the page after that](28_rewards_say_where.ipynb). What one network can learn by plain rewards with more updates takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
+# | not settled here | Whether the critic must be told anything. `push-keypoint-honest`, one seed, stays on the floor for 300,000 steps, and `push-keypoint-rewarded`, one seed, for nearly as long. Behind an eye that was made steady first the critic need not be told anything, says [the page after that](28_rewards_say_where.ipynb). What one network can learn by plain rewards with more updates takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
 # | settled | Frozen images succeed at times because one look at the block is good for a short push: success falls with the distance. The student has no use for such a look unless it sees its gripper move. |
 # | not settled | Why the student needs that. |
 # | the price | The block's place in training. A simulator has it, and hindsight needs it anyway; a kitchen has not. |

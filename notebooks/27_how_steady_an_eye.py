@@ -16,9 +16,9 @@
 # has opened; told the block's center exactly, it teaches; told it 7 mm off, it does not, or not in time. So is it the last centimeters
 # that the judge lacks?
 #
-# An eye that was trained cannot answer that. It is as exact as it is, and it differs from the next one in more than that. So this page
-# makes eyes to measure: no camera, the block's place, and an error that we choose. Such a run costs minutes, not hours. You will be able to say in which way an eye may be wrong, and what
-# helps one that is wrong in the other. [The page after](28_rewards_say_where.ipynb) builds an eye that is steadier than those, and tells it no position. This one leans on
+# An eye that was trained cannot answer that. Its error cannot be chosen, and it differs from another eye in more than its error. So this page
+# makes eyes to measure: no camera, the block's place, and an error that we choose. Such a run costs minutes, not hours. You will be able to say in which of two ways an eye may be wrong, and what
+# helps an eye that is wrong in the other way. [The page after](28_rewards_say_where.ipynb) builds an eye that is steadier than those, and tells it no position. This one leans on
 # [the blind twin](17_is_it_cheating.ipynb), on [the locator](25_paying_less.ipynb) and on the page before.
 
 # %% tags=["hide-input"]
@@ -97,7 +97,7 @@ plt.show()
 # %% [markdown]
 # ## Eyes at work
 #
-# Which are ours? `pixels measure eyes-at-work` lets that same policy push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, and nobody acts on what is read. A
+# Of which kind are our eyes? `pixels measure eyes-at-work` lets that same policy, which knows the state, push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, while the eyes look on; nobody acts on what they read. A
 # held-out error, as on [the camera's page](21_what_the_camera_can_tell.ipynb), is taken over moments that somebody drew; these are the moments
 # that a policy meets. Shaken and bent are measured while the block lies still and the gripper comes near: the spread of a reading within an
 # episode, and of the episodes' means, in each coordinate.
@@ -124,12 +124,12 @@ assert EYES["guess/seed0"]["shaken"] < 0.2 and EYES["guess/seed0"]["bent"] > 90
 
 # %% [markdown]
 # *Before: the gripper is more than 8 cm from the block. Beside: nearer, the block not yet moved. Pushed: it has moved a centimeter. The
-# episodes last 50 steps and the policy is quick, so most moments are of the last kind. The moments of an episode resemble each other, so no interval is given. What few looks at a
-# block leave of the scatter is counted as bent, too.*
+# episodes last 50 steps and the policy is quick, so most moments are of the last kind. The moments of an episode resemble each other, so no interval is given. With few looks at a
+# block some of the scatter stays in their mean; it is counted as bent, too.*
 #
 # **Most eyes that learned are shaken more than bent**: the gripper that comes near moves what they read. This is not chance, as in the drawn eyes: before the same picture a
 # network always reads the same, and the joints tell where the gripper is. How much of this scatter a critic could learn around was not measured. The gripper does not blind them: beside the block they
-# are about as far off as before. (The exception looks through [the default camera](21_what_the_camera_can_tell.ipynb), which sees the table aslant from afar. It is bent at least as much.) Both ways together the encoders lie between the two errors that the page before gave to its critics,
+# are about as far off as before. (The exception looks through [the default camera](21_what_the_camera_can_tell.ipynb), which sees the table aslant from afar. It is bent at least as much.) With both ways taken together, the errors of the encoders lie between the two that the page before gave to its critics,
 # {artifact}`push-place-drawn-7/seed0:provenance.parameters.place_error|f4` and {artifact}`push-place-drawn-22/seed0:provenance.parameters.place_error|f4` m in each
 # coordinate, 7 and 22 mm across the table.
 #
@@ -230,8 +230,8 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, BETWEEN, LOOKS, AHEAD])
 # **Either is worth as much as an eye half as shaken** ({numref}`fig-eye-remedies`). With four looks it is {artifact}`push-place-drawn-14-looks/seed0:evaluation.deterministic.successes|int` of 100 episodes, with targets
 # that reach three steps ahead {artifact}`push-place-drawn-14-n3/seed0:evaluation.deterministic.successes|int`, where the plain arm has
 # {artifact}`push-place-drawn-14/seed0:evaluation.deterministic.successes|int` and the eye that is half as shaken
-# {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int`. No look got better. Whether what is shaken is averaged, over looks by the networks or over steps
-# by the rewards, is not shown: four looks also show how the block moves, and longer targets may help an exact eye as well. The exact twin was given neither here.
+# {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int`. No look got better. It is not shown whether the scatter is averaged, over looks by the networks or over steps
+# by the rewards: four looks also show how the block moves, and longer targets may help an exact eye as well. The exact twin was given neither here.
 #
 # All arms of this page that have no camera:
 

@@ -315,8 +315,8 @@ display(
 # **Each seed has the 90 % of its card:** {success}`push-located-rewards-n3`, from one camera, the joints and the goal, taught by rewards. Before black images nothing of it is left.
 #
 # **Longer targets bring it off the floor sooner**, in each of the four pairs ({numref}`fig-rewards-targets`), and leave more of the budget for what comes after the rise. So the two remedies do not stand in each other's way: looks
-# steady what is read, targets spare the critic. What the additional 50,000 steps did and what the falling step sizes, nobody asked: 200,000 steps with
-# constant ones were not run. Both knobs got one value each, the first that was tried. (Seeds 2 and 3 ran first, to be compared with the two that had done worse or risen
+# steady what is read, targets spare the critic. Nobody asked how much the additional 50,000 steps did and how much the falling step sizes did: 200,000 steps with
+# constant step sizes were not run. Both knobs got one value each, the first that was tried. (Seeds 2 and 3 ran first, to be compared with the two that had done worse or risen
 # late; all five stand above.)
 
 # %% tags=["hide-input"]
@@ -332,14 +332,14 @@ film(
 # %% [markdown]
 # ## Nobody sets the block down
 #
-# What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. For as many goals as a batch of pictures has they come
-# close to a position, as {numref}`fig-rewards-answers` shows, and a relabeled goal is itself a place at which the block lay, at a later step and often now; actor and critic read it as their goal.
+# What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. For as many goals as a batch of pictures has, these rewards come
+# close to a position, as {numref}`fig-rewards-answers` shows. A relabeled goal is itself a place of the block: where it lay at a later step, and often where it lies now. Actor and critic read it as their goal.
 # So "told nothing" means here: nobody says of a picture where its block lies; rewards and relabeled goals, which hindsight computes, are all that is heard. (Hindsight also asks whether the block
-# moved, and relabels only where it did.) And somebody was given, who
+# moved, and relabels only where it did.) A helper was given as well, somebody who
 # set the block down anew for each of the locator's frames. A robot at a table has no such helper.
 #
-# `push-located-played` learns behind the locator of random play, with 150,000 steps and no more than four looks, as above. `push-located-played-n3` does the same with the settings of *Ninety percent*: what it
-# has ever seen, locator and policy, are frames that its own actions made, random ones at first.
+# `push-located-played` learns behind the locator of random play, with 150,000 steps and four looks but no other remedy, as above. `push-located-played-n3` does the same with the settings of *Ninety percent*: all that locator and policy
+# have ever seen are frames that the robot's own actions made, random ones at first.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind locators of random play, a line for every run. Gray: the seeds of `push-located-rewards-n3`, for whose locators the block was set down. See where red leaves the floor, and where it ends.", "name": "fig-rewards-played"}, "image": {"alt": "Gray: the five seeds whose locators saw the block set down anew rise between 30 and 80 thousand steps, to 90 percent and more. Dashed blue: the run behind a locator of random play, with 150 thousand steps, rises at 80 thousand and ends at 70 percent. Red: three runs behind such locators, with targets three steps ahead, rise between 60 and 100 thousand steps and end at 95 percent."}}
 assert set(preset(MEMORY).differences(preset(PLAYED))) - NOT_CHANGES == {"locator_moments"}
@@ -423,7 +423,7 @@ display(
 # %% [markdown]
 # ## How soon?
 #
-# The curves of {numref}`fig-rewards-targets` have done most of their rise after 130,000 steps, and nothing says that the step sizes have to wait so long before they fall. `push-located-rewards-quick` is
+# The curves of {numref}`fig-rewards-targets` have done most of their rise by 130,000 steps, and nothing says that the step sizes have to wait so long before they fall. `push-located-rewards-quick` is
 # `push-located-rewards-n3` in 130,000 steps, of which the last quarter anneals.
 
 # %% tags=["hide-input"]
@@ -574,11 +574,11 @@ check_answers_loss(answers_loss)
 # | | |
 # |---|---|
 # | settled | A locator need be told no position. Asked only which goals a picture fulfils, it reads the block in new frames to about a centimeter or better where the camera is aimed at the table, after nothing but random play as well, and to {artifact}`locator-push-default-rewards/seed0:measurement.held_out.block.mean\|f0` mm through the default one. |
-# | settled | Behind such a locator, with four looks, targets three steps ahead and step sizes that fall at the end, a policy to whose actor, critic and eye nobody ever told a position learns to push from pixels, joints and the goal: {success}`push-located-rewards-n3` (for its eye's frames the block was set down by hand). It falls to the floor before black images and before those of another episode. |
+# | settled | Behind such a locator, with four looks, targets three steps ahead and step sizes that fall at the end, a policy learns to push from pixels, joints and the goal: {success}`push-located-rewards-n3`. Nobody ever told its actor, its critic or its eye a position (for its eye's frames the block was set down by hand). It falls to the floor before black images and before those of another episode. |
 # | settled | Nobody has to set the block down for its eye. Behind locators that learned from random play: {success}`push-located-played-n3`. |
 # | seen in every pair | Targets that reach three steps ahead bring it off the floor sooner, each seed behind its own locator. |
 # | seen once | With one look it hardly leaves the floor. Through the default camera it takes about twice the steps or more to half of its episodes, and has {success}`push-located-rewards-far-long` where it is given them. |
-# | not settled | What of the last quarter the additional steps did and what the falling step sizes. Whether the default camera's late rise is that of an eye that is less exact, or of one that is bent. What a large picture, more frames and more updates add: `push-gpu-located` is the same with fifteen workers, and waits for a GPU. |
+# | not settled | How much of what the last quarter brought came from the additional steps, and how much from the falling step sizes. Whether the default camera's late rise is that of an eye that is less exact, or of one that is bent. What a large picture, more frames and more updates add: `push-gpu-located` is the same with fifteen workers, and waits for a GPU. |
 # | seen in three seeds | The exact place, shown once, does no better with the same targets and budget: {success}`push-blind-n3`. |
 # | the price | What hindsight needs in any case: for a picture and a goal, whether the one fulfils the other. A simulator says that for every pair. A kitchen has to be asked. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |

@@ -496,8 +496,8 @@ display(Markdown("\n".join(rows)))
 # regression, which makes a small signal large; the head of
 # [what the camera can tell](21_what_the_camera_can_tell.ipynb) gets the features as they are. The trained encoders,
 # with held-out episodes and intervals, are there too. The reinforcement-learning run differs from step 2 in the
-# head alone. It was not trained here. Two students were that imitate [a teacher who knows the state](22_when_augmentation_fights.ipynb), one of
-# keypoints, one of flat features (NatureCNN's), seen by the workspace camera:
+# head alone. It was not trained here. Two students were trained that imitate [a teacher who knows the state](22_when_augmentation_fights.ipynb)
+# and see through the workspace camera, one with keypoints, one with flat features (NatureCNN's):
 
 # %%
 display(
@@ -600,7 +600,7 @@ assert min(ratios.values()) > 1
 # In this unit the advice holds, *before training*: flat features are disturbed clearly less than
 # keypoints, with either camera. An untrained keypoint is a mean over the whole picture, so a shift moves
 # all of them, and a block of a few pixels hardly one. But look at the sizes. Even the flat head is moved
-# more by a shift of one pixel than by the block's 5 cm, and with the default camera, where a block is
+# more by a shift of up to one pixel than by the block's 5 cm, and with the default camera, where a block is
 # small, by more still. Training can change both, since a critic may learn what to ignore; that is the
 # full run, and [When augmentation fights](22_when_augmentation_fights.ipynb) measures what lies
 # between: the last two rows are its students, who imitate, with shifts.
@@ -622,7 +622,7 @@ display(
 # a real SB3 model, with a batch from its replay memory. The learning rate and $\tau$ are 0, so that nothing moves
 # while we look. `stop_actor_loss=False` is the routing as it is usually told: one shared encoder, the *actor's*
 # features detached, nothing more. Three things are made up, so that a slip in the target shows: a target
-# network that differs from the critic, as after some training; an end at every fourth step; and an entropy
+# network that differs from the critic, as after some training; an end at every fourth transition of the batch; and an entropy
 # coefficient of 0.5.
 
 # %%

@@ -92,7 +92,7 @@ def repository_inputs(paths: list[str]) -> dict[str, str]:
 
 
 #: Colors of a palette, the fewest first, and the mean change of a channel, of 255, it may cause.
-PALETTES, VISIBLE = (16, 24, 32, 64, 128, 256), 1.0
+PALETTES, VISIBLE = (16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256), 1.0
 #: What a palette may change a channel of a drawn color by, of 255. Drawn is what so many pixels
 #: have exactly and whose channels differ so much: a line, a mark, and no gray letter's edge.
 KEPT, DRAWN, VIVID = 24, 30, 60

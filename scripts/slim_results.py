@@ -55,6 +55,7 @@ PLAYED = {
     "push-distilled-drq": 0,
     "reach-state-tuned": 0,
     "reach-small-annealed": 0,
+    "reach-small-mended": 0,
     "reach-located": 0,
     "reach-located-rewards": 0,
     "reach-located-walked": 0,

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from labs import envs
-from labs.artifacts import load_artifact
+from labs.artifacts import load_artifact, repository_root
 from labs.collect import SharedVecEnv
 from labs.errors import UserError
 from labs.experiments import checkpoint, evaluate, guards, models, presets, processor, replay_pieces
@@ -100,6 +100,16 @@ def test_the_source_settings_are_as_reported():
     assert (presets.STEP_1.buffer_size, presets.STEP_2.buffer_size) == (200_000, 500_000)
     assert (presets.STEP_1.her_k, presets.STEP_2.her_k) == (4, 8)
     assert (presets.PUSH_STATE.learning_rate, presets.PUSH_STATE.n_envs) == (3e-4, 8)
+
+
+def test_a_knob_that_is_added_does_not_rename_results():
+    """The arm in ``data/`` that was made by a changed setting, before the last knob was there."""
+    twin = presets.effective("push-state-tuned", 0, {"her_k": 8})
+    assert (repository_root() / "data" / twin.run_name / "provenance.json").is_file(), (
+        f"{twin.arm}: name the new knob in labs.experiments.config.ADDED_LATER"
+    )
+    shifted = presets.preset("push-distilled-drq")
+    assert replace(shifted, same_shift=True).digest() != shifted.digest()
 
 
 def test_a_changed_arm_gets_a_name_of_its_own():

@@ -24,7 +24,7 @@ from labs.figures.curves import (
     three_phases,
 )
 from labs.figures.phases import above_floor, find_phases, patience_stop
-from tests.altering import alter
+from tests.altering import alter, alter_settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "book" / "_ext"))
 import success_role
@@ -153,6 +153,14 @@ def test_arms_that_share_axes_differ_in_dashes_and_the_dots_are_the_floors(data)
     named = [line for line in lines if not line.get_label().startswith("_")]
     dashes = [str(line._unscaled_dash_pattern) for line in named]
     assert len(set(dashes)) == len(named) == 4 and named[-1].get_linestyle() == ":"
+
+
+def test_seeds_with_other_settings_are_not_drawn_as_one_arm(data):
+    here, real = data
+    shutil.copytree(real / "push-small", here / "push-small")
+    alter_settings(here / "push-small" / "seed1", gamma=0.5)
+    with pytest.raises(UserError, match="differ in gamma .* and are no seeds of one arm"):
+        success_curves(["push-small"], floor=FLOOR)
 
 
 def test_a_figure_of_no_arms_is_refused():

@@ -23,11 +23,14 @@ def _make() -> PixelObservationWrapper:
 
 
 @cache
-def _played() -> tuple[EpisodeReplay, list[tuple[dict, dict, np.ndarray, float]]]:
-    """Three real episodes of Push in the memory, and each transition as the environment gave it."""
-    env = DummyVecEnv([_make])
+def _played(holds: int = 3) -> tuple[EpisodeReplay, list[tuple[dict, dict, np.ndarray, float]]]:
+    """Three real episodes of Push, and each transition as the environment gave it.
+
+    The memory ``holds`` the last ones.
+    """
+    env, size = DummyVecEnv([_make]), holds * LENGTH
     replay = EpisodeReplay(
-        3 * LENGTH, env.observation_space, env.action_space, "cpu", seed=0, **episode_options(env)
+        size, env.observation_space, env.action_space, "cpu", seed=0, **episode_options(env)
     )
     env.seed(3)
     env.action_space.seed(3)
@@ -43,15 +46,30 @@ def _played() -> tuple[EpisodeReplay, list[tuple[dict, dict, np.ndarray, float]]
     return replay, rows
 
 
+def _assert_same(batch, i: int, row: tuple[dict, dict, np.ndarray, float]) -> None:
+    """Both observations of a batch's transition ``i`` are those that were played."""
+    for got, played in ((batch.observations, row[0]), (batch.next_observations, row[1])):
+        for key, value in played.items():
+            expected = torch.as_tensor(value[0]).to(got[key].dtype)
+            assert torch.equal(got[key][i], expected), f"{key} of transition {i} differs"
+
+
 def check_stacks():
     """Stacks of real frames come back bit by bit, at episode starts and ends too"""
     replay, rows = _played()
     batch = replay._get_samples(np.arange(len(rows)))
-    for i, (obs, after, _, _) in enumerate(rows):
-        for key in obs:
-            for got, expected in ((batch.observations, obs), (batch.next_observations, after)):
-                expected = torch.as_tensor(expected[key][0]).to(got[key].dtype)
-                assert torch.equal(got[key][i], expected), f"{key} of transition {i} differs"
+    for i, row in enumerate(rows):
+        _assert_same(batch, i, row)
+
+
+def check_a_full_memory():
+    """What overwrote the oldest episode comes back with its own frames, and nothing older does"""
+    replay, rows = _played(holds=2)
+    batch = replay._get_samples(np.arange(2 * LENGTH))
+    kept = {tuple(row[2].round(6)): row for row in rows[LENGTH:]}
+    for i, action in enumerate(batch.actions.numpy()):
+        _assert_same(batch, i, kept.pop(tuple(action.round(6))))
+    assert not kept, "some of the last transitions are gone"
 
 
 def check_bytes():

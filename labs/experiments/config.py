@@ -256,8 +256,16 @@ class RunConfig:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
 
     def digest(self) -> str:
-        """A short hash of all knobs: equal configurations, equal digests."""
-        text = json.dumps(self.as_dict(), sort_keys=True)
+        """A short hash of all knobs: equal configurations, equal digests.
+
+        Changed arms have their names from it. So that a new knob does not rename the results that
+        are there, one of :data:`ADDED_LATER` counts only where it is set.
+        """
+        knobs = self.as_dict()
+        for name in ADDED_LATER:
+            if knobs[name] == FIELDS[name].default:
+                del knobs[name]
+        text = json.dumps(knobs, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def differences(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
@@ -302,6 +310,9 @@ def learning_rate_at(config: RunConfig, step: int) -> float:
 
 
 FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}
+
+#: Knobs that came after results of changed arms had their names.
+ADDED_LATER = ("same_shift",)
 
 
 def from_dict(values: dict[str, Any]) -> RunConfig:

@@ -70,11 +70,7 @@ def in_short(config: RunConfig) -> str:
 
 
 def begin_at(bar: Any, step: int) -> None:
-    """Lets a tqdm bar begin at a step that a resumed run has already taken.
-
-    tqdm counts its speed from what it printed last: without that, 20,000 steps of yesterday in
-    the first seconds of today.
-    """
+    """Begins a tqdm bar at a step that is none of today's speed."""
     bar.initial = bar.n = bar.last_print_n = step
 
 
