@@ -35,7 +35,8 @@ from labs import envs
 from labs.artifacts import data_root, load_artifact
 from labs.claims.arm import named_arm
 from labs.claims.compare import costs, summarize
-from labs.claims.words import ratio_text
+from labs.claims.evidence import difference
+from labs.claims.words import points, ratio_text
 from labs.exercises import attempt
 from labs.experiments.config import locator_steps
 from labs.experiments.environments import make_one
@@ -541,12 +542,17 @@ for pair in pairs:
         f"| {halves[-1][0]:,.0f} | {halves[-1][1]:,.0f} |"
     )
 display(Markdown("\n".join(rows)), table_of([SHIFTED, VIEWS]))
-assert all(apart > one for one, apart in ends), "not in every pair: say so"
+gain = difference([apart for _, apart in ends], [one for one, _ in ends])
+print(f"each view for itself, against as one: {points(gain)}")
+assert [apart > one for one, apart in ends] == [True] * 4 + [False], "count the pairs anew"
+assert all(apart > one + 0.06 for one, apart in ends[:3]) and gain.low < 0 < gain.value
 assert all(apart <= one for one, apart in halves), "one rose later: say so"
 
 # %% [markdown]
-# It does. In each of the four pairs the run that keeps its views apart ends higher, and comes to one half no later. So shifts do more than the tables above give them credit for. (The longer wall time is no price of it: these runs shared their cores with other work.)
-# The arms of those tables are not trained anew: routings, search and schedules were compared under the same flaw, and what this page says of them is said of shifts that have it.
+# Five pairs do not say. In four of them the run that keeps its views apart ends higher, in the fifth far lower, and the interval of the difference reaches below zero. It comes to one half
+# no later in any. With the first three seeds alone we would have said that the seam costs about ten episodes of a hundred; it is the trap of the narrow networks once more. So shift each view for
+# itself because it is right, and expect nothing of it. What this page says of shifts is said of such as have the flaw; their arms were not trained anew.
+# (The longer wall time is no price: these runs shared their cores with other work.)
 #
 # ## Standing still
 #
@@ -1016,9 +1022,9 @@ display(provenance_card(PIXELS))
 # | | |
 # |---|---|
 # | settled | What one view and two views tell about the goal, in millimeters, and that policies follow: one stock view is too little. A policy that was taught to see by positions, and to act by reward, reaches from the image alone. With good eyes reinforcement itself needs one to three times the steps of the state; to make the eyes took {artifact}`reach-located/seed0:provenance.parameters.locator_frames\|int` frames before. |
-# | settled for small pictures | The reward alone teaches sight as well, on one core in less than half an hour, from noise and a red dot. It takes many times the steps of the state. Shifts help where the critic trains the encoder: every seed of `reach-small-drq` ends above the same seed of `reach-small`. Where only the actor's loss trains it, success stays on the floor for as long as most of the others took to rise. In two views side by side each must be shifted for itself: with the same seed such a run ends higher, in every pair. Step sizes that fall to zero take the shaking out of the end: in every pair of runs, equal until then, the one whose steps fall ends higher, mostly with a few misses in a hundred. |
+# | settled for small pictures | The reward alone teaches sight as well, on one core in less than half an hour, from noise and a red dot. It takes many times the steps of the state. Shifts help where the critic trains the encoder: every seed of `reach-small-drq` ends above the same seed of `reach-small`. Where only the actor's loss trains it, success stays on the floor for as long as most of the others took to rise. Step sizes that fall to zero take the shaking out of the end: in every pair of runs, equal until then, the one whose steps fall ends higher, mostly with a few misses in a hundred. |
 # | settled | Reach's reward is a distance, and with the joints four steps tell the goal: an eye can be taught so, and nobody is asked for a position. Taught by random play it errs most beside the goal, and the policies of two runs reach less often than those of told eyes. Play that walks to the goals it has measured mends that in each of three runs, and does nearly as much from fewer than half of the steps where each of them is a frame. It is the nearness: after walks as long, to other places, eyes are still off about twice as much beside the goal as away from it. |
-# | not settled | Where `reach-small` would settle: it still rises at the end of its budget. What the encoder costs by reward: `reach-keypoint` and `reach-small` differ in more than the encoder, and no encoder was left at its random weights, which would tell what such a one is worth. What the camera costs by reward: one view and the stock camera were trained with locators only. Whether the reward alone, in one network, gets all the way to where positions got, with every seed, with larger pictures or more steps. How much of the price in steps is the schedule: step sizes that begin to fall earlier might bring 90 % earlier, or never; one schedule was run. The source's own pixel arms, `reach-pixels` and `reach-pixels-drq`, run for two million steps; they are defined, and not measured here. |
+# | not settled | Where `reach-small` would settle: it still rises at the end of its budget. What the encoder costs by reward: `reach-keypoint` and `reach-small` differ in more than the encoder, and no encoder was left at its random weights, which would tell what such a one is worth. What the camera costs by reward: one view and the stock camera were trained with locators only. Whether the reward alone, in one network, gets all the way to where positions got, with every seed, with larger pictures or more steps. Whether shifts that keep two views apart do more than shifts over their seam. How much of the price in steps is the schedule: step sizes that begin to fall earlier might bring 90 % earlier, or never; one schedule was run. The source's own pixel arms, `reach-pixels` and `reach-pixels-drq`, run for two million steps; they are defined, and not measured here. |
 # | command | below, one line an arm; each takes minutes a seed. The results lie in `data/`: `--again` makes them anew |
 #
 # ```bash
@@ -1039,7 +1045,7 @@ display(provenance_card(PIXELS))
 # pixels train reach-small-actor --seeds 0 1 2 3 4
 # pixels train reach-small-annealed --seeds 0 1 2 3 4
 # pixels train reach-small-narrow --seeds 0 1 2 3 4
-# pixels train reach-small-views --seeds 0 1 2 3
+# pixels train reach-small-views --seeds 0 1 2 3 4
 # pixels train reach-small-told --seeds 0 1 2 3 4
 # pixels train reach-small-blind --seeds 0 1 2 3 4
 # pixels search reach-small-drq --steps 6000
