@@ -549,9 +549,9 @@ assert all(apart > one + 0.06 for one, apart in ends[:3]) and gain.low < 0 < gai
 assert all(apart <= one for one, apart in halves), "one rose later: say so"
 
 # %% [markdown]
-# Five pairs do not say. In four of them the run that keeps its views apart ends higher, in the fifth far lower, and the interval of the difference reaches below zero. It comes to one half
-# no later in any. With the first three seeds alone we would have said that the seam costs about ten episodes of a hundred; it is the trap of the narrow networks once more. So shift each view for
-# itself because it is right, and expect nothing of it. What this page says of shifts is said of such as have the flaw; their arms were not trained anew.
+# Five pairs do not say. In four of them the run that keeps its views apart ends higher, in the fifth far lower, and the interval of the difference reaches below zero. That run comes to one half
+# no later in any pair. With the first three seeds alone we would have said that the seam costs about ten episodes of a hundred; it is the trap of the narrow networks once more. So shift each view for
+# itself because it is right, and expect nothing of it. What this page says of shifts, it says of shifts with this flaw; those arms were not trained anew.
 # (The longer wall time is no price: these runs shared their cores with other work.)
 #
 # ## Standing still
