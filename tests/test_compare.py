@@ -1,4 +1,4 @@
-"""Arms beside each other: what counts, what is refused, what stays open."""
+"""Arms beside each other: what counts, what is refused, and what a late run leaves open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def own_folder(tmp_path, monkeypatch):
 
 
 def trained(arm="reach-state"):
-    """A copy of an arm's results."""
+    """A copy of the repository's results of an arm."""
     shutil.copytree(repository_root() / "data" / "reach-state", data_root() / arm)
 
 
@@ -81,8 +81,9 @@ def test_seeds_with_other_settings_are_no_arm(capsys):
     trained()
     alter_settings(seeds_of("reach-state")[1], learning_rate=0.5, torch_threads=7)
     assert cli.main(["compare", "reach-state"]) == 2
-    assert "learning_rate (0.001, 0.5) and" in capsys.readouterr().err
-    assert cli.main(["claims"]) == 2, "not pooled"
+    said = capsys.readouterr().err
+    assert "reach-state: seed0 and seed1 differ in learning_rate (0.001, 0.5) and" in said
+    assert cli.main(["claims"]) == 2, "nobody pools them"
 
 
 def test_a_late_run_leaves_rho_without_an_upper_bound(monkeypatch):

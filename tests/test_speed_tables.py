@@ -1,4 +1,4 @@
-"""The tables of the page on speed."""
+"""The tables of the page on speed: what is measured, open, or missed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def savings(*names):
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    """One seed is there after 60 s."""
+    """Two seeds of each arm: one is there after 60 s, one never."""
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     for arm in speed.TIMES:
         for seed, last in ((0, 1.0), (1, 0.5)):
@@ -62,7 +62,7 @@ def test_bfloat16_and_float32_are_told_apart(data):
     assert gpu[3] == "not measured" and gpu[-1] == "**open**"
     assert [row[3] for row in table[7:9]] == ["not measured"] * 2  # end to end: float32, GPU
     del parts["savings"]["update"]["cumulated"][-1]
-    assert not any("float" in row[0] for row in rows(parts))
+    assert not any("float" in row[0] for row in rows(parts)), "then the first row is float32"
 
 
 def test_a_gpu_fills_the_rows_of_a_gpu(data):
@@ -70,7 +70,7 @@ def test_a_gpu_fills_the_rows_of_a_gpu(data):
     assert [row[-1] for row in table[3:7]] == ["**open**", "**missed**", "**open**", "met"]
 
 
-def test_a_seed_that_never_got_there_is_the_latest(data):
+def test_a_seed_that_never_got_there_counts_as_later_than_all(data):
     reach = rows({})[-2]
     minute = whole("1 min 00 s")
     assert reach[2:4] == ["not reached", f"1 of 2 seeds, {minute} – {minute}"]

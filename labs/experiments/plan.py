@@ -70,7 +70,8 @@ def in_short(config: RunConfig) -> str:
 
 
 def begin_at(bar: Any, step: int) -> None:
-    """Begins a tqdm bar at a step that is none of today's speed."""
+    """Begins a tqdm bar at a step that an earlier session took, which is none of today's speed."""
+    # tqdm counts its speed from what it printed last.
     bar.initial = bar.n = bar.last_print_n = step
 
 
