@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import sys
+import tempfile
 
 import pytest
+from nbval import kernel
 
 from tests.browser import chromium, executable
 
@@ -19,6 +22,24 @@ multiprocessing.set_forkserver_preload(
         *("scipy.stats", "hypothesis", "pandas"),
     ]
 )
+
+
+OverNetwork = kernel.KernelManager
+COUNT = itertools.count()
+KERNELS = tempfile.TemporaryDirectory(prefix="kernels-")  # short: such a name has a limit
+
+
+def over_files(**options):
+    """The kernel of a notebook, spoken to through files.
+
+    It would be given five free network ports, and begin to listen a second later. Notebooks and
+    trainings start side by side here: now and then another process took one of them meanwhile.
+    """
+    return OverNetwork(transport="ipc", ip=f"{KERNELS.name}/{next(COUNT)}", **options)
+
+
+def pytest_configure():
+    kernel.KernelManager = over_files
 
 
 @pytest.fixture(scope="session", autouse=True)

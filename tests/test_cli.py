@@ -474,6 +474,18 @@ def test_a_kernel_that_does_not_start_is_one_line(error, says, monkeypatch, caps
     assert says in err and err.count("\n") == 1
 
 
+def test_a_kernel_whose_port_was_taken_starts_again(monkeypatch, capsys):
+    starts = []
+
+    def dies(*args, **kwargs):
+        starts.append(args)
+        raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr("papermill.execute_notebook", dies)
+    assert cli.main(["train", "reach-state", "--smoke", "--quiet", "--video-episodes", "0"]) == 2
+    assert len(starts) == 3 and "died before replying" in capsys.readouterr().err
+
+
 def test_a_run_is_waited_for_until_nobody_holds_it(tmp_path):
     lock = guards.RunLock(tmp_path)
     assert launch._held_after(tmp_path, 0.3)

@@ -47,12 +47,14 @@ def notebook_path() -> Path:
     return path
 
 
-def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
+def run_notebook(parameters: dict[str, Any], executed: Path, starts: int = 3) -> None:
     """Executes the training notebook.
 
     Args:
         parameters: of its parameters cell.
         executed: where the executed notebook goes.
+        starts: how often its process may be started where it ends before it answers. It is given
+            network ports, and another process can take one before it listens there.
 
     Raises:
         UserError: what the notebook raised, or that its process died.
@@ -91,6 +93,8 @@ def run_notebook(parameters: dict[str, Any], executed: Path) -> None:
             f"Jupyter has no kernel {error.name!r} here: python -m pip install ipykernel"
         ) from error
     except RuntimeError as error:  # a kernel that does not start, or does not answer
+        if starts > 1 and "died before replying" in str(error):
+            return run_notebook(parameters, executed, starts - 1)
         raise UserError(
             f"the training process did not answer ({_one_line(str(error))}): the same command "
             "tries again, and goes on from the last checkpoint where there is one"
