@@ -1,7 +1,7 @@
 """Pixels, No Cheating: the package that the book's notebooks import.
 
 Rooms, in the order in which data flows (a room imports only rooms above it, and from its own row;
-``tests/test_rooms.py`` holds it to that, and names the six exceptions):
+``tests/test_rooms.py`` holds it to that, and names the four exceptions):
 
 ==========================================  =======================================================
 labs.errors, labs.flags                     what a reader can mend, in one line
@@ -9,6 +9,7 @@ labs.json_text                              numbers and arrays as JSON
 labs.provenance, labs.artifacts             results with provenance
 labs.tensor_files                           tensors in one file, whole or not at all
 labs.statistics                             intervals
+labs.tasks                                  the two tasks in numbers
 labs.gl, labs.envs, labs.projection         Fetch tasks, cameras and their geometry, lean scene, GL
 labs.pixel_replay, labs.pixel_wrapper       frames become observations, and a memory to learn from
 labs.goal_tasks                             reward and episodes of a goal task, its bytes

@@ -44,6 +44,11 @@ def data_root() -> Path:
     return Path(os.environ.get("PIXELS_DATA") or repository_root() / "data")
 
 
+def runs_root() -> Path:
+    """Where unfinished runs live: ``$PIXELS_RUNS``, else ``_runs/`` in the repository."""
+    return Path(os.environ.get("PIXELS_RUNS") or repository_root() / "_runs")
+
+
 def flush_to_disk(path: Path) -> None:
     """Waits until a file, or a folder's listing, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -30,6 +30,7 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from labs.fast_networks import LayerNormPolicy, StandardizedExtractor
+from labs.tasks import Stream, own_stream
 
 PRIVILEGED = "privileged"
 CAMERA_KEYS = ("pixels", "located")  # the camera, or what was read in its frames
@@ -71,10 +72,8 @@ class PrivilegedObservation(gym.ObservationWrapper):
         self._rng = np.random.default_rng(0)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        from labs.envs import own_stream  # here: it refuses a wrong MUJOCO_GL
-
         if seed is not None:
-            self._rng = own_stream(seed, 2)
+            self._rng = own_stream(seed, Stream.BLURRED_CRITIC)
         return super().reset(seed=seed, options=options)
 
     def observation(self, observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -95,7 +94,18 @@ class AsymmetricPolicy(LayerNormPolicy):
 
     An observation space without ``privileged`` is that of a finished policy. Nobody asks its
     critics any more; they are built like the actor.
+
+    Raises:
+        ValueError: ``share_features_extractor=True``: the critics would read the actor's keys.
     """
+
+    def __init__(self, *args: Any, share_features_extractor: bool = False, **kwargs: Any):
+        if share_features_extractor:
+            raise ValueError(
+                "received share_features_extractor=True, expected False: actor and critics read "
+                "different keys, so each has an extractor of its own"
+            )
+        super().__init__(*args, share_features_extractor=False, **kwargs)
 
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> Any:
         seen = without(self.observation_space, (PRIVILEGED,))

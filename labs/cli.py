@@ -6,13 +6,11 @@ error and exit code 2.
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from collections.abc import Callable
 
 from labs.commands import drawing, judging, many, measuring, training
-from labs.errors import UserError
+from labs.errors import UserError, ending
 from labs.experiments.config import closest
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
@@ -54,55 +52,6 @@ def main(argv: list[str] | None = None) -> int:
     return ending("pixels", lambda: _command(argv))
 
 
-def ending(program: str, command: Callable[[], int]) -> int:
-    """Runs a command that ends in one line at most, however it ends. Returns the exit code."""
-    try:
-        try:
-            _settle()
-            return command()
-        finally:
-            sys.stdout.flush()  # here, where a full disk can still be told
-    except UserError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        _drop_output()
-        return 0
-    except KeyboardInterrupt:
-        print(f"{program}: stopped", file=sys.stderr)
-        return 130
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            if error.filename is None:
-                raise
-            print(
-                f"{program}: {error.filename}: {error.strerror}: mend that, and try again",
-                file=sys.stderr,
-            )
-            return 2
-        _drop_output()
-        full = "the disk or the output is full: make room, and try again"
-        print(f"{program}: {full}", file=sys.stderr)
-        return 2
-
-
-def _settle() -> None:
-    """Output that takes every letter, though closed, and folders that stay the reader's."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))
-        elif getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    try:
-        os.getcwd()
-    except FileNotFoundError as error:
-        raise UserError("the current folder is gone: cd to one that is there") from error
-    for name in ("PIXELS_DATA", "PIXELS_RUNS"):  # a training runs in another folder than the reader
-        if os.environ.get(name):
-            os.environ[name] = os.path.abspath(os.environ[name])
-
-
 def _command(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
@@ -110,11 +59,6 @@ def _command(argv: list[str]) -> int:
     if argv[0] not in COMMANDS:
         raise UserError(f"unknown command {argv[0]!r}: {closest(argv[0], COMMANDS)}")
     return COMMANDS[argv[0]][1](argv[1:])
-
-
-def _drop_output() -> None:
-    """What waits in standard output cannot be written: the interpreter must not try at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

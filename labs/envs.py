@@ -4,12 +4,11 @@
 * :class:`Camera`, :data:`CAMERAS`: where the picture is taken from.
 * :class:`Scene`, :data:`SCENES`: what the picture contains, and what it therefore costs.
 * :class:`SceneRenderer`: the wrapper that draws frames and counts pixels by segmentation.
-* :mod:`labs.gl` chooses and names the OpenGL that draws; its functions are found here too.
+* :mod:`labs.gl` chooses and names the OpenGL that draws; its functions are found here too, and
+  what :mod:`labs.tasks` says of the tasks.
 
 The physics is Gymnasium-Robotics' own and stays untouched: with the stock camera and scene the
 frames equal the stock environment's, pixel for pixel (a check holds them to it).
-
-The tasks are those of Plappert et al. 2018 (arXiv 1802.09464).
 """
 
 from __future__ import annotations
@@ -32,6 +31,14 @@ from labs.gl import (  # before mujoco: it reads the chosen backend  # noqa: F40
     setup_gl,
 )
 from labs.provenance import usable_cores
+from labs.tasks import (  # noqa: F401  (offered here too)
+    DISTANCE_THRESHOLD,
+    ENV_IDS,
+    EPISODE_STEPS,
+    PROPRIO_INDICES,
+    Stream,
+    own_stream,
+)
 
 # isort: split
 from farama_notifications import notifications
@@ -43,20 +50,6 @@ import gymnasium_robotics  # noqa: E402
 import mujoco  # noqa: E402
 
 gym.register_envs(gymnasium_robotics)
-
-# --------------------------------------------------------------------------------------- tasks
-
-ENV_IDS = {"reach": "FetchReachDense-v4", "push": "FetchPush-v4"}
-EPISODE_STEPS = 50
-DISTANCE_THRESHOLD = 0.05  # meters
-
-#: The robot's own part of ``observation``: gripper position 3, finger positions 2, gripper
-#: velocity 3, finger velocities 2. Reach observes nothing else.
-PROPRIO_INDICES = {
-    "reach": list(range(10)),
-    "push": [0, 1, 2, 9, 10, 20, 21, 22, 23, 24],
-}
-
 
 # ------------------------------------------------------------------------------ camera and scene
 
@@ -353,18 +346,6 @@ def make_env(
         warnings.simplefilter("ignore")  # gymnasium warns of float64 boxes; nothing to mend here
         env = gym.make(env_id, render_mode=render_mode, width=width, height=height, **kwargs)
     return SceneRenderer(env, camera, scene)
-
-
-def own_stream(seed: int, number: int) -> np.random.Generator:
-    """Random numbers apart from those by which ``reset(seed=seed)`` places block and goal.
-
-    ``default_rng(seed)`` would repeat them: whatever is drawn with it knows where things lie.
-
-    Args:
-        seed: of the reset.
-        number: of the stream, from 1; who draws beside others takes a number of its own.
-    """
-    return np.random.default_rng([seed, number])
 
 
 def _look_up(value, table, kind, name):

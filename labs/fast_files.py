@@ -47,6 +47,10 @@ class ModelFiles:
 
         Returns:
             The path that was written.
+
+        Raises:
+            ValueError: ``exclude`` or ``include``.
+            TypeError: a setting or a space that JSON cannot describe.
         """
         if exclude or include:
             raise ValueError("received exclude or include; expected neither: the file is complete")

@@ -61,9 +61,9 @@ class FastSAC(ModelFiles, SAC):
             ``policy_kwargs`` says otherwise.
 
     Raises:
-        ValueError: gSDE, or training per episode, which this loop does not do; or SB3's
-            ``HerReplayBuffer`` with an environment in another process: it asks the environment
-            for rewards while a step is under way.
+        ValueError: gSDE, or training per episode, which this loop does not do; a share of random
+            actions outside 0 to 1; or SB3's ``HerReplayBuffer`` with an environment in another
+            process: it asks the environment for rewards while a step is under way.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {

@@ -121,8 +121,11 @@ class SACUpdate:
         augment: image batch (B, C, H, W) → the same; applied to obs and next obs independently.
         same_shift: obs and next obs of a transition are augmented alike instead.
         channels_last: hand images to the encoder with channels last in memory.
-        autocast: dtype for mixed precision (bfloat16), or None for plain float32.
+        autocast: dtype for the encoder's products (bfloat16), or None for plain float32.
         compile: compile the parts between the optimizer steps.
+
+    Raises:
+        ValueError: a policy with gSDE, or not exactly one of ``ent_coef`` and ``log_ent_coef``.
     """
 
     def __init__(
@@ -211,27 +214,26 @@ class SACUpdate:
 
     def _act(self, features: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, ...]:
         actor = self.actor
-        with self._mixed():
-            latent = actor.latent_pi(features)
-            mean, log_std = actor.mu(latent), actor.log_std(latent)
-        log_std = log_std.float().clamp(LOG_STD_MIN, LOG_STD_MAX)
-        return squashed_sample(mean.float(), log_std, noise)
+        latent = actor.latent_pi(features)
+        log_std = actor.log_std(latent).clamp(LOG_STD_MIN, LOG_STD_MAX)
+        return squashed_sample(actor.mu(latent), log_std, noise)
 
     def _values(
         self, critic: Any, features: torch.Tensor, actions: torch.Tensor, frozen: bool = False
     ) -> torch.Tensor:
-        """Values (B, number of critics). Frozen: the weights get no gradient."""
+        """Values (B, number of critics). Frozen: the weights get no gradient.
+
+        In float32 always: near −20, where Push's values lie, bfloat16 has steps of an eighth, and
+        a step of the way far from the goal is worth less.
+        """
         joined = torch.cat([features, actions], dim=1)
-        with self._mixed():
-            values = [
-                functional_call(
-                    network, {n: p.detach() for n, p in network.named_parameters()}, joined
-                )
-                if frozen
-                else network(joined)
-                for network in critic.q_networks
-            ]
-        return torch.cat(values, dim=1).float()
+        values = [
+            functional_call(network, {n: p.detach() for n, p in network.named_parameters()}, joined)
+            if frozen
+            else network(joined)
+            for network in critic.q_networks
+        ]
+        return torch.cat(values, dim=1)
 
     # ------------------------------------------------------- the parts between optimizer steps
 

@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from labs.artifacts import runs_root
 from labs.errors import UserError
 from labs.pixel_wrapper import PixelObservationWrapper, PixelReplayBuffer
 from labs.visual_encoder import (
@@ -261,7 +262,7 @@ def train(env: gym.Env, agent: Agent, buffer: PixelReplayBuffer) -> Iterator[tup
         buffer: filled in place.
     """
     settings, history, start = agent.settings, History(), time.perf_counter()
-    env.action_space.seed(settings.seed)
+    env.action_space.seed(settings.seed + 1)  # with the reset's, the first action is the first goal
     obs, _ = env.reset(seed=settings.seed)
     total = 0.0
     for step in range(1, settings.steps + 1):
@@ -344,7 +345,6 @@ def demo(
                 tqdm.write(f"step {step:6d}  {history.line()}")
     finally:
         env.close()
-    from labs.experiments.checkpoint import runs_root  # both rooms lie below this one
     from labs.figures.encoders import draw_demo
 
     path = path or runs_root() / "visual_encoder_demo.png"

@@ -29,6 +29,9 @@ def goal_reward(
 
     Returns:
         float32 (...).
+
+    Raises:
+        ValueError: another reward type.
     """
     distance = torch.linalg.vector_norm(achieved - desired, dim=-1)
     if reward_type == "sparse":

@@ -19,7 +19,7 @@ def json_text(value: Any) -> str:
     Raises:
         ValueError: a NaN or an infinity, which JSON cannot carry: use None.
     """
-    plain = json.loads(json.dumps(value, allow_nan=False, default=_plain))
+    plain = json.loads(json.dumps(value, allow_nan=False, default=json_type))
     return _laid_out(plain, "") + "\n"
 
 
@@ -38,8 +38,12 @@ def _laid_out(value: Any, indent: str) -> str:
     return f"{opening}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closing}"
 
 
-def _plain(value: Any) -> Any:
-    """NumPy scalars and arrays, paths and tuples as JSON types."""
+def json_type(value: Any) -> Any:
+    """NumPy scalars and arrays, and paths, as types that JSON has: a ``default`` of ``json.dumps``.
+
+    Raises:
+        TypeError: anything else.
+    """
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, Path):

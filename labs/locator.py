@@ -33,15 +33,15 @@ TARGETS: dict[str, tuple[str, ...]] = {
 
 
 class Locator(nn.Module):
-    """One frame → positions, in meters.
+    """One frame → positions: standardized where it is trained, in meters where it is asked.
 
-    ==================  =========================  ==============
+    ==================  =========================  ====================
     layer               what                       output
-    ==================  =========================  ==============
+    ==================  =========================  ====================
     ``encoder``         KeypointCNN                (B, 64)
-    ``head``            linear, ReLU, linear       (B, n)
-    scale and shift     to meters                  (B, n)
-    ==================  =========================  ==============
+    ``head``            linear, ReLU, linear       (B, n), standardized
+    scale and shift     in :meth:`locate` alone    (B, n), meters
+    ==================  =========================  ====================
 
     Args:
         n_targets: numbers to read.

@@ -21,6 +21,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
+from labs.artifacts import runs_root
 from labs.image_extractor import ImageDictExtractor
 from labs.shapes import check_images, shape_table
 
@@ -260,7 +261,6 @@ class ManipulationExtractor(ImageDictExtractor):
 
 
 def _compare_nature() -> None:
-    from labs.experiments.checkpoint import runs_root  # both rooms lie below this one
     from labs.figures.encoders import compare_nature
 
     compare_nature(runs_root() / "compare_nature.png")

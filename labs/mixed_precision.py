@@ -1,9 +1,11 @@
 """Where bfloat16 pays: half the bytes and twice the products a second, if the hardware has it.
 
 bfloat16 keeps float32's exponent and eight bits of its mantissa. Under ``torch.autocast``
-convolutions and matrix products read it and add up in float32; weights, optimizer states, losses
-and :class:`labs.manipulation_encoder.SpatialSoftmax` stay in float32 (Kalamkar et al. 2019, arXiv
-1905.12322). A processor without instructions for it computes the same numbers, slowly.
+convolutions and matrix products read it and add up in float32 (Kalamkar et al. 2019, arXiv
+1905.12322). Here encoders compute in it. Weights, optimizer states, losses, the heads of actor and
+critic and :class:`labs.manipulation_encoder.SpatialSoftmax` stay in float32: eight bits are few for
+a value, whose small differences choose the action. A processor without instructions for it
+computes the same numbers, slowly.
 """
 
 from __future__ import annotations

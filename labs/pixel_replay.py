@@ -82,7 +82,11 @@ def memory_needed(
     channels: int = 3,
     episode_length: int = 50,
 ) -> int:
-    """Bytes of pixels in a replay memory of ``capacity`` transitions; see `transition_bytes`."""
+    """Bytes of pixels in a replay memory of ``capacity`` transitions; see `transition_bytes`.
+
+    Raises:
+        ValueError: a capacity or a size below 1, or an unknown storage.
+    """
     if capacity < 1:
         raise ValueError(f"capacity must be at least 1, received {capacity}")
     each = transition_bytes(

@@ -249,7 +249,11 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
     def step(
         self, action: np.ndarray
     ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """Takes a step; the newest frame joins the stack and the oldest leaves it."""
+        """Takes a step; the newest frame joins the stack and the oldest leaves it.
+
+        Raises:
+            ResetNeeded: Gymnasium's; ``reset`` was never called.
+        """
         if not self._frames:
             raise gym.error.ResetNeeded("call reset() before step(): there is no frame to stack on")
         raw, reward, terminated, truncated, info = self.env.step(action)

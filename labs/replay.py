@@ -33,6 +33,7 @@ from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 
 from labs.episode_store import EpisodeStore
 from labs.goal_tasks import FRAME_CHANNELS, episode_options, goal_reward, replay_bytes
+from labs.tasks import DISTANCE_THRESHOLD
 
 __all__ = ["EpisodeReplay", "episode_options", "goal_reward", "replay_bytes"]
 
@@ -93,7 +94,7 @@ class EpisodeReplay(EpisodeStore):
         n_sampled_goal: int = 4,
         goal_selection_strategy: str = "future",
         reward_type: str = "sparse",
-        distance_threshold: float = 0.05,
+        distance_threshold: float = DISTANCE_THRESHOLD,
         reward_fn: RewardFn | None = None,
         moved_only: bool = False,
         min_motion: float = 0.005,
@@ -185,6 +186,9 @@ class EpisodeReplay(EpisodeStore):
         Returns:
             episode (B,), step (B,) in [0, T), goal step (B,): index into the achieved goals
             0 .. T of the same episode, or -1 where the original goal stays. Real first, as in SB3.
+
+        Raises:
+            RuntimeError: no episode is finished yet.
         """
         if not self.stored_episodes:
             raise RuntimeError(
@@ -227,10 +231,10 @@ class EpisodeReplay(EpisodeStore):
     def more_goals(self, episode: torch.Tensor, step: torch.Tensor, goal: torch.Tensor):
         """The goals that :meth:`draw` chose, and further ones for the same transitions.
 
-        A further goal is, with HER's share, one that was achieved later in its own episode, moved
-        or not, and otherwise the desired goal of any episode. The reward of a transition is known
-        for every goal, so all may be learned from (Kaelbling 1993; Matthews et al. 2026, arXiv
-        2605.23551).
+        A further goal is, with HER's share, one that was achieved in its own episode, by the
+        strategy, moved or not, and otherwise the desired goal of any episode. The reward of a
+        transition is known for every goal, so all may be learned from (Kaelbling 1993; Matthews et
+        al. 2026, arXiv 2605.23551).
 
         Returns:
             float64 (B · M, G); the goals of a transition lie side by side, the first is the one
@@ -257,9 +261,13 @@ class EpisodeReplay(EpisodeStore):
             SB3's ``DictReplayBufferSamples`` on ``device``: images uint8 (B, 3·n, H, W), vectors
             and goals float32, ``actions`` float32 (B, A), ``rewards`` and ``dones`` float32 (B, 1).
             With M goals per frame everything but the images has B · M rows.
-            ``observations`` and ``next_observations`` share the memory of their common frames.
-            With more than one step ``rewards`` are the sums on the way, ``next_observations`` what
-            lies at its end, and ``discounts`` (B, 1) what a value there counts; else None.
+            One step apart ``observations`` and ``next_observations`` share the memory of their
+            common frames. Further apart ``rewards`` are the sums on the way, ``next_observations``
+            what lies at its end, and ``discounts`` (B, 1) what a value there counts; else None.
+
+        Raises:
+            ValueError: a ``VecNormalize``.
+            RuntimeError: no episode is finished yet.
         """
         if env is not None:
             raise ValueError("received a VecNormalize; expected None (normalize in the network)")

@@ -34,6 +34,7 @@ from torch import Tensor, nn
 
 from labs.asymmetric import PRIVILEGED
 from labs.goal_tasks import goal_reward
+from labs.tasks import DISTANCE_THRESHOLD
 
 WIDTH, HIDDEN = 32, 64
 IMAGE, GOAL = "pixels", "desired_goal"
@@ -54,13 +55,13 @@ class RewardHead(nn.Module):
         ValueError: an extractor without ``slices``, or without an image and a goal.
     """
 
-    def __init__(self, extractor: BaseFeaturesExtractor, threshold: float = 0.05):
+    def __init__(self, extractor: BaseFeaturesExtractor, threshold: float = DISTANCE_THRESHOLD):
         super().__init__()
         slices = getattr(getattr(extractor, "inner", extractor), "slices", {})
         if not {IMAGE, GOAL} <= set(slices):
             raise ValueError(
-                f"received an extractor of {sorted(slices)}; expected a ManipulationExtractor or a "
-                f"KeypointExtractor of {IMAGE!r} and {GOAL!r}"
+                f"received an extractor of {sorted(slices)}; expected an ImageDictExtractor, "
+                f"such as KeypointExtractor, of {IMAGE!r} and {GOAL!r}"
             )
         self.image, self.goal = slices[IMAGE], slices[GOAL]
         self.threshold = threshold

@@ -9,15 +9,15 @@ distance to a goal predict the answer, and the point has to go where the block i
 
 With ``p`` the point that is read in a picture, ``g`` a goal, ``r`` the reward (−1 or 0), ``e`` the
 threshold and ``k`` a sharpness that is learned, the loss of all pairs of a batch is the binary
-cross-entropy between ``sigmoid(k (e − |p − g|))`` and ``1 + r``. A picture is never asked about the
-goal that its own block fulfils exactly: that would be its place by another name. This is learning
-from comparisons, as embeddings with a metric are (Xing et al. 2002), and the network is that of
-:mod:`labs.locator`:
+cross-entropy between ``sigmoid(k (e − |p − g|))`` and ``1 + r``. A picture is not asked about its
+own block's place: that would be its place by another name. (Where frames come from play, another
+frame of the same episode may ask just that.) This is learning from comparisons, as embeddings with
+a metric are (Xing et al. 2002), and the network is that of :mod:`labs.locator`:
 
 ==================  =======================================  ==========================
 tensor              what it holds                            shape
 ==================  =======================================  ==========================
-points              of :class:`labs.locator.Locator`         (B, 2), meters
+points              of a Locator, scaled and shifted         (B, 2), meters
 achieved            where the blocks are, for rewards alone  (B, 2), meters
 logits              all pairs                                (B, B), the diagonal unused
 ==================  =======================================  ==========================
@@ -34,6 +34,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labs.goal_tasks import goal_reward
+from labs.tasks import DISTANCE_THRESHOLD
 
 SHARPNESS = 100.0  # per meter, at the start: within 1 cm of the edge it is not sure
 
@@ -42,14 +43,12 @@ class RewardLoss(nn.Module):
     """Do the points say which goals are fulfilled?
 
     Args:
-        threshold: meters within which a goal is fulfilled; None: those of the tasks.
+        threshold: meters within which a goal is fulfilled.
     """
 
-    def __init__(self, threshold: float | None = None):
-        from labs.envs import DISTANCE_THRESHOLD  # here: it refuses a wrong MUJOCO_GL
-
+    def __init__(self, threshold: float = DISTANCE_THRESHOLD):
         super().__init__()
-        self.threshold = DISTANCE_THRESHOLD if threshold is None else threshold
+        self.threshold = threshold
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(SHARPNESS)))
 
     def forward(self, points: Tensor, achieved: Tensor) -> Tensor:

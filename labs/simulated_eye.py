@@ -36,6 +36,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from labs.tasks import Stream, own_stream
+
 KINDS = ("drawn", "fixed")
 LENGTH = 0.05  # m, the width of the block
 COSINES = 256
@@ -97,10 +99,8 @@ class SimulatedEye(gym.ObservationWrapper):
         self.observation_space = spaces.Dict({**env.observation_space.spaces, "located": box})
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        from labs.envs import own_stream  # here: it refuses a wrong MUJOCO_GL
-
         if seed is not None:
-            self._rng = own_stream(seed, 1)
+            self._rng = own_stream(seed, Stream.SIMULATED_EYE)
         self._looks.clear()
         return super().reset(seed=seed, options=options)
 

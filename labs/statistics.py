@@ -104,6 +104,31 @@ def _is_nested(groups) -> bool:
     return any(np.ndim(g) > 0 for g in groups)
 
 
+def difference(high: Sequence[float], low: Sequence[float], *, seed: int = 0) -> Interval:
+    """IQM of one arm minus that of another, with a bootstrap interval over the runs of both.
+
+    The arms are resampled apart: seeds that have the same number share little but that.
+
+    Args:
+        high: one score a run.
+        low: those of the other arm.
+        seed: of the resampling.
+
+    Returns:
+        The difference. Where an arm has a single run there is no interval: NaN.
+    """
+    value = float(interquartile_mean(high) - interquartile_mean(low))
+    if min(len(high), len(low)) < 2:
+        return Interval(value, math.nan, math.nan)
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for scores in (np.asarray(high, float), np.asarray(low, float)):
+        rows = rng.integers(0, len(scores), (RESAMPLES, len(scores)))
+        drawn.append(interquartile_mean(scores[rows], axis=1))
+    ends = np.quantile(drawn[0] - drawn[1], [0.025, 0.975])
+    return Interval(value, *map(float, ends))
+
+
 def curve_band(
     curves: np.ndarray, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -268,7 +268,7 @@ def check_centimeters(answer):
     assert value != 2.0, "that is pixels a centimeter: turn the fraction over"
     assert np.isclose(value, 0.5), "the block's edge is 5 cm: 10 pixels span 5 cm"
     assert np.isclose(answer(4), 1.25), (
-        "more pixels, fewer centimeters for each: divide by the width"
+        "more pixels, fewer centimeters each: divide by the width; 4 pixels give 1.25, do not round"
     )
 
 

@@ -382,6 +382,7 @@ def check_soft_target(soft_target):
     y = soft_target(agent, batch)
     assert y is not ..., "soft_target still returns ...: fill it in"
     assert y.shape == (3, 1), f"shape {tuple(y.shape)}: keep (B, 1), or it broadcasts to (B, B)"
+    assert y.dtype == torch.float32, f"received {y.dtype}, expected torch.float32, as the batch"
     assert torch.equal(paid, reward) and torch.equal(ended, done), (
         "you wrote into the batch: whoever reads it next gets your numbers, so make new ones"
     )

@@ -183,10 +183,13 @@ def check_relabel(relabel):
     assert np.array_equal(rewards, after), (
         "the reward does not fit the new goal: 0 where the distance is at most 5 cm, else -1"
     )
-    share = np.mean(indices == 31)
-    assert abs(share - 1 / 20) < 0.025, (
-        f"t' must be uniform: t' = t came up in {share:.0%}, not 5 %"
+    first, last = np.mean(indices == 31), np.mean(indices == STEPS)
+    assert max(abs(first - 1 / 20), abs(last - 1 / 20)) < 0.025, (
+        f"t' must be uniform: its ends came up in {first:.0%} and {last:.0%}, not in 5 % each"
     )
+    ends = [relabel(episode, STEPS - 1, rng) for _ in range(9)]
+    ends = {(int(np.round(new["obs_goal"][0] / 0.012)), float(new["reward"])) for new in ends}
+    assert ends == {(STEPS, 0.0)}, "at the last step only achieved[50] is left, reward 0: use t"
     print("relabeled goals come from the future, and rewards fit them")
 
 

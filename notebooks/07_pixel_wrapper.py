@@ -225,6 +225,7 @@ def check_stack_at(answer):
     frames = np.arange(18, 126, dtype=np.uint8).reshape(6, 3, 2, 3)
     result = answer(frames, 4, 3)
     assert result is not ..., "stack_at still returns ...: fill it in"
+    assert result is not None, "stack_at returned nothing: is there a return?"
     result = np.asarray(result)
     assert result.shape == (9, 2, 3), f"received shape {result.shape}, expected (9, 2, 3)"
     assert result.dtype == np.uint8, "keep the bytes: floats take four or eight times the memory"

@@ -215,6 +215,7 @@ def check_capacity(answer):
     frame = 84 * 84 * 3
     episode = 51 * frame
     assert answer(episode) is not ..., "capacity still returns ...: fill it in"
+    assert answer(episode) is not None, "capacity returned nothing: is there a return?"
     assert answer(episode) != 51, "51 frames make 50 transitions"
     assert answer(episode) != 150, "a pixel has three bytes, one a channel"
     assert answer(episode) != 0, (

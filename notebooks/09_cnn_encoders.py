@@ -421,6 +421,7 @@ def receptive_field(layers):
 def check_receptive_field(answer):
     """Names the likely mistake."""
     assert answer(NATURE[:1]) is not ..., "receptive_field still returns ...: fill it in"
+    assert answer(NATURE[:1]) is not None, "receptive_field returned nothing: is there a return?"
     assert answer(NATURE[:1]) not in (8 * 4, 1 + 7 * 4), (
         "a layer's own stride acts on the layers after it, not on itself"
     )

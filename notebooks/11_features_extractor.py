@@ -434,16 +434,19 @@ def check_columns_of(answer):
     result = answer("desired_goal", widths)
     assert result is not ..., "columns_of still returns ...: fill it in"
     assert isinstance(result, slice), f"received {type(result).__name__}, expected a slice"
-    assert result != slice(74, 77), "that is the order of writing: the space sorts its keys"
-    assert result != slice(3, 3), "a slice ends where it starts plus its width"
-    assert result == slice(3, 6), f"the target is in columns 3 to 5, got {result}"
+    columns = range(80)[result]  # the same for slice(3, 6) and slice(3, 6, 1)
+    assert columns != range(74, 77), "that is the order of writing: the space sorts its keys"
+    assert columns, "a slice ends where it starts plus its width"
+    assert columns == range(3, 6), f"the target is in columns 3 to 5, got {result}"
     theirs = manipulation_encoder.ManipulationExtractor(space).slices
     for key in widths:
-        assert answer(key, widths) == theirs[key], (
+        assert range(80)[answer(key, widths)] == range(80)[theirs[key]], (
             f"{key}: {answer(key, widths)}, not {theirs[key]}"
         )
     wider = answer("desired_goal", widths | {"achieved_goal": 5})
-    assert wider == slice(5, 8), "use widths: with 5 for achieved_goal, the target starts at 5"
+    assert range(82)[wider] == range(5, 8), (
+        "use widths: with 5 for achieved_goal, the target starts at 5"
+    )
 
 
 # %% tags=["nbval-check-output"]

@@ -431,8 +431,8 @@ def check_augment_pair(answer):
     assert moved.any(), "nothing moved"
     assert len(torch.unique(moved, dim=0)) > 20, "each transition needs an offset of its own"
     assert torch.equal(moved, next_moved), (
-        "the two moved differently: each call of aug, and each *row* of a batch, draws anew; "
-        "joined along the channels they are one image"
+        "the two moved differently: each call of aug, and each *row* of a batch, draws anew. "
+        "What does one draw move?"
     )
     again = offsets(answer(AUG, image, next_image)[0])
     assert torch.initial_seed() == seed and not torch.equal(again, moved), (

@@ -508,6 +508,19 @@ def check_norms(answer):
         "you detached one of the two: the actor and Q both get encoder(images) as it is"
     )
     assert np.allclose((critic, act), (from_critic, everything), rtol=1e-4), "not the L2 norm?"
+    kept = copy.deepcopy(encoder.state_dict())
+    encoder.zero_grad(set_to_none=True)
+    with torch.no_grad():
+        for weight in encoder.parameters():
+            weight *= 1.1
+    try:
+        result = answer()
+        expected = arrives(lambda: critic_loss(z())), arrives(lambda: actor_loss(z(), z()))
+    finally:
+        encoder.load_state_dict(kept)
+    assert np.allclose(result, expected, rtol=1e-4), (
+        "with other weights in the encoder the norms are others: measure them anew at each call"
+    )
 
 
 # %% tags=["nbval-check-output"]

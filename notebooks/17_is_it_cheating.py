@@ -32,7 +32,6 @@ from IPython.display import Markdown, display
 
 from labs import envs
 from labs.artifacts import load_artifact
-from labs.claims.evidence import difference
 from labs.claims.words import points
 from labs.exercises import attempt
 from labs.experiments.presets import preset
@@ -40,7 +39,7 @@ from labs.figures.curves import success_curves
 from labs.figures.results import film, knob, minutes, provenance_card, results_table, runs_of
 from labs.figures.style import use_style
 from labs.figures.verdicts import in_short
-from labs.statistics import iqm, time_to_threshold
+from labs.statistics import difference, iqm, time_to_threshold
 
 use_style()
 STATE, BLIND = "push-state-tuned", "push-blind-tuned"
@@ -297,7 +296,7 @@ def check_iqm(answer):
     except (ZeroDivisionError, ValueError):  # of a sum over nothing, of the statistics module
         three = np.nan
     assert not np.isnan(three), (
-        "where nothing is cut, values[cut:-cut] is empty: write values[cut : len(values) - cut]"
+        "where nothing is cut, values[cut:-cut] is empty: count the upper end from the length"
     )
     assert abs(three - 0.6) < 1e-6, "of three values a quarter is none: round down"
 

@@ -29,7 +29,6 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from labs.artifacts import load_artifact
-from labs.claims.evidence import difference
 from labs.claims.words import points
 from labs.exercises import attempt
 from labs.experiments.presets import preset
@@ -46,7 +45,7 @@ from labs.figures.results import controls_table, knob, search_table
 from labs.figures.routes import looking_table
 from labs.figures.style import use_style
 from labs.figures.verdicts import in_short, verdict
-from labs.statistics import steps_to, wilson
+from labs.statistics import difference, steps_to, wilson
 
 use_style()
 FLOOR = push_floor()
@@ -110,7 +109,7 @@ for arm in ("push-state-tuned", "push-blind-tuned"):
 # %% [markdown]
 # Which of those settings did it? A search changes one at a time, on a seed that no other table reports,
 # for {artifact}`search-push-state-tuned:provenance.parameters.steps|int` steps: half of the budget, when
-# the arm as it is has just left the floor.
+# the arm as it is has just left the floor. (Its episodes are no fresh ones: fifty of the hundred that the tables report.)
 
 # %% tags=["hide-input"]
 display(search_table("push-state-tuned"))
@@ -147,7 +146,7 @@ assert {run.parameters["curve_episodes"] for run in measured("push-state-tuned")
 
 # %% [markdown]
 # Two kinds of success stand in a row. The steps to 50 % and to 90 % are read off the curve, which plays
-# 20 episodes a point. The success at the end is an evaluation of its own, with 50 others. So *never*,
+# 20 episodes a point. The success at the end is an evaluation of its own, with 50 other episodes. So *never*,
 # *never* and then 50 % is no contradiction: no point of the curve happened to get there.
 #
 # Four changes leave it on the floor: narrow networks, critics without LayerNorm, inputs that are not
@@ -405,7 +404,8 @@ assert max(forgetful) < 0.12 and len(forgetful) == 3, "the text counts them"
 
 # %% [markdown]
 # **With a picture, a small memory keeps the policy on the floor**, in each of three runs, to the end of its budget. With the whole memory the same seeds have risen, and
-# nine of ten blind twins rose with as little. So here the claim holds, for small pictures and a memory of a tenth of the budget; whether these runs rise later was not asked, nor
+# nine of ten blind twins rose with as little. So size matters, for small pictures. That 500,000 are essential does not follow: here fewer than that hold the whole run, and the memory
+# that fails is a tenth of its budget, as the reported one was. Whether these runs rise later was not asked, nor
 # why. The vectors beside the picture suffice, as the twins show: here the picture is in the way, and a memory of two hundred episodes that hardly show a push may not be
 # enough to learn to look past it. (The bookkeeping is right: a full memory gives back, frame by frame, what was played last, `python -m labs.replay --verify`.)
 #

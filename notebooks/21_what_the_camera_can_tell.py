@@ -34,7 +34,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from labs import envs
 from labs.artifacts import data_root, load_artifact, runs_of
 from labs.claims.arm import matched
-from labs.claims.evidence import difference
 from labs.claims.words import percents, seeds_text
 from labs.claims.words import points as in_points
 from labs.exercises import attempt
@@ -45,7 +44,7 @@ from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short
 from labs.measurements.perception import PEAK_RATE, Regressor
 from labs.measurements.perception_frames import belongs_to_task, show_goal, wander
-from labs.statistics import iqm
+from labs.statistics import difference, iqm
 from labs.visual_encoder import NatureCNN
 from labs.widgets.crop_shift import project
 
@@ -831,7 +830,7 @@ sphere_adds = students("goal_sphere")
 assert -0.1 < sphere_adds.value < 0, "the price of a few points: read the text anew"
 
 # %% [markdown]
-# The student before pictures with the sphere pushes nearly as often: the price is a few points.
+# The student before pictures with the sphere pushes nearly as often: the price is a few points, and one of the three pairs pays none.
 #
 # Then the contradiction itself. Each policy plays the same episodes three times: the sphere hidden, at the goal, and at the
 # goal of another episode, ten centimeters away or more, while the vector still says the true one.

@@ -391,7 +391,7 @@ display(
 # This fits the regressions above in which KeypointCNN and NatureCNN learned to take the shift back. It does not fit the regression with the source
 # manuscript's own encoder before its own camera, which learned nothing from shifted frames (one seed, in as many passes as
 # the others needed; but without shifts two of its three seeds hardly start either, so the shifts need not be the cause). This does not say whether a critic would learn to take the shift back too. A student has no critic: no target joins two
-# pictures with a shift each. "Do not work together" is refuted by policies in which they do. The source manuscript's
+# pictures with a shift each. "Do not work together" is refuted by policies in which they do, and these imitate. The source manuscript's
 # run is not explained by them.
 #
 # ## What shifts buy

@@ -392,7 +392,8 @@ sb3_tests.failures_table()
 # What is left is convolutions, and more of those go through a processor when numbers are shorter.
 # *bfloat16* keeps float32's exponent and the first seven bits of its mantissa {cite:p}`kalamkar2019`.
 # Recent processors multiply it and add up in float32; `labs.mixed_precision` asks whether this one
-# does. Weights, optimizer states, losses and the softmax over positions stay in float32.
+# does. Only encoders compute in it. Weights, optimizer states, losses, the heads of actor and critic and the softmax over positions stay in float32:
+# near −20, where Push's values lie, bfloat16 has steps of an eighth, and far from the goal one step of the way is worth less.
 #
 # Does an encoder still see as well? A cell of its map is centimeters wide, so the exact place of the
 # block lies in the digits that are dropped. Ask one that is trained: the locator of

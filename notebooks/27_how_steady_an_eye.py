@@ -275,7 +275,7 @@ display(provenance_card(BENT), provenance_card(BETWEEN))
 # ```
 # Write the two numbers of the table. `off` is (E, T, 2), in millimeters: how far off each of T looks at each of E blocks is, along x and along
 # y, while every block lies still. Return `(shaken, bent)`: how far a look is from the mean of its block's looks, and
-# how far a block's mean is from the mean of all; each as the root of the mean square over all looks, or blocks, and both coordinates, divided by $n$, not by $n - 1$.
+# how far a block's mean is from the mean of all, coordinate by coordinate; each as the root of the mean square over all looks, or blocks, and both coordinates, divided by $n$, not by $n - 1$.
 # An error that all looks share is neither.
 # ```{exercise-end}
 # ```
@@ -304,7 +304,10 @@ def check_spreads(answer):
     assert not np.isclose(shaken, off.std()), (
         "that is the spread of all errors: take each block's own mean off first"
     )
-    assert bent < 20, "30 and -20 mm are shared by all looks: take the mean over all blocks off"
+    assert bent < 20, (
+        "30 mm in x and -20 mm in y are shared by all looks: take the mean over all blocks off, "
+        "of each coordinate its own"
+    )
     factors = np.divide((shaken, bent), wanted)
     assert not np.allclose(factors, 2**0.5, rtol=1e-4), (
         "those are of lengths: take the mean over both coordinates, too"

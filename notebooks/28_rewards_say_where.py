@@ -211,7 +211,7 @@ display(looking_table(NOBODY))
 # already, had taken {artifact}`push-located-rewards-looks/seed0:provenance.locator_time_s|duration`. Seed 1, with a locator of its own, has
 # {artifact}`push-located-rewards-looks/seed1:evaluation.deterministic.successes|int`.
 #
-# **The looks make the difference** ({numref}`fig-rewards-looks`). With one look, behind the same locator, it is
+# **With four looks it rises, with one it hardly does**, in the one pair that was run ({numref}`fig-rewards-looks`). With one look, behind the same locator, it is
 # {artifact}`push-located-rewards/seed0:evaluation.deterministic.successes|int`. And `push-located`, told positions and given three looks at larger frames, has
 # {artifact}`push-located/seed1:evaluation.deterministic.successes|int` in the seed that ran its whole budget. (Its locator reads the block's angle as well; whether
 # those numbers help or harm was not asked. A start of `push-located-rewards`, seed 1, and one with one look behind the locator of random play were stopped early, to make room for four looks, and left
@@ -513,13 +513,15 @@ def check_answers_loss(answer):
     """Names the likely mistake."""
     draw = torch.Generator().manual_seed(0)
     goals = torch.rand(6, 2, generator=draw) * 0.15
-    points = goals + 0.02 * torch.randn(6, 2, generator=draw)
+    points = (goals + 0.02 * torch.randn(6, 2, generator=draw)).requires_grad_()
     fulfilled = (torch.cdist(goals, goals) < 0.05).float()
+    fulfilled[0, 1] = 1 - fulfilled[0, 1]  # so that rows and columns are not the same
     k = 60.0
     found = answer(points, goals, fulfilled, k)
     assert found is not ..., "answers_loss still returns ...: fill it in"
     found = torch.as_tensor(found).float()
     assert found.numel() == 1, f"return one number, received the shape {tuple(found.shape)}"
+    assert found.requires_grad, "no gradient reaches the points, which this loss is to train"
     apart = torch.cdist(points, goals)
     others = ~torch.eye(6, dtype=torch.bool)
 
@@ -535,6 +537,7 @@ def check_answers_loss(answer):
     assert not is_that_of(loss(-logits)), (
         "the wrong way round: a goal near the point is fulfilled, so the logit falls with distance"
     )
+    assert not is_that_of(loss(logits.T)), "rows and columns swapped: row i is picture i's point"
     assert not is_that_of(loss(0.05 - apart)), "the sharpness is missing: it multiplies the logit"
     assert not is_that_of(loss(logits, torch.ones(6, 6, dtype=torch.bool))), (
         "each picture is asked about its own goal, which gives its place away: leave those pairs out"

@@ -66,6 +66,7 @@ def full_results(*arms):
 # Write `verify(policy, env, seeds)`: one episode a seed, deterministic actions, a list of booleans. An
 # episode is a success if the block lies within 5 cm of its target **at the last step**;
 # `info["is_success"]` says where it lies *now*. `policy.predict(observation, True)` gives the action.
+# An episode lasts 50 steps; it ends by `truncated`, never by `terminated`.
 # ```{exercise-end}
 # ```
 
@@ -91,6 +92,8 @@ def check_verify(answer):
             hits.append(bool(info["is_success"]))
         at_last.append(hits[-1])
         at_any.append(any(hits))
+    played, step = [], env.step
+    env.step = lambda action: played.append(action) or step(action)
     got = answer(policy, env, seeds)
     assert got is not ..., "verify still returns ...: fill it in"
     assert got is not None, "verify returned nothing: is there a return?"
@@ -101,9 +104,10 @@ def check_verify(answer):
     assert got != at_any or at_any == at_last, (
         "you count an episode that touched the target on the way and pushed on: ask the *last* step"
     )
+    assert len(played) == 200, f"four times all 50 steps are 200, you played {len(played)}"
     assert got == at_last, (
         f"seeds {seeds} end {at_last}, received {got}: is each episode reset with its own seed, "
-        "are the actions deterministic, are all 50 steps played?"
+        "are the actions deterministic?"
     )
     env.close()
 
@@ -219,6 +223,7 @@ def check_median_time(answer):
     median, _ = answer([(steps, quick)], 0.2)
     assert median != 300, "that is the last step with 20 %: take the first"
     assert median == 100, "at least 20 %: 0.2 itself counts"
+    assert answer([(steps, quick)], 0.5)[0] == 200, "use threshold: at least 50 % comes at 200"
     median, _ = answer([(steps, slow), (steps, quick), (steps, middling)], 0.2)
     assert median == 200, f"300, 100, 200: all got there, and 200 lies between, received {median}"
     five = [(steps, curve) for curve in (slow, quick, middling, never, never)]
@@ -621,9 +626,9 @@ display(
 # In [gradient routing](14_gradient_routing.ipynb) you measured norms on small networks of your own. Now on
 # a real SB3 model, with a batch from its replay memory. The learning rate and $\tau$ are 0, so that nothing moves
 # while we look. `stop_actor_loss=False` is the routing as it is usually told: one shared encoder, the *actor's*
-# features detached, nothing more. Three things are made up, so that a slip in the target shows: a target
-# network that differs from the critic, as after some training; an end at every fourth transition of the batch; and an entropy
-# coefficient of 0.5.
+# features detached, nothing more. Four things are made up, so that a slip shows: a target
+# network that differs from the critic, as after some training; two Qs of which neither is always
+# the smaller; an end at every fourth transition of the batch; and an entropy coefficient of 0.5.
 
 # %%
 from stable_baselines3 import SAC
@@ -663,6 +668,12 @@ noise = torch.Generator().manual_seed(0)
 with torch.no_grad():
     for weight in model.critic_target.parameters():
         weight += 0.05 * torch.randn(weight.shape, generator=noise)
+    for net, seen in (
+        (model.critic, batch.observations),
+        (model.critic_target, batch.next_observations),
+    ):
+        q0, q1 = net(seen, batch.actions)
+        net.qf0[-1].bias += (q1 - q0).median()  # now neither Q is the smaller one everywhere
 assert batch.observations["pixels"].shape == (16, 12, 84, 84)
 
 # %% [markdown]

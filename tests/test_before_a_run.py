@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from labs import cli
+from labs.artifacts import runs_root
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards, launch, presets
 from labs.experiments.plan import NotebookProgress
@@ -116,7 +117,7 @@ def test_an_arm_that_does_not_fit_is_met_before_the_first_one(monkeypatch, capsy
 
 @pytest.mark.parametrize("name", ["lock", "progress.json"])
 def test_a_folder_in_a_files_place_is_one_line(name, capsys):
-    (checkpoint.runs_root() / "reach-state-smoke" / "seed0" / name).mkdir(parents=True)
+    (runs_root() / "reach-state-smoke" / "seed0" / name).mkdir(parents=True)
     err = refused(["train", "reach-state", "--smoke", "--video-episodes", "0"], capsys)
     assert re.search(f"cannot use .*{name} .*move it away", err)
 
@@ -141,6 +142,19 @@ def test_a_run_that_is_stopped_while_set_up_says_that_nothing_is_kept():
     with pytest.raises(UserError, match="stopped while .*begins again, nothing was kept yet"):
         run.run()
     assert not checkpoint.folders(run.folder) and guards.holder(run.folder) is None
+
+
+def test_a_run_that_is_refused_while_set_up_closes_its_robots(monkeypatch):
+    run, closed = Training(replace(presets.smoke(presets.preset("reach-state")), seed=7)), []
+
+    def refuse(config, env):
+        monkeypatch.setattr(env, "close", lambda: closed.append(env))
+        raise UserError("no such policy")
+
+    monkeypatch.setattr("labs.experiments.models.build", refuse)
+    with pytest.raises(UserError, match="no such policy"):
+        run.run()
+    assert closed == [run.env] and guards.holder(run.folder) is None
 
 
 def test_ctrl_c_before_the_run_is_no_error_of_what_it_interrupts(tmp_path):

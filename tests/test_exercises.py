@@ -97,6 +97,10 @@ def early(episode, t, rng):
     return relabeled(episode, t, rng, draw=lambda low, high: min(rng.integers(low, high, 2)))
 
 
+def late(episode, t, rng):
+    return relabeled(episode, t, rng, high=51, draw=lambda *a: min(rng.integers(*a), 49))
+
+
 def stacked(frames, t, n, late=0, start="repeat", newest=False):
     steps = np.arange(t - n + 1, t + 1) - late
     if start == "slice":
@@ -267,6 +271,7 @@ WRONG = [
     ("02", "check_centimeters", lambda width: width / 5, "turn the fraction over"),
     ("02", "check_centimeters", lambda width: 0.05 / width, "10 pixels span"),
     ("02", "check_centimeters", lambda width: 0.05 * width, "divide by the width"),
+    ("02", "check_centimeters", lambda width: round(5 / width, 1), "do not round"),
     ("03", "check_wilson", lambda s, n: interval(s, n)[0], "return two numbers"),
     ("03", "check_wilson", lambda s, n: interval(s, n, normal=True), "of width zero"),
     ("03", "check_wilson", lambda s, n: interval(s, n, divide=False), "forget to divide"),
@@ -275,6 +280,7 @@ WRONG = [
     ("03", "check_wilson", lambda s, n: interval(s, n, spread=False), "7 of 150 gives"),
     ("03", "check_wilson", lambda s, n, z=0: interval(s, n), "only its default"),
     ("04", "check_soft_target", lambda *a: soft_target(*a).squeeze(1), "it broadcasts"),
+    ("04", "check_soft_target", lambda *a: soft_target(*a).double(), "expected torch.float32"),
     ("04", "check_soft_target", lambda *a: soft_target(*a, gradient=True), "no_grad"),
     ("04", "check_soft_target", lambda agent, b: b.reward.add_(1), "wrote into the batch"),
     ("04", "check_soft_target", lambda *a: soft_target(*a, sign=0), "forgot the entropy"),
@@ -339,6 +345,8 @@ WRONG = [
     ),
     ("05", "check_relabel", lambda *a: relabeled(*a, reward=by_coordinate), "at most 5 cm"),
     ("05", "check_relabel", early, "must be uniform"),
+    ("05", "check_relabel", late, "must be uniform"),
+    ("05", "check_relabel", lambda e, t, rng: relabeled(e, 30, rng), "use t"),
     ("05", "check_relabel", lambda *a: relabeled(*a, obs_goal=into_episode), "into the episode"),
     ("06", "check_to_image", lambda frame: None, "returned nothing"),
     ("06", "check_to_image", lambda frame: frame.T, "swaps height and width"),
@@ -346,6 +354,7 @@ WRONG = [
     ("06", "check_to_image", lambda frame: frame.reshape(4, 5, 3), "reshape shuffles"),
     ("06", "check_to_image", lambda frame: frame.transpose(1, 2, 0) / 1, "keep the bytes"),
     ("06", "check_to_image", lambda frame: frame.transpose(1, 2, 0).tolist(), "keep the bytes"),
+    ("07", "check_stack_at", lambda f, t, n: None, "returned nothing"),
     ("07", "check_stack_at", lambda f, t, n: f[t - n + 1 : t + 1], "received shape"),
     ("07", "check_stack_at", lambda *a: stacked(*a) / 1, "keep the bytes"),
     ("07", "check_stack_at", lambda *a: stacked(*a, newest=True), "newest first"),
@@ -370,7 +379,9 @@ WRONG = [
         lambda m, **k: room(m, extra=0, in_all=1, **named(k)),
         "its own last frame",
     ),
+    ("08", "check_capacity", lambda m, **k: None, "returned nothing"),
     ("08", "check_capacity", lambda m, **k: room(m), "use size and episode_steps"),
+    ("09", "check_receptive_field", lambda n: None, "returned nothing"),
     ("09", "check_receptive_field", lambda n: field(n, own=True), "own stride"),
     ("09", "check_receptive_field", lambda n: field(n, 0, gaps=0, own=True), "own stride"),
     ("09", "check_receptive_field", lambda n: field(n, first=0), "sees its kernel"),
@@ -422,6 +433,7 @@ WRONG = [
     ("14", "check_norms", lambda: measured("from_critic", "only_q"), "detached one"),
     ("14", "check_norms", lambda: measured("from_critic", "only_actor"), "detached one"),
     ("14", "check_norms", lambda: norms(measure=norm_of_norms), "not the L2 norm"),
+    ("14", "check_norms", lambda: measured("from_critic", "everything"), "at each call"),
     ("15", "check_scaled_log_prob", lambda *a: scaled(*a, gather=lambda x: x), "received shape"),
     ("15", "check_scaled_log_prob", lambda log_prob, *_: log_prob, "unchanged"),
     ("15", "check_scaled_log_prob", lambda *a: scaled(*a, sign=1), "the sign"),
@@ -515,6 +527,14 @@ def soft_target_in_place(agent, batch):
     return batch.reward + agent.gamma * (1 - batch.done) * worth
 
 
+def norms_by_autograd():
+    page = page_of("14", "check_norms")
+    weights, z = list(page.encoder.parameters()), page.encoder(page.images)
+    losses = page.critic_loss(z), page.actor_loss(z, z)
+    grads = [torch.autograd.grad(loss, weights, retain_graph=True) for loss in losses]
+    return tuple(float(torch.cat([g.flatten() for g in grad]).norm()) for grad in grads)
+
+
 def field_by_popping(layers):
     field = 1
     while layers:
@@ -557,8 +577,10 @@ RIGHT = [
     ("04", "check_soft_target", soft_target_in_place),
     ("07", "check_stack_at", rows_of),
     ("09", "check_receptive_field", field_by_popping),
+    ("11", "check_columns_of", lambda *a: slice(columns(*a).start, columns(*a).stop, 1)),
     ("13", "check_augment_pair", lambda *a: list(pair(*a))),
     ("14", "check_norms", stack(norms)),
+    ("14", "check_norms", norms_by_autograd),
     ("17", "check_iqm", lambda values: single(middle(values))),
     ("18", "check_at_most", lambda *a: single(check_of("18", "check_at_most")[1](*a))),
     ("21", "check_paired", stack(increase)),

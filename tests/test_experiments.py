@@ -21,7 +21,7 @@ from labs.artifacts import load_artifact, repository_root
 from labs.collect import SharedVecEnv
 from labs.errors import UserError
 from labs.experiments import checkpoint, evaluate, guards, models, presets, processor, replay_pieces
-from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict, override
+from labs.experiments.config import RunConfig, from_dict, override
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one, make_training_env
 from labs.experiments.policies import load_policy
@@ -73,11 +73,6 @@ def own_folders(tmp_path, monkeypatch):
 
 
 # ---------------------------------------------------------------------------------- configuration
-
-
-def test_an_episode_has_one_length():
-    """The configuration says it again, since importing the environments takes a while."""
-    assert EPISODE_STEPS == envs.EPISODE_STEPS
 
 
 @pytest.mark.parametrize("arm", presets.PRESETS)
@@ -551,9 +546,9 @@ def test_the_lessons_of_a_distillation_are_counted(tmp_path):
 
 
 def test_the_memory_wall_is_where_the_arithmetic_says():
-    step_2 = guards.transition_bytes(presets.STEP_2)
+    step_2 = guards.stored_bytes(presets.STEP_2)
     assert 169_344 < step_2 < 170_500  # two stacks of 84,672 bytes and the vectors
-    once = guards.transition_bytes(replace(presets.STEP_2, engine="fast"))
+    once = guards.stored_bytes(replace(presets.STEP_2, engine="fast"))
     assert 21_591 < once < 22_500
 
 

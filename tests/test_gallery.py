@@ -11,6 +11,7 @@ import pytest
 from labs import envs
 from labs.artifacts import load_artifact
 from labs.errors import UserError
+from labs.experiments import video
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp
@@ -101,12 +102,26 @@ def test_keypoints_are_those_of_the_newest_frame():
     assert np.abs(keypoints_of(policy, gray) - found).max() > 0.1, "they follow the picture"
 
 
-def test_keypoints_of_two_views_lie_in_neither():
+@pytest.fixture
+def two_views():
     config = preset("reach-keypoint")
     env = make_one(config)
     untrained = build_policy(config, env.observation_space, env.action_space)
     env.close()
-    assert not has_keypoints(TrainedPolicy(config, untrained))
+    return TrainedPolicy(config, untrained)
+
+
+def test_keypoints_of_two_views_lie_in_neither(two_views):
+    assert not has_keypoints(two_views)
+
+
+def test_a_film_shows_the_keypoints_that_lie_in_its_picture(two_views, monkeypatch):
+    draws = []
+    monkeypatch.setattr(video, "episode_frames", lambda *given: draws.append(given[-1]) or [None])
+    monkeypatch.setattr(video, "write_video", lambda path, frames: None)
+    for policy in (load_policy("push-located-rewards-n3/seed0"), two_views, NoOp()):
+        video.record(policy, None, "", episodes=1)
+    assert callable(draws[0]) and draws[1:] == [None, None]
 
 
 def test_a_policy_without_keypoints_says_so():

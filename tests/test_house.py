@@ -127,6 +127,14 @@ def test_citation_has_what_the_format_requires():
         assert (ROOT / name).read_text().strip()
 
 
+def test_a_package_names_its_modules():
+    for init in Path(labs.__file__).parent.rglob("*/__init__.py"):
+        doc = init.read_text().split('"""')[1]
+        names = [] if init.parent.name == "checks" else [p.stem for p in init.parent.glob("*.py")]
+        missing = [n for n in names if n != "__init__" and not re.search(rf"[`.]{n}`", doc)]
+        assert not missing, init  # a module of checks has the name of what it checks
+
+
 def test_readme_is_two_screens_and_its_links_exist():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 80

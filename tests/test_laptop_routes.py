@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from labs.artifacts import data_root, load_artifact, repository_root
+from labs.artifacts import data_root, load_artifact, repository_root, runs_root
 from labs.errors import UserError
-from labs.experiments import checkpoint, distill, locating, moments, presets
+from labs.experiments import distill, locating, moments, presets
 from labs.experiments.config import locator_steps, override, updates, updates_per_step
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one
@@ -326,7 +326,7 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
 
 
 def test_of_two_runs_with_one_locator_one_waits_for_the_others(monkeypatch):
-    folder = checkpoint.runs_root() / locating.folder(LOCATED).relative_to(data_root())
+    folder = runs_root() / locating.folder(LOCATED).relative_to(data_root())
     monkeypatch.setattr(locating, "PATIENCE", 0.1)
     with RunLock(folder), pytest.raises(UserError, match="another process .* trains in"):
         locating.ensure_locator(LOCATED)

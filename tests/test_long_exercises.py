@@ -169,7 +169,8 @@ def two_gradients(
     half=True,
     clear=True,
     see=True,
-    smaller=True,
+    pick=torch.amin,
+    pick_ahead=torch.amin,
     order=True,
     judge="critic_target",
     alive=True,
@@ -178,9 +179,8 @@ def two_gradients(
     """Exercise 5 by hand, with one thing wrong."""
     encoder = model.critic.features_extractor
 
-    def q_of(values):
-        values = torch.cat(values, 1)
-        return (values.min if smaller else values.max)(1, keepdim=True)[0]
+    def q_of(values, pick=pick):
+        return pick(torch.cat(values, 1), 1, keepdim=True)
 
     if order:
         action, log_prob = model.actor.action_log_prob(batch.observations)
@@ -188,7 +188,7 @@ def two_gradients(
         ahead, ahead_log_prob = model.actor.action_log_prob(batch.next_observations)
         q = getattr(model, judge)(batch.next_observations, ahead)
         entropy = -0.5 * (ahead_log_prob.reshape(-1, 1) if column else ahead_log_prob)
-        value = torch.cat(q, 1).min(1, keepdim=True)[0] + entropy
+        value = q_of(q, pick_ahead) + entropy
         target = batch.rewards + (1 - batch.dones if alive else 1) * model.gamma * value
     if not order:
         action, log_prob = model.actor.action_log_prob(batch.observations)
@@ -202,6 +202,14 @@ def two_gradients(
     (0.5 * log_prob.reshape(-1, 1) - q_of(model.critic(batch[0], action))).mean().backward()
     encoder.requires_grad_(True)
     return from_critic, gradient_norm(encoder)
+
+
+def first(values, *_, **__):
+    return values[:, :1]
+
+
+def second(values, *_, **__):
+    return values[:, 1:]
 
 
 def all_pairs(achieved, goals, rows=False, coordinates=False, order=2):
@@ -298,12 +306,16 @@ WRONG = [
     ("27", "check_spreads", lambda off: spreads(off)[::-1], "shaken first"),
     ("27", "check_spreads", lambda off: spreads(off, own=False), "take each block's own mean"),
     ("27", "check_spreads", lambda off: spreads(off, shared=False), "shared by all looks"),
+    ("27", "check_spreads", lambda off: (1.0, off.mean(axis=1).std()), "of each coordinate"),
     ("27", "check_spreads", lambda off: np.square(spreads(off)) / 9, "expected"),
     ("27", "check_spreads", lambda off: np.multiply(spreads(off), math.sqrt(2)), "of lengths"),
     ("27", "check_spreads", lambda off: spreads(off) * np.sqrt([640 / 639, 1]), "not by n - 1"),
     ("27", "check_spreads", lambda off: spreads(off) * np.sqrt([1, 40 / 39]), "not by n - 1"),
     ("28", "check_answers_loss", always(...), "still returns"),
     ("28", "check_answers_loss", lambda *a: of_pairs(*a, reduction="none"), "return one number"),
+    ("28", "check_answers_loss", lambda *a: of_pairs(*a).item(), "no gradient reaches"),
+    ("28", "check_answers_loss", lambda p, *a: of_pairs(p.detach(), *a), "no gradient reaches"),
+    ("28", "check_answers_loss", lambda p, g, *a: of_pairs(g, p, *a), "swapped: row i"),
     ("28", "check_answers_loss", lambda *a: of_pairs(*a, turned=True), "the wrong way round"),
     ("28", "check_answers_loss", lambda *a: of_pairs(*a[:3], 1.0), "sharpness is missing"),
     ("28", "check_answers_loss", lambda *a: of_pairs(*a, own=True), "its own goal"),
@@ -332,11 +344,10 @@ WRONG = [
         lambda *a: two_gradients(*a, column=False),
         "log_prob as (B, 1)",
     ),
-    (
-        "29",
-        "check_encoder_gradients",
-        lambda *a: two_gradients(*a, smaller=False),
-        "the smaller Q that",
+    *(
+        ("29", "check_encoder_gradients", lambda *a, p=p: two_gradients(*a, **p), words)
+        for key, words in (("pick", "the smaller Q that"), ("pick_ahead", "the smaller Q, minus"))
+        for p in ({key: pick} for pick in (first, second, torch.amax, torch.mean))
     ),
     ("29", "check_verify", lambda *a: last_step(*a, any_step=True), "ask the *last* step"),
     ("29", "check_verify", always(None), "returned nothing"),
@@ -362,6 +373,7 @@ WRONG = [
     ),
     ("29", "check_median_time", lambda *a: median_time(*a, which=-1), "take the first"),
     ("29", "check_median_time", lambda *a: median_time(*a, reaches=operator.gt), "itself counts"),
+    ("29", "check_median_time", lambda c, t: median_time(c, 0.2), "use threshold"),
     (
         "29",
         "check_median_time",

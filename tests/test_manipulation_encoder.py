@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kornia.geometry.subpix import spatial_expectation2d, spatial_softmax2d
 from stable_baselines3.sac.policies import MultiInputPolicy
+from torch.utils.flop_counter import FlopCounterMode
 
+from labs import keypoint_encoder
 from labs.checks.manipulation_encoder import full_space
 from labs.checks.visual_encoder import goal_space, image_space, random_batch
 from labs.figures.encoders import compare_nature, layer_geometry
@@ -159,3 +163,15 @@ def test_compare_nature_refuses_an_object_outside(tmp_path):
 
 def test_palette_has_eight_colors():
     assert len(set(OKABE_ITO.values())) == 8
+
+
+def test_the_small_encoder_says_what_both_cost():
+    costs = []
+    for channels in (3, 12):
+        small = keypoint_encoder.KeypointStack(channels, 32, (84, 84))
+        for encoder in (ManipulationCNN(channels), small):
+            with FlopCounterMode(display=False) as counter, torch.no_grad():
+                encoder(torch.zeros(1, channels, 84, 84))
+            products = counter.get_total_flops() / 2  # a product and a sum count as two
+            costs.append(f"{products / 1e6:.1f}")
+    assert re.findall(r"(\d+\.\d) million", keypoint_encoder.__doc__) == costs

@@ -64,6 +64,17 @@ def test_updates_in_bfloat16_stay_close_and_weights_stay_float32(case):
     assert moments and all(v.dtype == torch.float32 for v in moments if torch.is_tensor(v))
 
 
+def test_values_of_push_keep_their_differences():
+    """Near −20 bfloat16 has steps of an eighth."""
+    _, space, policy, options = CASES["pixels, critic"]
+    model = make(FastSAC, space, policy, 0.05, options, autocast=torch.bfloat16)
+    with torch.no_grad():
+        model.critic.qf0[-1].bias -= 18.5
+        features = torch.randn(256, model.critic.features_extractor.features_dim)
+        values = model._update._values(model.critic, features, torch.zeros(256, 4))[:, 0]
+    assert values.dtype == torch.float32 and len(values.unique()) > 200
+
+
 def test_an_arm_computes_as_it_was_measured_unless_told_otherwise():
     assert autocast("auto", "cpu") is None and autocast("float32", "cuda") is None
     assert autocast("auto", "cuda") is torch.bfloat16

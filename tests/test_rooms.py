@@ -17,9 +17,7 @@ FOLDER = Path(labs.__file__).parent
 #: asked for at a command line is fetched when it is asked for.
 EXCEPTIONS = {
     ("manipulation_encoder", "figures"): "its mode compare-nature prints and draws a figure",
-    ("manipulation_encoder", "experiments"): "that figure goes where unfinished runs live",
     ("from_scratch_sac", "figures"): "its demo ends with a drawing of its curve",
-    ("from_scratch_sac", "experiments"): "that drawing goes where unfinished runs live",
     ("drqv2_sac_policy", "routing_probe"): "its mode probe measures the policy",
     ("drqv2_sac_policy", "bridge"): "its mode bridge holds the policy against SB3",
 }

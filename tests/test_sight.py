@@ -15,14 +15,7 @@ from labs.artifacts import data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.guards import refuse_to_lose
 from labs.experiments.moments import View
-from labs.experiments.position_errors import (
-    by_name,
-    errors_mm,
-    mean_interval,
-    over_seeds,
-    rounded,
-    summary,
-)
+from labs.experiments.position_errors import mean_interval, over_seeds, rounded, summary
 from labs.experiments.presets import preset
 from labs.image_augmentation import RandomShiftAug
 from labs.measurements import (
@@ -35,7 +28,7 @@ from labs.measurements import (
     shift_keypoints,
     told_sight,
 )
-from labs.measurements.perception import HELD_OUT, Regressor, fit, shifted
+from labs.measurements.perception import HELD_OUT, Regressor, by_name, errors_mm, fit, shifted
 from labs.measurements.perception_cells import Cell, all_cells
 from labs.measurements.perception_frames import MIDDLE, belongs_to_task, show_goal, wander
 from labs.measurements.play import in_order, policies_here, run_of

@@ -10,6 +10,7 @@ from scipy import stats
 
 from labs.statistics import (
     curve_band,
+    difference,
     gap_closure,
     interquartile_mean,
     iqm,
@@ -163,3 +164,12 @@ def test_ratios_refuse_runs_without_a_time():
         gap_closure([100], [100], [100])
     with pytest.raises(ValueError, match="never reached"):
         gap_closure([math.inf], [100], [math.inf])
+
+
+def test_difference_is_of_interquartile_means():
+    gain = difference([0.9, 0.9, 0.9], [0.1, 0.1, 0.1])
+    assert gain.value == pytest.approx(0.8) and gain.low == pytest.approx(0.8)
+    wide = difference([0.1, 0.9, 0.9], [0.1, 0.1, 0.9])
+    assert wide.low < 0 < wide.high
+    one = difference([0.9], [0.1, 0.1])
+    assert one.value == pytest.approx(0.8) and math.isnan(one.low) and math.isnan(one.high)

@@ -43,9 +43,21 @@ def test_the_words_follow_the_numbers():
     assert "No update" in what_to_notice(table, 0, phases, 20, floor)
     assert "holds the floor" in what_to_notice(table, phases.rise - 1, phases, 20, floor)
     falling = table.assign(critic_loss=list(range(len(table), 0, -1)), success=0.05)
+    falling.loc[9, "success"] = 0.3
     flat = find_phases(falling["success"], 20, floor)
-    note = what_to_notice(falling, 9, flat, 20, floor)
-    assert "holds the floor" in note and "It grows" not in note
+    note = what_to_notice(falling, 8, flat, 20, floor)
+    assert "holds the floor" in note and "is the lowest so far" in note and "above" not in note
+    assert "is above the floor" in what_to_notice(falling, 9, flat, 20, floor)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"), [(1, "100% of its peak: settled success"), (-1, "there is less left")]
+)
+def test_a_settled_loss_is_held_against_its_peak(step, words):
+    table = measured("push-state-tuned")[0].table()
+    phases = find_phases(table["success"], 20, push_floor())
+    table["critic_loss"] = list(range(1, len(table) + 1))[::step]
+    assert words in what_to_notice(table, len(table) - 1, phases, 20, push_floor())
 
 
 def test_it_wants_a_run():

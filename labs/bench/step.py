@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs.bench.measure import BATCH, SIZE, Work, milliseconds, stepper
 from labs.bench.parts import fast_env, fast_model, filled, sampler, stock_env, stock_model, updater
 from labs.envs import EPISODE_STEPS, make_env
+from labs.pixel_wrapper import render_and_resize
 
 #: What is done once an update; all else is done once an environment step.
 PER_UPDATE = ("sample", "update")
@@ -29,14 +30,10 @@ class _OneBatch:
 
 def _resize(size: int) -> Work:
     frame = np.zeros((size, size, 3), np.uint8)
+    drawn = SimpleNamespace(render_mode="rgb_array", render=lambda: frame)
 
     def work() -> int:
-        image = frame
-        if size != SIZE:
-            image = np.asarray(
-                Image.fromarray(frame).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-            )
-        np.ascontiguousarray(image.transpose(2, 0, 1))
+        render_and_resize(drawn, (SIZE, SIZE))
         return 1
 
     return work

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from labs.artifacts import Artifact, write_measurement
+from labs.artifacts import Artifact, runs_root, write_measurement
 from labs.campaign.cells import Cell, Group
 from labs.errors import UserError
-from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig
 from labs.experiments.curve import COLUMNS
 from labs.experiments.done import differs, result_of

@@ -20,10 +20,9 @@ from typing import Any
 
 import psutil
 
-from labs.artifacts import json_text, write_artifact, write_atomically
+from labs.artifacts import json_text, runs_root, write_artifact, write_atomically
 from labs.errors import UserError
 from labs.experiments import guards, processor
-from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
 from labs.experiments.stopping import SAVE
 from labs.experiments.train import Stopped, train

@@ -20,13 +20,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import data_root, json_text, write_atomically
+from labs.artifacts import data_root, json_text, runs_root, write_atomically
 from labs.campaign import report
 from labs.campaign.cells import Cell, cells_of, chosen
 from labs.campaign.runs import SAVED, RunProcess, measure
 from labs.errors import UserError
 from labs.experiments import guards
-from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import RunConfig, updates
 from labs.experiments.done import is_done, refuse_other_settings
 from labs.experiments.plan import duration

@@ -11,8 +11,7 @@ import importlib
 import time
 from collections.abc import Callable, Mapping
 
-from labs.cli import ending
-from labs.errors import UserError
+from labs.errors import UserError, ending
 
 
 def collect(module: str) -> list[Callable[[], object]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from gymnasium import spaces
 
 from labs.asymmetric import PRIVILEGED, AsymmetricPolicy, PrivilegedObservation
+from labs.checks.asserting import raises
 from labs.envs import PROPRIO_INDICES, make_env
 from labs.fast_networks import StandardizedExtractor
 from labs.locator import LocatedObservation, Locator
@@ -20,7 +23,7 @@ def _env() -> PrivilegedObservation:
     return PrivilegedObservation(LocatedObservation(env, Locator(4)))
 
 
-def _policy(space: spaces.Dict) -> AsymmetricPolicy:
+def _policy(space: spaces.Dict, **kwargs: Any) -> AsymmetricPolicy:
     torch.manual_seed(0)
     return AsymmetricPolicy(
         space,
@@ -28,6 +31,7 @@ def _policy(space: spaces.Dict) -> AsymmetricPolicy:
         lambda _: 1e-3,
         net_arch=[32],
         features_extractor_class=StandardizedExtractor,
+        **kwargs,
     )
 
 
@@ -96,6 +100,12 @@ def check_widths_of_the_table():
     policy = _policy(_env().observation_space)
     assert policy.actor.features_extractor.features_dim == 25
     assert policy.critic.features_extractor.features_dim == 38
+
+
+def check_a_shared_extractor_is_refused():
+    """One extractor for both would leave the critics what the actor reads"""
+    space = _env().observation_space
+    raises(ValueError, lambda: _policy(space, share_features_extractor=True), "different keys")
 
 
 def check_the_actor_never_sees_the_state():

@@ -107,6 +107,11 @@ class Arm:
         )
 
     @property
+    def is_placed(self) -> bool:
+        """Whether its locator learned from frames for which somebody set the block down."""
+        return self.config["encoder"] == "locator" and self.config["locator_moments"] == "placed"
+
+    @property
     def steps_before(self) -> int:
         """Steps before the curve begins: those of a locator that rewards taught."""
         config = self.config

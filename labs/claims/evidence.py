@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from labs.artifacts import PROVENANCE, load_artifact
 from labs.experiments.position_errors import over_seeds
-from labs.statistics import Interval, interquartile_mean
+from labs.statistics import Interval
 
 HOLDS, FAILS, PARTLY = "holds", "does not hold", "partly"
 UNDECIDED, OPEN = "undecided", "not yet measured"
@@ -30,6 +28,7 @@ LIMITS: dict[str, float] = {
     "reported_of": 100,
     "routing_gain": 0.5,  # of success, for "routing alone"
     "gain": 0.1,  # of success, for "essential" and "helps"
+    "reported_memory": 500_000,  # transitions
     "as_much_work": 1.25,  # ratio of times that still counts as equal
     "twice": 2.0,
     "ratio_low": 2.0,  # "2 to 4 times the steps" on Push, "2 to 10" on Reach
@@ -110,17 +109,3 @@ def error_of(cells: Sequence[dict], thing: str) -> Interval:
     The interval is over seeds from two seeds on, else over the held-out frames.
     """
     return over_seeds([c[thing] for c in cells])
-
-
-# ------------------------------------------------------------------------------------- differences
-
-
-def difference(high: Sequence[float], low: Sequence[float]) -> Interval:
-    """IQM of one arm minus that of another, with a bootstrap interval over the seeds of both."""
-    rng = np.random.default_rng(0)
-    drawn = []
-    for rates in (high, low):
-        rates = np.asarray(rates, float)
-        drawn.append(interquartile_mean(rates[rng.integers(0, len(rates), (5000, len(rates)))], 1))
-    ends = np.quantile(drawn[0] - drawn[1], [0.025, 0.975])
-    return Interval(float(interquartile_mean(high) - interquartile_mean(low)), *map(float, ends))

@@ -169,7 +169,9 @@ CLAIMS: tuple[Claim, ...] = (
         "14",
         "A replay memory of 500,000 transitions is essential.",
         "Two arms that differ in the memory alone, as far apart as there are; a tenth of all "
-        "episodes must be gained. Arms with images decide; blind twins are told beside them.",
+        "episodes must be gained. With fewer than 500,000 in the larger it is *partly*: size "
+        "matters, and so many are not needed. Arms with images decide; blind twins are told beside "
+        "them.",
         training.large_memory,
         "notebooks/18_five_steps",
         "pixels train push-small-buffer10k --seeds 0 1 2",

@@ -20,13 +20,12 @@ from labs.claims.evidence import (
     PARTLY,
     Finding,
     NotMeasured,
-    difference,
     error_of,
     measurement,
     perception_cells,
 )
 from labs.claims.words import added, mm, percent, percents, points, seeds_span, seeds_text
-from labs.statistics import iqm
+from labs.statistics import difference, iqm
 
 #: The study's encoders with SpatialSoftmax, by what they are called in a sentence.
 KEYPOINTS = {
@@ -112,7 +111,8 @@ def default_camera(root: Path) -> Finding:
     for far, near in pairs:
         effect += (
             f"; `{far.name}` pushes {percents(far.rates)}, `{near.name}` {percents(near.rates)}: "
-            f"{points(difference(near.rates, far.rates))} ({seeds_text(far, near)})"
+            f"{points(difference(near.rates, far.rates))} (pictures of {far.config['image_size']} "
+            f"pixels a side, {far.steps:,} steps, {seeds_text(far, near)})"
         )
     return Finding(verdict, effect, seeds_span(*counts))
 

@@ -20,11 +20,10 @@ from labs.claims.evidence import (
     UNDECIDED,
     Finding,
     NotMeasured,
-    difference,
     measurement,
 )
 from labs.claims.words import percent, percents, points, seeds_text
-from labs.statistics import iqm, wilson
+from labs.statistics import difference, iqm, wilson
 
 # ----------------------------------------------------------------------------- the task, the floor
 
@@ -178,8 +177,8 @@ def nobody_told(root: Path) -> Finding:
     An eye whose frames had the block set down for it was helped: such arms are told beside it.
     """
     arms = [arm for arm in _honest(root) if not arm.is_taught]
-    placed = [arm for arm in arms if _is_placed(arm)]
-    arms = [arm for arm in arms if not _is_placed(arm)]
+    placed = [arm for arm in arms if arm.is_placed]
+    arms = [arm for arm in arms if not arm.is_placed]
     if not arms:
         raise NotMeasured("no such arm that rewards alone have taught, with 3 seeds and controls")
     best, finding = _solved(root, arms)
@@ -193,11 +192,6 @@ def nobody_told(root: Path) -> Finding:
         if ordered:
             said += f". {words}: " + "; ".join(_score(arm, best) for arm in ordered)
     return replace(finding, effect=finding.effect + said)
-
-
-def _is_placed(arm: Arm) -> bool:
-    """Whether its locator learned from frames for which the block was set down."""
-    return arm.config["encoder"] == "locator" and arm.config["locator_moments"] == "placed"
 
 
 def _score(arm: Arm, best: Arm) -> str:

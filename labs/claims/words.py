@@ -41,7 +41,7 @@ def signed(gain: Interval, factor: float, unit: str, digits: int) -> str:
         f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
         for rounded in (round(factor * x, digits) for x in (gain.value, gain.low, gain.high))
     )
-    return f"{value}{unit} [{low}, {high}]"
+    return f"{value}{unit}" + f" [{low}, {high}]" * (not math.isnan(gain.low))
 
 
 def ratio_text(ratio: Interval, digits: int = 1) -> str:

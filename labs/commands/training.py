@@ -24,7 +24,7 @@ class TrainOptions:
     smoke: bool = False
     """a run of seconds that proves the pipeline and nothing else"""
     fast: bool = False
-    """12 worker processes, native rendering, 3 updates per step of all 12 environments"""
+    """12 environments in worker processes, native rendering, 3 updates per step of all 12"""
     again: bool = False
     """train although the result is there"""
     restart: bool = False
@@ -88,7 +88,7 @@ def plan(argv: list[str]) -> int:
     if found is None:
         return 0
     arm, options, changed = found
-    from labs.experiments.checkpoint import runs_root
+    from labs.artifacts import runs_root
     from labs.experiments.guards import check_resources
     from labs.experiments.launch import prepare
     from labs.experiments.plan import plan
@@ -122,7 +122,7 @@ class RunOptions:
     smoke: bool = False
     """runs of seconds that prove the pipeline and nothing else"""
     fast: bool = False
-    """pixel arms: 12 worker processes, native rendering, 3 updates per step of all 12"""
+    """pixel arms: 12 environments in workers, native rendering, 3 updates per step of all 12"""
     again: bool = False
     """train although the results are there"""
     quiet: bool = False

@@ -13,8 +13,7 @@ import socket
 import sys
 from pathlib import Path
 
-from labs.artifacts import write_atomically
-from labs.experiments.checkpoint import runs_root
+from labs.artifacts import runs_root, write_atomically
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 

@@ -13,7 +13,6 @@ kept; a damaged one is skipped for the one before, and where none is whole nothi
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import warnings
@@ -29,7 +28,6 @@ from labs.artifacts import (
     PROVENANCE,
     json_text,
     load_artifact,
-    repository_root,
     sealed,
     write_artifact,
 )
@@ -42,11 +40,6 @@ from labs.provenance import code_state, hardware
 from labs.tensor_files import save_tensors
 
 KEEP = 2
-
-
-def runs_root() -> Path:
-    """Where unfinished runs live: ``$PIXELS_RUNS``, else ``_runs/`` in the repository."""
-    return Path(os.environ.get("PIXELS_RUNS") or repository_root() / "_runs")
 
 
 # --------------------------------------------------------------------------------- random states

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from tyro.conf import Suppress
 
 from labs.errors import UserError
+from labs.tasks import EPISODE_STEPS
 
-EPISODE_STEPS = 50  # as labs.envs has it, whose import is not quick; no episode ends early
 EPISODES_OF_A_ROUND = 40  # engine distill: played between two lots of updates
 STEPS_OF_A_GOAL = 5  # a locator's random play in Reach: one more than tell a goal, then the next
 WALK = 7  # steps towards a goal that these have told, where such play walks

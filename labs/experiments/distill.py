@@ -32,13 +32,14 @@ from labs.artifacts import (
     flush_to_disk,
     load_artifact,
     may_be_replaced,
+    runs_root,
     sha256,
     utc_now,
     write_atomically,
 )
 from labs.errors import UserError
 from labs.experiments import guards, processor
-from labs.experiments.checkpoint import belongs, runs_root
+from labs.experiments.checkpoint import belongs
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 from labs.experiments.curve import curve_row, write_progress
 from labs.experiments.done import lenders

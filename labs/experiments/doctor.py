@@ -8,10 +8,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labs.artifacts import data_root
+from labs.artifacts import data_root, runs_root
 from labs.errors import UserError
 from labs.experiments import guards
-from labs.experiments.checkpoint import runs_root
 from labs.mixed_precision import mixed_precision
 from labs.provenance import GIB, hardware, repository_root, versions
 

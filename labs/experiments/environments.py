@@ -7,7 +7,7 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 
-from labs.envs import PROPRIO_INDICES, make_env, own_stream
+from labs.envs import PROPRIO_INDICES, Stream, make_env, own_stream
 from labs.experiments.config import RunConfig
 
 #: Evaluation seeds. Training episodes draw theirs from (run seed, environment, episode).
@@ -106,7 +106,7 @@ class ImageContent(gym.ObservationWrapper):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         if seed is not None:
-            self._rng = own_stream(seed, 3)
+            self._rng = own_stream(seed, Stream.IMAGE_CONTENT)
         self._stack = None
         return super().reset(seed=seed, options=options)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from labs.artifacts import Artifact, data_root, load_artifact
+from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 from labs.provenance import GIB
@@ -131,15 +131,15 @@ def holder(folder: Path) -> int | None:
     return None
 
 
-def transition_bytes(config: RunConfig) -> int:
+def stored_bytes(config: RunConfig) -> int:
     """Bytes of one stored transition; of a distillation, of one lesson."""
     vectors = {"state": 25 if config.task == "push" else 10, "pixels": 25, "blind": 25, "place": 25}
     small = 8 * (vectors[config.observation] + 6) * 2 + 4 * 4 + 16
     if not config.has_images or config.has_locator:
         return small
-    from labs.pixel_replay import transition_bytes as pixel_bytes
+    from labs.pixel_replay import transition_bytes
 
-    pixels = pixel_bytes(
+    pixels = transition_bytes(
         config.frame_size,
         config.frame_stack,
         storage="stacks" if config.engine == "sb3" else "frames_once",
@@ -178,16 +178,16 @@ def needs(config: RunConfig) -> dict[str, int]:
     """Bytes of memory and disk that a run needs, from above.
 
     Memory: the replay memory and the networks with a batch (on a GPU with the fast engine they lie
-    there), a process for each environment, or before all these the frames of a locator, and the
-    program itself. Disk: two checkpoints, the saved replay memory, the result. Of a distillation:
-    its lessons.
+    there), the environments and their processes, or before all these the frames of a locator, and
+    the program itself. Disk: two checkpoints, the saved replay memory, the result. Of a
+    distillation: its lessons.
     """
     from labs.experiments.models import capacity
 
     kept, saved = min(capacity(config), config.total_steps), config.save_replay
     if config.engine == "distill":  # every lesson stays, in memory and on disk
         kept, saved = rounds(config) * EPISODES_OF_A_ROUND * EPISODE_STEPS, True
-    stored = kept * transition_bytes(config)
+    stored = kept * stored_bytes(config)
     return {
         "memory": _memory(config, stored + _learner(config)),
         "disk": 200 * 2**20 + (stored if saved else 0),
@@ -204,7 +204,7 @@ def _move_to_gpu(config: RunConfig, wanted: dict[str, int]) -> int | None:
         return None
     wanted["memory"] = _memory(config, 0) + GIB  # CUDA's own share of the host's memory
     beside = GIB + max(GIB, _learner(config))
-    wanted["gpu"] = capacity(config) * transition_bytes(config) + beside
+    wanted["gpu"] = capacity(config) * stored_bytes(config) + beside
     return torch.cuda.mem_get_info()[0]
 
 
@@ -267,7 +267,7 @@ def refuse_to_lose(
     Raises:
         UserError: some that were measured have no weights here.
     """
-    if not (data_root() / name / "provenance.json").exists():
+    if not (data_root() / name / PROVENANCE).exists():
         return
     lost = sorted(set(policies_of(load_artifact(name))) - set(here))
     if lost:

@@ -17,11 +17,18 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import data_root, load_artifact, may_be_replaced, repository_root
+from labs.artifacts import (
+    PROVENANCE,
+    data_root,
+    load_artifact,
+    may_be_replaced,
+    repository_root,
+    runs_root,
+)
 from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
-from labs.experiments.checkpoint import folders, runs_root
+from labs.experiments.checkpoint import folders
 from labs.experiments.config import RunConfig
 from labs.experiments.done import is_done, lenders, refuse_other_settings, result_of
 from labs.experiments.plan import begin_at, in_short
@@ -148,7 +155,7 @@ def launch(
         started = time.time()
         with _Watcher(config, folder, quiet), _ForwardSignals(folder):
             run_notebook(parameters | {"requested": config.as_dict()}, folder / "executed.ipynb")
-    listing, found = output / "provenance.json", result_of(config)
+    listing, found = output / PROVENANCE, result_of(config)
     if found is None or listing.stat().st_mtime < started - 1:
         raise UserError(
             f"the notebook ended without the result that was asked for in {output}: "

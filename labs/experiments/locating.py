@@ -24,10 +24,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labs.artifacts import PROVENANCE, Clock, data_root, json_text, load_artifact, write_artifact
+from labs.artifacts import (
+    PROVENANCE,
+    Clock,
+    data_root,
+    json_text,
+    load_artifact,
+    runs_root,
+    write_artifact,
+)
 from labs.envs import gl_renderer
 from labs.errors import UserError
-from labs.experiments.checkpoint import runs_root
 from labs.experiments.config import EPISODE_STEPS, FIELDS, STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.experiments.guards import RunLock
 from labs.experiments.moments import COLLECT, Progress, View
@@ -164,6 +171,7 @@ def train_locator(
     pictures, truth = COLLECT[config.locator_moments](view, frames, seed, progress)
     collected_s = time.perf_counter() - begin
     train = frames - frames // 11
+    train -= train % together(config)  # a goal is learned from, or held out
     learned = {"taught": config.locator_taught, "epochs": epochs, "seed": seed}
     locator = fit(view, pictures[:train], truth[:train], **learned, progress=progress)
     truth = truth[:, : locator.n_targets]
@@ -252,7 +260,8 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
     return locator.eval(), artifact.provenance["files"][WEIGHTS]
 
 
-def _is_missing(path: Path) -> bool:
+def is_missing(path: Path) -> bool:
+    """Whether a locator's folder holds none, or one whose weights are left out."""
     return not (path / PROVENANCE).exists() or load_artifact(path).left_out(WEIGHTS)
 
 
@@ -262,9 +271,9 @@ def ensure_locator(config: RunConfig, progress: Progress | None = None) -> float
     Of two runs that look through the same locator one trains it, and the other waits.
     """
     path = folder(config)
-    if _is_missing(path):
+    if is_missing(path):
         with RunLock(runs_root() / path.parent.name / path.name, PATIENCE):
-            if _is_missing(path):
+            if is_missing(path):
                 train_locator(config, progress=progress)
     record = load_artifact(path)
     load_locator(config)

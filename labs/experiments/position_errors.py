@@ -6,28 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from labs.statistics import Interval, iqm, wilson
 
 MISS = 50.0  # millimeters: the radius within which Push counts as solved
-
-
-def errors_mm(predicted: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
-    """Distances in millimeters: the block's and the goal's on the table, the gripper's in space.
-
-    ``relative`` is the error of the vector from gripper to block, along the table.
-
-    Two columns are a goal; five are a block and a gripper, as in ``TARGETS``.
-    """
-    difference = 1000 * (predicted - truth).numpy()
-    if difference.shape[1] == 2:
-        return {"goal": np.linalg.norm(difference, axis=1)}
-    return {
-        "block": np.linalg.norm(difference[:, :2], axis=1),
-        "relative": np.linalg.norm(difference[:, :2] - difference[:, 2:4], axis=1),
-        "gripper": np.linalg.norm(difference[:, 2:], axis=1),
-    }
 
 
 def mean_interval(values: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float]:
@@ -73,26 +55,3 @@ def over_seeds(summaries: Sequence[dict]) -> Interval:
     if len(summaries) > 1:
         return iqm([s["mean"] for s in summaries])
     return Interval(*(summaries[0][k] for k in ("mean", "low", "high")))
-
-
-def by_name(cells: Sequence[dict]) -> dict[str, dict]:
-    """Cells of all seeds as one entry each: the name without its seed → errors and seed count."""
-    groups: dict[str, list[dict]] = {}
-    for cell in cells:
-        groups.setdefault(cell["name"].rsplit("-", 1)[0], []).append(cell)
-    found = {}
-    for name, group in groups.items():
-        found[name] = {"seeds": len(group)}
-        for thing in ("block", "relative", "gripper", "goal", "shifted"):
-            if all(thing in c for c in group):
-                parts = [c[thing]["block"] if thing == "shifted" else c[thing] for c in group]
-                interval = over_seeds(parts)
-                found[name][thing] = {
-                    "mean": interval.value,
-                    "low": interval.low,
-                    "high": interval.high,
-                }
-                if thing != "shifted":
-                    missed = float(np.mean([p["missed"]["rate"] for p in parts]))
-                    found[name][thing]["missed"] = missed
-    return found

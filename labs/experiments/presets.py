@@ -281,7 +281,7 @@ def smoke(config: RunConfig) -> RunConfig:
 
 
 def fast(config: RunConfig) -> RunConfig:
-    """The settings of ``--fast``: small frames, 12 workers, 3 updates per step of all 12."""
+    """``--fast``: small frames, 12 environments in worker processes, 3 updates per step of all."""
     return replace(
         config, fast_mode=True, native_render=True, subproc=True, n_envs=12, gradient_steps=3
     )

@@ -2,7 +2,8 @@
 
 Each trial trains the arm with one setting changed. What was tried, and how it ended, is in the
 artifact ``search-<arm>``, also where a trial did better than the arm as it is. A killed search goes
-on: a trial that is done, or that diverged, is not trained again.
+on: a trial that is done, or that diverged, is not trained again. (The book's first two searches
+played fifty of the hundred episodes that results report.)
 """
 
 from __future__ import annotations
@@ -18,10 +19,18 @@ from typing import Any
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 
-from labs.artifacts import PROVENANCE, Artifact, Clock, data_root, load_artifact, write_measurement
+from labs.artifacts import (
+    PROVENANCE,
+    Artifact,
+    Clock,
+    data_root,
+    load_artifact,
+    runs_root,
+    write_measurement,
+)
 from labs.errors import UserError
 from labs.experiments import guards
-from labs.experiments.checkpoint import belongs, runs_root
+from labs.experiments.checkpoint import belongs
 from labs.experiments.config import RunConfig
 from labs.experiments.done import is_done
 from labs.experiments.environments import SEARCH_OFFSET

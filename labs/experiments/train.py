@@ -17,6 +17,7 @@ from labs.artifacts import (
     data_root,
     json_text,
     may_be_replaced,
+    runs_root,
     utc_now,
     write_atomically,
 )
@@ -61,7 +62,7 @@ class Training:
         offset: int = 0,
     ):
         self.config = validate(config)
-        self.folder = checkpoint.runs_root() / config.run_name
+        self.folder = runs_root() / config.run_name
         self.output = data_root() / config.run_name
         self.curve: list[dict[str, Any]] = []
         self.earlier_s = 0.0  # wall time of earlier sessions of this run
@@ -73,6 +74,9 @@ class Training:
         self._offset = offset  # of the seeds of curve and evaluation: a search has its own
         self._stop_signal: int | None = None
         self._is_set_up = False
+        self.env: Any = None
+        self.eval_env: Any = None
+        self.model: Any = None
         self._pieces: list[dict[str, Any]] = []
         self._locator: Any = None  # reads the frames of an evaluation
         self._locator_sha256: str | None = None  # a run that goes on wants the same eye
@@ -96,15 +100,16 @@ class Training:
             code_state()
             self._start_clock = time.perf_counter()
             with stop_on_signal(self._ask_to_stop):
-                self._set_up()
-                self._is_set_up = True
                 try:
+                    self._set_up()
+                    self._is_set_up = True
                     self._train()
                     self._release()
                     path = self._finish()
                 finally:
                     self._release()
-                    self.eval_env.close()
+                    if self.eval_env is not None:
+                        self.eval_env.close()
             if not self._ended_early:  # else a later command may go on
                 self._drop_checkpoints()
             return path
@@ -115,11 +120,15 @@ class Training:
 
     def _release(self) -> None:
         """Workers and memory: an evaluation needs neither, and other runs may wait for them."""
-        if not self._released:
-            self._released = True
+        if self.env is None or self._released:
+            return
+        self._released = True
+        if self.model is None:
+            self.env.close()
+        else:
             self.model.env.close()
             self.model.replay_buffer = None
-            torch.cuda.empty_cache()  # nothing where there is no GPU
+        torch.cuda.empty_cache()  # nothing where there is no GPU
 
     def _drop_checkpoints(self) -> None:
         for path in checkpoint.folders(self.folder):
@@ -140,8 +149,8 @@ class Training:
             self._prepare_locator()
         torch.set_num_threads(processor.learner_threads(config))  # the workers need cores as well
         steps = int(found.name[5:]) if found else 0
-        env = environments.make_training_env(config, steps // (EPISODE_STEPS * config.n_envs))
-        self.model = models.build(config, env)
+        self.env = environments.make_training_env(config, steps // (EPISODE_STEPS * config.n_envs))
+        self.model = models.build(config, self.env)
         if config.pretrained_encoder:
             self._lent["encoder_from"] = lend_encoder(self.model, config)
         if config.acting_policy:

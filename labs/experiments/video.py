@@ -11,6 +11,7 @@ from PIL import Image
 from labs.envs import make_env
 from labs.experiments.config import RunConfig
 from labs.experiments.environments import VIDEO_SEEDS, make_one
+from labs.experiments.keypoints import has_keypoints, paint_keypoints
 
 FRAMES_PER_SECOND = 25  # of the file; the environment runs at 25 steps a second too
 #: Plain surfaces, as in drawn films; the index comes first, so that playing starts at once.
@@ -114,20 +115,17 @@ def write_video(path: str | Path, frames: list[np.ndarray], quality: int = 35) -
 
 
 def record(policy, config: RunConfig, path: str | Path, *, episodes: int, size: int = 240) -> None:
-    """Records the first episodes of the video seeds, each held for half a second at its end."""
-    draw = _keypoint_painter(policy)
+    """Records the first episodes of the video seeds, each held for half a second at its end.
+
+    Keypoints are drawn where the policy has some that lie in one picture.
+    """
+
+    def painted(frame: np.ndarray, obs: dict[str, np.ndarray]) -> np.ndarray:
+        return paint_keypoints(frame, policy, obs)
+
+    draw = painted if has_keypoints(policy) else None
     frames: list[np.ndarray] = []
     for number in range(episodes):
         frames += episode_frames(policy, config, VIDEO_SEEDS + number, size, draw)
         frames += [frames[-1]] * (FRAMES_PER_SECOND // 2)
     write_video(path, frames)
-
-
-def _keypoint_painter(policy):
-    """A function that draws the keypoints of a ManipulationCNN; None where a policy has none."""
-    sb3 = getattr(policy, "sb3", None)
-    if sb3 is None or not policy.config.has_images or policy.config.head != "spatial_softmax":
-        return None
-    from labs.experiments.keypoints import paint_keypoints
-
-    return lambda frame, obs: paint_keypoints(frame, policy, obs)

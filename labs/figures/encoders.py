@@ -182,9 +182,7 @@ def encoder_progression(size: int = 5, position: int = 40) -> Figure:
     return figure
 
 
-def compare_nature(
-    path: str | os.PathLike[str] = "_runs/compare_nature.png", size: int = 5, position: int = 40
-) -> Path:
+def compare_nature(path: str | os.PathLike[str], size: int = 5, position: int = 40) -> Path:
     """Writes :func:`encoder_progression` to a file.
 
     Prints a table for each encoder: *step* is the distance of neighboring cells, *field* what one

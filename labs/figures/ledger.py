@@ -12,7 +12,7 @@ from statistics import median
 
 from IPython.display import Markdown
 
-from labs.artifacts import Artifact, data_root, load_artifact, runs_of
+from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, runs_of
 from labs.errors import UserError
 from labs.experiments.presets import SUMMARY
 from labs.figures.phases import leaves_floor_at
@@ -154,7 +154,7 @@ def floor_of(tasks: Iterable[str]) -> float | None:
 
 def measured(arm: str) -> list[Artifact]:
     """The checked runs of an arm; none if it has not been run. A damaged one is an error."""
-    return runs_of(arm) if any((data_root() / arm).glob("seed*/provenance.json")) else []
+    return runs_of(arm) if any((data_root() / arm).glob(f"seed*/{PROVENANCE}")) else []
 
 
 def in_words(arm: str) -> str:

@@ -245,11 +245,12 @@ def film(artifact: Artifact, description: str, width: int = 320) -> HTML:
 
 def controls_table(arm: str) -> Markdown:
     """Success with the camera's images and with each control in their place, seed by seed."""
-    names = ("blank", "shuffled", "frozen")
-    rows = ["| seed | the camera | " + " | ".join(names) + " |", "|---" * (2 + len(names)) + "|"]
+    from labs.experiments.evaluate import CONTROLS  # brings MuJoCo
+
+    rows = [f"| seed | the camera | {' | '.join(CONTROLS)} |", "|---" * (2 + len(CONTROLS)) + "|"]
     for run in runs_of(arm):
         found = run.json("evaluation.json")
-        scores = [found["deterministic"], *(found["controls"][name] for name in names)]
+        scores = [found["deterministic"], *(found["controls"][name] for name in CONTROLS)]
         cells = [
             f"{s['success_rate']:.0%} ({s['success_low']:.1%} – {s['success_high']:.1%})"
             for s in scores

@@ -30,6 +30,7 @@ from labs.experiments.checkpoint import random_states, restore_random_states
 from labs.experiments.config import EPISODE_STEPS, RunConfig
 from labs.experiments.environments import make_training_env
 from labs.experiments.models import autocast, build, build_sb3
+from labs.experiments.position_errors import rounded
 from labs.experiments.presets import preset
 from labs.fast_sac import FastSAC
 from labs.fast_update import match_layout
@@ -189,10 +190,6 @@ def _relative(now: torch.Tensor, start: torch.Tensor) -> float:
     return float((now - start).norm() / start.norm())
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
-
-
 def summary(routing: str, label: str, runs: Sequence[list[dict]]) -> dict[str, Any]:
     """The runs of one routing, seed by seed, ready for an artifact.
 
@@ -212,12 +209,12 @@ def summary(routing: str, label: str, runs: Sequence[list[dict]]) -> dict[str, A
                 "loss": loss,
                 "encoder": encoder,
                 "optimizers": list(first["optimizers"][encoder]),
-                "grad_norm": [[_short(p["grad_norm"][loss, encoder]) for p in run] for run in runs],
+                "grad_norm": rounded([[p["grad_norm"][loss, encoder] for p in r] for r in runs], 5),
             }
             for loss, encoder in first["grad_norm"]
         ],
         "moved": {
-            encoder: [[_short(p["moved"][encoder]) for p in run] for run in runs]
+            encoder: rounded([[p["moved"][encoder] for p in run] for run in runs], 5)
             for encoder in first["moved"]
         },
     }

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -35,7 +36,7 @@ from labs.artifacts import (
     write_measurement,
 )
 from labs.errors import UserError
-from labs.experiments.position_errors import by_name, errors_mm, mean_interval, rounded, summary
+from labs.experiments.position_errors import mean_interval, over_seeds, rounded, summary
 from labs.experiments.regression import minimize
 from labs.image_augmentation import RandomShiftAug
 from labs.keypoint_encoder import KeypointCNN
@@ -120,6 +121,23 @@ def shifted(frames: Tensor, pad: int, generator: torch.Generator) -> Tensor:
 def _in_batches(function, frames: Tensor) -> Tensor:
     with torch.no_grad():
         return torch.cat([function(chunk) for chunk in frames.split(256)])
+
+
+def errors_mm(predicted: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
+    """Distances in millimeters: the block's and the goal's on the table, the gripper's in space.
+
+    ``relative`` is the error of the vector from gripper to block, along the table.
+
+    Two columns are a goal; five are a block and a gripper, in the order of :data:`TARGETS`.
+    """
+    difference = 1000 * (predicted - truth).numpy()
+    if difference.shape[1] == 2:
+        return {"goal": np.linalg.norm(difference, axis=1)}
+    return {
+        "block": np.linalg.norm(difference[:, :2], axis=1),
+        "relative": np.linalg.norm(difference[:, :2] - difference[:, 2:4], axis=1),
+        "gripper": np.linalg.norm(difference[:, 2:], axis=1),
+    }
 
 
 # -------------------------------------------------------------------------------- training
@@ -250,6 +268,29 @@ def _published(parameters: dict[str, Any]) -> dict[str, dict]:
         if name in cells:
             cells[name]["examples_mm"] = answers
     return cells
+
+
+def by_name(cells: Sequence[dict]) -> dict[str, dict]:
+    """Cells of all seeds as one entry each: the name without its seed → errors and seed count."""
+    groups: dict[str, list[dict]] = {}
+    for cell in cells:
+        groups.setdefault(cell["name"].rsplit("-", 1)[0], []).append(cell)
+    found = {}
+    for name, group in groups.items():
+        found[name] = {"seeds": len(group)}
+        for thing in ("block", "relative", "gripper", "goal", "shifted"):
+            if all(thing in c for c in group):
+                parts = [c[thing]["block"] if thing == "shifted" else c[thing] for c in group]
+                interval = over_seeds(parts)
+                found[name][thing] = {
+                    "mean": interval.value,
+                    "low": interval.low,
+                    "high": interval.high,
+                }
+                if thing != "shifted":
+                    missed = float(np.mean([p["missed"]["rate"] for p in parts]))
+                    found[name][thing]["missed"] = missed
+    return found
 
 
 def _settings(parameters: dict[str, Any]) -> str:

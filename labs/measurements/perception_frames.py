@@ -12,13 +12,13 @@ from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
-from PIL import Image
 from tqdm.auto import tqdm
 
 from labs import envs
+from labs.artifacts import runs_root
 from labs.errors import UserError
 from labs.experiments import guards
-from labs.experiments.checkpoint import runs_root
+from labs.pixel_wrapper import render_and_resize
 
 FRAMES = 12_500
 HELD_OUT = 2_500  # the last ones
@@ -59,7 +59,7 @@ def wander(
     Returns:
         The last observation; the same for the same seed.
     """
-    rng = walk or envs.own_stream(seed, 4)
+    rng = walk or envs.own_stream(seed, envs.Stream.RANDOM_WALK)
     observation, _ = env.reset(seed=seed)
     for step in range(rng.integers(0, 13)):
         if step % 3 == 0:
@@ -133,9 +133,8 @@ def collect_frames(
                 block = env.segmentation() == envs.SEGMENTS["object"]
                 data[f"{camera}_block_pixels"][i - (n - held_out)] = block.sum()
             if i in rows:
-                picture = Image.fromarray(large.render())
-                picture = picture.resize((84, 84), Image.Resampling.BILINEAR)
-                data[f"{camera}_resized"][(i - rows[0]) // RESIZED_EVERY] = np.asarray(picture)
+                picture = render_and_resize(large).transpose(1, 2, 0)
+                data[f"{camera}_resized"][(i - rows[0]) // RESIZED_EVERY] = picture
     env.close()
     large.close()
     partial = cache.with_suffix(".tmp.npz")

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from labs.artifacts import Artifact, Clock, load_artifact, write_measurement
+from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import gl_renderer
 from labs.errors import UserError
-from labs.experiments.config import RunConfig
-from labs.experiments.locating import WEIGHTS, folder, load_locator
+from labs.experiments.locating import folder, is_missing, load_locator
 from labs.experiments.moments import View, collect_moments
 from labs.experiments.position_errors import mean_interval, rounded
 from labs.experiments.presets import effective
@@ -38,13 +37,8 @@ PARAMETERS = {"frames": 2000, "seed": 7000, "ranges_m": [list(r) for r in RANGES
 
 def locators_here() -> list[str]:
     """``arm/seed<k>`` of every run whose locator is here with its weights."""
-    runs = [(arm, seed) for arm in ARMS for seed in SEEDS]
-    return [f"{arm}/seed{seed}" for arm, seed in runs if _has_weights(effective(arm, seed))]
-
-
-def _has_weights(config: RunConfig) -> bool:
-    path = folder(config)
-    return (path / "provenance.json").exists() and not load_artifact(path).left_out(WEIGHTS)
+    runs = {f"{arm}/seed{seed}": effective(arm, seed) for arm in ARMS for seed in SEEDS}
+    return [name for name, config in runs.items() if not is_missing(folder(config))]
 
 
 def errors_by_distance(found: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from labs.artifacts import Artifact, Clock, write_measurement
-from labs.errors import UserError
+from labs.errors import UserError, ending
 from labs.from_scratch_sac import Settings, demo
 from labs.statistics import wilson
 
@@ -122,6 +122,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    from labs.checks import ending
-
     raise SystemExit(ending("python -m labs.measurements.scratch_demo", main))

@@ -77,7 +77,8 @@ def _moments(n: int, progress: bool) -> dict[str, list]:
         positions = []
         for step in range(2):
             if step:
-                action = envs.own_stream(seed, 5).uniform(-1, 1, 4).astype(np.float32)
+                rng = envs.own_stream(seed, envs.Stream.NEXT_STEP)
+                action = rng.uniform(-1, 1, 4).astype(np.float32)
                 observation, *_ = env.step(action)
             positions.append([observation["observation"][:3], observation["achieved_goal"]])
             for camera in envs.CAMERAS:

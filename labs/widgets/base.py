@@ -33,7 +33,7 @@ its own, once, at the end; helpers (``ui.slider``, ``ui.checkbox``, ``ui.select`
 Traits are numbers, strings, lists and dictionaries that JSON can carry: pictures are data URIs
 (:func:`image_uri`), and a film is one sprite sheet. ``<name>.css`` is optional; prefix its
 selectors with ``.pnc-widget``. Name things for screen readers (``label``), say state in words as
-well as in color, keep each widget under about 400 KB, and let draw functions read colors through
+well as in color, keep each widget under about 500 KB, and let draw functions read colors through
 ``ui.color(el, "blue")`` so that they follow the page's theme. ``render`` may be ``async``. Put what
 a reader sees first into the traits' values: the static page starts there.
 """
@@ -53,7 +53,10 @@ import anywidget
 import numpy as np
 from PIL import Image
 
+from labs.json_text import json_type
+
 FOLDER = Path(__file__).parent
+LABEL_STEP = 80  # in a picture of labels, label n is the gray 80 n
 PACKED = "application/zlib"  # of a static page's traits: a film's numbers take a tenth of the room
 _EXPORT = re.compile(r"^export default (\{.*\});[ \t]*$", re.MULTILINE)
 
@@ -179,10 +182,4 @@ def _read(name: str) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, separators=(",", ":"), default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a widget's trait holds {type(value).__name__}, which JSON cannot carry")
+    return json.dumps(value, allow_nan=False, separators=(",", ":"), default=json_type)

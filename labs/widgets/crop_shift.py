@@ -15,9 +15,7 @@ from labs.envs import CAMERAS, SEGMENTS, Camera, make_env
 from labs.image_augmentation import RandomShiftAug
 from labs.projection import project as project  # offered here too
 from labs.projection import table_centimeters
-from labs.widgets.base import BookWidget, image_uri
-
-LABEL_STEP = 80  # label n is stored as the gray value 80 n
+from labs.widgets.base import LABEL_STEP, BookWidget, image_uri
 
 
 class CropShift(BookWidget):

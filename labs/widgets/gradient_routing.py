@@ -7,6 +7,7 @@ from typing import Any
 import traitlets
 
 from labs.artifacts import load_artifact
+from labs.figures.style import OKABE_ITO
 from labs.widgets.base import BookWidget, figure_uri
 
 ARTIFACT = "gradient-routing"
@@ -53,7 +54,7 @@ class GradientRouting(BookWidget):
 
         figure = Figure(figsize=(7, 3.2), layout="constrained")
         ax = figure.subplots()
-        colors = {"critic": "#0072B2", "actor": "#E69F00"}
+        colors = {"critic": OKABE_ITO["blue"], "actor": OKABE_ITO["orange"]}
         labels = []
         for i, edge in enumerate(self.edges):
             labels.append(f"{edge['routing']}: {edge['loss']} loss → {edge['encoder']}")

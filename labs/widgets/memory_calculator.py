@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
+from labs.figures.style import OKABE_ITO
 from labs.pixel_replay import memory_needed
 from labs.widgets.base import BookWidget, figure_uri
 
@@ -39,8 +40,8 @@ class MemoryCalculator(BookWidget):
         bars = self.bars()
         figure = Figure(figsize=(6, 1.6), layout="constrained")
         ax = figure.subplots()
-        ax.barh(list(bars), list(bars.values()), color=["#0072B2", "#009E73"])
-        ax.axvline(self.memory, color="#D55E00", ls="--")
+        ax.barh(list(bars), list(bars.values()), color=[OKABE_ITO["blue"], OKABE_ITO["green"]])
+        ax.axvline(self.memory, color=OKABE_ITO["vermillion"], ls="--")
         ax.set_xlabel("GB; dashed: your memory")
         words = ", ".join(f"{name} {value:.1f} GB" for name, value in bars.items())
         return figure_uri(figure), f"{self.capacity},000 transitions: {words}."

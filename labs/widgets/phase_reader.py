@@ -16,16 +16,13 @@ import traitlets
 from labs.artifacts import Artifact
 from labs.figures.phases import Phases, phases_of
 from labs.figures.style import OKABE_ITO, use_style
+from labs.json_text import finite_or_none
 from labs.statistics import wilson
 from labs.widgets.base import BookWidget, figure_uri
 
 COLUMNS = (("success", "Success"), ("critic_loss", "Critic loss"), ("actor_loss", "Actor loss"))
 SHADES = {"floor": "#E4E7EC", "rise": "#FBE8C4", "convergence": "#D3EFE4"}
 WORDS = {"floor": "on the floor", "rise": "rising", "convergence": "settled"}
-
-
-def _plain(values: Any) -> list[float | None]:
-    return [float(v) if np.isfinite(v) else None for v in values]
 
 
 def what_to_notice(table: Any, point: int, phases: Phases, episodes: int, floor: float) -> str:
@@ -53,33 +50,40 @@ def what_to_notice(table: Any, point: int, phases: Phases, episodes: int, floor:
     if len(known) > 1:
         lowest = known[:-1].min()
         change = known.iloc[-1] / lowest
-        trend = f"The critic's loss is {change:.1f} times its lowest so far. "
+        measure = "the lowest" if change < 1 else f"{change:.1f} times its lowest"
+        trend = f"The critic's loss is {measure} so far. "
     phase = phases.name_at(point)
     if phase == "floor":
         text += (
             f"That holds the floor of {floor:.1%}: nothing has been learned that success can show. "
-            + trend
-        )
+            if interval.low <= floor
+            else f"That is above the floor of {floor:.1%}; one such point may be luck, two in a "
+            "row are the rise. "
+        ) + trend
         if known.iloc[-1] > known.iloc[0]:
-            text += "It grows, and that is news which success does not have: targets have begun to "
-            text += "differ from state to state."
+            text += "It is above its first value, and that is news which success does not have: "
+            text += "targets have begun to differ from state to state."
         else:
             text += "A small loss beside flat success proves little: a critic that says "
             text += "“never” everywhere has one too."
     elif phase == "rise":
         text += f"The floor of {floor:.1%} is left behind. " + trend
         text += (
-            "A rising loss beside rising success is good news: new successes are targets that the "
-            "critic has not met before."
+            "A loss above its first value while success climbs is good news: new successes are "
+            "targets that the critic has not met before."
             if known.iloc[-1] > known.iloc[0]
             else "The loss does not have to rise for success to rise."
         )
     else:
-        peak = known.max()
+        share = known.iloc[-1] / known.max()
         text += (
-            f"From here on no point differs from the final level by more than luck. The critic's "
-            f"loss is {known.iloc[-1] / peak:.0%} of its peak: there is less left to be surprised "
-            "by, and it does not fall to zero."
+            "From here on no point differs from the final level by more than luck. "
+            f"The critic's loss is {share:.0%} of its peak: "
+        )
+        text += (
+            "there is less left to be surprised by, and it does not fall to zero."
+            if share < 0.9
+            else "settled success does not mean a quiet critic."
         )
     return text
 
@@ -118,7 +122,7 @@ class PhaseReader(BookWidget):
                 {
                     "label": label,
                     "steps": [int(step) for step in table["step"]],
-                    **{column: _plain(table[column]) for column, _ in COLUMNS},
+                    **{c: [finite_or_none(v) for v in table[c]] for c, _ in COLUMNS},
                     "low": [round(r.low, 4) for r in ranges],
                     "high": [round(r.high, 4) for r in ranges],
                     "phases": [[WORDS[n], span[0], span[-1]] for n, span in phases.spans()],
