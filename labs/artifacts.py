@@ -250,7 +250,8 @@ class Artifact:
             again = "give the command again that made it"
             if self.provenance.get("kind") == "training":
                 arm, seed = self.path.parent.name, self.path.name[4:]
-                again = f"pixels train {arm} --seeds {seed} --again"
+                again = f"pixels train {arm} --seeds {seed} --again, or, where pixels train --help "
+                again += f"lists no {arm}, with the settings in its {PROVENANCE}"
             raise UserError(f"{name} of {self.path} is too large for the repository: {again}")
         if name not in self.provenance["files"]:
             known = ", ".join(self.provenance["files"]) or "no file"

@@ -47,6 +47,7 @@ def _one_line(box: str, prog: str, kind: type, default: Any) -> str:
             continue
         message.append(line.strip(" │|"))
     text = " ".join(part for part in message if part).rstrip(".")
+    text = re.sub(r"^(Missing from .*?\}).*", r"\1", text)  # its help is asked for below
     if text.startswith("Unrecognized options: --"):
         flag = text.removeprefix("Unrecognized options: --").split(",")[0].split("=")[0]
         names = [*vars(default), *vars(getattr(default, "config", default))] if default else []

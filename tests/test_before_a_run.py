@@ -159,14 +159,14 @@ def test_a_run_that_is_refused_while_set_up_closes_its_robots(monkeypatch):
 
 def test_ctrl_c_before_the_run_is_no_error_of_what_it_interrupts(tmp_path):
     with pytest.raises(UserError, match="stopped before the training started"):
-        with launch._ForwardSignals(tmp_path):
+        with launch._ForwardSignals(tmp_path, presets.preset("reach-state")):
             try:
                 signal.raise_signal(signal.SIGINT)
             except Exception as error:
                 raise RuntimeError("wrapped by a library") from error
 
 
-def test_a_second_ctrl_c_kills_the_run(tmp_path):
+def test_a_second_ctrl_c_kills_the_run(tmp_path, capsys):
     code = (
         "import signal, sys; from pathlib import Path\n"
         "from labs.experiments.guards import RunLock\n"
@@ -176,9 +176,11 @@ def test_a_second_ctrl_c_kills_the_run(tmp_path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     run = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **pipes)
     assert run.stdout.readline() == "held\n"
-    with pytest.raises(KeyboardInterrupt), launch._ForwardSignals(tmp_path):
-        signal.raise_signal(signal.SIGINT)
-        assert run.poll() is None
+    arm = presets.preset("push-distilled")
+    with pytest.raises(KeyboardInterrupt), launch._ForwardSignals(tmp_path, arm) as signals:
+        signal.raise_signal(signal.SIGHUP)  # the terminal was closed
+        assert run.poll() is None and signals.asked
+        assert "after this round of 40 episodes" in capsys.readouterr().err
         signal.raise_signal(signal.SIGINT)
     assert run.wait(10) == -signal.SIGKILL
 

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -41,6 +42,8 @@ BAD = [
     (["trian"], "did you mean 'train'"),
     (["train"], "name an arm first"),
     (["train", "reech-state"], "unknown arm 'reech-state': did you mean 'reach-state'"),
+    (["train", "zzz"], "unknown arm 'zzz': pixels train --help lists all"),
+    (["measure"], "gallery}: see pixels measure --help"),
     (["train", "reach-state", "--lr", "3"], "unknown flag --lr"),
     (["plan"], "name an arm first: pixels plan"),
     (["fetch", "push-nothing"], "no result of 'push-nothing'"),
@@ -441,6 +444,28 @@ def test_a_run_that_was_told_to_finish_has_its_result(leaves, code, monkeypatch,
     assert cli.main(["train", "reach-state", "--seeds", "0", "--quiet"]) == code
     words = "told to finish, at step 1 of 2; the same command goes on" if leaves else "without the"
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_ctrl_c_at_the_last_evaluation_begins_no_other_seed(again, monkeypatch, capsys):
+    runs = []
+
+    def ends(parameters, executed):
+        runs.append(parameters["seed"])
+        here = data_root() / "reach-state" / f"seed{runs[-1]}"
+        theirs = repository_root() / "data" / "reach-state" / here.name
+        shutil.copytree(theirs, here, copy_function=shutil.copyfile)
+        if runs[-1] == 1:
+            executed.with_name("progress.json").write_text('{"phase": "evaluate"}')
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(launch, "run_notebook", ends)
+    monkeypatch.setattr(launch._ForwardSignals, "_send", lambda *to: True)
+    command = ["train", "reach-state", "--seeds", "0", "1", "2", "--quiet"]
+    assert cli.main(command + ["--again"] * again) == 2 and runs == [0, 1]
+    told = capsys.readouterr().err
+    assert "after the last evaluation" in told and "seed1 is done" in told
+    assert ("name the seeds that are left: 2" in told) == again
 
 
 # ---------------------------------------------------------------------------- through papermill

@@ -475,7 +475,7 @@ def test_a_teacher_plays_the_task_from_the_state(short_rounds, monkeypatch, knob
         return policy
 
     monkeypatch.setattr("labs.experiments.policies.load_policy", another)
-    monkeypatch.setattr(distill, "ensure_locator", lambda config: pytest.fail("trained"))
+    monkeypatch.setattr(distill, "ensure_locator", lambda *given: pytest.fail("trained"))
     with pytest.raises(UserError, match="the teacher push-state-tuned/seed0 plays .*--teacher"):
         run.run()
 
@@ -490,12 +490,18 @@ def test_a_stopped_distillation_goes_on_as_if_nothing_had_happened(
     shutil.rmtree(whole)
     with pytest.raises(Stopped, match="stopped after round 1 of 2"):
         _rounds(monkeypatch, config, stop_after=1).run()
-    state = json.loads((short_rounds / "runs/distilled/seed1/lessons/state.json").read_text())
+    saved = short_rounds / "runs/distilled/seed1/lessons/state.json"
+    state = json.loads(saved.read_text())
     assert state["round"] == 1
+    state["session"]["commit"] = "another"
+    saved.write_text(json.dumps(state))
     path = _rounds(monkeypatch, config).run()
     assert (path / "weights.safetensors").read_bytes() == wanted
     record = load_artifact(path).provenance
     assert record["teacher"]["artifact"] == "push-state-tuned/seed0", "one teacher for all seeds"
+    went_on, otherwise = record["notes"]
+    assert record["sessions"] == 2 and went_on.startswith("went on from step ")
+    assert "trained by commit another" in otherwise
     assert not (short_rounds / "runs/distilled/seed1/lessons").exists()
 
 

@@ -17,6 +17,7 @@ import random
 import shutil
 import warnings
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -235,12 +236,24 @@ def other_session(checkpoint: Path, model) -> list[str]:
         model: as this session trains it.
     """
     record = json.loads((checkpoint / PROVENANCE).read_text())
+    now = _products_in(model)
+    then = {"products_in": now} | record["parameters"] | record
+    return trained_otherwise(then, int(checkpoint.name[5:]), now)
+
+
+def trained_otherwise(record: Mapping[str, Any], step: int, now: str) -> list[str]:
+    """Notes of how the steps to ``step`` were trained, where these are trained otherwise.
+
+    Args:
+        record: ``commit``, ``uncommitted_code``, ``hardware`` and ``products_in`` of then.
+        step: the last one of then.
+        now: what products are computed in now.
+    """
     then, here = (
         f"{m['cpu']}, {m['cores']} cores, GPU {m['gpu']}" for m in (record["hardware"], hardware())
     )
     commit, changed = record["commit"], ", ".join(record["uncommitted_code"] or ())
-    now = _products_in(model)
-    products = record["parameters"].get("products_in", now)
+    products = record["products_in"]
     found = []
     if changed or commit != code_state()[0]:
         found.append(f"by commit {commit or 'unknown'}" + f" (changed: {changed})" * bool(changed))
@@ -248,7 +261,7 @@ def other_session(checkpoint: Path, model) -> list[str]:
         found.append(f"on {then}")
     if products != now:
         found.append(f"with products in {products}, those after it in {now}")
-    return [f"the steps to {int(checkpoint.name[5:])} were trained {how}" for how in found]
+    return [f"the steps to {step} were trained {how}" for how in found]
 
 
 def restore(model, run: Path, checkpoint: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

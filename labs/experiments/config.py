@@ -361,8 +361,11 @@ def override(config: RunConfig, **changes: Any) -> RunConfig:
 
 
 def closest(name: str, known) -> str:
-    """What to say of an unknown name: the nearest known one, or all of them."""
+    """What to say of an unknown name: the nearest known one, or where they stand."""
     import difflib
 
     near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
+    if near:
+        return f"did you mean {near[0]!r}?"
+    few = len(known) <= 20
+    return f"choose one of {', '.join(known)}" if few else "pixels train --help lists all"

@@ -89,6 +89,12 @@ def write_progress(
     return progress
 
 
+def write_locating(folder: Path, total: int, what: str, share: float) -> dict[str, Any]:
+    """:func:`write_progress` before the first step, while a locator collects or learns."""
+    phase = f"locator {what} {share:.0%}"
+    return write_progress(folder, step=0, total=total, phase=phase, curve=[], wall_time=0.0)
+
+
 def curve_csv(rows: list[dict[str, Any]]) -> str:
     """The learning curve as CSV, a missing number as an empty cell."""
     text = io.StringIO()

@@ -39,17 +39,18 @@ from labs.artifacts import (
 )
 from labs.errors import UserError
 from labs.experiments import guards, processor
-from labs.experiments.checkpoint import belongs
+from labs.experiments.checkpoint import belongs, trained_otherwise
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
-from labs.experiments.curve import curve_row, write_progress
+from labs.experiments.curve import curve_row, write_locating, write_progress
 from labs.experiments.done import lenders
 from labs.experiments.finish import finish
 from labs.experiments.lessons import Lessons
 from labs.experiments.locating import ensure_locator
 from labs.experiments.models import autocast, random_shift
 from labs.experiments.stopping import is_told_to_finish, launcher_is_gone, stop_on_signal
-from labs.experiments.train import Stopped, stopped_early
+from labs.experiments.train import Stopped, same_command, stopped_early
 from labs.fast_networks import StandardizedExtractor
+from labs.provenance import hardware
 from labs.tensor_files import save_tensors
 
 NOISE = 0.2  # standard deviation of what is added to the acted, not to the taught, action
@@ -139,6 +140,8 @@ class Distillation:
             ended_early=self._ended_early,
             extra={
                 "started": self.state["started"],
+                "sessions": self.state["sessions"],
+                "notes": self.state["notes"],
                 "teacher": self.teacher_record,
                 "locator_time_s": self.locator_s,
                 "episodes_of_a_round": EPISODES_OF_A_ROUND,
@@ -159,7 +162,7 @@ class Distillation:
             if self._stop_signal is not None or launcher_is_gone():
                 raise Stopped(
                     f"{self.config.run_name} stopped after round {number + 1} of "
-                    f"{self.rounds} and saved itself: the same command goes on"
+                    f"{self.rounds} and saved itself: {same_command(self._restart)} goes on"
                 )
 
     def wall_time(self) -> float:
@@ -182,7 +185,11 @@ class Distillation:
         resumed = (self.folder / "lessons" / "state.json").exists()
         guards.check_resources(config, self.folder, restored=resumed)
         if config.has_locator:
-            self.locator_s = ensure_locator(config)
+
+            def tell(what: str, done: int, of: int) -> None:
+                self._report(write_locating(self.folder, config.total_steps, what, done / of))
+
+            self.locator_s = ensure_locator(config, tell)
             self._clock = time.perf_counter()  # its time is told apart
         self.env = make_one(config, locate=True)
         self.space = self.env.observation_space
@@ -197,7 +204,7 @@ class Distillation:
             m for m in self.actor.modules() if isinstance(m, StandardizedExtractor)
         ]
         self.lessons = Lessons(self.space, self.rounds * EPISODES_OF_A_ROUND)
-        self.state["started"] = utc_now()
+        self.state |= {"started": utc_now(), "sessions": 1, "notes": []}
         self._resume()
 
     def _check_teacher(self, name: str) -> None:
@@ -296,10 +303,18 @@ class Distillation:
             "config": self.config.digest(),
             "settings": self.config.as_dict(),
             "files": self._files,
+            "session": self._session(),
         }
         write_atomically(folder / "state.json", json.dumps(saved))
         flush_to_disk(folder)  # else a power cut could leave the old state without its student
         (folder / before).unlink(missing_ok=True)
+
+    def _session(self) -> dict[str, Any]:
+        """What a session trains with, for the notes of one that goes on."""
+        commit, changed = code_state()
+        products = str(self.autocast or torch.float32).removeprefix("torch.")
+        found = {"commit": commit, "uncommitted_code": changed, "hardware": hardware()}
+        return found | {"products_in": products}
 
     def _resume(self) -> None:
         folder = self.folder / "lessons"
@@ -310,6 +325,7 @@ class Distillation:
         try:
             state = json.loads((folder / "state.json").read_text())
             self._files = state.pop("files", {})  # empty: saved before there were hashes
+            session = state.pop("session", None)
             saved = {key: state.pop(key) for key in ("config", "settings") if key in state}
             ours = belongs(saved, self.config)
         except (OSError, ValueError, KeyError, AttributeError):
@@ -319,7 +335,11 @@ class Distillation:
                 f"{self.folder} holds a run with other settings: give its settings to go on with "
                 "it, or --restart to drop it"
             )
-        self.state = state
+        steps = state["round"] * EPISODES_OF_A_ROUND * EPISODE_STEPS
+        notes = [*state.get("notes", ()), f"went on from step {steps}"]
+        if session is not None:
+            notes += trained_otherwise(session, steps, self._session()["products_in"])
+        self.state = state | {"sessions": state.get("sessions", 1) + 1, "notes": notes}
         for number in range(state["round"]):
             self.lessons.add(self._checked(folder / f"round-{number:04d}.safetensors"))
         tensors = self._checked(folder / f"student-{state['round'] - 1:04d}.safetensors")

@@ -29,11 +29,15 @@ from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
 from labs.experiments.checkpoint import folders
-from labs.experiments.config import RunConfig
+from labs.experiments.config import EPISODES_OF_A_ROUND, RunConfig
 from labs.experiments.done import is_done, lenders, refuse_other_settings, result_of
 from labs.experiments.plan import begin_at, in_short
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
+
+
+class OneIsDone(UserError):
+    """A run was told to stop when all was trained: its result is there, and no other is begun."""
 
 
 def notebook_path() -> Path:
@@ -128,7 +132,7 @@ def launch(
         again: train although the result is there.
         quiet: no progress bar.
         patience: seconds to wait for a process that holds the run: one whose launcher was killed
-            ends after its current episode.
+            ends itself.
 
     Returns:
         The artifact's folder.
@@ -153,7 +157,7 @@ def launch(
         if not quiet:
             print(in_short(config), file=sys.stderr)
         started = time.time()
-        with _Watcher(config, folder, quiet), _ForwardSignals(folder):
+        with _Watcher(config, folder, quiet), _ForwardSignals(folder, config) as signals:
             run_notebook(parameters | {"requested": config.as_dict()}, folder / "executed.ipynb")
     listing, found = output / PROVENANCE, result_of(config)
     if found is None or listing.stat().st_mtime < started - 1:
@@ -169,6 +173,8 @@ def launch(
             f"{config.run_name}: told to finish, {early}; the same command goes on from there",
             file=sys.stderr,
         )
+    if signals.asked:
+        raise OneIsDone(f"{config.run_name} is done, in {output}; nothing after it was started")
     return output
 
 
@@ -273,7 +279,17 @@ def train_arm(
     """
     how = {"small": small, "quick": quick, "restart": restart}
     runs = prepare(arm, seeds, overrides, again=again, **how)
-    return [launch(*run, again=again, quiet=quiet) for run in runs]
+    done: list[Path] = []
+    try:
+        for run in runs:
+            done.append(launch(*run, again=again, quiet=quiet))
+    except UserError as error:
+        left = seeds[len(done) + isinstance(error, OneIsDone) :]
+        if not again or len(left) == len(seeds):
+            raise
+        these = " ".join(map(str, left)) or "none"
+        raise UserError(f"{error} (with --again, name the seeds that are left: {these})") from error
+    return done
 
 
 class _Watcher:
@@ -304,7 +320,8 @@ class _Watcher:
         except (OSError, ValueError):
             return
         step = min(seen["step"], self._config.total_steps)
-        if self._first:  # a resumed run does not owe its speed to earlier sessions
+        # A resumed run does not owe its speed to earlier sessions, nor any to its locator.
+        if self._first and not seen["phase"].startswith("locator"):
             begin_at(self._bar, step)
             self._bar.start_t = self._bar.last_print_t = time.time()
             self._first = False
@@ -323,27 +340,44 @@ class _Watcher:
 
 
 class _ForwardSignals:
-    """Ctrl-C and SIGTERM ask the run to save itself and stop; a second one kills it.
+    """Ctrl-C, SIGTERM, a closed terminal: the run saves itself and stops; a second one kills it.
 
     Here they show as KeyboardInterrupt: what else is raised amid other code may be caught there.
+
+    Attributes:
+        asked: whether one came.
     """
 
-    def __init__(self, folder: Path):
-        self._folder, self._too_early = folder, False
+    def __init__(self, folder: Path, config: RunConfig):
+        self._folder, self._config, self._too_early = folder, config, False
+        self.asked = False
 
     def __enter__(self):
         self._main = threading.current_thread() is threading.main_thread()
         if self._main:
-            self._old = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
+            numbers = {signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGTERM)}
+            taken = [n for n in numbers if signal.getsignal(n) != signal.SIG_IGN]  # by nohup
+            self._old = {n: signal.signal(n, self._ask) for n in taken}
         return self
 
     def _ask(self, number, frame) -> None:
         for either in self._old:
             signal.signal(either, self._kill)
-        print("\nstopping, after the current episode at the latest ...", file=sys.stderr)
+        self.asked = True
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"\nstopping, {self._when()} at the latest ...", file=sys.stderr)
         self._too_early = not self._send(signal.SIGTERM)
         if self._too_early:
             raise KeyboardInterrupt
+
+    def _when(self) -> str:
+        with contextlib.suppress(OSError, ValueError):
+            progress = json.loads((self._folder / "progress.json").read_text())
+            if progress["phase"] in ("evaluate", "video"):
+                return "after the last evaluation, since all is trained,"
+        if self._config.engine == "distill":
+            return f"after this round of {EPISODES_OF_A_ROUND} episodes and its updates"
+        return "after the current episode"
 
     def _kill(self, number, frame) -> None:
         self._send(signal.SIGKILL)

@@ -24,7 +24,7 @@ from labs.artifacts import (
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards
 from labs.experiments.config import EPISODE_STEPS, RunConfig, learning_rate_at
-from labs.experiments.curve import curve_csv, curve_row, write_progress
+from labs.experiments.curve import curve_csv, curve_row, write_locating, write_progress
 from labs.experiments.stopping import SAVE, is_told_to_finish, launcher_is_gone, stop_on_signal
 from labs.experiments.validation import validate
 
@@ -33,6 +33,11 @@ LARGEST_LOSS = 1e8
 
 class Stopped(UserError):
     """The run was asked to stop, saved itself, and can go on."""
+
+
+def same_command(restart: bool) -> str:
+    """What goes on with a run that saved itself."""
+    return "the same command" + " without --restart" * restart
 
 
 def stopped_early(config: RunConfig, kept: bool) -> Stopped:
@@ -181,10 +186,7 @@ class Training:
         from labs.experiments.locating import ensure_locator, load_locator
 
         def tell(what: str, done: int, of: int) -> None:
-            phase = f"locator {what} {done / of:.0%}"
-            total = self.config.total_steps
-            progress = {"step": 0, "total": total, "phase": phase, "success": None}
-            self._report(progress | {"wall_time_s": 0.0, "pid": os.getpid()})
+            self._report(write_locating(self.folder, self.config.total_steps, what, done / of))
 
         self.locator_s = ensure_locator(self.config, tell)
         self._locator, self._locator_sha256 = load_locator(self.config)
@@ -228,7 +230,7 @@ class Training:
             if stopping and not last:
                 raise Stopped(
                     f"{config.run_name} stopped at step {step:,} and saved itself: "
-                    "the same command goes on"
+                    f"{same_command(self._restart)} goes on"
                 )
 
     def _learn(self, steps: int) -> None:
