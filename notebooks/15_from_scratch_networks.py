@@ -573,7 +573,7 @@ check_scaled_log_prob(scaled_log_prob)
 # {artifact}`from-scratch-demo:wall_seconds|duration` by the clock. `python -m
 # labs.measurements.scratch_demo` makes it again, and replaces it.
 
-# %% mystnb={"figure": {"caption": "The demonstration: the return of each episode (dots) with its running mean, and the critic's loss. The two horizontal lines are the negative controls, the same task without any learning.", "name": "fig-scratch-demo"}, "image": {"alt": "Left: return of each training episode against environment steps, with its running mean. The mean starts below that of random actions, stays between random and doing nothing for about eight thousand steps, and rises above doing nothing in the last third. Right: the critic's loss, logarithmic; apart from three tall spikes it falls slowly from about 0.01 to 0.005, with no fall of its own where the return rises."}}
+# %% mystnb={"figure": {"caption": "The demonstration: the return of each episode (dots) with its running mean, and the critic's loss. The two horizontal lines are the negative controls, the same task without any learning.", "name": "fig-scratch-demo"}, "image": {"alt": "Left: return of each training episode against environment steps, with its running mean. The mean starts below that of random actions, passes it after two thousand steps, reaches that of doing nothing after six thousand, and stays a little above it from eight thousand on. Right: the critic's loss, logarithmic; it jumps up within the first thousand steps and then creeps down, from about 0.013 to 0.008, with no fall of its own where the return rises."}}
 artifact = load_artifact("from-scratch-demo")
 demo = artifact.json("measurement.json")
 floors = demo["floors"]
@@ -606,9 +606,9 @@ for name, score in scores.items():
 display(Markdown("\n".join(table)))
 
 # %% [markdown]
-# Did it learn? Something. For most of the run it earned less than an arm that stays where it is. In the last third
-# the return climbs past both controls, although these episodes are played with the policy's own noise. The critic's
-# loss shows nothing of it: between its spikes it creeps down, as before. But the agent did not learn to *reach*: its success rate cannot be told from that of doing nothing.
+# Did it learn? Something: its first episodes earn what random actions earn, its last ones far more. For half of the run it earned less than an arm that stays where it is.
+# Then the return climbs to that arm's and a little above, although these episodes are played with the policy's own noise. Whether it ends above, forty episodes do not settle. The critic's
+# loss shows nothing of it: it creeps down throughout. And the agent did not learn to *reach*: its success rate cannot be told from that of doing nothing.
 # Ten minutes on a CPU show the machine at work, not the task solved. The long runs of the coming
 # parts are for that.
 
@@ -620,7 +620,8 @@ error = math.hypot(
 )
 gain = late["return_mean"] - idle["return_mean"]
 print(f"return above doing nothing: {gain:.2f} ± {error:.2f} (standard error)")
-assert gain > 2 * error, "the last episodes beat doing nothing"
+assert 0 < gain < 2 * error, "the last episodes may beat doing nothing"
+assert late["return_mean"] - demo["first"]["return_mean"] > 3, "and they do beat the first ones"
 assert late["success_low"] < idle["success_high"], "but they do not succeed more often"
 
 # %% [markdown]

@@ -49,22 +49,20 @@ JUDGED, BLURRED = "push-place-judged-22", "push-place-blurred-22"
 floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
 
 
-def seen(arm):
-    """The success of an arm's one seed."""
-    (run,) = runs_of(arm)
-    return f"{run.json('evaluation.json')['deterministic']['success_rate']:.0%}"
+def rates(arm):
+    """The success of each of an arm's seeds."""
+    return [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)]
 
 
-bent = [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(BENT)]
-assert len(bent) == 2, "the text says two"
-exact = [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(EXACT)]
-assert max(bent) < min(exact), "the text: fewer than any seed of the exact twin"
+for arm in (BENT, BETWEEN, LOOKS, AHEAD):
+    assert len(rates(arm)) == 3, "the text says three"
+assert max(rates(BENT)) < min(rates(EXACT)), "the text: fewer than any seed of the exact twin"
 display(
     Markdown(
         "> **In short.** A critic, the judge of this page, bears an eye that is wrong. It does not bear one that is as wrong in a new way at each look. With the block's place 22 mm "
-        f"off, always alike: {bent[0]:.0%} and {bent[1]:.0%}, two seeds; as far off, anew at each step: {success_cell(FAR)}, where doing nothing scores {floor:.1%}. Most eyes that learned in this book "
+        f"off, always alike: {success_cell(BENT)}; as far off, anew at each step: {success_cell(FAR)}, where doing nothing scores {floor:.1%}. Most eyes that learned in this book "
         "scatter more, as the gripper moves, than they are steadily off. Where the place is 14 mm off, anew at each step, a policy has "
-        f"{seen(BETWEEN)}; with four looks side by side {seen(LOOKS)}, with targets that reach three steps ahead {seen(AHEAD)}, one seed each; behind an exact eye {success_cell(EXACT)}."
+        f"{success_cell(BETWEEN)}; with four looks side by side {success_cell(LOOKS)}; with targets that reach three steps ahead {success_cell(AHEAD)}; behind an exact eye {success_cell(EXACT)}."
     )
 )
 
@@ -148,7 +146,7 @@ assert EYES["guess/seed0"]["shaken"] < 0.2 and EYES["guess/seed0"]["bent"] > 90
 # - `push-place-blurred-22`: the actor is told the place exactly, and the critic reads it shaken, 22 mm off: the blurred critic of the
 #   page before, without an eye that has to learn from it.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps behind eyes made to measure, a line for every run. Gray: the seeds of `push-blind-tuned`, which reads the place exactly. See which color comes nearest to the gray.", "name": "fig-eye-made"}, "image": {"alt": "Gray: the ten seeds of the blind twin rise from the do-nothing floor between 30 and 60 thousand steps, to between 70 and 95 percent. Two runs whose eye is bent by 22 millimeters rise between 50 and 60 thousand steps and end at 65 and 75 percent. Shaken by 7 millimeters, a run rises at 60 to 70 thousand and ends at 55 percent; by 14, it stays on the floor to 80 thousand and ends at 35; by 22, it never leaves it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps behind eyes made to measure, a line for every run. Gray: the seeds of `push-blind-tuned`, which reads the place exactly. See which color comes nearest to the gray.", "name": "fig-eye-made"}, "image": {"alt": "Gray: the ten seeds of the blind twin rise from the do-nothing floor between 30 and 60 thousand steps, to between 70 and 95 percent. Of three runs whose eye is bent by 22 millimeters two rise between 50 and 60 thousand steps and end at 65 and 75 percent, the third rises from 70 thousand on and ends at 55. Shaken by 7 millimeters, a run rises at 60 to 70 thousand and ends at 55 percent; by 14, three runs stay below 30 percent to 90 thousand and end between 30 and 60; by 22, a run never leaves the floor."}}
 apart = {
     **{arm: {"place_error"} for arm in (NEAR, BETWEEN, FAR)},
     BENT: {"place_error", "place_error_kind"},
@@ -174,14 +172,13 @@ plt.show()
 display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BENT])} episodes.*"))
 
 # %% [markdown]
-# **Behind an eye that is bent by two centimeters a policy learns.** The two seeds of `push-place-fixed-22` have
-# {artifact}`push-place-fixed-22/seed0:evaluation.deterministic.successes|int` and {artifact}`push-place-fixed-22/seed1:evaluation.deterministic.successes|int` of 100 episodes,
-# fewer than any seed of the exact twin, and their curves pass one half with the last of the gray ones, or a little later ({numref}`fig-eye-made`). The same mistake at the same place is a language of its own, and both networks learn to speak it.
+# **Behind an eye that is bent by two centimeters a policy learns.** The three seeds of `push-place-fixed-22` have {success}`push-place-fixed-22`,
+# fewer than any seed of the exact twin. Two of their curves pass one half with the last of the gray ones, or a little later; the third needs the whole budget ({numref}`fig-eye-made`). The same mistake at the same place is a language of its own, and both networks learn to speak it.
 #
 # **Shaken by as much, it is worth nothing**: `push-place-drawn-22` stays on the floor, with
 # {artifact}`push-place-drawn-22/seed0:evaluation.deterministic.successes|int` of 100. In between the damage grows with the shaking:
 # {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int` at 7 mm,
-# {artifact}`push-place-drawn-14/seed0:evaluation.deterministic.successes|int` at 14. So at 22 mm what matters is whether
+# {success}`push-place-drawn-14` at 14, where the runs leave the floor late and still rise when they end. So at 22 mm what matters is whether
 # an eye says the same thing twice. Among eyes that do not, it matters how far off they are.
 #
 # **The hand bears what its judge does not.** Behind the eye with which `push-place-drawn-22` learned nothing, `push-place-judged-22` has
@@ -209,7 +206,7 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BEN
 # in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly, before it asks the critic, as DrQ-v2 does {cite:p}`yarats2021`
 # ($\gamma^3$ instead of $\gamma$ of what is uncertain). The second is not free of harm: the actions on the way are an older policy's.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind an eye that is shaken, 14 mm off: as it is, with four looks, and with targets three steps ahead, one run each. Gray: the seeds of `push-blind-tuned`. See when each leaves the floor.", "name": "fig-eye-remedies"}, "image": {"alt": "Gray: the ten seeds of the blind twin. The run whose eye is shaken by 14 millimeters stays on the floor to 80 thousand steps and ends at 35 percent. With four looks kept it leaves the floor at about 50 thousand, with targets three steps ahead at about 60 thousand; they end at 75 and 70 percent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind an eye that is shaken, 14 mm off: as it is, with four looks, and with targets three steps ahead, three runs each. Gray: the seeds of `push-blind-tuned`. See when each leaves the floor.", "name": "fig-eye-remedies"}, "image": {"alt": "Gray: the ten seeds of the blind twin. The three runs whose eye is shaken by 14 millimeters stay below 30 percent to 90 thousand steps and end between 30 and 60. With four looks kept, or targets three steps ahead, they leave the floor at about 50 thousand and end between 60 and 80 percent."}}
 for arm, knob in ((LOOKS, "frame_stack"), (AHEAD, "n_steps")):
     assert set(preset(BETWEEN).differences(preset(arm))) - NOT_CHANGES == {knob}, arm
 runs_beside(
@@ -227,10 +224,10 @@ plt.show()
 display(Markdown(f"*A point is {episodes_a_point([EXACT, BETWEEN, LOOKS, AHEAD])} episodes.*"))
 
 # %% [markdown]
-# **Either is worth as much as an eye half as shaken** ({numref}`fig-eye-remedies`). With four looks it is {artifact}`push-place-drawn-14-looks/seed0:evaluation.deterministic.successes|int` of 100 episodes, with targets
-# that reach three steps ahead {artifact}`push-place-drawn-14-n3/seed0:evaluation.deterministic.successes|int`, where the plain arm has
-# {artifact}`push-place-drawn-14/seed0:evaluation.deterministic.successes|int` and the eye that is half as shaken
-# {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int`. No look got better. It is not shown whether the scatter is averaged, over looks by the networks or over steps
+# **Either is worth at least as much as an eye half as shaken** ({numref}`fig-eye-remedies`). With four looks it is {success}`push-place-drawn-14-looks`, with targets
+# that reach three steps ahead {success}`push-place-drawn-14-n3`, where the plain arm has
+# {success}`push-place-drawn-14` and the eye that is half as shaken, in its one run,
+# {success}`push-place-drawn-7`. No look got better. It is not shown whether the scatter is averaged, over looks by the networks or over steps
 # by the rewards: four looks also show how the block moves, and longer targets may help an exact eye as well. The exact twin was given neither here.
 #
 # All arms of this page that have no camera:
@@ -259,12 +256,12 @@ ends = {
 }
 low = {arm: min(score["success_low"] for score in scores) for arm, scores in ends.items()}
 high = {arm: max(score["success_high"] for score in scores) for arm, scores in ends.items()}
-assert min(low[BENT], low[JUDGED]) > 0.5, "bent, or judged by one who knows: read the text anew"
+assert min(rates(BENT)) > 0.5 < low[JUDGED], "bent, or judged by one who knows: read the text anew"
 assert low[FAR] < floor < high[FAR] and low[BLURRED] < floor < high[BLURRED], "the floor: anew"
 assert low[NEAR] > high[BETWEEN] > low[BETWEEN] > high[FAR], "the damage grows with the shaking"
 assert min(low[LOOKS], low[AHEAD]) > high[BETWEEN], "either helps: read the text anew"
-near = [score["success_rate"] for arm in (LOOKS, AHEAD) for score in ends[arm]]
-assert all(abs(rate - ends[NEAR][0]["success_rate"]) < 0.06 for rate in near), "half as shaken"
+assert max(rates(BETWEEN)) < 0.5 and min(rates(LOOKS) + rates(AHEAD)) >= 0.7, "the text"
+assert min(rates(LOOKS) + rates(AHEAD)) > rates(NEAR)[0] - 0.05, "half as shaken: anew"
 
 # %% tags=["hide-input"]
 display(provenance_card(BENT), provenance_card(BETWEEN))
@@ -346,20 +343,20 @@ check_spreads(shaken_and_bent)
 #
 # | | |
 # |---|---|
-# | seen once or twice | A critic bears an eye that is bent by two centimeters, two seeds, and not one that is shaken as much, one seed. A hand bears the shaken one if its judge does not look through it; a hand that knows the place exactly learns nothing from a judge that does. One seed each. |
-# | seen once | Four looks, or targets that reach three steps ahead, bring a policy whose eye is shaken by 14 mm to where one with half of that is. |
+# | settled | A critic bears an eye that is bent by two centimeters: three seeds of three. Four looks, or targets that reach three steps ahead, bring a policy whose eye is shaken by 14 mm from less than half of all episodes to seven tenths or more: three seeds each. |
+# | seen once | A critic does not bear an eye that is shaken by two centimeters. A hand bears it if its judge does not look through it; a hand that knows the place exactly learns nothing from a judge that does. Either remedy is worth an eye half as shaken. |
 # | not settled | What each of the two does for an eye that is exact: [the next page](28_rewards_say_where.ipynb) gives it the targets alone, with a longer budget. How errors that last for some steps, as those of real eyes may, compare with either kind. Why a judge bears less than a hand; and why the critic of the page before that was told the place 7 mm off did not teach. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
 #
 # ```bash
-# pixels train push-place-fixed-22 --seeds 0 1
+# pixels train push-place-fixed-22 --seeds 0 1 2
 # pixels train push-place-drawn-22 --seeds 0
-# pixels train push-place-drawn-14 --seeds 0
+# pixels train push-place-drawn-14 --seeds 0 1 2
 # pixels train push-place-drawn-7 --seeds 0
 # pixels train push-place-judged-22 --seeds 0
 # pixels train push-place-blurred-22 --seeds 0
-# pixels train push-place-drawn-14-looks --seeds 0
-# pixels train push-place-drawn-14-n3 --seeds 0
+# pixels train push-place-drawn-14-looks --seeds 0 1 2
+# pixels train push-place-drawn-14-n3 --seeds 0 1 2
 # pixels measure eyes-at-work
 # ```
 #

@@ -160,7 +160,7 @@ class Training:
             self._lent["encoder_from"] = lend_encoder(self.model, config)
         if config.acting_policy:
             self._lent["acting_from"] = lend_acting_policy(self.model, config)
-        self._silence_logger()
+        self._set_up_logger()
         self.eval_env = environments.make_one(config)
         write_atomically(self.folder / "config.json", json_text(config.as_dict()))
         if found is None:
@@ -203,7 +203,7 @@ class Training:
             "trained policy"
         )
 
-    def _silence_logger(self) -> None:
+    def _set_up_logger(self) -> None:
         from stable_baselines3.common.logger import configure
 
         self.model.set_logger(configure(str(self.folder / "tensorboard"), _tensorboard()))
