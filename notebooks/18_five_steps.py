@@ -380,8 +380,8 @@ assert misled == 3, "of the four that rose: count anew"
 # [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the vectors say all that is needed.
 # Where the picture is all there is, on Reach above, the same knob decides the other way.
 #
-# With the same picture we can ask about memory and hindsight once more. `push-small` holds all of its 100,000 steps, `push-small-buffer10k` the last 10,000; `push-small-k8` gives
-# a step eight other goals in place of four. Three seeds each, chosen before.
+# With the same picture we can ask about memory and hindsight once more. `push-small` holds all of its 100,000 steps, `push-small-buffer10k` the last 10,000; in `push-small-k8`
+# eight of nine steps learn from another goal than their own, in place of four of five. Three seeds each, chosen before.
 
 # %% tags=["hide-input"]
 whole = {run.path.name: run for run in measured("push-small")}

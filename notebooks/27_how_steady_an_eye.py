@@ -172,13 +172,13 @@ plt.show()
 display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BENT])} episodes.*"))
 
 # %% [markdown]
-# **Behind an eye that is bent by two centimeters a policy learns.** The three seeds of `push-place-fixed-22` have {success}`push-place-fixed-22`,
-# fewer than any seed of the exact twin. Two of their curves pass one half with the last of the gray ones, or a little later; the third needs the whole budget ({numref}`fig-eye-made`). The same mistake at the same place is a language of its own, and both networks learn to speak it.
+# **Behind an eye that is bent by two centimeters a policy learns.** `push-place-fixed-22` has {success}`push-place-fixed-22`;
+# each of them has fewer than any seed of the exact twin. Two of the curves pass one half with the last of the gray ones, or a little later; the third needs the whole budget ({numref}`fig-eye-made`). The same mistake at the same place is a language of its own, and both networks learn to speak it.
 #
 # **Shaken by as much, it is worth nothing**: `push-place-drawn-22` stays on the floor, with
 # {artifact}`push-place-drawn-22/seed0:evaluation.deterministic.successes|int` of 100. In between the damage grows with the shaking:
-# {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int` at 7 mm,
-# {success}`push-place-drawn-14` at 14, where the runs leave the floor late and still rise when they end. So at 22 mm what matters is whether
+# {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int` at 7 mm;
+# at 14 mm {success}`push-place-drawn-14`, and those runs leave the floor late and still rise when they end. So at 22 mm what matters is whether
 # an eye says the same thing twice. Among eyes that do not, it matters how far off they are.
 #
 # **The hand bears what its judge does not.** Behind the eye with which `push-place-drawn-22` learned nothing, `push-place-judged-22` has
