@@ -166,7 +166,7 @@ def test_ctrl_c_before_the_run_is_no_error_of_what_it_interrupts(tmp_path):
                 raise RuntimeError("wrapped by a library") from error
 
 
-def test_a_second_ctrl_c_kills_the_run(tmp_path, capsys):
+def test_a_second_ctrl_c_kills_the_run(tmp_path, capsys, request):
     code = (
         "import signal, sys; from pathlib import Path\n"
         "from labs.experiments.guards import RunLock\n"
@@ -177,8 +177,11 @@ def test_a_second_ctrl_c_kills_the_run(tmp_path, capsys):
     run = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **pipes)
     assert run.stdout.readline() == "held\n"
     arm = presets.preset("push-distilled")
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup had it ignored
+    request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
     with pytest.raises(KeyboardInterrupt), launch._ForwardSignals(tmp_path, arm) as signals:
-        signal.raise_signal(signal.SIGHUP)  # the terminal was closed
+        signal.raise_signal(signal.SIGHUP)  # the terminal was closed, and its shell says so too
+        signal.raise_signal(signal.SIGHUP)
         assert run.poll() is None and signals.asked
         assert "after this round of 40 episodes" in capsys.readouterr().err
         signal.raise_signal(signal.SIGINT)

@@ -34,6 +34,7 @@ from labs.experiments.done import is_done, lenders, refuse_other_settings, resul
 from labs.experiments.plan import begin_at, in_short
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
+HANGUP = getattr(signal, "SIGHUP", None)  # not on Windows
 
 
 class OneIsDone(UserError):
@@ -355,14 +356,15 @@ class _ForwardSignals:
     def __enter__(self):
         self._main = threading.current_thread() is threading.main_thread()
         if self._main:
-            numbers = {signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGTERM)}
-            taken = [n for n in numbers if signal.getsignal(n) != signal.SIG_IGN]  # by nohup
+            taken = {signal.SIGTERM, signal.SIGINT}
+            if HANGUP is not None and signal.getsignal(HANGUP) != signal.SIG_IGN:  # by nohup
+                taken.add(HANGUP)
             self._old = {n: signal.signal(n, self._ask) for n in taken}
         return self
 
     def _ask(self, number, frame) -> None:
-        for either in self._old:
-            signal.signal(either, self._kill)
+        for other in self._old:  # a terminal that is closed may say so twice
+            signal.signal(other, signal.SIG_IGN if other == HANGUP else self._kill)
         self.asked = True
         with contextlib.suppress(OSError):  # the terminal may be gone
             print(f"\nstopping, {self._when()} at the latest ...", file=sys.stderr)
