@@ -145,7 +145,8 @@ def chosen(names: Sequence[str]) -> tuple[Group, ...]:
     for wanted in names:
         name, colon, seeds = wanted.partition(":")
         if name not in known and name not in PRESETS:
-            raise UserError(f"unknown cell {name!r}: {closest(name, [*known, *PRESETS])}")
+            near = closest(name, [*known, *PRESETS])
+            raise UserError(f"unknown cell {name!r}: {near} (groups: pixels campaign --help)")
         group = known.get(name) or Group(name, "One arm.", (name,))
         try:
             found.append(replace(group, seeds=tuple(parse_seeds((seeds,)))) if colon else group)
