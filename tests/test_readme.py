@@ -107,3 +107,8 @@ def test_most_seeds_of_reach_get_to_95_percent():
     assert "most seeds to 95 %" in README
     found = rates("reach-small-annealed")
     assert sum(rate >= 0.95 for rate in found) > len(found) / 2
+
+
+def test_a_told_critic_gets_a_policy_from_84_to_93_percent():
+    found = [round(100 * rate) for rate in rates("push-asymmetric-achieved")]
+    assert f"by the reward, to {min(found)} to {max(found)} % in" in in_one_line(README)
