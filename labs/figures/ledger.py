@@ -86,6 +86,8 @@ BESIDE = (
     "push-small-far",
     "push-small-n3",
     "push-small-buffer10k",
+    "push-small-buffer25k",
+    "push-small-buffer50k",
     "push-small-k8",
     "push-blind-buffer10k",
     "push-blind-k8",

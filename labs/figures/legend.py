@@ -63,6 +63,8 @@ WORDS = {
     "push-small-actor": "vectors and a picture, actor's loss",
     "push-small-blank": "vectors and a black picture",
     "push-small-buffer10k": "vectors and a picture, memory of 10,000",
+    "push-small-buffer25k": "vectors and a picture, memory of 25,000",
+    "push-small-buffer50k": "vectors and a picture, memory of 50,000",
     "push-small-far": "vectors and a picture by the default camera",
     "push-small-k8": "vectors and a picture, k = 8",
     "push-small-n3": "vectors and a picture, targets three steps ahead",

@@ -125,6 +125,14 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             "step 2's vectors and a picture of 36 × 36, a memory of 10,000 transitions",
         ),
         (
+            replace(real, arm="push-small-buffer25k", buffer_size=25_000),
+            "step 2's vectors and a picture of 36 × 36, a memory of 25,000 transitions",
+        ),
+        (
+            replace(real, arm="push-small-buffer50k", buffer_size=50_000),
+            "step 2's vectors and a picture of 36 × 36, a memory of 50,000 transitions",
+        ),
+        (
             replace(real, arm="push-small-k8", her_k=8),
             "step 2's vectors and a picture of 36 × 36, HER with k = 8",
         ),
