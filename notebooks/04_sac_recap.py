@@ -634,9 +634,9 @@ assert late_cold < late - 3
 # ## Settled
 #
 # SAC is five ideas: a squashed Gaussian that pays for the squeeze, two critics of which the smaller
-# counts, a target that includes entropy, a slow copy of the critics, and a thermostat. From here on
-# Stable-Baselines3's SAC {cite}`raffin2021` takes over, with the same equations but for two details: its critic's loss has a factor ½,
-# which Adam hardly feels, and where we rewrote the logarithm of tanh's slope it adds $10^{-6}$ to the slope ([what that does](16_bridge_to_sb3.ipynb)). What this book changes is what stands *before* the two networks: an encoder that both
+# counts, a target that includes entropy, a slow copy of the critics, and a thermostat.
+# Stable-Baselines3's SAC {cite}`raffin2021` has the same equations but for two details: its critic's loss has a factor ½,
+# which Adam hardly feels, and where we rewrote the logarithm of tanh's slope it adds $10^{-6}$ to the slope ([what that does](16_bridge_to_sb3.ipynb)). The book's own learner, in which most arms run, [is held to it](24_making_it_fast.ipynb). What this book changes is what stands *before* the two networks: an encoder that both
 # would like to train.
 # Equations {eq}`eq-critic-loss` and {eq}`eq-actor-loss` both reach for it, and
 # [who may have it](14_gradient_routing.ipynb) will matter.

@@ -474,7 +474,8 @@ assert accuracy["workspace", "whole frame", "replicate"] > 0.8, "the landmarks t
 # and the camera sets the price. A network can pay it in two ways: learn differences between things
 # in the picture, or read the shift off the landmarks, as our probe could, and undo it. Either has
 # to be learned from reward alone. What that costs in episodes, no geometry can tell: only training
-# with pads of 0, 1 and 4 on both cameras can.
+# can. [Students that imitate](22_when_augmentation_fights.ipynb) were trained with shifts and without, before both cameras. The arms by reward,
+# with pads of 0, 1 and 4 (`pixels train push-gpu-pad1-workspace-keypoints` and the like), wait for a GPU.
 #
 # ```{exercise-start}
 # :label: ex-shift-coordinates

@@ -237,8 +237,8 @@ assert 0 < lies["push", "AugmentsEverything"] < 0.2, "few enough to go unnoticed
 # and so do we.
 #
 # One thing nobody relabels: the red spot in $o$ still marks the *old* goal. The frames of {numref}`fig-buffers-draws` show it. For arms whose policy must
-# look, the frames are drawn without it (`goal_sphere=False`); what it costs to leave it in is
-# [measured](21_what_the_camera_can_tell.ipynb).
+# look, the frames are drawn without it (`goal_sphere=False`); what it does to sight, and to students that
+# imitate, is [measured](21_what_the_camera_can_tell.ipynb); what it costs a policy whose goals are relabeled is not.
 #
 # Why when sampling, and not when storing? A stored shift is frozen. The transition would look the
 # same each time it is drawn, and the point was that it does not.

@@ -109,7 +109,7 @@ print(
 )
 
 # %% [markdown]
-# The goal is three columns of many. And the picture's features hardly *vary*: almost all of a frame
+# The goal is three columns of many. But [count is not loudness](11_features_extractor.ipynb): here the picture drowns, for its features hardly *vary*. Almost all of a frame
 # is the same table every time, and what differs between two frames is lost in what does not. Fifty
 # features, each row brought to zero mean and unit variance, each squeezed into $(-1, 1)$: that is
 # the trunk of SAC+AE {cite}`yarats2019`, DrQ and DrQ-v2 {cite}`yarats2021`.
@@ -658,6 +658,6 @@ assert np.mean(blind_returns) > demo["last"]["return_mean"] and np.mean(blind_su
 # ## Settled
 #
 # A visual SAC is an encoder, an actor with a density on a box, two critics, and five short functions. You have
-# built each; the density on [the page on SAC](04_sac_recap.ipynb). Each equals the one in `labs`. The library that
-# runs the long experiments has the same parts under other names. Which is which, and what it adds, is the
+# built each; the density on [the page on SAC](04_sac_recap.ipynb). Each equals the one in `labs`. Stable-Baselines3, the library
+# that this book's learner is held to, has the same parts under other names. Which is which, and what it adds, is the
 # [bridge](16_bridge_to_sb3.ipynb).

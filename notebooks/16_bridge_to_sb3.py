@@ -12,8 +12,8 @@
 # %% [markdown]
 # # The bridge to Stable-Baselines3
 #
-# From here on a library trains. Stable-Baselines3 {cite}`raffin2021` has the parts that you built,
-# under other names, inside classes that call each other. This page walks from one side to the other:
+# Stable-Baselines3 {cite}`raffin2021`, the library that this book's own learner is held to, has the parts that
+# you built, under other names, inside classes that call each other. This page walks from one side to the other:
 # which part is which, whether the numbers agree, what the library adds, and what four of the curves
 # that it logs are made of.
 #

@@ -339,7 +339,8 @@ display(provenance_card(BLIND))
 # | | |
 # |---|---|
 # | settled | Whoever hands the policy `achieved_goal` hands it most of the task: without any picture it pushes, at one budget and at three times that budget. 5 to 8 % is the floor. 0 % is below it, and a policy that reaches for the block and no more gets there. |
-# | not settled | Why the reported twin failed: nobody ran it at its own settings here. What a trained pixel policy in this mode does with its pictures: [reading the curve](19_reading_the_curve.ipynb) has small ones that look, [the five steps](18_five_steps.ipynb) some that do not. Whether the last points between the twin and the full state, which three times the steps leave, are rotation and speed. |
+# | settled for small pictures | What trained policies in this mode do with their pictures: [some look](19_reading_the_curve.ipynb), [others do not](18_five_steps.ipynb), and the best of them loses nothing when they go black. |
+# | not settled | Why the reported twin failed: nobody ran it at its own settings here. Whether the last points between the twin and the full state, which three times the steps leave, are rotation and speed. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
 #
 # ```bash

@@ -17,7 +17,7 @@
 # picture. What does that cost, and where does the cost lie?
 #
 # The page first asks what is *in* the picture, before any agent is blamed. Then it trains: with sight
-# taught by positions, with sight left to the reward, and with sight taught by what rewards tell. You will leave it with three policies that reach
+# taught by positions, with sight left to the reward, and with sight taught by what rewards tell. You will leave it with four policies that reach
 # from pixels alone, each trained on one core in minutes; with a price, in steps; and with three possible
 # reasons why the reward is so slow a teacher of sight, though it says in four steps where the goal is. It leans on
 # [what the policy sees](02_what_the_policy_sees.ipynb), on [random shifts](12_random_shift.ipynb) and on

@@ -953,7 +953,7 @@ assert abs(learned["push-small-helped"] - learned["push-small-honest"]) < 0.1
 # probe asks about the whole table and every height of the gripper, with frames that stand still. A policy is asked where it goes. What a
 # probe reads is the least that an encoder knows.
 #
-# `reach-keypoint` and `reach-asymmetric`, two arms of Reach with keypoints, lie in between. They stopped on the floor or just above it, and their encoders had
+# `reach-keypoint` and `reach-asymmetric`, two arms of Reach with keypoints, lie in between. The first stopped on the floor, the second not far above it ({success}`reach-asymmetric`), and their encoders had
 # begun to find the goal: perhaps sooner where a critic that was told the positions judged them, but it is one seed
 # each, and their intervals overlap. A flat curve can
 # hide an eye that is opening; only a probe tells.
@@ -1083,8 +1083,8 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 # - For NatureCNN the default camera is as good as the aimed one, as far as three seeds tell. For keypoints it is worse: with KeypointCNN the default camera is three
 #   quarters as good behind LayerNorm and half as good without; with ManipulationCNN, without LayerNorm, it is about a seventh as good (the quotients stand above). When the picture is moved, it is far
 #   worse for all of them.
-# - Native and shrunk frames differ in many pixels. NatureCNN does not mind; keypoints can, and one policy loses half of its
-#   successes by it. Trained with random shifts, it loses few; of the same build, taught by a told critic, hardly any.
+# - Native and shrunk frames differ in many pixels. NatureCNN does not mind. Keypoints can: one student loses half of its
+#   successes by it. Its sister, trained with random shifts, loses few. Policies of the same build that learned from a told critic lose hardly any.
 # - The source manuscript's remedy changes two things. Finer convolutions help to see the far block; keypoints on
 #   top of them lose more than was won. Before the near camera keypoints are good.
 # - LayerNorm and Tanh change what is learned, not only its range: keypoints that learn read worse behind them. Two

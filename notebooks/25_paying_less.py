@@ -579,7 +579,7 @@ check_angle(block_angle)
 #
 # | | |
 # |---|---|
-# | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state, or from a teacher that knows the state. All of it is information of training only. The critic that is told the state, behind a locator, needs no teacher, and its policies end above those of the blind twin of 100,000 steps. |
+# | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state, or from a teacher that knows it. Both exist in training only. The critic that is told the state, behind a locator, needs no teacher, and its policies end above those of the blind twin of 100,000 steps. |
 # | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. What it has learned is its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges. |
 # | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
 # | not settled | How much the told state saves behind a locator. `push-located`, whose critic sees no more than the actor, was far slower: two seeds, one of them cut short at a point where the other had not risen either. |

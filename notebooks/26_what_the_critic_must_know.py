@@ -579,8 +579,7 @@ SEEING = [arm for arm in ROUTES if measured(arm)]
 display(seeds_of_arms(SEEING))
 
 # %% [markdown]
-# A success rate does not say whether a policy looks. The controls do: the same policy, the same hundred episodes, and
-# something else in place of the camera's images: black, the images of another episode, the first image for ever.
+# Do they look? Not the success rate says so, but [the controls](25_paying_less.ipynb): something else in place of the camera's images.
 
 # %% tags=["hide-input"]
 display(looking_table(SEEING))

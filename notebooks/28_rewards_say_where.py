@@ -13,10 +13,10 @@
 # # Rewards can say where
 #
 # A critic can learn behind an eye that is wrong, [the page before](27_how_steady_an_eye.ipynb) found, if the eye says the same thing twice; if it does not, more looks help. The
-# [locators](25_paying_less.ipynb) of this book are steadier than the eyes of the policies that had to see and to push at once. But each was told where the block is, for tens of thousands of frames. That is the privilege that the honest task forbids.
+# locators of [*Paying less*](25_paying_less.ipynb) are steadier than the eyes of the policies that had to see and to push at once. But they were told where the block is, for tens of thousands of frames. That is the privilege that the honest task forbids.
 #
-# This page builds a locator that is told no position, only rewards, and lets a policy learn behind it. Then it takes away what is still given, one thing after another: the
-# somebody who sets the block down for the locator's frames, and the camera that was aimed at the table. (Reach's rewards are distances and say more: [four of them tell the goal](20_reach_and_pixels.ipynb).) You will be able to say how a place can be learned from
+# This page builds a locator that is told no position, only rewards, and lets a policy learn behind it. Then it takes away what is still given, one thing after another: first whoever
+# sets the block down for the locator's frames, then the camera that was aimed at the table. (Reach's rewards are distances and say more: [four of them tell the goal](20_reach_and_pixels.ipynb).) You will be able to say how a place can be learned from
 # answers of yes and no, what a policy does behind such an eye, and what it pays for having to look.
 
 # %% tags=["hide-input"]
@@ -62,7 +62,7 @@ display(
     Markdown(
         "> **In short.** Whether a picture fulfils a goal is a yes or a no, and hindsight knows it for every goal. A locator that hears nothing else reads the block as well as one that is "
         "told where it is. Behind it, with four looks, targets that reach three steps ahead and step sizes that fall at the end, a policy that nobody told anything learns to push "
-        f"on two cores: {success_cell(BOTH)}. Nor has a hand to set the block down for its eye, which may learn from random play: {success_cell(NO_HAND)}. "
+        f"on two cores: {success_cell(BOTH)}. Nobody has to set the block down for its eye, which may learn from random play: {success_cell(NO_HAND)}. "
         f"Through the default camera it learns late; with one and a half times the steps it reaches {success_cell(FAR_LONG)}. "
         f"Where the camera is aimed at the table, two thirds of the steps are enough for {success_cell(QUICK)}."
     )
@@ -581,7 +581,7 @@ check_answers_loss(answers_loss)
 # | settled | Nobody has to set the block down for its eye. Behind locators that learned from random play: {success}`push-located-played-n3`. |
 # | seen in every pair | Targets that reach three steps ahead bring it off the floor sooner, each seed behind its own locator. |
 # | seen once | With one look it hardly leaves the floor. Through the default camera it takes about twice the steps or more to half of its episodes, and has {success}`push-located-rewards-far-long` where it is given them. |
-# | not settled | How much of what the last quarter brought came from the additional steps, and how much from the falling step sizes. Whether the default camera's late rise is that of an eye that is less exact, or of one that is bent. What a large picture, more frames and more updates add: `push-gpu-located` is the same with fifteen workers, and waits for a GPU. |
+# | not settled | How much of what the last quarter brought came from the additional steps, and how much from the falling step sizes. Whether the default camera's late rise is that of an eye that is less exact, or of one that is bent. What twice the steps and twice the updates a step add: `push-gpu-located`, with fifteen workers, waits for a GPU. What a larger picture and more frames for the locator add: no arm asks that. |
 # | seen in three seeds | The exact place, shown once, does no better with the same targets and budget: {success}`push-blind-n3`. |
 # | the price | What hindsight needs in any case: for a picture and a goal, whether the one fulfils the other. A simulator says that for every pair. A kitchen has to be asked. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |

@@ -20,8 +20,8 @@ from labs.experiments.guards import RunLock
 from labs.experiments.models import build
 from labs.experiments.plan import plan
 from labs.experiments.policies import load_policy
-from labs.experiments.stopping import FINISH, SAVE
-from labs.experiments.train import Stopped, Training, train
+from labs.experiments.stopping import FINISH, SAVE, Stopped
+from labs.experiments.train import Training, train
 from labs.experiments.validation import validate
 
 LOCATED = replace(
@@ -350,7 +350,9 @@ def test_a_run_goes_on_with_the_locator_that_it_began_with(monkeypatch):
     with pytest.raises(Stopped):
         run.run()
     load = locating.load_locator
-    monkeypatch.setattr(locating, "load_locator", lambda config: (load(config)[0], "another"))
+    monkeypatch.setattr(
+        "labs.experiments.train.load_locator", lambda config: (load(config)[0], "another")
+    )
     with pytest.raises(UserError, match="began with another locator .* or give --restart"):
         train(LOCATED)
 
@@ -474,8 +476,10 @@ def test_a_teacher_plays_the_task_from_the_state(short_rounds, monkeypatch, knob
         policy.config = replace(policy.config, **{knob: other})
         return policy
 
-    monkeypatch.setattr("labs.experiments.policies.load_policy", another)
-    monkeypatch.setattr(distill, "ensure_locator", lambda *given: pytest.fail("trained"))
+    monkeypatch.setattr("labs.experiments.distill.load_policy", another)
+    monkeypatch.setattr(
+        "labs.experiments.run.ensure_locator", lambda *given: pytest.fail("trained")
+    )
     with pytest.raises(UserError, match="the teacher push-state-tuned/seed0 plays .*--teacher"):
         run.run()
 
@@ -579,7 +583,7 @@ def test_a_distillation_is_measured_as_often_as_its_rounds_have_steps_for(
 ):
     measured = []
     monkeypatch.setattr(empty_rounds, "_measure", lambda loss: measured.append(empty_rounds.steps))
-    empty_rounds._teach()
+    empty_rounds._train()
     assert measured == [200, 300], "every 200 steps, and at the end"
 
 
@@ -592,7 +596,7 @@ def test_a_student_goes_only_when_the_next_ones_state_is_on_the_disk(empty_round
         seen.append((json.loads((folder / "state.json").read_text())["round"], len(students)))
 
     monkeypatch.setattr(distill, "flush_to_disk", flushed)
-    empty_rounds._teach()
+    empty_rounds._train()
     assert seen == [(1, 1), (2, 2), (3, 2)]
     assert [p.name for p in folder.glob("student-*")] == ["student-0002.safetensors"]
 
@@ -611,7 +615,7 @@ def test_a_distillation_learns_what_the_teacher_does(short_rounds, monkeypatch):
     run.rounds, losses = 1, []
     monkeypatch.setattr(run, "_measure", losses.append)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distill, "finish", lambda *a, **k: None)
+        patch.setattr(run, "_finish", lambda: run.output)
         run.run()
     generator = torch.Generator().manual_seed(0)
     batch = run.lessons.sample(64, generator)

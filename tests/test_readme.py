@@ -87,7 +87,9 @@ def test_the_times_are_those_of_the_runs(page, words, arm, shortest, longest):
 
 def test_a_seed_that_nobody_told_takes_forty_minutes_on_one_core_and_twenty_on_two():
     arm = "push-located-rewards-n3"
-    assert "a seed in less than forty minutes on one core, in twenty on two" in in_one_line(README)
+    assert "A seed takes less than forty minutes on one core, or twenty on two" in in_one_line(
+        README
+    )
     assert {run.parameters["subproc"] for run in runs_of(arm)} == {False, True}
     for run, found in zip(runs_of(arm), minutes(arm), strict=True):
         low, high = (15, 22) if run.parameters["subproc"] else (28, 40)
@@ -97,7 +99,7 @@ def test_a_seed_that_nobody_told_takes_forty_minutes_on_one_core_and_twenty_on_t
 
 def test_two_thirds_of_the_steps_take_two_cores_fifteen_to_twenty_minutes():
     arm = "push-located-rewards-quick"
-    words = "in two thirds of the steps in fifteen to twenty"
+    words = "with two thirds of the steps, fifteen to twenty on two"
     assert words in in_one_line(README)
     assert all(run.parameters["subproc"] for run in runs_of(arm))
     assert all(15 < found < 20.5 for found in minutes(arm)), minutes(arm)

@@ -9,9 +9,10 @@ import pytest
 from labs import cli
 from labs.artifacts import load_artifact, write_artifact, write_measurement
 from labs.errors import UserError
-from labs.experiments import evaluate, presets, search
+from labs.experiments import evaluate, presets, run, search
 from labs.experiments.environments import CURVE_SEEDS, FINAL_SEEDS, SEARCH_OFFSET
-from labs.experiments.train import Stopped, Training
+from labs.experiments.stopping import Stopped
+from labs.experiments.train import Training
 from labs.figures.results import search_table
 from tests.altering import alter
 
@@ -50,7 +51,8 @@ def test_what_was_tried_is_in_the_artifact_and_done_trials_stay(own_folders, mon
         met.update(seeds)
         return run_episodes(policy, config, seeds, **how)
 
-    monkeypatch.setattr(evaluate, "run_episodes", watched)
+    for plays in (run, evaluate):
+        monkeypatch.setattr(plays, "run_episodes", watched)
     flags = ["search", "reach-state-tuned", "--steps", "600"]
     assert cli.main(flags) == 0
     artifact = load_artifact("search-reach-state-tuned")

@@ -24,8 +24,8 @@ from labs.artifacts import json_text, runs_root, write_artifact, write_atomicall
 from labs.errors import UserError
 from labs.experiments import guards, processor
 from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
-from labs.experiments.stopping import SAVE
-from labs.experiments.train import Stopped, train
+from labs.experiments.stopping import SAVE, Stopped
+from labs.experiments.train import train
 
 SAVED = 3  # exit code of a run that saved itself and can go on
 PATIENCE = 60.0  # seconds for an earlier process of the same run to end

@@ -9,8 +9,9 @@ An arm:
 A run:
 
 * ``environments``, ``models``: from a configuration to environments and an SB3 model.
-* ``train``: from its start, or from its last checkpoint, to an artifact. ``pretrained``: with the
-  encoder of an earlier one. ``distill``, ``lessons``: a student of a state policy.
+* ``run``: from its start, or from what it saved, to an artifact. ``train``: by reward.
+  ``pretrained``: with the encoder of an earlier one. ``distill``, ``lessons``: a student of a state
+  policy.
 * ``moments``, ``regression``, ``position_errors``, ``locating``: the locator before the run.
 * ``guards``, ``backend``: refuse what cannot work. ``processor``: how a run uses it.
 * ``curve``, ``stopping``: what a run tells, and who may stop it. ``checkpoint``,

@@ -8,6 +8,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
+from labs.errors import UserError
+
+
+class Stopped(UserError):
+    """The run was asked to stop, saved itself, and can go on."""
+
 
 def launcher_is_gone() -> bool:
     """Whether the program that started this notebook's process was killed."""
