@@ -7,8 +7,9 @@ update (``data/gpu-first-look``). A CUDA graph records the kernels once and laun
 the sampling, the optimizers and the way from graph to graph to Python.
 
 A recorded update reads and writes the same tensors forever. So everything that changes from update
-to update must lie on the device (how many episodes there are, which of them moved), and everything
-else that the update depends on is part of its key: another key, another recording.
+to update must lie on the device (how many episodes there are, which of them moved, a step size that
+falls), and everything else that the update depends on is part of its key: another key, another
+recording.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Hashable, Iterable
 import torch
 
 WARM_UPS = 3  # real updates before the recording: libraries choose their kernels, Adam its memory
-KEPT = 4  # recordings; with a step size that falls no two updates share one
+KEPT = 4  # recordings: each has memory of its own
 
 
 class Graphed:

@@ -164,6 +164,7 @@ class FastSAC(ModelFiles, SAC):
         self._loss_sums = torch.zeros(len(LOSSES), device=self.device)
         self._loss_count = 0
         self._graphed: Graphed | None = None  # made by the first update that can be recorded
+        self._rate = torch.zeros((), device=self.device)  # the step size that recordings read
 
     def set_parameters(self, *args: Any, **kwargs: Any) -> None:
         """As in SB3."""
@@ -185,6 +186,15 @@ class FastSAC(ModelFiles, SAC):
         self._loss_count += gradient_steps
         self._n_updates += gradient_steps
 
+    def _update_learning_rate(self, optimizers: list) -> None:
+        """As in SB3; where updates are recorded, in a tensor that stays, so that it may change."""
+        super()._update_learning_rate(optimizers)
+        if wants_graph(self.compile, self.device):
+            groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+            self._rate.fill_(groups[0]["lr"])
+            for group in groups:
+                group["lr"] = self._rate
+
     def _take_update(self, batch_size: int, move: bool, optimizers: list) -> torch.Tensor:
         """One update, recorded where it can be."""
         memory = self.replay_buffer
@@ -201,7 +211,8 @@ class FastSAC(ModelFiles, SAC):
         # Another memory has another generator, even where its tables lie in the old one's place.
         if self._graphed is None or self._graphed.generators[0] is not memory.generator:
             self._graphed = Graphed(self._sample_and_update, optimizers, [memory.generator])
-        key = (memory.refresh(), *(group["lr"] for group in groups))
+        fixed = [g["lr"] for g in groups if not torch.is_tensor(g["lr"])]  # part of the recording
+        key = (memory.refresh(), *fixed)
         return self._graphed(batch_size, move, key=key)
 
     def _sample_and_update(self, batch_size: int, move: bool) -> torch.Tensor:

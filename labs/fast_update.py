@@ -290,7 +290,8 @@ class SACUpdate:
         discounts = self.gamma if discounts is None else discounts
 
         size = (len(batch.actions), self.action_dim)
-        begin_step(self.device)
+        if self.compiled:
+            begin_step(self.device)
 
         # 1. Features, each extractor once. `seen` is what the actor looks at.
         critic_features = None

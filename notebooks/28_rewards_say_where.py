@@ -581,7 +581,7 @@ check_answers_loss(answers_loss)
 # | settled | Nobody has to set the block down for its eye. Behind locators that learned from random play: {success}`push-located-played-n3`. |
 # | seen in every pair | Targets that reach three steps ahead bring it off the floor sooner, each seed behind its own locator. |
 # | seen once | With one look it hardly leaves the floor. Through the default camera it takes about twice the steps or more to half of its episodes, and has {success}`push-located-rewards-far-long` where it is given them. |
-# | not settled | How much of what the last quarter brought came from the additional steps, and how much from the falling step sizes. Whether the default camera's late rise is that of an eye that is less exact, or of one that is bent. What twice the steps and twice the updates a step add: `push-gpu-located`, with fifteen workers, waits for a GPU. What a larger picture and more frames for the locator add: no arm asks that. |
+# | not settled | How much of what the last quarter brought came from the additional steps, and how much from the falling step sizes. Whether the default camera's late rise is that of an eye that is less exact, or of one that is bent. What twice the updates a step add: `push-gpu-located`, with fifteen workers, waits for a GPU. What a larger picture and more frames for the locator add: no arm asks that. |
 # | seen in three seeds | The exact place, shown once, does no better with the same targets and budget: {success}`push-blind-n3`. |
 # | the price | What hindsight needs in any case: for a picture and a goal, whether the one fulfils the other. A simulator says that for every pair. A kitchen has to be asked. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |

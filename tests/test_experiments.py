@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 
-from labs import envs
 from labs.artifacts import load_artifact, repository_root
 from labs.collect import SharedVecEnv
 from labs.errors import UserError
@@ -288,13 +287,15 @@ def test_a_run_beside_workers_is_the_same_run(config, unjudged, monkeypatch):
 def test_workers_leave_a_core_to_the_learner_and_it_leaves_theirs(monkeypatch):
     config = replace(TINY_FAST, n_envs=8, torch_threads=3)
     for cores, workers, threads in ((1, 1, 1), (2, 1, 1), (4, 3, 1), (16, 8, 3)):
-        monkeypatch.setattr(envs, "usable_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(processor, "usable_cores", lambda cores=cores: cores)
         beside = replace(config, subproc=True)
         assert processor.workers_of(beside) == workers
         assert processor.learner_threads(beside) == threads
     assert processor.workers_of(config) == 0 and processor.learner_threads(config) == 3
     own = replace(TINY, subproc=True, n_envs=5, torch_threads=20)  # SB3 has one for each
     assert processor.workers_of(own) == 5 and processor.learner_threads(own) == 16 - 5
+    monkeypatch.setattr(processor, "resolve_device", lambda name: "cuda")
+    assert [processor.workers_of(beside, cores) for cores in (1, 3, 5, 16)] == [1, 3, 4, 8]
 
 
 @pytest.mark.parametrize("routing", ["separate", "critic"])

@@ -45,7 +45,8 @@ def test_on_a_cpu_nothing_is_recorded():
 
 @needs_gpu
 @pytest.mark.parametrize(
-    "arm", ["push-gpu-keypoint", "push-gpu-honest", "push-gpu", "push-gpu-blind"]
+    "arm",
+    ["push-gpu-keypoint", "push-gpu-honest", "push-gpu", "push-gpu-blind", "push-blind-n3"],
 )
 def test_a_recorded_update_is_the_same_update(arm):
     losses, policies = [], []
@@ -92,6 +93,50 @@ def test_another_memory_is_another_recording():
     model.replay_buffer.seed(7)
     model.train(1, batch)
     assert model._graphed is not before
+
+
+def fall(model, batch):
+    """Four updates with step sizes that fall. Returns the weights that they leave."""
+    for share in (1.0, 0.6, 0.2, 0.01):
+        model.lr_schedule = lambda _, share=share: 1e-3 * share
+        model.train(1, batch)
+    return torch.cat([p.detach().flatten() for p in model.actor.parameters()])
+
+
+def test_one_recording_serves_step_sizes_that_fall(monkeypatch):
+    """On a CPU, where the function runs in place of its recording: with the same weights."""
+    keys = []
+
+    class Runs:
+        def __init__(self, function, optimizers, generators):
+            self.function, self.generators = function, generators
+
+        def __call__(self, *arguments, key):
+            keys.append(key)
+            return self.function(*arguments)
+
+    monkeypatch.setattr("labs.fast_sac.Graphed", Runs)
+    found = []
+    for recorded in (False, True):
+        model, batch = learner("push-blind-n3", device="cpu")
+        monkeypatch.setattr("labs.fast_sac.wants_graph", lambda *given, yes=recorded: yes)
+        torch.manual_seed(0)
+        found.append(fall(model, batch))
+    assert len(keys) == 4 and len(set(keys)) == 1, "a step size is part of the recording"
+    assert torch.allclose(*found, rtol=0, atol=1e-6)
+
+
+@needs_gpu
+def test_a_recording_reads_the_step_size_of_the_moment():
+    found = []
+    for compile in (False, "auto"):
+        model, batch = learner("push-blind-n3", device="cuda")
+        model.compile = compile
+        torch.manual_seed(0)
+        model.train(WARM_UPS + 2, batch)
+        found.append(fall(model, batch))
+    assert len(model._graphed._recorded) == 1
+    assert torch.allclose(*found, rtol=0, atol=1e-3)
 
 
 class Recorder(Graphed):

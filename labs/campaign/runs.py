@@ -143,9 +143,9 @@ def measure(
         stopped: asked on the way; once it says yes, the measurement ends.
 
     Returns:
-        ``updates_per_s``, ``env_steps_per_s``, ``batch_size``, ``device``, ``gpu_gib``; or
-        ``problem`` and ``where``: in the ``environments``, in the ``updates``, or ``elsewhere``,
-        which is what no other way of doing it mends.
+        ``updates_per_s``, ``env_steps_per_s``, ``evaluation_steps_per_s``, ``batch_size``,
+        ``device``, ``gpu_gib``; or ``problem`` and ``where``: in the ``environments``, in the
+        ``updates``, or ``elsewhere``, which is what no other way of doing it mends.
     """
     out = folder / "speeds.json"
     out.unlink(missing_ok=True)
@@ -178,17 +178,21 @@ def measure(
 def speeds(
     config: RunConfig, seconds: float, tell: Callable[[dict[str, Any]], None]
 ) -> dict[str, Any]:
-    """Environment steps and updates per second, one after the other. See :func:`measure`.
+    """Steps of the workers, of an evaluation, and updates per second, one after the other.
 
-    ``tell`` hears the first of the two when it is known.
+    See :func:`measure`. ``tell`` hears of the steps when they are known.
     """
     import torch
     from stable_baselines3.common.logger import Logger
 
     from labs.experiments.config import override
     from labs.experiments.environments import make_one, make_training_env
+    from labs.experiments.evaluate import run_episodes
+    from labs.experiments.locating import load_locator
     from labs.experiments.models import build
+    from labs.experiments.policies import TrainedPolicy
     from labs.fast_graph import WARM_UPS
+    from labs.fast_io import copy_policy
 
     episode = EPISODE_STEPS * config.n_envs
     config = override(config, buffer_size=2 * episode, learning_starts=10 * episode)
@@ -202,9 +206,14 @@ def speeds(
         model.learn(episode, log_interval=None)
         collecting = time.perf_counter() - clock
         judge = make_one(config)  # drawn in this process, beside the GPU's other work
-        judge.reset(seed=0)
+        locator = load_locator(config)[0] if config.has_locator else None
+        policy = TrainedPolicy(config, copy_policy(model.policy).to("cpu"), locator)
+        judged = run_episodes(policy, config, range(2), env=judge).frames_per_second
         judge.close()
-        known = {"env_steps_per_s": round(episode / collecting, 1)}
+        known = {
+            "env_steps_per_s": round(episode / collecting, 1),
+            "evaluation_steps_per_s": round(judged, 1),
+        }
         tell(known)
         on_gpu = model.device.type == "cuda"
         wait = torch.cuda.synchronize if on_gpu else (lambda: None)

@@ -28,13 +28,18 @@ from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.config import RunConfig, updates
 from labs.experiments.done import is_done, refuse_other_settings
+from labs.experiments.evaluate import evaluation_steps
 from labs.experiments.plan import duration
+from labs.experiments.processor import workers_of
 from labs.experiments.stopping import FINISH, SAVE
 from labs.experiments.sweep import parse_seeds
+from labs.provenance import usable_cores
 
 REPORT_EVERY = 30.0  # seconds
 MEASURING = 180.0  # seconds that measuring the speed may take
 POLL = 0.2
+CAUTION = 1.3  # times the seconds that an evaluation would take alone
+LAST_STEPS = 20.0  # seconds until a run that is told to end begins to evaluate
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,7 @@ class Campaign:
         if self.options.measure and todo:
             found = self._measured(todo[0].config)
             self.facts["speed_alone"] = found | {"arm": todo[0].config.arm}
+            self._keep_time_to_evaluate(found)
         for cell in self.cells:
             self.say(f"  {cell.name:<42} {self.notes[cell.name]['state']:<12} {self._cost(cell)}")
 
@@ -184,10 +190,20 @@ class Campaign:
                     self.say("OSMesa does not draw here: going on without a speed")
                     return found
             else:
-                os.environ["TORCHDYNAMO_DISABLE"] = "1"
-                self.facts["compiled"] = False
+                self._record_nothing()
             self.say(f"the {found['where']} once more, and from here on, the surer way")
         return {"problem": f"not measured: {max(left, 0):.0f} s are left to train"}
+
+    def _keep_time_to_evaluate(self, found: dict[str, Any]) -> None:
+        """Ends the training sooner where the reserve is too short for a final evaluation."""
+        if self.options.pause or "evaluation_steps_per_s" not in found:
+            return
+        steps = max(evaluation_steps(cell.config) for cell in self.cells)
+        needs = CAUTION * steps / found["evaluation_steps_per_s"] + LAST_STEPS
+        needs = min(needs, (self.kill_at - time.time()) / 2)
+        if needs > self.kill_at - self.end_at:
+            self.end_at = self.kill_at - needs
+            self.say(f"an evaluation may take {duration(needs)}: so much is kept for it")
 
     def _is_asked(self) -> bool:
         """Whether the runs are to end."""
@@ -209,9 +225,10 @@ class Campaign:
         if "updates_per_s" not in found:
             return f"{total:,} updates"
         share = cell.slots / self.options.parallel
-        work = total * config.batch_size / found["batch_size"] / found["updates_per_s"]
-        world = config.total_steps / found["env_steps_per_s"]
-        return f"{total:,} updates: about {duration(max(work, world) / share)}, then evaluation"
+        work = total * config.batch_size / found["batch_size"] / found["updates_per_s"] / share
+        here, alone = (max(1, workers_of(config, n)) for n in (self._share(cell), usable_cores()))
+        world = config.total_steps / found["env_steps_per_s"] * alone / here
+        return f"{total:,} updates: about {duration(max(work, world))}, then evaluation"
 
     def _todo(self) -> list[Cell]:
         """What can be done: first what was never evaluated, then what was ended early."""
@@ -237,7 +254,7 @@ class Campaign:
             if self.asked is not None:
                 queue = []
                 self._pass_on()
-            self._reap()
+            self._reap(queue)
             used = sum(self._slots(name) for name in self.running)
             while queue and used + queue[0].slots <= self.options.parallel:
                 used += queue[0].slots
@@ -261,12 +278,15 @@ class Campaign:
             return {}
         return told if told.get("pid") == run.pid else {}
 
+    def _share(self, cell: Cell) -> int:
+        """Cores of a run."""
+        return max(1, usable_cores() * cell.slots // self.options.parallel)
+
     def _start(self, cell: Cell) -> None:
         """Starts a run on cores of its own: its share of the machine's."""
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        share = max(1, len(cores) * cell.slots // self.options.parallel)
         taken = [c for run in self.running.values() for c in run.cores]
-        cores = sorted(cores, key=lambda c: (taken.count(c), c))[:share]
+        cores = sorted(cores, key=lambda c: (taken.count(c), c))[: self._share(cell)]
         self.running[cell.name] = RunProcess(self.folder, cell.config, cores=cores)
         self._note(cell.name, "running")
         self._reported = 0.0
@@ -279,7 +299,7 @@ class Campaign:
                 run.told = True
                 run.ask(self.asked if self._progress(run) else SAVE)
 
-    def _reap(self) -> None:
+    def _reap(self, queue: list[Cell]) -> None:
         for name, run in list(self.running.items()):
             code = run.poll()
             if code is None:
@@ -293,11 +313,25 @@ class Campaign:
                 self._note(name, "stopped", "saved itself; the same command goes on")
             elif code < 0:
                 self._note(name, "killed", f"signal {-code}")
+            elif self._is_mended(run.last_words()):
+                self._note(name, "waiting", "its update could not be recorded: once more without")
+                queue += [cell for cell in self.cells if cell.name == name]
             else:
                 self._note(name, "failed", run.last_words())
             reason = self.notes[name]["reason"]
             self.say(f"{self._clock()} {name} {self.notes[name]['state']}{reason and ': '}{reason}")
             self._report()
+
+    def _is_mended(self, said: str) -> bool:
+        """Whether a run failed at its recording; then nothing is recorded from here on."""
+        if "set TORCHDYNAMO_DISABLE=1" not in said or self.facts.get("compiled") is False:
+            return False
+        self._record_nothing()
+        return True
+
+    def _record_nothing(self) -> None:
+        os.environ["TORCHDYNAMO_DISABLE"] = "1"
+        self.facts["compiled"] = False
 
     def _clock(self) -> str:
         seconds = int(time.time() - self.started)
@@ -310,7 +344,14 @@ class Campaign:
         state_file = {"sessions": self.sessions, "notes": self.all_notes | self.notes}
         write_atomically(self.folder / "state.json", json_text(state_file))
 
-    def _report(self) -> Path:
+    def _report(self) -> None:
+        """Writes the verdict as it stands. What hinders it is told, and stops no training."""
+        try:
+            self._write_report()
+        except (OSError, UserError, ValueError) as error:
+            self.say(f"{self._clock()} no report: {error}")
+
+    def _write_report(self) -> Path:
         self._reported = time.time()
         self._session["used_s"] = round(self._reported - self.started, 1)
         facts = {
@@ -322,7 +363,7 @@ class Campaign:
         return report.write(self.name, self.groups, self.cells, self.notes, facts)
 
     def _tell_results(self) -> None:
-        path = self._report()
+        path = self._write_report()
         for group in json.loads((path / "measurement.json").read_text())["groups"]:
             self.say(f"{group['name']}: {group['question']} {group['summary']}")
         self.say(f"{self._clock()} of {self.options.minutes:g} min; {path}")

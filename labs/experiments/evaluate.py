@@ -189,6 +189,13 @@ def controls_of(config: RunConfig) -> tuple[str, ...]:
     return CONTROLS if config.has_images and config.image_content == "real" else ()
 
 
+def evaluation_steps(config: RunConfig) -> int:
+    """Environment steps of a run's final evaluation; shuffled images are of episodes played too."""
+    controls = controls_of(config)
+    plays = 2 + len(controls) + ("shuffled" in controls)
+    return plays * config.eval_episodes * EPISODE_STEPS
+
+
 def evaluate(
     policy: Policy,
     config: RunConfig,

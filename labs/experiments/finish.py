@@ -79,7 +79,7 @@ def finish(
         }
         (folder / "evaluation.json").write_text(json_text(result))
         (folder / "curve.csv").write_text(curve_csv(curve))
-        if config.video_episodes:
+        if config.video_episodes and not ended_early:  # told to end, it has no time for a film
             tell("video")
             if problem := _record(policy, config, folder / "video.mp4"):
                 extra["notes"] = [*extra.get("notes", []), problem]

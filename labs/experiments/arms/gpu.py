@@ -95,8 +95,6 @@ def gpu_arms(
             replace(
                 located,
                 arm="push-gpu-located",
-                total_steps=honest.total_steps,
-                buffer_size=honest.buffer_size,
                 n_envs=honest.n_envs,
                 gradient_steps=8,  # 0.53 updates a step; on two cores 0.25
                 torch_threads=8,  # for the locator, which learns on the CPU
@@ -104,7 +102,7 @@ def gpu_arms(
                 curve_episodes=honest.curve_episodes,
                 **faster,
             ),
-            "one GPU: push-located-rewards-n3, spread over fifteen workers, twice its steps",
+            "one GPU: push-located-rewards-n3, spread over fifteen workers, twice its updates",
         ),
         (base, "one GPU: step 2 with good settings, 0.5 updates a step"),
         (replace(base, arm="push-gpu-blank", image_content="blank"), "its image always black"),
