@@ -60,7 +60,7 @@ class Distillation(Run):
         self.round = 0
         self.lessons: Any = None
         self._updates = 0
-        self._saves = self.folder / "lessons"
+        self._store = self.folder / "lessons"
         self._files: dict[str, str] = {}  # what was saved: name → SHA-256
 
     @property
@@ -181,7 +181,7 @@ class Distillation(Run):
     # ----- saving, and the end
 
     def _save(self, number: int, first: int) -> None:
-        folder = self._saves
+        folder = self._store
         folder.mkdir(parents=True, exist_ok=True)
         lessons = folder / f"round-{number:04d}.safetensors"
         self.lessons.save(lessons, first)
@@ -193,7 +193,7 @@ class Distillation(Run):
         before = f"student-{number - 1:04d}.safetensors"
         self._files |= {path.name: sha256(path) for path in (lessons, folder / name)}
         self._files.pop(before, None)
-        saved = self._saved() | {
+        saved = self._progress() | {
             "round": number + 1,
             "updates": self._updates,
             "config": self.config.digest(),
@@ -213,7 +213,7 @@ class Distillation(Run):
         return found | {"products_in": products}
 
     def _resume(self) -> None:
-        folder = self._saves
+        folder = self._store
         if not self._has_saved():
             if (folder / "round-0001.safetensors").exists():  # one round may have died unnoted
                 raise self._damaged(folder / "state.json")
@@ -262,10 +262,10 @@ class Distillation(Run):
         )
 
     def _has_saved(self) -> bool:
-        return (self._saves / "state.json").exists()
+        return (self._store / "state.json").exists()
 
     def _drop_saved(self) -> None:
-        shutil.rmtree(self._saves, ignore_errors=True)
+        shutil.rmtree(self._store, ignore_errors=True)
 
     def _learner(self) -> Student:
         return Student(self.student.sb3, self.space, self.env.action_space)

@@ -157,7 +157,7 @@ class Run(ABC):
         self.locator_s = ensure_locator(self.config, tell)
         self._clock = time.perf_counter()
 
-    def _saved(self) -> dict[str, Any]:
+    def _progress(self) -> dict[str, Any]:
         """What :meth:`_go_on` wants of a session before, plain JSON."""
         return {
             "curve": self.curve,
@@ -171,7 +171,7 @@ class Run(ABC):
         """Takes up a run at a step.
 
         Args:
-            saved: by :meth:`_saved`; older distillations saved no times, sessions and notes.
+            saved: by :meth:`_progress`; older distillations saved no times, sessions and notes.
             step: where it stopped.
             otherwise: notes of how the session before trained otherwise.
         """

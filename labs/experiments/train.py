@@ -180,7 +180,7 @@ class Training(Run):
             self.model,
             self.folder,
             config=self.config,
-            progress=self._saved() | {"locator_sha256": self._locator_sha256},
+            progress=self._progress() | {"locator_sha256": self._locator_sha256},
             pieces=self._pieces,
             keep_replay=self.config.save_replay,
         )
