@@ -27,8 +27,8 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from labs import envs
-from labs.artifacts import load_artifact
 from labs.exercises import attempt
+from labs.experiments.results import measurement
 from labs.figures.frame import frame_sizes
 from labs.figures.style import OKABE_ITO, use_style
 from labs.pixel_wrapper import PixelObservationWrapper
@@ -103,7 +103,7 @@ plt.show()
 # stand in the way. This table is its result:
 
 # %% tags=["hide-input"]
-visibility = load_artifact("visibility").json("measurement.json")
+visibility = measurement("visibility")
 rows = [
     "| task | camera | thing | pixels, median (5 % – 95 %) | width × height | hidden in |",
     "|---|---|---|---|---|---|",

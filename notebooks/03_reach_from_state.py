@@ -33,11 +33,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
 
-from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.experiments.evaluate import FLOORS, final_seeds, run_episodes
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import preset
+from labs.experiments.results import final_success, measurement
 from labs.figures.curves import success_curves
 from labs.figures.results import film, provenance_card, results_table, runs_of, search_table
 from labs.figures.style import use_style
@@ -85,7 +85,7 @@ plt.show()
 # %%
 display(results_table(ARM))
 for run in runs_of(ARM):
-    assert run.json("evaluation.json")["deterministic"]["success_rate"] >= 0.95, run.path.name
+    assert final_success(run) >= 0.95, run.path.name
 
 # %% [markdown]
 # Seed 0 reaches its goal in
@@ -160,7 +160,7 @@ assert min(last[TUNED]) > 50 * max(last[ARM]), "the noise explains nothing: read
 
 # %%
 display(search_table(TUNED))
-trials = load_artifact(f"search-{TUNED}").json("measurement.json")["trials"]
+trials = measurement(f"search-{TUNED}")["trials"]
 trials = {trial["trial"]: trial for trial in trials}
 final = {name: trial["final"]["success_rate"] for name, trial in trials.items()}
 assert [name for name, t in trials.items() if t["steps_to"]["90%"] is None] == [

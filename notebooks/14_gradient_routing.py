@@ -36,6 +36,7 @@ from torch import nn
 from labs.artifacts import load_artifact
 from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.exercises import attempt
+from labs.experiments.results import measurement
 from labs.figures.results import runs_of
 from labs.figures.style import OKABE_ITO, use_style
 from labs.manipulation_encoder import ManipulationCNN, ManipulationExtractor, SpatialSoftmax
@@ -207,7 +208,7 @@ print(
 GradientRouting.from_artifact()
 
 # %%
-edges = load_artifact("gradient-routing").json("measurement.json")["edges"]
+edges = measurement("gradient-routing")["edges"]
 found = {(e["routing"], e["encoder"], e["loss"]): e for e in edges}
 
 assert found["separate", "critic's", "critic"]["grad_norm"] > 0  # SB3's default trains it
@@ -238,7 +239,7 @@ assert passes["DrQv2SACPolicy"] == 5 and passes["DrQv2SACPolicy + DrQv2SAC"] == 
 # The control comes first. A way that is cut must show nothing, at every point and in every seed.
 
 # %%
-runs = load_artifact("gradients-along-run").json("measurement.json")["runs"]
+runs = measurement("gradients-along-run")["runs"]
 runs = {run["routing"]: run for run in runs}
 along = {  # (seeds, points)
     (routing, edge["encoder"], edge["loss"]): np.array(edge["grad_norm"])

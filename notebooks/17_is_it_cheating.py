@@ -31,11 +31,12 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from labs import envs
-from labs.artifacts import load_artifact
 from labs.claims.words import points
 from labs.exercises import attempt
 from labs.experiments.presets import preset
+from labs.experiments.results import final_success
 from labs.figures.curves import success_curves
+from labs.figures.ledger import push_floor
 from labs.figures.results import film, knob, minutes, provenance_card, results_table, runs_of
 from labs.figures.style import use_style
 from labs.figures.verdicts import in_short
@@ -86,7 +87,7 @@ display(Markdown("\n".join(rows)))
 # Five seeds of the full state and ten of the blind twin, side by side: {numref}`fig-blind-curves`.
 
 # %% mystnb={"figure": {"caption": "Push while it trains: the full state and the blind twin. A thin line is a run, the thick one the interquartile mean of an arm, the band its 95 % bootstrap interval, here and in all curves below. The blind twin rises nearly as early, and ends lower.", "name": "fig-blind-curves"}, "image": {"alt": "Success at Push against environment steps for the full state and the blind twin: both leave the floor between 35 and 50 thousand steps; the full state climbs to nearly 100 percent, the blind twin, a little later, to about 85; with the do-nothing floor as a dotted line."}}
-floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+floor = push_floor()
 success_curves([STATE, BLIND], floor=floor)
 plt.show()
 
@@ -101,7 +102,7 @@ rows = [
 ]
 for arm, name in ((STATE, "full state"), (BLIND, "blind twin")):
     runs = runs_of(arm)
-    score = iqm([r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs])
+    score = iqm([final_success(r) for r in runs])
     tables = [r.table() for r in runs]
     times = [
         time_to_threshold([(t["step"], t["success"]) for t in tables], level)
@@ -121,10 +122,7 @@ rows.append(
 display(Markdown("\n".join(rows)))
 
 # %%
-rates = {
-    arm: [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
-    for arm in (STATE, BLIND)
-}
+rates = {arm: [final_success(r) for r in runs_of(arm)] for arm in (STATE, BLIND)}
 assert min(rates[BLIND]) > 2 * floor, "the blind twin never left the floor: read this page anew"
 twice = {
     arm: sum(
@@ -172,7 +170,7 @@ plt.show()
 display(Markdown("**The full state**"), results_table(LONG_STATE))
 display(Markdown("**The blind twin**"), results_table(LONG))
 for arm in (LONG, LONG_STATE):
-    rates[arm] = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
+    rates[arm] = [final_success(r) for r in runs_of(arm)]
     sixths = np.mean(
         [[part.mean() for part in np.array_split(r.table()["success"], 6)] for r in runs_of(arm)],
         axis=0,

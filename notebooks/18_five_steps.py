@@ -28,10 +28,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
 
-from labs.artifacts import load_artifact
 from labs.claims.words import points
 from labs.exercises import attempt
 from labs.experiments.presets import preset
+from labs.experiments.results import final_success, measurement, steps_until
 from labs.figures.curves import five_steps
 from labs.figures.ledger import (
     beside_table,
@@ -40,12 +40,13 @@ from labs.figures.ledger import (
     measured,
     push_floor,
 )
+from labs.figures.legend import colors_of
 from labs.figures.phases import leaves_floor_at
 from labs.figures.results import controls_table, knob, search_table
 from labs.figures.routes import looking_table
 from labs.figures.style import use_style
 from labs.figures.verdicts import in_short, verdict
-from labs.statistics import difference, steps_to, wilson
+from labs.statistics import difference, wilson
 
 use_style()
 FLOOR = push_floor()
@@ -113,7 +114,7 @@ for arm in ("push-state-tuned", "push-blind-tuned"):
 
 # %% tags=["hide-input"]
 display(search_table("push-state-tuned"))
-tried = load_artifact("search-push-state-tuned").json("measurement.json")["trials"]
+tried = measurement("search-push-state-tuned")["trials"]
 end = {trial["trial"]: trial["final"] for trial in tried}
 ON_THE_FLOOR = {"networks of 64", "no LayerNorm", "not standardized", "hindsight everywhere"}
 assert {name for name, final in end.items() if final["success_rate"] < 0.1} == ON_THE_FLOOR
@@ -171,7 +172,7 @@ assert {run.parameters["curve_episodes"] for run in measured("push-state-tuned")
 # The tempting reading: *a little was learned.* Count first what nothing scores.
 
 # %% tags=["hide-input"]
-floor = load_artifact("push-floor").json("measurement.json")
+floor = measurement("push-floor")
 rows = ["| who | success | 95 % interval |", "|---|---|---|"]
 for who, key in (("doing nothing", "no_op"), ("random actions", "random")):
     rate = floor[key]
@@ -243,7 +244,7 @@ assert len(changed("push-step0", "push-step1")) == 3
 # it off. Two checks. First, the claim about SB3, measured in its own update:
 
 # %% tags=["hide-input"]
-edges = load_artifact("gradient-routing").json("measurement.json")["edges"]
+edges = measurement("gradient-routing")["edges"]
 names = {
     "separate": "SB3's default (`share_features_extractor=False`)",
     "actor": "SB3 with `True`",
@@ -296,17 +297,11 @@ for arm in MATCHED[1:]:
     assert len(changed(MATCHED[0], arm)) == 1
 display(beside_table(MATCHED))
 
-by_seed = {
-    arm: [r.json("evaluation.json")["deterministic"]["success_rate"] for r in measured(arm)]
-    for arm in MATCHED
-}
+by_seed = {arm: [final_success(run) for run in measured(arm)] for arm in MATCHED}
 ends = {arm: sorted(rates) for arm, rates in by_seed.items()}
 large, small = (ends[arm] for arm in MATCHED[:2])
 assert small[0] < 0.5 < 0.69 < small[1], "one run of the small memory has not risen"
-halves = {
-    arm: [steps_to(r.table()["step"], r.table()["success"], 0.5) for r in measured(arm)]
-    for arm in MATCHED[:2]
-}
+halves = {arm: [steps_until(run, 0.5) for run in measured(arm)] for arm in MATCHED[:2]}
 later = [at for at in halves[MATCHED[1]] if at is None or at > max(halves[MATCHED[0]])]
 assert len(later) == 4 and later.count(None) == 1, "the text counts them"
 assert np.median(ends["push-blind-k8"]) < min(large)
@@ -334,10 +329,7 @@ for arm in ROUTED[1:]:
     assert changed(ROUTED[0], arm).keys() == {"routing"}
 display(beside_table(ROUTED))
 display(verdict("5"))
-ends |= {
-    arm: sorted(r.json("evaluation.json")["deterministic"]["success_rate"] for r in measured(arm))
-    for arm in ROUTED
-}
+ends |= {arm: sorted(final_success(run) for run in measured(arm)) for arm in ROUTED}
 for arm in ROUTED:
     print(f"{arm}: " + ", ".join(f"{rate:.0%}" for rate in ends[arm]))
 assert min(ends["push-small-actor"]) > 0.7, "the routing that is called broken learns as well"
@@ -380,44 +372,76 @@ assert misled == 3, "of the four that rose: count anew"
 # [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the vectors say all that is needed.
 # Where the picture is all there is, on Reach above, the same knob decides the other way.
 #
-# With the same picture we can ask about memory and hindsight once more. `push-small` holds all of its 100,000 steps, `push-small-buffer10k` the last 10,000; in `push-small-k8`
-# eight of nine steps learn from another goal than their own, in place of four of five. Three seeds each, chosen before.
+# With the same picture we can ask about memory once more. `push-small` holds all of its 100,000 steps. Three arms hold the last half of them, the last quarter and the last
+# tenth: `push-small-buffer50k`, `push-small-buffer25k`, `push-small-buffer10k`. Three seeds each, chosen before.
 
 # %% tags=["hide-input"]
-whole = {run.path.name: run for run in measured("push-small")}
-found = {}
-for arm, knobs in {"push-small-buffer10k": {"buffer_size"}, "push-small-k8": {"her_k"}}.items():
-    assert changed("push-small", arm).keys() == knobs
-    rows = [
-        f"| seed | success, `push-small` | `{arm}` | steps to 50 %, `push-small` | `{arm}` |",
-        "|---|---|---|---|---|",
-    ]
-    for run in measured(arm):
-        pair = (whole[run.path.name], run)
-        rates = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in pair]
-        halves = [steps_to(r.table()["step"], r.table()["success"], 0.5) for r in pair]
-        found.setdefault(arm, []).append((rates, halves))
-        cells = [f"{x:.0%}" for x in rates] + [f"{at:,.0f}" if at else "never" for at in halves]
-        rows.append(f"| {run.path.name[4:]} | " + " | ".join(cells) + " |")
-    assert len(found[arm]) == 3, "the text counts them"
-    display(Markdown("\n".join(rows)))
-forgetful = [rates[1] for rates, _ in found["push-small-buffer10k"]]
-assert min(rates[0] for rates, _ in found["push-small-buffer10k"]) > 0.5
-assert max(run.table()["success"].max() for run in measured("push-small-buffer10k")) <= 0.1
-display(verdict("14"), verdict("15"))
-assert max(forgetful) < 0.12
-pairs = found["push-small-k8"]
-ends, sooner = [b - a for (a, b), _ in pairs], [a / b for _, (a, b) in pairs]
+REMEMBERED = ("push-small-buffer10k", "push-small-buffer25k", "push-small-buffer50k", "push-small")
+kept = {arm: {run.path.name: run for run in measured(arm)} for arm in REMEMBERED}
+seeds = sorted(kept[REMEMBERED[0]])
+assert len(seeds) == 3, "the text counts them"
+for arm in REMEMBERED[:-1]:
+    assert changed("push-small", arm).keys() == {"buffer_size"} and sorted(kept[arm]) == seeds
+rows = ["| seed | a tenth | a quarter | half | the whole run |", "|---|---|---|---|---|"]
+for seed in seeds:
+    cells = []
+    for arm in REMEMBERED:
+        half = steps_until(kept[arm][seed], 0.5)
+        cells.append(f"{final_success(kept[arm][seed]):.0%}; {f'{half:,.0f}' if half else 'never'}")
+    rows.append(f"| {seed[4:]} | " + " | ".join(cells) + " |")
+display(Markdown("\n".join(rows)), Markdown("*Final success; steps to 50 %.*"))
+tenth, quarter, half, everything = (
+    [final_success(kept[arm][seed]) for seed in seeds] for arm in REMEMBERED
+)
+assert (
+    max(tenth) < 0.12
+    and max(max(r.table()["success"]) for r in kept[REMEMBERED[0]].values()) <= 0.1
+)
+display(verdict("14"))
+
+# %% mystnb={"figure": {"caption": "What a run may remember, and what becomes of it. Each point is a run; lines join the medians. Dashes: doing nothing. Look how little a quarter costs, and what a tenth does where there is a picture.", "name": "fig-memory"}, "image": {"alt": "ALT"}}
+figure, axis = plt.subplots()
+TWINS = ("push-blind-buffer10k", "push-blind-tuned")
+for arms, words in ((REMEMBERED, "vectors and a picture"), (TWINS, "the vectors alone")):
+    (color,) = colors_of(arms[-1:])
+    share = [min(1, preset(arm).buffer_size / preset(arm).total_steps) for arm in arms]
+    found = [[final_success(run) for run in measured(arm)] for arm in arms]
+    for at, rates in zip(share, found, strict=True):
+        axis.plot([at] * len(rates), rates, "o", color=color, alpha=0.6)
+    axis.plot(share, [np.median(rates) for rates in found], color=color, label=words)
+axis.axhline(FLOOR, color="gray", linestyle="--")
+axis.set(
+    xscale="log", xlabel="share of the run that the memory holds", ylabel="success", ylim=(0, 1)
+)
+axis.set_xticks([0.1, 0.25, 0.5, 1], ["10 %", "25 %", "50 %", "100 %"])
+axis.minorticks_off()
+axis.legend(loc="lower right")
+plt.show()
+
+# %% [markdown]
+# MEMORYTEXT
+#
+# And hindsight? In `push-small-k8` eight of nine steps learn from another goal than their own, in place of four of five. The same three seeds.
+
+# %% tags=["hide-input"]
+assert changed("push-small", "push-small-k8").keys() == {"her_k"}
+rows = [
+    "| seed | success, `push-small` | `push-small-k8` | steps to 50 %, `push-small` | `push-small-k8` |",
+    "|---|---|---|---|---|",
+]
+ends, sooner = [], []
+for run in measured("push-small-k8"):
+    pair = (kept["push-small"][run.path.name], run)
+    rates, halves = [final_success(r) for r in pair], [steps_until(r, 0.5) for r in pair]
+    ends.append(rates[1] - rates[0])
+    sooner.append(halves[0] / halves[1])
+    cells = [f"{x:.0%}" for x in rates] + [f"{at:,.0f}" for at in halves]
+    rows.append(f"| {run.path.name[4:]} | " + " | ".join(cells) + " |")
+display(Markdown("\n".join(rows)), verdict("15"))
 assert sorted(end > 0 for end in ends) == [False, False, True] and min(ends) < -0.2, "say so"
 assert sorted(ratio > 1.25 for ratio in sooner) == [False, True, True] and min(sooner) > 0.9
 
 # %% [markdown]
-# **With a picture, a small memory keeps the policy on the floor**, in each of three runs, to the end of its budget. With the whole memory the same seeds have risen, and
-# nine of ten blind twins rose with as little. So size matters, for small pictures. That 500,000 are essential does not follow: here fewer than that hold the whole run, and the memory
-# that fails is a tenth of its budget, as the reported one was. Whether these runs rise later was not asked, nor
-# why. The vectors beside the picture suffice, as the twins show: here the picture is in the way, and a memory of two hundred episodes that hardly show a push may not be
-# enough to learn to look past it. (The bookkeeping is right: a full memory gives back, frame by frame, what was played last, `python -m labs.replay --verify`.)
-#
 # **A larger $k$ brings no more success with a picture either**: one of the three pairs ends a little higher, two end lower, one of these by far. On the way two of the three get to one half
 # a fifth sooner or more, and one a little later. So whether it helps on the way is open, where it was refuted for the twins.
 #
@@ -443,7 +467,7 @@ for now in measured(NOW):
     unseen = [seen["controls"][name]["success_low"] for name in ("blank", "shuffled")]
     assert seen["deterministic"]["success_low"] > 0.85 < min(unseen), "read the text anew"
     assert seen["controls"]["frozen"]["success_rate"] > 0.85, "the first moment costs more: say so"
-    half = steps_to(now.table()["step"], now.table()["success"], 0.5)
+    half = steps_until(now, 0.5)
     assert half < 2.2e6 / 30
 
 # %% [markdown]
@@ -527,10 +551,7 @@ display(
 RATES = ("push-blind-u012", "push-blind-tuned", "push-blind-u050")
 assert all(changed(RATES[1], arm).keys() == {"gradient_steps"} for arm in RATES[::2])
 display(beside_table(RATES))
-halves = [
-    np.median([steps_to(t["step"], t["success"], 0.5) for t in (r.table() for r in measured(arm))])
-    for arm in RATES
-]
+halves = [np.median([steps_until(r, 0.5) for r in measured(arm)]) for arm in RATES]
 assert max(halves) / min(halves) < 1.5, "it comes earlier with more updates after all: say so"
 display(
     Markdown(

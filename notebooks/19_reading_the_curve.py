@@ -35,6 +35,7 @@ from labs.claims.arm import named_arm
 from labs.claims.words import ratio_text
 from labs.exercises import attempt
 from labs.experiments.presets import NOT_CHANGES, preset
+from labs.experiments.results import final_success, measurement, steps_until
 from labs.figures.curves import SOURCE_PHASES, success_curves, success_panels, three_phases
 from labs.figures.ledger import floor_cell, in_words, measured, push_floor, success_cell
 from labs.figures.phases import above_floor, patience_stop, phases_of
@@ -42,16 +43,16 @@ from labs.figures.results import controls_table, minutes, probe_table
 from labs.figures.rises import rise_and_end
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict, word
-from labs.statistics import iqm, steps_to, time_to_threshold
+from labs.statistics import iqm, time_to_threshold
 from labs.widgets.phase_reader import PhaseReader
 
 
 def times_to_half(arm):
-    return [steps_to(t["step"], t["success"], 0.5) for t in (r.table() for r in measured(arm))]
+    return [steps_until(r, 0.5) for r in measured(arm)]
 
 
-def final_success(arm):
-    return [r.json("evaluation.json")["deterministic"]["success_rate"] for r in measured(arm)]
+def ends_of(arm):
+    return [final_success(r) for r in measured(arm)]
 
 
 use_style()
@@ -422,7 +423,7 @@ for arm in (TWIN, CUT, LENT, LATE):
     half_at = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5)
     rows.append(f"| {in_words(arm)} | {acts} | {half_at} | {success_cell(arm)} |")
 display(Markdown("\n".join(rows)))
-learned = {arm: final_success(arm) for arm in (TWIN, CUT, LENT, LATE)}
+learned = {arm: ends_of(arm) for arm in (TWIN, CUT, LENT, LATE)}
 for arm, found in learned.items():
     print(f"{arm}: " + ", ".join(f"{rate:.0%}" for rate in found))
 for run in (*measured(CUT), *measured(LENT)):
@@ -544,7 +545,7 @@ plt.show()
 
 # %% tags=["hide-input"]
 times = {arm: times_to_half(arm) for arm in half}
-ends = {arm: final_success(arm) for arm in half}
+ends = {arm: ends_of(arm) for arm in half}
 LATEST, LOWEST = max(times["push-blind-tuned"]), min(ends["push-blind-tuned"])  # without a picture
 
 
@@ -612,7 +613,7 @@ plt.show()
 
 # %%
 display(probe_table(("push-small", "push-small-honest")))
-encoders = load_artifact("encoder-probe").json("measurement.json")["encoders"]
+encoders = measurement("encoder-probe")["encoders"]
 small, honest = (
     next(found for found in encoders if found["arm"] == arm)
     for arm in ("push-small", "push-small-honest")
@@ -625,7 +626,7 @@ assert turned[0] > min(turned[1:])
 assert honest["trained"]["block"]["mean"] < 0.5 * min(
     d["block"]["mean"] for d in honest["untrained"]
 )
-assert max(final_success("push-small-honest")) < 2 * FLOOR, "it left the floor: the text says no"
+assert max(ends_of("push-small-honest")) < 2 * FLOOR, "it left the floor: the text says no"
 
 # %% [markdown]
 # Nothing about the block: neither its place, which the vectors say anyway, nor how it is turned, which is what they hide. The curve rose
@@ -684,7 +685,7 @@ LATER = {
 for arm, sees in LATER.items():
     print(f"{sees}: " + "; ".join(f"{t:,.0f} steps" for t in times_to_half(arm)))
 with_picture, without = (times_to_half(arm) for arm in LATER)
-assert max(with_picture) < 1.25 * max(without) and min(final_success("push-small-n3")) > 0.9
+assert max(with_picture) < 1.25 * max(without) and min(ends_of("push-small-n3")) > 0.9
 
 # %% [markdown]
 # There no run with the picture is late, by the same measure, and all end above 90 %, three seeds each. So the price is one of those settings, not of pictures
@@ -696,14 +697,14 @@ ALONE = ("push-small-steps", "push-small-far")
 for arm in ALONE:
     changed = set(preset("push-small").differences(preset(arm))) - NOT_CHANGES
     assert changed == ({"n_steps"} if arm == "push-small-steps" else {"camera", "goal_sphere"})
-    ends_of = zip(times_to_half(arm), final_success(arm), strict=True)
+    ends_of = zip(times_to_half(arm), ends_of(arm), strict=True)
     print(f"{arm}: " + "; ".join(f"{t:,.0f} steps, {e:.0%}" for t, e in ends_of))
 (soon_one, *later), far = (times_to_half(arm) for arm in ALONE)
 assert soon_one < max(without) and min(later) > 1.25 * LATEST, "in time, and late: read anew"
 assert len(later) == 2 and len(far) == 3, "the text counts them"
 assert [t > 1.25 * LATEST for t in far] == [True, False, False], "late, in time: read anew"
-high, *lower = final_success(ALONE[0])
-assert high > 0.9 > max(lower) and np.median(final_success(ALONE[1])) < LOWEST, "read anew"
+high, *lower = ends_of(ALONE[0])
+assert high > 0.9 > max(lower) and np.median(ends_of(ALONE[1])) < LOWEST, "read anew"
 
 # %% [markdown]
 # With the longer targets alone, one run succeeds in half of its episodes no later than the runs with the numbers alone and such targets, and ends where the runs with all changes do. The other two
@@ -791,7 +792,7 @@ for patience in range(1, 11):
     killed = [(r, t, p) for r, t, p in stops if p is not None]
     early = [p < phases_of(t, EPISODES, FLOOR).rise for r, t, p in killed]
     killed_by[patience] = sum(early)
-    final = [r.json("evaluation.json")["deterministic"]["success_rate"] for r, _, _ in killed]
+    final = [final_success(r) for r, _, _ in killed]
     rows.append(
         f"| {patience} | {len(killed)} of {len(runs)} | {sum(early)} | "
         + (
@@ -804,7 +805,7 @@ display(Markdown("\n".join(rows)))
 safe = min(n for n, count in killed_by.items() if count == 0)
 print(f"the smallest patience that kills no run on the floor: {safe} evaluations")
 assert killed_by[1] == len(runs)
-assert min(r.json("evaluation.json")["deterministic"]["success_rate"] for r, _ in runs) > 0.8
+assert min(final_success(r) for r, _ in runs) > 0.8
 
 # %% [markdown]
 # Another rule, from supervised learning: stop when the loss goes up.

@@ -42,6 +42,7 @@ from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, final_seeds, run_episodes
 from labs.experiments.moments import COLLECT, View, collect_moments
 from labs.experiments.presets import SUMMARY, preset
+from labs.experiments.results import final_success, measurement, steps_until
 from labs.figures.curves import success_curves
 from labs.figures.ledger import in_words, success_cell
 from labs.figures.results import (
@@ -59,7 +60,7 @@ from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict
 from labs.image_augmentation import RandomShiftAug
 from labs.keypoint_encoder import KeypointCNN
-from labs.statistics import difference, iqm, steps_to, time_to_threshold
+from labs.statistics import difference, iqm, time_to_threshold
 from labs.trilateration import trilaterate
 
 use_style()
@@ -133,7 +134,7 @@ def locators(names):
     ]
     for name, words in names.items():
         for path in sorted((data_root() / f"locator-reach-{name}").glob("seed*")):
-            found = load_artifact(path).json("measurement.json")
+            found = measurement(path)
             seen, guess = found["held_out"], found["controls"]["mean"]
             rows.append(
                 f"| {words} | {path.name[4:]} | {seen['gripper']['mean']:.0f} mm "
@@ -192,10 +193,7 @@ def table_of(arms):
 
 
 display(table_of(["reach-state", STATE, PIXELS, *ONE_VIEW]))
-rates = {
-    arm: [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
-    for arm in (PIXELS, *ONE_VIEW)
-}
+rates = {arm: [final_success(r) for r in runs_of(arm)] for arm in (PIXELS, *ONE_VIEW)}
 for arm, ends in rates.items():
     last = [run.table()["success"].iloc[-1] for run in runs_of(arm)]
     print(f"{arm}: {', '.join(f'{rate:.0%}' for rate in ends)}")
@@ -330,13 +328,7 @@ display(table_of([*FIRST, *BY_REWARD, *SOURCE]))
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show each seed", "code_prompt_hide": "Hide each seed"}
 for arm in (PLAIN, SHIFTED):
     display(Markdown(f"**{arm}**, seed by seed"), results_table(arm))
-ends = {
-    arm: {
-        r.path.name: r.json("evaluation.json")["deterministic"]["success_rate"]
-        for r in runs_of(arm)
-    }
-    for arm in (PLAIN, SHIFTED)
-}
+ends = {arm: {r.path.name: final_success(r) for r in runs_of(arm)} for arm in (PLAIN, SHIFTED)}
 shared = ends[PLAIN].keys() & ends[SHIFTED].keys()
 assert all(ends[SHIFTED][seed] > ends[PLAIN][seed] for seed in shared), "say so of shifts"
 assert len(shared) >= 3 and ends[PLAIN].keys() <= ends[SHIFTED].keys()
@@ -458,14 +450,14 @@ assert sixths == sorted(sixths) and sixths[-1] > sixths[-2] + 0.05, "it has sett
 
 # %% tags=["hide-input"]
 display(search_table(SHIFTED))
-tried = load_artifact(f"search-{SHIFTED}").json("measurement.json")["trials"]
+tried = measurement(f"search-{SHIFTED}")["trials"]
 far = {trial["trial"]: trial["final"]["final_distance_mean"] for trial in tried}
 better = {name for name, distance in far.items() if distance < 0.9 * far["as it is"]}
 worse = {name for name, distance in far.items() if distance > 1.1 * far["as it is"]}
 assert better == {"networks of 64", "twice the batch", "no LayerNorm", "slow target (0.005)"}
 assert {"temperature starts at 1", "no shifts", "one view", "half as many updates"} <= worse
 assert min(far, key=far.get) == "networks of 64"
-of_state = load_artifact(f"search-{STATE}").json("measurement.json")["trials"]
+of_state = measurement(f"search-{STATE}")["trials"]
 assert len(tried) >= len(of_state), "the state arm had more trials: claim 7 wants no fewer"
 
 # %% [markdown]
@@ -482,10 +474,7 @@ plt.show()
 
 # %% tags=["hide-input"]
 display(table_of([SHIFTED, NARROW]))
-ends = {
-    arm: [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
-    for arm in (SHIFTED, NARROW)
-}
+ends = {arm: [final_success(r) for r in runs_of(arm)] for arm in (SHIFTED, NARROW)}
 for arm, rates in ends.items():
     print(f"{arm}: {', '.join(f'{rate:.0%}' for rate in rates)}; 50 % after {reached(arm, 0.5)}")
 assert np.mean(ends[NARROW]) < np.mean(ends[SHIFTED]), "it did better: say so"
@@ -534,8 +523,8 @@ rows = [
 ]
 ends, halves = [], []
 for pair in pairs:
-    ends.append([run.json("evaluation.json")["deterministic"]["success_rate"] for run in pair])
-    halves.append([steps_to(*run.table()[["step", "success"]].to_numpy().T, 0.5) for run in pair])
+    ends.append([final_success(run) for run in pair])
+    halves.append([steps_until(run, 0.5) for run in pair])
     rows.append(
         f"| {pair[0].path.name[4:]} | {ends[-1][0]:.0%} | **{ends[-1][1]:.0%}** "
         f"| {halves[-1][0]:,.0f} | {halves[-1][1]:,.0f} |"
@@ -580,7 +569,7 @@ for pair in paired:
     tables = [run.table() for run in pair]
     first = [t[t["step"] <= budget / 2][["step", "success", "return"]] for t in tables]
     assert first[0].equals(first[1]), "not the same run in its first half"
-    ends = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in pair]
+    ends = [final_success(r) for r in pair]
     shaking = [t[t["step"] > 0.75 * budget]["return"].std() for t in tables]
     rows.append(
         f"| {pair[0].path.name[4:]} | {ends[0]:.0%} | **{ends[1]:.0%}** | {shaking[0]:.2f} | {shaking[1]:.2f} |"
@@ -591,7 +580,7 @@ display(Markdown("\n".join(rows)), table_of([SHIFTED, ANNEALED]))
 ends, half_way = {}, {}
 for run in runs_of(ANNEALED):
     table = run.table()
-    ends[run.path.name] = run.json("evaluation.json")["deterministic"]["success_rate"]
+    ends[run.path.name] = final_success(run)
     half_way[run.path.name] = table["success"][table["step"] <= budget / 2].tail(5).mean()
 good = [seed for seed, rate in ends.items() if rate >= 0.95]
 last = min(ends, key=ends.get)
@@ -704,7 +693,7 @@ assert preset(PIXELS).differences(preset(UNTOLD)).keys() == {
 }
 read_goal = {
     name: [
-        load_artifact(path).json("measurement.json")["held_out"]["goal"]["mean"]
+        measurement(path)["held_out"]["goal"]["mean"]
         for path in sorted((data_root() / f"locator-reach-{name}").glob("seed*"))
     ]
     for name in ("pair", BY_PLAY)
@@ -718,10 +707,7 @@ assert 3 < more < 8, "a few millimeters more: read the text anew"
 
 # %% tags=["hide-input"]
 display(table_of([PIXELS, UNTOLD, ANNEALED]))
-ends = {
-    arm: [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
-    for arm in (PIXELS, UNTOLD)
-}
+ends = {arm: [final_success(r) for r in runs_of(arm)] for arm in (PIXELS, UNTOLD)}
 for arm, rates_of in ends.items():
     print(f"{arm}: {', '.join(f'{rate:.0%}' for rate in rates_of)}")
 assert min(ends[PIXELS]) > 0.95 > max(ends[UNTOLD]) and len(ends[UNTOLD]) == 2, "read the text anew"
@@ -750,7 +736,7 @@ assert 3 * preset(UNTOLD).locator_frames == 2 * preset(PIXELS).locator_frames, "
 # ```
 
 # %% tags=["hide-input"]
-ASKED = load_artifact("reach-sight").json("measurement.json")
+ASKED = measurement("reach-sight")
 
 
 def asked_table(arm):
@@ -824,7 +810,7 @@ for everywhere, near_goal, _, _ in by_walks:
 # %% tags=["hide-input"]
 display(table_of([PIXELS, WALKED, STRAYED, UNTOLD, ANNEALED]))
 for arm in (WALKED, STRAYED):
-    ends[arm] = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
+    ends[arm] = [final_success(r) for r in runs_of(arm)]
     print(f"{arm}: {', '.join(f'{rate:.0%}' for rate in ends[arm])}")
 walks, one_network = (named_arm(data_root(), arm) for arm in (WALKED, ANNEALED))
 for arm in (walks, one_network):
@@ -861,7 +847,7 @@ assert preset(WALKED).differences(preset(FILMED)).keys() == {"arm", "locator_mom
 # %% tags=["hide-input"]
 all_steps = asked_table(FILMED)
 display(table_of([WALKED, FILMED, ANNEALED]))
-ends[FILMED] = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(FILMED)]
+ends[FILMED] = [final_success(r) for r in runs_of(FILMED)]
 print(f"{FILMED}: {', '.join(f'{rate:.0%}' for rate in ends[FILMED])}")
 filmed = named_arm(data_root(), FILMED)
 for arm in (filmed, one_network):

@@ -39,6 +39,7 @@ from labs.claims.words import points as in_points
 from labs.exercises import attempt
 from labs.experiments.position_errors import mean_interval
 from labs.experiments.presets import preset
+from labs.experiments.results import final_success, measurement
 from labs.figures.results import film, goal_sight_table, probe_table
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short
@@ -603,7 +604,7 @@ assert adds["default-keypoints-norm-trained"] > 0.5
 # ```
 
 # %% tags=["hide-input"]
-SHRUNK = load_artifact("shrunk-pictures").json("measurement.json")["policies"]
+SHRUNK = measurement("shrunk-pictures")["policies"]
 rows = [
     "| policy | its eyes | native | shrunk | lost | won |",
     "|---|---|---|---|---|---|",
@@ -840,7 +841,7 @@ assert -0.1 < sphere_adds.value < 0, "the price of a few points: read the text a
 # ```
 
 # %% tags=["hide-input"]
-PLAYED = load_artifact("sphere-pictures").json("measurement.json")["policies"]
+PLAYED = measurement("sphere-pictures")["policies"]
 rows = [
     "| policy | trained with the sphere | success: hidden | at the goal | elsewhere | then drawn to the sphere by, mm | blocks there |",
     "|---|---|---|---|---|---|---|",
@@ -909,7 +910,7 @@ film(
 
 # %% tags=["hide-input"]
 display(probe_table())
-PROBE = load_artifact("encoder-probe").json("measurement.json")["encoders"]
+PROBE = measurement("encoder-probe")["encoders"]
 PROBE = {found["arm"]: found for found in PROBE}
 
 
@@ -1040,7 +1041,7 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 
 # %% tags=["hide-input"]
 display(goal_sight_table())
-SIGHT = load_artifact("goal-sight").json("measurement.json")
+SIGHT = measurement("goal-sight")
 read = {
     arm: [r["read"]["block"]["mean"] for r in SIGHT["runs"] if r["run"].startswith(f"{arm}/")]
     for arm in ("push-one-goal", "push-eight-goals")
@@ -1050,8 +1051,7 @@ assert max(read["push-eight-goals"]) < min(read["push-one-goal"]), "every seed o
 assert max(read["push-eight-goals"]) < min(before) / 2
 assert max(read["push-one-goal"]) > max(before), "one encoder ended blind"
 ends = {
-    arm: [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)]
-    for arm in (*read, "push-eight-goals-long")
+    arm: [final_success(run) for run in runs_of(arm)] for arm in (*read, "push-eight-goals-long")
 }
 for arm, rates in ends.items():
     print(f"{arm}: success {', '.join(f'{rate:.0%}' for rate in rates)}")
@@ -1108,7 +1108,7 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 
 # %% tags=["hide-input"]
 near, far = (
-    iqm([run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)])
+    iqm([final_success(run) for run in runs_of(arm)])
     for arm in ("push-distilled", "push-distilled-far")
 )
 assert near.low > far.high, "the camera decides"

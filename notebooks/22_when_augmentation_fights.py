@@ -35,7 +35,9 @@ from labs import envs
 from labs.artifacts import load_artifact, runs_of
 from labs.exercises import attempt
 from labs.experiments.position_errors import over_seeds
+from labs.experiments.results import measurement
 from labs.figures.curves import load_curves, success_panels
+from labs.figures.ledger import push_floor
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict
 from labs.measurements import shift_keypoints as study
@@ -45,8 +47,8 @@ from labs.widgets.crop_shift import project
 
 use_style()
 PAD, SIDE = 4, 84
-MEASURED = load_artifact("shift-keypoints").json("measurement.json")
-SIGHT = load_artifact("perception").json("measurement.json")
+MEASURED = measurement("shift-keypoints")
+SIGHT = measurement("perception")
 in_short("22_when_augmentation_fights")
 
 # %% [markdown]
@@ -343,7 +345,7 @@ for arm, (encoder, camera) in PAIRS.items():
 display(Markdown("\n".join(rows)))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success at Push while students imitate: left without shifts, right with them. Thin lines: seeds; thick: their interquartile mean; band: its 95 % bootstrap interval; dotted: doing nothing.", "name": "fig-fights-students"}, "image": {"alt": "Six panels, success at Push against environment steps of students that imitate: left without random shifts, right with them; keypoints before the near camera, keypoints before the default camera, NatureCNN before the near camera. All leave the do-nothing floor; before the default camera the right curve rises later."}}
-floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+floor = push_floor()
 success_panels([name for arm in PAIRS for name in (arm, f"{arm}-drq")], floor=floor)
 plt.show()
 
@@ -402,7 +404,7 @@ display(
 # [from a told critic's opinion](26_what_the_critic_must_know.ipynb), with the same encoder and camera, without shifts:
 
 # %% tags=["hide-input"]
-knocked = load_artifact("moved-pictures").json("measurement.json")["policies"]
+knocked = measurement("moved-pictures")["policies"]
 distances = load_artifact("moved-pictures").parameters["distances"]
 
 

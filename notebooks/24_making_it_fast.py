@@ -43,7 +43,6 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs import envs
-from labs.artifacts import load_artifact
 from labs.bench.parts import fast_env
 from labs.bench.savings import SCENE_SAVINGS, scenes
 from labs.envs import SCENES
@@ -53,6 +52,7 @@ from labs.experiments.locating import load_locator
 from labs.experiments.models import build
 from labs.experiments.moments import View, collect_moments
 from labs.experiments.presets import preset
+from labs.experiments.results import measurement
 from labs.fast_sac import FastSAC
 from labs.figures import sb3_tests, speed
 from labs.figures.results import runs_of
@@ -286,7 +286,7 @@ assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder
 # beside it) showed that it was not.
 
 # %% tags=["hide-input"]
-look = load_artifact("gpu-first-look").json("measurement.json")
+look = measurement("gpu-first-look")
 rows = [
     "| arm | pictures × goals | updates/s | one update | of it, the GPU computes | steps/s of the workers |",
     "|---|---|---|---|---|---|",

@@ -29,15 +29,16 @@ import torch
 from IPython.display import Markdown, display
 from torch import nn
 
-from labs.artifacts import load_artifact, seeds_of
+from labs.artifacts import seeds_of
 from labs.exercises import attempt
 from labs.experiments.environments import make_one
 from labs.experiments.locating import IMPORTANCE, load_locator
 from labs.experiments.moments import View, collect_moments
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import preset
+from labs.experiments.results import final_success, measurement
 from labs.figures.curves import episodes_a_point, seed_by_seed, success_curves
-from labs.figures.ledger import measured, success_cell
+from labs.figures.ledger import measured, push_floor, success_cell
 from labs.figures.results import controls_table, minutes, provenance_card, runs_of
 from labs.figures.routes import looking_table, routes_table, seeds_of_arms
 from labs.figures.style import use_style
@@ -232,7 +233,7 @@ rows = [
     "|---|---|---|---|---|---|---|",
 ]
 for path in seeds_of("locator-push-workspace"):
-    found = load_artifact(path).json("measurement.json")
+    found = measurement(path)
     block, controls = found["held_out"]["block"], found["controls"]
     rows.append(
         f"| {path.name.removeprefix('seed')} | {block['mean']:.1f} mm ({block['low']:.1f} – {block['high']:.1f}) "
@@ -256,7 +257,7 @@ display(Markdown("\n".join(rows)))
 # look through it report these seeds too.)
 
 # %% tags=["hide-input"]
-attempt_1 = load_artifact("locator-first-attempt").json("measurement.json")
+attempt_1 = measurement("locator-first-attempt")
 rows = ["| steps | " + " | ".join(f"seed {run['seed']}" for run in attempt_1["runs"]) + " |"]
 rows.append("|---" * (1 + len(attempt_1["runs"])) + "|")
 for index, step in enumerate(attempt_1["runs"][0]["steps"]):
@@ -366,12 +367,10 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # pixels, were dropped within minutes for their pace, all of them still on the floor. They left no result.)
 
 # %% tags=["hide-input"]
-early = load_artifact("told-first-attempt").json("measurement.json")
+early = measurement("told-first-attempt")
 late = [point["success"] for point in early["curve"][-5:]]
 more = early["more_updates"]
-rate = {
-    r.path.name: r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(TOLD)
-}
+rate = {r.path.name: final_success(r) for r in runs_of(TOLD)}
 others = [success for name, success in rate.items() if name != "seed0"]
 display(
     Markdown(
@@ -426,14 +425,10 @@ display(
     )
 )
 told_critic, blind_twin = (
-    iqm([run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)])
-    for arm in (ASYMMETRIC, BLIND)
+    iqm([final_success(run) for run in runs_of(arm)]) for arm in (ASYMMETRIC, BLIND)
 )
 assert told_critic.low > blind_twin.high, "this page says that it ends above its blind twin"
-students = [
-    iqm([run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)])
-    for arm in (DISTILLED, SHIFTED)
-]
+students = [iqm([final_success(run) for run in runs_of(arm)]) for arm in (DISTILLED, SHIFTED)]
 assert all(abs(student.value - told_critic.value) < 0.06 for student in students), "as well as"
 
 # %% [markdown]
@@ -447,7 +442,7 @@ assert all(abs(student.value - told_critic.value) < 0.06 for student in students
 # top.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success at Push while the state policy, its blind twin and the policies that act on pixels train. Thin lines: seeds; thick: their interquartile mean; band: its 95 % bootstrap interval over seeds.", "name": "fig-paying-routes"}, "image": {"alt": "Success at Push against environment steps: the state policy, its blind twin, and the policies that act on pixels; with the do-nothing floor as a dotted line."}}
-floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+floor = push_floor()
 ON_THE_FLOOR = (HELPED, HONEST)
 curves = [STATE, BLIND, *(arm for arm in SEEING if arm not in (LOCATED, *ON_THE_FLOOR))]
 success_curves(curves, floor=floor)

@@ -28,13 +28,13 @@ import numpy as np
 import torch
 from IPython.display import Markdown, display
 
-from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.experiments.environments import make_one
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import NOT_CHANGES, preset
+from labs.experiments.results import final_success, measurement
 from labs.figures.curves import episodes_a_point, runs_beside, seed_by_seed
-from labs.figures.ledger import measured, success_cell
+from labs.figures.ledger import measured, push_floor, success_cell
 from labs.figures.results import controls_table, provenance_card, runs_of, told_sight_table
 from labs.figures.routes import ladder, looking_table, routes_table, seeds_of_arms
 from labs.figures.style import OKABE_ITO, use_style
@@ -50,11 +50,8 @@ NOT_TOLD, REWARDED = "push-keypoint-honest", "push-keypoint-rewarded"
 FROZEN_EYE = "push-asymmetric-frozen"
 FROZEN_LONG = f"{FROZEN_EYE}-long"
 DISTILLED = "push-distilled"
-floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
-at_once, as_hindsight = (
-    [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)]
-    for arm in (LONGER, ACHIEVED)
-)
+floor = push_floor()
+at_once, as_hindsight = ([final_success(run) for run in runs_of(arm)] for arm in (LONGER, ACHIEVED))
 assert len(at_once) == 2, "the box says two"
 display(
     Markdown(
@@ -108,7 +105,7 @@ plt.show()
 # {numref}`fig-critic-state` shows them, with the trial on the spare seed that came before both.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of the two seeds of `push-asymmetric-keypoint-long`, and of the trial. The vertical line is where `push-asymmetric-keypoint` ends; up to there its curves are these, number for number.", "name": "fig-critic-state"}, "image": {"alt": "Success of push-asymmetric-keypoint-long against environment steps, seed by seed, with the trial run on seed 101. All lie on the do-nothing floor for the first 80 thousand steps. The trial then rises to about 40 percent and ends at 100 thousand steps, where a dotted line stands. Seed 0 rises from there to about 95 percent at 170 thousand steps, seed 1 some 60 thousand steps later; both end at or near 100 percent."}}
-TRIED = load_artifact("tuning-told-critic").json("measurement.json")["runs"]
+TRIED = measurement("tuning-told-critic")["runs"]
 trial = TRIED[0]
 assert trial["settings"]["critic_sees"] == preset(WHOLE).critic_sees == "state"
 axes = seed_by_seed(LONGER, floor=floor)
@@ -376,7 +373,7 @@ display(
 
 # %% tags=["hide-input"]
 display(told_sight_table())
-SIGHT = load_artifact("told-sight").json("measurement.json")
+SIGHT = measurement("told-sight")
 read = {run["run"]: run["read"]["block"]["mean"] for run in SIGHT["runs"]}
 before = [draw["block"]["mean"] for draw in SIGHT["untrained"]]
 taken = [
@@ -392,7 +389,7 @@ assert min(told_eyes) < blind_hand < max(told_eyes), "its eye is one of theirs: 
 assert read[f"{REWARDED}/seed0"] < min(told_eyes), "not the best eye: read anew"
 off = [read[f"{arm}/seed0"] for arm in (LESS, BLURRED)]
 assert max(told_eyes) < min(off) and max(off) < min(before) / 2, "opens, not as wide: read anew"
-located = load_artifact("locator-push-workspace/seed0").json("measurement.json")
+located = measurement("locator-push-workspace/seed0")
 located_mm = located["held_out"]["block"]["mean"]
 
 # %% [markdown]
@@ -641,7 +638,7 @@ assert np.abs(redrawn.astype(int) - live).max() > 60, "the block has moved"
 # 5 cm there is nothing to do.) `pixels measure frozen-pictures` plays them.
 
 # %% tags=["hide-input"]
-FROZEN = load_artifact("frozen-pictures").json("measurement.json")["policies"]
+FROZEN = measurement("frozen-pictures")["policies"]
 counts = [share["n"] for share in FROZEN[0]["real"]["by_distance"]]
 heads = [
     f"{where}: {n} episodes"

@@ -26,14 +26,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
 
-from labs.artifacts import load_artifact
 from labs.exercises import attempt
 from labs.experiments.locating import load_locator
 from labs.experiments.moments import View
 from labs.experiments.presets import NOT_CHANGES, effective, preset
+from labs.experiments.results import final_success, measurement
 from labs.figures.curves import episodes_a_point, runs_beside
 from labs.figures.eyes import eyes_table, push_from_above
-from labs.figures.ledger import success_cell
+from labs.figures.ledger import push_floor, success_cell
 from labs.figures.results import provenance_card, runs_of
 from labs.figures.routes import routes_table
 from labs.figures.style import OKABE_ITO, use_style
@@ -46,12 +46,12 @@ NEAR, BETWEEN, FAR = (f"push-place-drawn-{mm}" for mm in (7, 14, 22))
 BENT = "push-place-fixed-22"
 LOOKS, AHEAD = f"{BETWEEN}-looks", f"{BETWEEN}-n3"
 JUDGED, BLURRED = "push-place-judged-22", "push-place-blurred-22"
-floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+floor = push_floor()
 
 
 def rates(arm):
     """The success of each of an arm's seeds."""
-    return [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)]
+    return [final_success(run) for run in runs_of(arm)]
 
 
 for arm in (BENT, BETWEEN, LOOKS, AHEAD):
@@ -102,7 +102,7 @@ plt.show()
 
 # %% tags=["hide-input"]
 display(eyes_table())
-EYES = {eye["run"]: eye for eye in load_artifact("eyes-at-work").json("measurement.json")["eyes"]}
+EYES = {eye["run"]: eye for eye in measurement("eyes-at-work")["eyes"]}
 trained = [eye for run, eye in EYES.items() if run.startswith("push-")]
 for eye in (*trained, EYES["locator-push-workspace/seed0"]):
     assert eye["shaken"] > 1.2 * eye["bent"], "bent as much as shaken: read the text anew"

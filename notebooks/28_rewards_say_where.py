@@ -30,13 +30,14 @@ from labs.artifacts import data_root, load_artifact, seed_folders
 from labs.exercises import attempt
 from labs.experiments.evaluate import CONTROLS
 from labs.experiments.presets import NOT_CHANGES, preset
+from labs.experiments.results import final_success, steps_until
 from labs.figures.curves import episodes_a_point, runs_beside
-from labs.figures.ledger import success_cell
+from labs.figures.ledger import push_floor, success_cell
 from labs.figures.results import controls_table, film, minutes, provenance_card, runs_of
 from labs.figures.routes import looking_table
 from labs.figures.style import OKABE_ITO, use_style
 from labs.reward_locator import RewardLoss
-from labs.statistics import iqm, steps_to
+from labs.statistics import iqm
 
 use_style()
 BY_POSITIONS, BY_REWARDS = "push-located", "push-located-rewards"
@@ -52,11 +53,8 @@ LOCATORS = {
     "locator-push-workspace-rewards-played": "rewards, in random play",
     "locator-push-default-rewards": "rewards, default camera",
 }
-floor = load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
-ENDS = {
-    arm: [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(arm)]
-    for arm in (MEMORY, SETTLED, BOTH)
-}
+floor = push_floor()
+ENDS = {arm: [final_success(run) for run in runs_of(arm)] for arm in (MEMORY, SETTLED, BOTH)}
 assert len(ENDS[MEMORY]) == 2, "the text says two"
 display(
     Markdown(
@@ -266,10 +264,7 @@ for seed in sorted({run.path.name for run in LOOKED}):
         "–" if r is None else f"{r.json('evaluation.json')['deterministic']['success_rate']:.0%}"
         for r in there
     ]
-    halves = [
-        "–" if r is None else f"{steps_to(*(r.table()[k] for k in ('step', 'success')), 0.5):,.0f}"
-        for r in there[1:]
-    ]
+    halves = ["–" if r is None else f"{steps_until(r, 0.5):,.0f}" for r in there[1:]]
     last = [r for r in there if r is not None][-1]
     spoiled = [
         f"{last.json('evaluation.json')['controls'][c]['success_rate']:.0%}" for c in CONTROLS
@@ -290,9 +285,7 @@ for run in LOOKED:
 
 # %% tags=["hide-input"]
 pairs = [(runs[SETTLED][seed], run) for seed, run in runs[BOTH].items() if seed in runs[SETTLED]]
-first = [
-    [steps_to(run.table()["step"], run.table()["success"], 0.5) for run in pair] for pair in pairs
-]
+first = [[steps_until(run, 0.5) for run in pair] for pair in pairs]
 assert all(sooner < later for later, sooner in first), "not sooner in every pair: say so"
 assert len(pairs) == 4, "the text says four"
 assert len(ENDS[BOTH]) == 5 and min(ENDS[BOTH]) >= 0.9 > min(ENDS[SETTLED]), "read the text anew"
@@ -399,15 +392,12 @@ display(looking_table((BOTH, FAR, FAR_LONG)))
 falls = (1 - preset(FAR).anneal) * preset(FAR).total_steps
 first, second = (r.table()["success"][r.table()["step"] <= falls] for r in (far, longer))
 assert np.array_equal(first, second), "until the step sizes fall, the two are one run"
-rise = steps_to(far.table()["step"], far.table()["success"], 0.5)
-others = [steps_to(run.table()["step"], run.table()["success"], 0.5) for run in runs_of(BOTH)]
+rise = steps_until(far, 0.5)
+others = [steps_until(run, 0.5) for run in runs_of(BOTH)]
 assert rise > 1.5 * max(others), "no longer so late: read the text anew"
 score, more = (r.json("evaluation.json")["deterministic"] for r in (far, longer))
 assert floor < score["success_low"] and score["success_high"] < more["success_low"]
-imitated = [
-    r.json("evaluation.json")["deterministic"]["success_rate"]
-    for r in runs_of("push-distilled-far-drq")
-]
+imitated = [final_success(r) for r in runs_of("push-distilled-far-drq")]
 pupil = preset("push-distilled-far-drq")
 assert 10 * pupil.total_steps == preset(FAR_LONG).total_steps and pupil.image_size == 64
 assert max(imitated) < more["success_low"], "imitation is no longer behind: read the text anew"
@@ -460,12 +450,9 @@ runs_beside({BOTH: ("0.7", "-"), TWIN: (OKABE_ITO["vermillion"], "o-")}, floor=f
 plt.show()
 
 # %% tags=["hide-input"]
-rises, others = (
-    [steps_to(run.table()["step"], run.table()["success"], 0.5) for run in runs_of(arm)]
-    for arm in (TWIN, BOTH)
-)
+rises, others = ([steps_until(run, 0.5) for run in runs_of(arm)] for arm in (TWIN, BOTH))
 assert min(others) <= min(rises) and max(rises) <= max(others), "read the text anew"
-told = [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(TWIN)]
+told = [final_success(run) for run in runs_of(TWIN)]
 assert iqm(told).value < iqm(ENDS[BOTH]).value + 0.02, "the twin ends higher: read the text anew"
 display(
     Markdown(
@@ -486,7 +473,7 @@ for arm in (NO_HAND, FAR, FAR_LONG, QUICK):
             assert score["success_high"] < found["deterministic"]["success_low"], (
                 f"{name}: does it look?"
             )
-ends = [run.json("evaluation.json")["deterministic"]["success_rate"] for run in runs_of(NO_HAND)]
+ends = [final_success(run) for run in runs_of(NO_HAND)]
 assert len(ends) == 3 and min(ends) >= 0.9, "the text says each seed"
 
 # %% tags=["hide-input"]

@@ -34,6 +34,7 @@ from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds
 from labs.experiments.policies import load_policy
 from labs.experiments.presets import PRESETS, effective
+from labs.experiments.results import measurement
 from labs.figures.ledger import budget_cell, floor_cell, measured, success_cell
 from labs.image_augmentation import RandomShiftAug
 from labs.manipulation_encoder import ManipulationExtractor
@@ -806,7 +807,7 @@ rows = [
     "| routing | encoder | critic's loss | actor's loss | stepped by |",
     "|---|---|---|---|---|",
 ]
-edges = load_artifact("gradient-routing").json("measurement.json")["edges"]
+edges = measurement("gradient-routing")["edges"]
 for critic_edge, actor_edge in zip(edges[::2], edges[1::2], strict=True):
     assert (critic_edge["loss"], actor_edge["loss"]) == ("critic", "actor")
     norms = [

@@ -11,6 +11,7 @@ from draw_readme_picture import VIEWS
 
 from labs.artifacts import runs_of
 from labs.envs import make_env, segment
+from labs.experiments.results import final_success
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,7 +30,7 @@ def minutes(arm: str) -> list[float]:
 
 
 def rates(arm: str) -> list[float]:
-    return [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(arm)]
+    return [final_success(r) for r in runs_of(arm)]
 
 
 def in_one_line(text: str) -> str:
@@ -87,9 +88,8 @@ def test_the_times_are_those_of_the_runs(page, words, arm, shortest, longest):
 
 def test_a_seed_that_nobody_told_takes_forty_minutes_on_one_core_and_twenty_on_two():
     arm = "push-located-rewards-n3"
-    assert "A seed takes less than forty minutes on one core, or twenty on two" in in_one_line(
-        README
-    )
+    words = "A seed takes less than forty minutes on one core, or twenty on two"
+    assert words in in_one_line(README)
     assert {run.parameters["subproc"] for run in runs_of(arm)} == {False, True}
     for run, found in zip(runs_of(arm), minutes(arm), strict=True):
         low, high = (15, 22) if run.parameters["subproc"] else (28, 40)

@@ -9,6 +9,7 @@ import pytest
 
 from labs.artifacts import data_root, load_artifact, runs_of
 from labs.errors import UserError
+from labs.experiments.results import final_success
 from labs.figures.curves import episodes_a_point, runs_beside, seed_by_seed
 from labs.figures.results import decimal, interval, knob, minutes
 from labs.figures.rises import rise_and_end
@@ -66,7 +67,7 @@ def test_a_control_that_does_as_well_is_seen(data):
 
     _, seeds, camera, blank, *_ = cells()
     assert seeds == "3" and camera.endswith("%") and camera != blank
-    best = max(r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(ARM))
+    best = max(final_success(r) for r in runs_of(ARM))
 
     def leaks(evaluation):
         evaluation["controls"]["blank"]["success_rate"] = best
@@ -112,7 +113,7 @@ def test_a_run_is_a_point_and_one_that_never_rose_stands_at_the_edge(data):
     risen, never = (points.get_offsets() for points in axes.collections)
     tables = [run.table() for run in runs_of(ARM)]
     assert list(risen[:, 0]) == [steps_to(t["step"], t["success"], 0.5) for t in tables]
-    ends = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(ARM)]
+    ends = [final_success(r) for r in runs_of(ARM)]
     assert list(risen[:, 1]) == ends
     assert never[0, 0] > max(*risen[:, 0], 1e5) and never[0, 1] < 0.5
     names = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -144,7 +145,7 @@ def test_the_ladder_draws_each_run_and_leaves_out_sight_that_was_not_measured(da
 
     steps = {ARM: "the place", SHORT: "nothing"}
     figure = ladder(steps, floor=0.05)
-    rates = [r.json("evaluation.json")["deterministic"]["success_rate"] for r in runs_of(ARM)]
+    rates = [final_success(r) for r in runs_of(ARM)]
     drawn = [bar.lines[0].get_ydata()[0] for bar in figure.axes[0].containers]
     assert drawn[:3] == rates and len(drawn) == len(squares(figure)) == 4
 

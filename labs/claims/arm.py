@@ -20,6 +20,7 @@ from labs.claims.evidence import NotMeasured
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict, locator_steps, updates_per_step
 from labs.experiments.presets import NOT_CHANGES
+from labs.experiments.results import final_success
 from labs.statistics import Interval, sample_efficiency_ratio, steps_to, time_to_threshold
 
 RUN_FILES = {"evaluation.json", "curve.csv"}  # what makes an artifact a run
@@ -66,7 +67,7 @@ class Arm:
     @property
     def rates(self) -> list[float]:
         """Success of the final deterministic evaluation, one for each seed."""
-        return [r.json("evaluation.json")["deterministic"]["success_rate"] for r in self.runs]
+        return [final_success(r) for r in self.runs]
 
     @property
     def steps(self) -> int:

@@ -1,11 +1,28 @@
-"""What results exist, and where they come from."""
+"""What results exist, where they come from, and what they say in a number."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from labs.artifacts import data_root, list_artifacts, load_artifact
+from labs.artifacts import Artifact, data_root, list_artifacts, load_artifact
 from labs.errors import UserError
+from labs.statistics import steps_to
+
+
+def measurement(name: str) -> dict[str, Any]:
+    """What an artifact that is no training measured."""
+    return load_artifact(name).json("measurement.json")
+
+
+def final_success(run: Artifact) -> float:
+    """Success of a run's final evaluation, by its mean actions, in [0, 1]."""
+    return run.json("evaluation.json")["deterministic"]["success_rate"]
+
+
+def steps_until(run: Artifact, success: float) -> float | None:
+    """Environment steps to the first point of a run's curve at this success; None if never."""
+    curve = run.table()
+    return steps_to(curve["step"], curve["success"], success)
 
 
 def describe(path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from labs.artifacts import load_artifact
+from labs.experiments.results import measurement
 from labs.figures.legend import COLORS
 from labs.figures.style import use_style
 from labs.measurements.eyes_at_work import GUESS, PHASES, UNTRAINED
@@ -54,7 +54,7 @@ def push_from_above(block: np.ndarray, readings: Mapping[str, np.ndarray]) -> Fi
 
 def eyes_table() -> Markdown:
     """How far each eye is off in each phase of a push, and in which way while the block rests."""
-    found = load_artifact("eyes-at-work").json("measurement.json")["eyes"]
+    found = measurement("eyes-at-work")["eyes"]
     heads = " | ".join(f"{phase}: mean, worst 5 % beyond" for phase in PHASES)
     rows = [
         f"| eye | {heads} | shaken | bent |",

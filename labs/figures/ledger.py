@@ -12,9 +12,10 @@ from statistics import median
 
 from IPython.display import Markdown
 
-from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact, runs_of
+from labs.artifacts import PROVENANCE, Artifact, data_root, runs_of
 from labs.errors import UserError
 from labs.experiments.presets import SUMMARY
+from labs.experiments.results import measurement
 from labs.figures.phases import leaves_floor_at
 from labs.statistics import iqm, wilson
 
@@ -145,7 +146,7 @@ BESIDE = (
 
 def push_floor() -> float:
     """The do-nothing floor of Push, as measured."""
-    return load_artifact("push-floor").json("measurement.json")["no_op"]["rate"]
+    return measurement("push-floor")["no_op"]["rate"]
 
 
 def floor_of(tasks: Iterable[str]) -> float | None:

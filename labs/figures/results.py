@@ -13,6 +13,7 @@ from typing import Any
 from IPython.display import HTML, Markdown
 
 from labs.artifacts import Artifact, load_artifact, runs_of
+from labs.experiments.results import measurement
 from labs.statistics import iqm, steps_to
 
 
@@ -81,7 +82,7 @@ def results_table(arm: str, threshold: float = 0.9) -> Markdown:
 
 def search_table(arm: str) -> Markdown:
     """What a search around an arm tried, one change a row (``pixels search``)."""
-    trials = load_artifact(f"search-{arm}").json("measurement.json")["trials"]
+    trials = measurement(f"search-{arm}")["trials"]
     far = all("final_distance_mean" in trial["final"] for trial in trials if trial["final"])
     rows = [
         "| one change | steps to 50 % | steps to 90 % | success at the end | CPU time |",
@@ -117,7 +118,7 @@ def probe_table(arms: tuple[str, ...] = ()) -> Markdown:
         "| guess without looking |",
         "|---|---|---|---|---|",
     ]
-    for found in load_artifact("encoder-probe").json("measurement.json")["encoders"]:
+    for found in measurement("encoder-probe")["encoders"]:
         if arms and found["arm"] not in arms:
             continue
         for thing in (name for name in PROBED if name in found["trained"]):
@@ -134,7 +135,7 @@ def probe_table(arms: tuple[str, ...] = ()) -> Markdown:
 
 def goal_sight_table() -> Markdown:
     """Where the block is, read from encoders whose pictures were judged by one goal or by more."""
-    found = load_artifact("goal-sight").json("measurement.json")
+    found = measurement("goal-sight")
     rows = [
         "| encoder of | seeds | pictures in its batches | rewards that judged them "
         "| the block is read to |",
@@ -159,7 +160,7 @@ def goal_sight_table() -> Markdown:
 
 def told_sight_table() -> Markdown:
     """Where the block is, read from encoders that a critic's opinion has trained."""
-    found = load_artifact("told-sight").json("measurement.json")
+    found = measurement("told-sight")
     rows = [
         "| encoder of | updates | its policy succeeds | the block is read to |",
         "|---|---|---|---|",

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from labs.artifacts import runs_of
 from labs.errors import UserError
+from labs.experiments.results import final_success
 from labs.figures.legend import colors_of
 from labs.figures.style import use_style
 from labs.statistics import steps_to
@@ -64,5 +65,5 @@ def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0
 
 def _rise_and_end(run, level: float) -> tuple[float | None, float]:
     curve = run.table()
-    end = run.json("evaluation.json")["deterministic"]["success_rate"]
+    end = final_success(run)
     return steps_to(curve["step"], curve["success"], level), end

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from labs.artifacts import Artifact, load_artifact, runs_of
 from labs.experiments.evaluate import CONTROLS
+from labs.experiments.results import measurement
 from labs.figures.curves import draw_floor
 from labs.figures.ledger import measured
 from labs.figures.legend import COLORS
@@ -101,7 +102,7 @@ def ladder(steps: Mapping[str, str], *, floor: float) -> Figure:
     Raises:
         UserError: an arm without a result.
     """
-    sight = load_artifact("told-sight").json("measurement.json")
+    sight = measurement("told-sight")
     read = {run["run"]: run["read"]["block"]["mean"] for run in sight["runs"]}
     untrained = [draw["block"]["mean"] for draw in sight["untrained"]]
     use_style()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from IPython.display import Markdown
 
-from labs.artifacts import load_artifact
+from labs.experiments.results import measurement
 
 REFUSED = "refused on purpose"
 
@@ -25,7 +25,7 @@ def failures_table() -> Markdown:
     A reason without an entry in :data:`MEANINGS` is shown as pytest gave it.
     """
     groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
-    for test in load_artifact("sb3-tests").json("measurement.json")["tests"]:
+    for test in measurement("sb3-tests")["tests"]:
         if test["outcome"] == "failed":
             function = test["test"].partition("[")[0]
             groups.setdefault((function, *_meaning(test["reason"])), []).append(test)

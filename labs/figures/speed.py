@@ -9,7 +9,8 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labs.artifacts import load_artifact, runs_of
+from labs.artifacts import runs_of
+from labs.experiments.results import measurement
 from labs.figures.results import minutes, whole
 from labs.figures.style import OKABE_ITO, use_style
 from labs.statistics import time_to_threshold
@@ -37,7 +38,7 @@ HEADER = [
 
 def measured(name: str = "bench") -> dict[str, Any]:
     """The content of the bench's artifact."""
-    return load_artifact(name).json("measurement.json")
+    return measurement(name)
 
 
 def ratios_table(name: str = "bench") -> Markdown:
