@@ -198,7 +198,8 @@ def test_what_hangs_is_tried_once_more_the_surer_way(own_folders, monkeypatch):
     assert found["problem"].startswith("not measured: ") and facts == {}
 
 
-def test_the_reserve_is_at_least_what_an_evaluation_takes(own_folders):
+def test_the_reserve_is_at_least_what_an_evaluation_takes(own_folders, monkeypatch):
+    monkeypatch.setattr(schedule, "usable_cores", lambda: 16)
     options = CampaignOptions(minutes=23, reserve=200, cells=("push-gpu-located:0..4",), parallel=5)
     said: list[str] = []
     run = Campaign(options, say=said.append)
@@ -206,8 +207,8 @@ def test_the_reserve_is_at_least_what_an_evaluation_takes(own_folders):
     run._keep_time_to_evaluate({"problem": "not measured"})
     run._keep_time_to_evaluate({"evaluation_steps_per_s": 1000.0})
     assert run.end_at == before and not said
-    run._keep_time_to_evaluate({"evaluation_steps_per_s": 100.0})  # of 600 episodes
-    assert run.kill_at - run.end_at == pytest.approx(1.3 * 30_000 / 100 + 20)
+    run._keep_time_to_evaluate({"evaluation_steps_per_s": 50.0})  # 600 episodes on three cores
+    assert run.kill_at - run.end_at == pytest.approx(2 * 10_000 / 50 + 20)
     assert said == ["an evaluation may take 7 min: so much is kept for it"]
     run._keep_time_to_evaluate({"evaluation_steps_per_s": 1.0})
     assert run.end_at > time.time() + 600, "half of the time is left to train"

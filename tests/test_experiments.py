@@ -566,6 +566,39 @@ def test_the_saved_policy_is_the_one_that_was_evaluated():
             assert found[mode][key] == pytest.approx(saved[mode][key], rel=1e-6)
 
 
+PLAYED = evaluate.EPISODE_STEPS * (2 + 1 + 2 + 1)  # two modes, black, others' images twice, frozen
+
+
+@pytest.fixture
+def sighted(monkeypatch):
+    """A policy that looks, its configuration and its folder."""
+    monkeypatch.setenv("PIXELS_DATA", str(repository_root() / "data"))
+    policy = load_policy("push-located-rewards-n3/seed0")
+    return policy, policy.config, load_artifact("push-located-rewards-n3/seed0").path
+
+
+def test_parts_that_are_played_side_by_side_find_the_same(sighted):
+    policy, config, folder = sighted
+    assert evaluate.evaluation_steps(replace(config, eval_episodes=1)) == PLAYED
+    assert evaluate.evaluation_steps(replace(config, eval_episodes=1), cores=9) == PLAYED / 3
+    here = evaluate.evaluate(policy, config, 1)
+    beside = evaluate.evaluate(policy, config, 1, folder=folder)
+    for found in (here, beside):
+        parts = (found["deterministic"], found["stochastic"], *found["controls"].values())
+        assert len(parts) == 5 and all(part.pop("frames_per_second") > 0 for part in parts)
+    assert here == beside
+
+
+def test_a_part_whose_process_died_is_played_here(sighted, monkeypatch):
+    policy, config, folder = sighted
+    played = []
+    monkeypatch.setattr(evaluate, "_parts_of", lambda *_: dict.fromkeys(evaluate.MODES, {}))
+    found = evaluate.evaluate(
+        policy, config, 1, folder=folder / "missing", after_episode=lambda: played.append(1)
+    )
+    assert played == [1, 1] and found["stochastic"]["episodes"] == 1
+
+
 def test_measuring_does_not_touch_the_random_state():
     import torch
 

@@ -38,7 +38,7 @@ from labs.provenance import usable_cores
 REPORT_EVERY = 30.0  # seconds
 MEASURING = 180.0  # seconds that measuring the speed may take
 POLL = 0.2
-CAUTION = 1.3  # times the seconds that an evaluation would take alone
+CAUTION = 2.0  # times the seconds that an evaluation would take alone: other runs evaluate, too
 LAST_STEPS = 20.0  # seconds until a run that is told to end begins to evaluate
 
 
@@ -198,7 +198,7 @@ class Campaign:
         """Ends the training sooner where the reserve is too short for a final evaluation."""
         if self.options.pause or "evaluation_steps_per_s" not in found:
             return
-        steps = max(evaluation_steps(cell.config) for cell in self.cells)
+        steps = max(evaluation_steps(cell.config, self._share(cell)) for cell in self.cells)
         needs = CAUTION * steps / found["evaluation_steps_per_s"] + LAST_STEPS
         needs = min(needs, (self.kill_at - time.time()) / 2)
         if needs > self.kill_at - self.end_at:

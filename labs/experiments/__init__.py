@@ -16,8 +16,9 @@ A run:
 * ``guards``, ``backend``: refuse what cannot work. ``processor``: how a run uses it.
 * ``curve``, ``stopping``: what a run tells, and who may stop it. ``checkpoint``,
   ``replay_pieces``: what makes it survive ``kill -9``.
-* ``finish``: its end. ``evaluate``: fixed-seed episodes, controls, floors. ``policies``: a policy
-  as safetensors + JSON, and back. ``video``, with ``keypoints``: a few episodes as MP4.
+* ``finish``: its end. ``evaluate``, ``side_by_side``: fixed-seed episodes, controls, floors.
+  ``policies``: a policy as safetensors + JSON, and back. ``video``, with ``keypoints``: a few
+  episodes as MP4.
 
 Many runs:
 

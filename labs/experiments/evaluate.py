@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,9 +13,11 @@ import numpy as np
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, RunConfig
 from labs.experiments.environments import FINAL_SEEDS, make_one
+from labs.experiments.side_by_side import start_parts
 from labs.statistics import wilson
 
 CONTROLS = ("blank", "shuffled", "frozen")
+MODES = ("deterministic", "stochastic")  # the mean action, or a sample
 
 
 class Policy(Protocol):
@@ -189,11 +192,16 @@ def controls_of(config: RunConfig) -> tuple[str, ...]:
     return CONTROLS if config.has_images and config.image_content == "real" else ()
 
 
-def evaluation_steps(config: RunConfig) -> int:
-    """Environment steps of a run's final evaluation; shuffled images are of episodes played too."""
-    controls = controls_of(config)
-    plays = 2 + len(controls) + ("shuffled" in controls)
-    return plays * config.eval_episodes * EPISODE_STEPS
+def _parts_of(config: RunConfig, controls: bool = True) -> dict[str, dict[str, Any]]:
+    """The parts of a final evaluation by name, and how :func:`run_episodes` plays each."""
+    modes = {mode: {"deterministic": mode == "deterministic"} for mode in MODES}
+    return modes | {name: {"control": name} for name in controls_of(config) if controls}
+
+
+def evaluation_steps(config: RunConfig, cores: int = 1) -> float:
+    """Environment steps, one after another, of a run's final evaluation on so many cores."""
+    plays = [2 if name == "shuffled" else 1 for name in _parts_of(config)]  # donors play, too
+    return max(*plays, sum(plays) / cores) * config.eval_episodes * EPISODE_STEPS
 
 
 def evaluate(
@@ -203,9 +211,20 @@ def evaluate(
     *,
     controls: bool = True,
     offset: int = 0,
+    folder: Path | None = None,
     after_episode: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """The final evaluation: deterministic, stochastic and, for images, the negative controls.
+
+    Args:
+        policy: what acts.
+        config: of its run.
+        episodes: of each part.
+        controls: play the negative controls too.
+        offset: of the seeds.
+        folder: with the same policy, for processes that play the other parts meanwhile; None: all
+            are played here, one after another.
+        after_episode: called after each episode that is played here.
 
     Returns:
         The content of ``evaluation.json``: ``deterministic`` and ``stochastic`` summaries,
@@ -213,23 +232,27 @@ def evaluate(
     """
     from labs.envs import ENV_IDS
 
-    seeds = final_seeds(episodes, offset)
+    seeds, parts = final_seeds(episodes, offset), _parts_of(config, controls)
+    others = {name: how for name, how in parts.items() if name != "deterministic"}
+    elsewhere = start_parts(folder, others, seeds) if folder else {}
     env = make_one(config)
-    how = {"env": env, "after_episode": after_episode}
-    result: dict[str, Any] = {
+    found: dict[str, Any] = {}
+    for name, how in parts.items():
+        played = elsewhere[name]() if name in elsewhere else None
+        if played is None:  # here; also where its process died, so that what went wrong is told
+            played = run_episodes(
+                policy, config, seeds, env=env, after_episode=after_episode, **how
+            )
+        found[name] = played.summary()
+    env.close()
+    return {
         "environment": ENV_IDS[config.task],
         "camera": config.camera if config.has_images else None,
         "scene": config.scene if config.has_images else None,
         "seeds": [seeds[0], seeds[-1]],
-        "deterministic": run_episodes(policy, config, seeds, **how).summary(),
-        "stochastic": run_episodes(policy, config, seeds, deterministic=False, **how).summary(),
-        "controls": {},
+        **{mode: found.pop(mode) for mode in MODES},
+        "controls": found,
     }
-    for name in controls_of(config) if controls else ():
-        found = run_episodes(policy, config, seeds, control=name, **how)
-        result["controls"][name] = found.summary()
-    env.close()
-    return result
 
 
 def floors(task: str, episodes: int) -> dict[str, Any]:

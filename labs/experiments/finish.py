@@ -16,6 +16,7 @@ from labs.experiments.evaluate import evaluate
 from labs.experiments.models import autocast
 from labs.experiments.policies import read_policy, save_policy
 from labs.experiments.video import record
+from labs.provenance import usable_cores
 
 
 def finish(
@@ -70,7 +71,10 @@ def finish(
     ) as folder:
         save_policy(model, config, folder)
         policy = read_policy(folder)  # what is reported is what was saved
-        result = evaluate(policy, config, config.eval_episodes, offset=offset)
+        beside = config.subproc and config.has_images and usable_cores() > 1
+        result = evaluate(
+            policy, config, config.eval_episodes, offset=offset, folder=folder if beside else None
+        )
         result |= {
             "steps": steps,
             "updates": updates,
