@@ -51,7 +51,7 @@ def times_to_half(arm):
     return [steps_until(r, 0.5) for r in measured(arm)]
 
 
-def ends_of(arm):
+def rates_of(arm):
     return [final_success(r) for r in measured(arm)]
 
 
@@ -423,7 +423,7 @@ for arm in (TWIN, CUT, LENT, LATE):
     half_at = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5)
     rows.append(f"| {in_words(arm)} | {acts} | {half_at} | {success_cell(arm)} |")
 display(Markdown("\n".join(rows)))
-learned = {arm: ends_of(arm) for arm in (TWIN, CUT, LENT, LATE)}
+learned = {arm: rates_of(arm) for arm in (TWIN, CUT, LENT, LATE)}
 for arm, found in learned.items():
     print(f"{arm}: " + ", ".join(f"{rate:.0%}" for rate in found))
 for run in (*measured(CUT), *measured(LENT)):
@@ -545,7 +545,7 @@ plt.show()
 
 # %% tags=["hide-input"]
 times = {arm: times_to_half(arm) for arm in half}
-ends = {arm: ends_of(arm) for arm in half}
+ends = {arm: rates_of(arm) for arm in half}
 LATEST, LOWEST = max(times["push-blind-tuned"]), min(ends["push-blind-tuned"])  # without a picture
 
 
@@ -626,7 +626,7 @@ assert turned[0] > min(turned[1:])
 assert honest["trained"]["block"]["mean"] < 0.5 * min(
     d["block"]["mean"] for d in honest["untrained"]
 )
-assert max(ends_of("push-small-honest")) < 2 * FLOOR, "it left the floor: the text says no"
+assert max(rates_of("push-small-honest")) < 2 * FLOOR, "it left the floor: the text says no"
 
 # %% [markdown]
 # Nothing about the block: neither its place, which the vectors say anyway, nor how it is turned, which is what they hide. The curve rose
@@ -685,7 +685,7 @@ LATER = {
 for arm, sees in LATER.items():
     print(f"{sees}: " + "; ".join(f"{t:,.0f} steps" for t in times_to_half(arm)))
 with_picture, without = (times_to_half(arm) for arm in LATER)
-assert max(with_picture) < 1.25 * max(without) and min(ends_of("push-small-n3")) > 0.9
+assert max(with_picture) < 1.25 * max(without) and min(rates_of("push-small-n3")) > 0.9
 
 # %% [markdown]
 # There no run with the picture is late, by the same measure, and all end above 90 %, three seeds each. So the price is one of those settings, not of pictures
@@ -697,14 +697,14 @@ ALONE = ("push-small-steps", "push-small-far")
 for arm in ALONE:
     changed = set(preset("push-small").differences(preset(arm))) - NOT_CHANGES
     assert changed == ({"n_steps"} if arm == "push-small-steps" else {"camera", "goal_sphere"})
-    ends_of = zip(times_to_half(arm), ends_of(arm), strict=True)
+    ends_of = zip(times_to_half(arm), rates_of(arm), strict=True)
     print(f"{arm}: " + "; ".join(f"{t:,.0f} steps, {e:.0%}" for t, e in ends_of))
 (soon_one, *later), far = (times_to_half(arm) for arm in ALONE)
 assert soon_one < max(without) and min(later) > 1.25 * LATEST, "in time, and late: read anew"
 assert len(later) == 2 and len(far) == 3, "the text counts them"
 assert [t > 1.25 * LATEST for t in far] == [True, False, False], "late, in time: read anew"
-high, *lower = ends_of(ALONE[0])
-assert high > 0.9 > max(lower) and np.median(ends_of(ALONE[1])) < LOWEST, "read anew"
+high, *lower = rates_of(ALONE[0])
+assert high > 0.9 > max(lower) and np.median(rates_of(ALONE[1])) < LOWEST, "read anew"
 
 # %% [markdown]
 # With the longer targets alone, one run succeeds in half of its episodes no later than the runs with the numbers alone and such targets, and ends where the runs with all changes do. The other two

@@ -155,7 +155,7 @@ def with_palette(png: str) -> str:
         return png
     buffer = io.BytesIO()
     small.save(buffer, "PNG")
-    after = oxipng.optimize_from_memory(buffer.getvalue(), level=2)
+    after = oxipng.optimize_from_memory(buffer.getvalue(), level=5)
     return base64.b64encode(after).decode() if len(after) < len(before) else png
 
 

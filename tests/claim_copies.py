@@ -47,28 +47,40 @@ def success(data, arm, *rates):
         )
 
 
+def curve(column, change, where=slice(None)):
+    """For ``alter``: changes a column of a learning curve, in these of its lines."""
+
+    def changed(text):
+        head, *lines = text.splitlines()
+        place = head.split(",").index(column)
+        rows = [line.split(",") for line in lines]
+        for row in rows[where]:
+            row[place] = str(change(float(row[place])))
+        return "\n".join([head, *map(",".join, rows)]) + "\n"
+
+    return changed
+
+
+def slower(factor):
+    """For ``alter``: a learning curve that rises so many times as late."""
+    return curve("step", lambda step: int(step * factor))
+
+
 def make_arm(data, name, rates, rises_at=1.0, controls=None, **knobs):
     """An arm with other settings and results, from the runs of the state arm.
 
-    ``rises_at`` stretches the steps of its learning curve.
+    ``rises_at`` stretches the steps of its learning curve. ``controls`` are success rates, each of
+    all seeds or one for each.
     """
     shutil.copytree(data / "push-state-tuned", data / name)
     settings = {"observation": "pixels", "goal_mode": "both", "arm": name} | knobs
-
-    def slower(text):
-        head, *lines = text.splitlines()
-        column = head.split(",").index("step")
-        rows = [line.split(",") for line in lines]
-        for row in rows:
-            row[column] = str(int(float(row[column]) * rises_at))
-        return "\n".join([head, *map(",".join, rows)]) + "\n"
-
     for seed in range(3):
         folder = data / name / f"seed{seed}"
         alter_settings(folder, **settings)
-        alter(folder, "curve.csv", slower)
+        alter(folder, "curve.csv", slower(rises_at))
         if controls:
-            scores = {k: {"success_rate": v} for k, v in controls.items()}
+            rate = {k: v[seed] if isinstance(v, tuple) else v for k, v in controls.items()}
+            scores = {k: {"success_rate": v} for k, v in rate.items()}
             alter(folder, "evaluation.json", lambda e, s=scores: e.update(controls=s))
     success(data, name, *rates)
 

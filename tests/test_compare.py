@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from labs import cli
-from labs.artifacts import data_root, repository_root, seeds_of
+from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
 from labs.claims.arm import Arm
 from labs.claims.compare import as_text, compare, costs, summarize
 from tests.altering import alter, alter_settings
@@ -50,6 +50,27 @@ def test_a_comparison_names_runs_that_were_cut_short(capsys):
     assert "reach-state/seed0 was cut short at step 200 of 400" in capsys.readouterr().out
 
 
+def test_a_row_tells_each_evaluation_for_itself():
+    trained()
+    for path in seeds_of("reach-state"):
+        found = {"success_rate": 0.5, "final_distance_mean": 0.123}
+        alter(path, "evaluation.json", lambda e, f=found: e["deterministic"].update(f))
+        alter(path, "evaluation.json", lambda e: e["stochastic"].update(success_rate=0.25))
+    row = summarize("reach-state")
+    assert row["success"]["value"] == 0.5 and row["stochastic_success"]["value"] == 0.25
+    text = as_text({"rows": [row]})
+    assert "  50.0 [" in text and " 12.30 [" in text, "% and centimeters"
+
+
+def test_a_comparison_names_the_evaluations_that_it_read():
+    trained()
+    compare(["reach-state"], name="beside")
+    assert load_artifact("beside").parameters["sources"] == {
+        f"reach-state/{path.name}": load_artifact(path).provenance["files"]["evaluation.json"]
+        for path in seeds_of("reach-state")
+    }
+
+
 def test_costs_of_an_arm_against_itself_are_one():
     trained()
     trained("twin")
@@ -84,6 +105,14 @@ def test_seeds_with_other_settings_are_no_arm(capsys):
     said = capsys.readouterr().err
     assert "reach-state: seed0 and seed1 differ in learning_rate (0.001, 0.5) and" in said
     assert cli.main(["claims"]) == 2, "nobody pools them"
+
+
+def test_an_arm_closes_a_part_of_the_gap_from_pixels_to_state(monkeypatch):
+    times = {"reach-state": 1000.0, "eyes": 5000.0, "helped": 4000.0}
+    for arm in times:
+        trained(arm)
+    monkeypatch.setattr(Arm, "times", lambda arm, level: [times[arm.name]] * len(arm.runs))
+    assert costs("reach-state", "eyes", ["helped"])["gap_closure"]["helped"]["value"] == 0.25
 
 
 def test_a_late_run_leaves_rho_without_an_upper_bound(monkeypatch):

@@ -16,16 +16,27 @@ import numpy as np
 import pytest
 import torch
 
-from labs.artifacts import load_artifact, repository_root
+from labs.artifacts import load_artifact, repository_root, write_measurement
 from labs.collect import SharedVecEnv
 from labs.errors import UserError
-from labs.experiments import checkpoint, evaluate, guards, models, presets, processor, replay_pieces
+from labs.experiments import (
+    checkpoint,
+    environments,
+    evaluate,
+    guards,
+    models,
+    presets,
+    processor,
+    replay_pieces,
+    sweep,
+)
 from labs.experiments.config import RunConfig, from_dict, override
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one, make_training_env
 from labs.experiments.policies import load_policy
 from labs.experiments.train import Training, train
 from labs.experiments.validation import validate
+from labs.measurements import tasks
 from tests.altering import alter
 
 TINY = replace(
@@ -248,7 +259,9 @@ def _weights(path):
     return (path / "weights.safetensors").read_bytes()
 
 
-RESUMED = [TINY, TINY_PUSH, TINY_FAST, TINY_PARTED, TINY_TOLD, TINY_FROZEN]
+TINY_RING = replace(TINY, arm="tiny-ring", total_steps=400, buffer_size=150)  # comes round
+TINY_OWED = replace(TINY_FAST, arm="tiny-owed", train_freq=5)  # parts of updates
+RESUMED = [TINY_RING, TINY_PUSH, TINY_OWED, TINY_PARTED, TINY_TOLD, TINY_FROZEN]
 
 
 @pytest.mark.parametrize("config", RESUMED, ids=lambda c: c.arm)
@@ -366,20 +379,20 @@ def test_a_checkpoint_of_another_device_leaves_the_memory_its_seed():
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(unjudged):
-    folder = _stop_at(TINY, 200)
+    folder = _stop_at(TINY_RING, 300)
     newest, older = checkpoint.folders(folder)
     with open(newest / "tensors.safetensors", "r+b") as file:
         file.seek(200)
         file.write(b"damage")
-    path = train(TINY)
+    path = train(TINY_RING)
     notes = load_artifact(path).provenance["notes"]
     assert (
         any("damaged" in n for n in notes) and f"went on from step {int(older.name[5:])}" in notes
     )
-    assert _curve(path)["step"].tolist() == [0, 100, 200, 300]
+    assert _curve(path)["step"].tolist() == [0, 100, 200, 300, 400]
 
 
-def test_a_resumed_run_reads_its_memory_once_to_check_it(monkeypatch):
+def test_a_resumed_run_reads_its_memory_once_to_check_it_and_knows_its_seconds(monkeypatch):
     folder = _stop_at(TINY, 200)
     pieces, hashed = {p.name for p in (folder / "replay").iterdir()}, []
     real = replay_pieces.sha256
@@ -390,6 +403,7 @@ def test_a_resumed_run_reads_its_memory_once_to_check_it(monkeypatch):
     run._set_up()
     run.model.env.close(), run.eval_env.close()
     assert len(pieces) == 2 and sorted(hashed) == sorted(pieces)
+    assert run.earlier_s > 0
 
 
 @pytest.mark.parametrize("where", ["replay/*0000000000-*", "step-*/state.json", "step-*/prov*"])
@@ -479,11 +493,16 @@ def test_what_stands_in_the_way_of_the_result_is_met_before_the_training(own_fol
     assert not list((own_folders / "runs").rglob("step-*"))
 
 
-def test_without_a_saved_memory_the_policy_refills_it_and_says_so():
+def test_without_a_saved_memory_the_policy_refills_it_before_it_learns_on_and_says_so():
     config = replace(TINY, save_replay=False)
     _stop_at(config, 200)
-    notes = load_artifact(train(config)).provenance["notes"]
-    assert any("refilled with 100 steps of the trained policy" in n for n in notes)
+    run, asked, none = Training(config), [], np.zeros((1, 4), np.float32)
+    run._set_up()
+    run.model.predict = lambda *given, **how: asked.append(1) or (none, None)
+    run.model._sample_action(run.model.learning_starts, None, 1)
+    run.model.env.close(), run.eval_env.close()
+    assert asked and run.model.learning_starts == 200 + config.learning_starts
+    assert any("refilled with 100 steps of the trained policy" in n for n in run.notes)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint():
@@ -564,6 +583,7 @@ def test_the_saved_policy_is_the_one_that_was_evaluated():
     for mode in ("deterministic", "stochastic"):
         for key in ("successes", "return_mean", "final_distance_mean"):
             assert found[mode][key] == pytest.approx(saved[mode][key], rel=1e-6)
+    assert len({found[mode]["return_mean"] for mode in evaluate.MODES}) == 2, "one is sampled"
 
 
 PLAYED = evaluate.EPISODE_STEPS * (2 + 1 + 2 + 1)  # two modes, black, others' images twice, frozen
@@ -600,8 +620,6 @@ def test_a_part_whose_process_died_is_played_here(sighted, monkeypatch):
 
 
 def test_measuring_does_not_touch_the_random_state():
-    import torch
-
     torch.manual_seed(5)
     wanted = torch.rand(3)
     torch.manual_seed(5)
@@ -611,8 +629,6 @@ def test_measuring_does_not_touch_the_random_state():
 
 
 def test_measuring_puts_back_the_generator_of_every_gpu(monkeypatch):
-    import torch
-
     states, put_back = {0: "first", 1: "second"}, {}
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(states))
     monkeypatch.setattr(torch.cuda, "get_rng_state", states.__getitem__)
@@ -621,6 +637,20 @@ def test_measuring_puts_back_the_generator_of_every_gpu(monkeypatch):
     )
     evaluate.run_episodes(evaluate.RandomActions(), TINY, [1], deterministic=False)
     assert put_back == states
+
+
+def test_an_episode_is_judged_by_its_last_step():
+    steps = iter(
+        ({}, -1.0, False, n == 3, {"is_success": n == 2, "distance": n / 10}) for n in (1, 2, 3)
+    )
+    env = SimpleNamespace(reset=lambda seed: ({}, {}), step=lambda action: next(steps))
+    assert evaluate.play(env, evaluate.NoOp(), 0) == (False, -3, 0.3, [])
+
+
+def test_no_seed_serves_two_ends():
+    firsts = (environments.CURVE_SEEDS, environments.FINAL_SEEDS, environments.VIDEO_SEEDS)
+    seeds = np.add.outer(firsts, (0, environments.SEARCH_OFFSET))
+    assert np.diff(np.sort(seeds.flatten())).min() >= 1_000_000
 
 
 class Recorder:
@@ -664,16 +694,37 @@ def test_controls_need_images():
         evaluate.run_episodes(evaluate.NoOp(), TINY, [])
 
 
+def _start_solved(seeds):
+    env = make_one(RunConfig(task="push", observation="state"))
+    starts = [env.reset(seed=int(seed))[0] for seed in seeds]
+    env.close()
+    return sum(np.linalg.norm(o["achieved_goal"] - o["desired_goal"]) < 0.05 for o in starts)
+
+
 def test_the_floor_of_push_is_goals_that_start_solved():
     found = evaluate.floors("push", 20)["no-op"]
-    env = make_one(RunConfig(task="push", observation="state"))
-    solved = 0
-    for seed in evaluate.final_seeds(20):
-        obs, _ = env.reset(seed=seed)
-        gap = np.linalg.norm(obs["achieved_goal"] - obs["desired_goal"])
-        solved += gap < 0.05
-    env.close()
-    assert found["successes"] == solved and found["episodes"] == 20
+    assert found["successes"] == _start_solved(evaluate.final_seeds(20))
+    assert found["episodes"] == 20
+
+
+def test_what_scores_without_pushing_is_counted_and_follows_from_the_rules(monkeypatch):
+    monkeypatch.setattr(tasks.envs, "EPISODE_STEPS", 2)
+    found = tasks.push_floor(episodes=20, progress=False).json("measurement.json")
+    solved = _start_solved(tasks.FLOOR_SEED + np.arange(20))
+    assert 0 < found["at_reset"]["rate"] == solved / 20
+    assert found["moved_the_block"]["no_op"]["rate"] == 0
+    monkeypatch.delenv("PIXELS_DATA")
+    published = load_artifact("push-floor").json("measurement.json")
+    assert found["geometry"] == pytest.approx(published["geometry"], abs=1e-9)
+    assert published["at_reset"]["low"] < found["geometry"] < published["at_reset"]["high"]
+
+
+def test_who_reaches_goes_straight_and_a_mask_has_width_and_height():
+    np.testing.assert_array_equal(tasks.reach_for(np.array([0.1, 0, 0]), np.zeros(3)), [1, 0, 0, 0])
+    mask = np.zeros((9, 9), bool)
+    assert tasks._extent(mask) == (0, 0)
+    mask[2:4, 1:6] = True
+    assert tasks._extent(mask) == (5, 2)
 
 
 # --------------------------------------------------------------------------------- kill -9
@@ -705,6 +756,45 @@ def test_kill_9_and_go_on(own_folders, begin):
     assert _curve(killed).equals(_curve(whole))
     assert _weights(killed) == _weights(whole)
     assert load_artifact(killed).provenance["sessions"] == 3
+
+
+# ------------------------------------------------------------------------ what a learner is told
+
+
+@pytest.mark.parametrize("engine", ["sb3", "fast"])
+def test_a_learner_and_its_memory_are_told_their_settings(engine):
+    told = {"gamma": 0.9, "her_k": 2, "her_strategy": "final", "moved_only": True, "n_steps": 3}
+    config = replace(TINY_FAST, engine=engine, tau=0.02, same_shift=True, **told)
+    model = models.build(config, make_training_env(config))
+    memory = model.replay_buffer
+    assert (model.gamma, model.tau, memory.n_sampled_goal) == (0.9, 0.02, 2)
+    if engine == "sb3":
+        assert memory.goal_selection_strategy.name == "FINAL"
+    else:
+        found = (memory.gamma, memory.n_sampled_goal, memory.strategy, memory.moved_only)
+        assert model.same_shift and (*found, memory.n_steps) == tuple(told.values())
+
+
+def test_encoders_learn_in_steps_of_their_own():
+    config = presets.smoke(replace(presets.preset("push-small"), routing="separate"))
+    config = replace(config, image_size=36, encoder_learning_rate=1e-5)
+    model = models.build(config, make_training_env(config))
+    networks = (model.actor, model.critic)
+    model._update_learning_rate([network.optimizer for network in networks])
+    for network in networks:
+        encoder = set(network.features_extractor.parameters())
+        rest, own = network.optimizer.param_groups
+        assert set(own["params"]) == encoder and encoder.isdisjoint(rest["params"])
+        assert (own["lr"], rest["lr"]) == (1e-5, config.learning_rate)
+
+
+def test_a_result_of_another_machine_arrives_whole_or_not_at_all(own_folders):
+    sent = sweep.pack(write_measurement("some", {"n": 12345}, parameters={}).path)
+    arrived = sweep.unpack(sent, own_folders / "there")
+    assert load_artifact(arrived).json("measurement.json") == {"n": 12345}
+    with pytest.raises(UserError, match="damaged|does not match|changed"):
+        sweep.unpack(sent.replace(b"12345", b"12346"), own_folders / "elsewhere")
+    assert not (own_folders / "elsewhere").exists()
 
 
 def test_numbers_too_small_to_matter_count_as_zero():

@@ -1,15 +1,19 @@
-"""How eyes err at work: what is bent, what is shaken, and real eyes on real pushes."""
+"""How eyes err at work, bent or shaken, on real pushes; and what single frames tell of them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch.nn.functional as F
 
+from labs import envs
 from labs.artifacts import load_artifact
 from labs.errors import UserError
 from labs.figures.eyes import NAMES, eyes_table, push_from_above
-from labs.measurements import eyes_at_work
+from labs.measurements import eyes_at_work, perception, shift_keypoints
 from labs.measurements.eyes_at_work import GUESS, PHASES, UNTRAINED, Moments, bent_and_shaken
+from labs.measurements.perception_cells import Cell
+from labs.projection import to_table
 from labs.simulated_eye import ErrorField
 
 EVERY = np.ones((200, 25), bool)
@@ -111,3 +115,58 @@ def test_a_push_from_above_ties_each_look_to_its_place():
     assert len(ties) == 3
     for tie, place in zip(ties, block, strict=True):
         assert np.allclose(tie.get_xdata(), [100 * place[0], 100 * place[0] + 1])
+
+
+@pytest.fixture
+def frames(monkeypatch):
+    """Tiny frames of thirty moments, ten of them held out: black, with a sphere, and resized."""
+    monkeypatch.setattr(perception, "HELD_OUT", 10)
+    rows, found = perception.resized_rows(30, 10), {}
+    for camera in envs.CAMERAS:
+        found[camera] = np.zeros((30, 2, 2, 3), np.uint8)
+        found[f"{camera}_sphere"] = found[camera] + np.uint8(1)
+        found[f"{camera}_resized"] = found[camera][rows]
+        found[f"{camera}_resized"][:, 0, :, 0] = 4
+    return found
+
+
+def test_resizing_changes_pixels_where_one_of_their_colors_changes(frames):
+    for found in perception._frame_differences(frames).values():
+        assert list(found.values()) == [2, 0.5, 2, 4, 0]
+
+
+def test_a_cell_is_measured_on_held_out_frames_and_on_pairs_of_one_moment(frames, monkeypatch):
+    def model(frames):  # half a deviation along x for each unit of brightness
+        return F.pad(frames.float().mean((1, 2, 3))[:, None] / 2, (0, 4))
+
+    monkeypatch.setattr(perception, "fit", lambda *given: (model, {}))
+    monkeypatch.setattr(perception, "shifted", lambda frames, *how: frames)
+    positions = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    frames |= {"positions": positions, "goals": positions[:, :2] + np.float32([0.1, 0])}
+    found = perception.run_cell(Cell("default", "nature", True, True, 0), frames)
+    mean, std = positions[:20, :2].mean(0), positions[:20, 0].std(ddof=1)
+
+    def off(brightness, rows=slice(20, None)):  # millimeters
+        return 1000 * np.linalg.norm(mean + [std * brightness / 2, 0] - positions[rows, :2], axis=1)
+
+    assert found["block"]["mean"] == pytest.approx(off(0).mean(), rel=1e-5)
+    assert found["pull"]["mean"] == pytest.approx(500 * std, rel=1e-4), "toward the goal"
+    added = (off(1) - off(0)).mean()
+    assert found["other_sphere"]["added_error"]["mean"] == pytest.approx(added, rel=1e-3)
+    native, resized = (off(brightness, [20, 25]).mean() for brightness in (0, 2 / 3))
+    for name, value in (("native", native), ("resized_adds", resized - native)):
+        assert found[name]["block"]["mean"] == pytest.approx(value, rel=1e-3), name
+
+
+def test_a_camera_s_numbers_are_those_of_where_things_stood_before_the_step():
+    labels = np.zeros((84, 84), np.uint8)
+    labels[30:34, 20:23], labels[50:53, 60:64] = 1, 2  # gripper at (21, 31.5), block at (61.5, 51)
+    place = to_table(envs.CAMERAS["workspace"], np.array([[61.5, 51]]), np.array([0.425]))[0]
+    positions = np.array([[[[1.3, 0.7, 0.5], [*place + step, 0.425]] for step in (0, 0.1)]])
+    found = shift_keypoints.measure_camera("workspace", [(labels, labels)], positions)
+    distance = np.hypot(61.5 - 21, 51 - 31.5)
+    assert found["distance_pixels"]["mean"] == pytest.approx(distance, abs=1e-3)
+    assert found["shift_over_distance"]["median"] == pytest.approx(4 / distance, abs=1e-5)
+    assert found["pixels"]["relative"]["max"] < 1e-3, "both move alike"
+    assert found["ray_misses_block_cm"]["max"] < 0.01
+    assert found["block_beyond_5_cm"] < 0.1 < 0.9 * found["cm"]["block"]["p5"]

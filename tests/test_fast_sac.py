@@ -154,7 +154,7 @@ CASES = {
 SMOOTH = torch.nn.Tanh
 
 
-def assert_ten_updates_equal(case, ent_coef, updates=10, activation=SMOOTH, **kwargs):
+def assert_ten_updates_equal(case, ent_coef, updates=10, activation=SMOOTH, ends=None, **kwargs):
     """Losses, gradients and next weights agree to 1e-5 over ten updates in float32."""
     reference, space, policy, options = CASES[case]
     options = options | {"activation_fn": activation}
@@ -162,6 +162,9 @@ def assert_ten_updates_equal(case, ent_coef, updates=10, activation=SMOOTH, **kw
     fast = make(FastSAC, space, policy, ent_coef, options, **kwargs)
     fast.policy.load_state_dict(stock.policy.state_dict())
     stock.replay_buffer, fast.replay_buffer = Replayed(space, 10), Replayed(space, 10)
+    for model in (stock, fast) if ends else ():
+        memory = model.replay_buffer
+        memory.batches = [batch._replace(**ends) for batch in memory.batches]
     theirs, mine = record_gradients(stock), record_gradients(fast)
     start = [p.detach().clone() for p in fast.policy.parameters()]
     for step in range(updates):
@@ -186,6 +189,14 @@ def assert_ten_updates_equal(case, ent_coef, updates=10, activation=SMOOTH, **kw
 @pytest.mark.parametrize("case", CASES)
 def test_ten_updates_equal_the_reference(case, ent_coef, channels_last):
     assert_ten_updates_equal(case, ent_coef, channels_last=channels_last)
+
+
+@pytest.mark.parametrize("case", ["state, separate", "state, critic"])
+def test_episodes_may_end_for_good_and_transitions_reach_steps_ahead(case):
+    generator = torch.Generator().manual_seed(7)
+    dones = torch.rand(32, 1, generator=generator).round()
+    discounts = 0.9 ** torch.randint(1, 4, (32, 1), generator=generator)
+    assert_ten_updates_equal(case, "auto", 2, ends={"dones": dones, "discounts": discounts})
 
 
 @pytest.mark.parametrize("encoder", [NatureExtractor, KeypointExtractor, ManipulationExtractor])
@@ -438,6 +449,15 @@ def test_every_call_of_learn_draws_random_actions_of_its_own():
     again = play([(20, True), (20, False), (20, True)])
     assert len({tuple(numbers) for numbers in again}) == 3
     assert play([(20, True), (20, False), (20, True)]) == again
+
+
+def test_the_memory_holds_the_actions_that_were_taken():
+    model = small(reach(1), random_actions=0.5, learning_starts=0, updates_per_step=0)
+    taken, send = [], model.env.step_async
+    model.env.step_async = lambda actions: taken.append(actions.copy()) or send(actions)
+    model.learn(100)
+    stored = model.replay_buffer.memory["actions"][:2].flatten(0, 1)
+    np.testing.assert_allclose(stored, np.concatenate(taken), atol=1e-6)
 
 
 def test_who_acts_stays_as_it_is_while_another_learns(tmp_path):

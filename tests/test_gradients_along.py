@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from labs.experiments.checkpoint import random_states
 from labs.experiments.environments import make_training_env
 from labs.experiments.models import build
 from labs.experiments.presets import preset
+from labs.measurements import tasks
 from labs.measurements.gradients_along import ARMS, CopiedUpdate, along, summary
 from labs.routing_probe import measure_update
 
@@ -120,6 +122,21 @@ def test_points_begin_before_the_first_update():
 def test_a_run_without_an_update_is_refused():
     with pytest.raises(UserError, match="ends before the first update"):
         along(tiny("actor"), 50)
+
+
+def test_norms_of_one_update_are_told_with_the_smallest_and_largest_of_the_seeds(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    norms = iter((1.0, 2.0, 6.0))
+    edge = dict.fromkeys(("routing", "label", "encoder", "optimizers", "loss"), "")
+    edge |= {"moved": 1, "encoder_passes": 1}
+    monkeypatch.setattr(
+        "labs.routing_probe.probe_routing",
+        lambda **how: [SimpleNamespace(**edge, grad_norm=next(norms))],
+    )
+    (found,) = tasks.gradient_routing(seeds=3, progress=False).json("measurement.json")["edges"]
+    assert [found[f"grad_norm{which}"] for which in ("", "_low", "_high")] == [3, 1, 6]
 
 
 def test_no_gradient_passes_a_cut_edge_in_the_artifact():

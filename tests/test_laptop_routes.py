@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,7 @@ from labs.experiments.config import locator_steps, override, updates, updates_pe
 from labs.experiments.done import is_done
 from labs.experiments.environments import make_one
 from labs.experiments.guards import RunLock
+from labs.experiments.lessons import Lessons
 from labs.experiments.models import build
 from labs.experiments.plan import plan
 from labs.experiments.policies import load_policy
@@ -52,30 +54,59 @@ def own_folders(tmp_path, monkeypatch):
 # --------------------------------------------------------------------------------------- moments
 
 
+def _there(task, raw):
+    """What a locator is asked for, by the simulator's own observation."""
+    if task == "reach":
+        return [*raw["observation"][:3], *raw["desired_goal"]]
+    yaw = raw["observation"][13]
+    return [*raw["achieved_goal"][:2], np.cos(4 * yaw), np.sin(4 * yaw)]
+
+
 @pytest.mark.parametrize("task", ["push", "reach"])
-def test_moments_are_what_the_simulator_says(task):
+def test_moments_are_what_the_simulator_says(task, monkeypatch):
     """The targets are the positions at the moment of the frame, and no two frames share them."""
+    (arrange, *reach), there = moments.MOMENTS[task], []
+
+    def watched(env, *given):
+        targets = arrange(env, *given)
+        there.append(_there(task, env.unwrapped._get_obs()))
+        return targets
+
+    monkeypatch.setitem(moments.MOMENTS, task, (watched, *reach))
     view = moments.View(task, "workspace", "lean", None, 36)
-    frames, targets = moments.collect_moments(view, 60, seed=0)
-    again, same = moments.collect_moments(view, 60, seed=0)
+    frames, targets = moments.collect_moments(view, 30, seed=0)
+    np.testing.assert_allclose(targets, there, atol=1e-4)
+    again, same = moments.collect_moments(view, 30, seed=0)
     assert np.array_equal(frames, again) and np.array_equal(targets, same)
-    other, _ = moments.collect_moments(view, 60, seed=1)
+    other, _ = moments.collect_moments(view, 30, seed=1)
     assert not np.array_equal(frames, other)
     thing = targets[:, :2] if task == "push" else targets[:, 3:]
-    assert len(np.unique(thing.round(6), axis=0)) == 60
-    if task == "push":
-        assert np.allclose(targets[:, 2] ** 2 + targets[:, 3] ** 2, 1, atol=1e-5)
+    assert len(np.unique(thing.round(6), axis=0)) == 30
 
 
-def test_random_play_leaves_the_block_where_resets_put_it():
-    view = moments.View("push", "workspace", "lean", None, 36)
+def test_random_play_leaves_the_block_where_resets_put_it(monkeypatch):
+    view, there = moments.View("push", "workspace", "lean", None, 36), []
+
+    class Turned(gym.Wrapper):
+        def reset(self, seed):  # it leaves the block straight
+            found = self.env.reset(seed=seed)
+            moments._place_block(self.env, found[0]["achieved_goal"][:2], yaw=seed)
+            return found
+
+        def step(self, action):
+            raw, *rest = self.env.step(action)
+            there.append(_there("push", raw))
+            return raw, *rest
+
+    make = moments.View.make
+    monkeypatch.setattr(moments.View, "make", lambda view: Turned(make(view)))
     frames, targets = moments.collect_play(view, 120, seed=0)
+    np.testing.assert_allclose(targets, there, atol=1e-3)
     again, same = moments.collect_play(view, 120, seed=0)
     assert np.array_equal(frames, again) and np.array_equal(targets, same)
     starts = targets[::50, :2]
     assert len(np.unique(starts.round(6), axis=0)) == 3, "an episode has a place of its own"
     assert np.abs(targets[:25, :2] - starts[0]).max() < 0.05, "nobody sets it down in between"
-    assert np.allclose(targets[:, 2] ** 2 + targets[:, 3] ** 2, 1, atol=1e-5)
     assert len(np.unique(frames[:50].reshape(50, -1), axis=0)) > 25, "the gripper moves"
 
 
@@ -129,26 +160,17 @@ def test_play_that_walks_stands_beside_its_goals():
     assert np.allclose(reach["walked"], reach["strayed"], atol=0.02), "the control gets as far"
 
 
-def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does():
+def test_the_gripper_of_push_moments_rises_as_a_pushing_one_does(monkeypatch):
     """A locator that never saw the gripper above the block reads nonsense while it pushes."""
-    from labs.envs import make_env
+    (arrange, *reach), heights = moments.MOMENTS["push"], []
 
-    heights = []
-    env = make_env("push", render_mode=None)
-    start = env.reset(seed=0)[0]["observation"][2]
-    env.close()
-    original = moments.MOMENTS["push"][0]
+    def watched(env, gripper, home, rng):
+        heights.append(gripper[2] - home[2])
+        return arrange(env, gripper, home, rng)
 
-    def watch(env, gripper, home, rng):
-        heights.append(gripper[2])
-        return original(env, gripper, home, rng)
-
-    watched = dict(moments.MOMENTS)
-    watched["push"] = (watch, *moments.MOMENTS["push"][1:])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(moments, "MOMENTS", watched)
-        moments.collect_moments(moments.View("push", "workspace", "lean", None, 36), 250, seed=0)
-    assert np.mean(np.array(heights) > start + 0.05) > 0.3
+    monkeypatch.setitem(moments.MOMENTS, "push", (watched, *reach))
+    moments.collect_moments(moments.View("push", "workspace", "lean", None, 36), 250, seed=0)
+    assert np.mean(np.array(heights) > 0.05) > 0.3
 
 
 # --------------------------------------------------------------------------------------- locators
@@ -414,6 +436,19 @@ def test_contradictions_of_a_distillation_are_named(changes, words):
 
 
 # ----------------------------------------------------------------------------------- distillation
+
+
+def test_a_batch_holds_stacks_as_the_camera_gave_them():
+    box = gym.spaces.Box
+    space = gym.spaces.Dict(pixels=box(0, 255, (6, 1, 1), np.uint8), step=box(0, 99, (1,)))
+    lessons = Lessons(space, 1)
+    for step in range(50):
+        stack = np.uint8([max(step - 1, 0), step]).repeat(3).reshape(6, 1, 1)
+        lessons.put(step, {"pixels": stack, "step": np.array([step])}, np.zeros(4))
+    lessons.episodes = 1
+    batch = lessons.sample(99, torch.Generator().manual_seed(0))
+    (older, newest), steps = batch["pixels"][:, ::3, 0, 0].T, batch["step"][:, 0].byte()
+    assert torch.equal(newest, steps) and torch.equal(older, steps.clamp_min(1) - 1)
 
 
 @pytest.fixture

@@ -179,6 +179,20 @@ def test_the_sphere_moves_and_nothing_else_does():
     assert (found["trained"], found["lost"], found["won"]) == ("hidden", [], [])
 
 
+def test_episodes_that_the_sphere_s_place_decides_are_lost_or_won(monkeypatch):
+    of_kinds = ([1, 0, 1, 0, 1, 0], [1, 1, 0, 0, 0, 1], [0, 0, 1, 1, 0, 1])
+    outcomes = iter(np.array(of_kinds, bool))
+
+    def played(policy, config, seeds, env):
+        env.ends.update(dict.fromkeys(seeds.tolist(), np.zeros(3)))
+        return Episodes(next(outcomes), np.zeros(6), np.zeros(6), 1.0)
+
+    monkeypatch.setattr(sphere_pictures, "run_episodes", played)
+    found = sphere_pictures.play_spheres(Recorder(RunConfig(task="push")), episodes=6)
+    seeds = list(final_seeds(6))
+    assert (found["lost"], found["won"]) == (seeds[:2], seeds[2:4])
+
+
 def test_the_film_shows_the_sphere_at_the_goal_and_elsewhere():
     config = RunConfig(
         task="push",

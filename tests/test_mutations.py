@@ -21,9 +21,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+LISTS = sorted((ROOT / "tests" / "mutations").glob("*.json"))
 MUTANTS = [
     pytest.param(mutant, id=f"{path.stem}-{i}-{mutant['caught_by'].removeprefix('check_')}")
-    for path in sorted((ROOT / "tests" / "mutations").glob("*.json"))
+    for path in LISTS
     for i, mutant in enumerate(json.loads(path.read_text()))
 ]
 SECONDS = 300
@@ -64,8 +65,11 @@ def _run_mutant(folder: Path, mutant: dict) -> None:
     sys.exit(code)
 
 
-def test_there_are_enough_mutants():
-    assert len(MUTANTS) >= 20
+def test_every_list_of_mutants_is_there():
+    assert len(MUTANTS) >= 138 and [path.stem for path in LISTS] == [
+        *("campaign", "drqv2_sac_policy", "encoders", "fast_path"),
+        *("image_augmentation", "locator", "pixel_wrapper", "reading"),
+    ]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
