@@ -424,7 +424,7 @@ axis.legend(loc=(0.12, 0.35))  # where no point lies
 plt.show()
 
 # %% [markdown]
-# **With a picture, a small memory is a late rise, and a very small one none**, seed by seed. With a tenth, each of three runs stays on the floor to the end of its budget, where
+# **With a picture, a small memory is a late rise, and a very small one none**, seed by seed ({numref}`fig-memory`). With a tenth, each of three runs stays on the floor to the end of its budget, where
 # nine of ten blind twins rose with as little. With a quarter each run rises later than with the whole, and two have hardly begun when the budget ends. With half two are later than with the whole, and end lower; one
 # is sooner, and ends higher. So size matters, for small pictures, and what it costs looks like time. That 500,000 are essential does not follow: here fewer than that hold the whole run, and the memory
 # that fails is a tenth of its budget, as the reported one was. Whether the runs on the floor rise later was not asked, nor
