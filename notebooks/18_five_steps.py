@@ -426,7 +426,9 @@ plt.show()
 # %% [markdown]
 # **With a picture, a small memory is a late rise, and a very small one none**, seed by seed ({numref}`fig-memory`). With a tenth, each of three runs stays on the floor to the end of its budget, where
 # nine of ten blind twins rose with as little. With a quarter each run rises later than with the whole, and two have hardly begun when the budget ends. With half two are later than with the whole, and end lower; one
-# is sooner, and ends higher. So size matters, for small pictures, and what it costs looks like time. That 500,000 are essential does not follow: here fewer than that hold the whole run, and the memory
+# is sooner, and ends higher.
+#
+# So size matters, for small pictures, and what it costs looks like time. That 500,000 are essential does not follow: here fewer than that hold the whole run, and the memory
 # that fails is a tenth of its budget, as the reported one was. Whether the runs on the floor rise later was not asked, nor
 # why. The vectors beside the picture suffice, as the twins show: here the picture is in the way, and a memory of two hundred episodes that hardly show a push may not be
 # enough to learn to look past it. (The bookkeeping is right: a full memory gives back, frame by frame, what was played last, `python -m labs.replay --verify`.)

@@ -12,11 +12,13 @@ from labs.artifacts import json_text, write_artifact
 from labs.envs import gl_renderer
 from labs.experiments.config import RunConfig
 from labs.experiments.curve import curve_csv
-from labs.experiments.evaluate import evaluate
+from labs.experiments.evaluate import evaluate, evaluation_steps
 from labs.experiments.models import autocast
 from labs.experiments.policies import read_policy, save_policy
 from labs.experiments.video import record
 from labs.provenance import usable_cores
+
+WORTH_IT = 10_000  # steps of an evaluation that take longer than processes take to start
 
 
 def finish(
@@ -71,7 +73,7 @@ def finish(
     ) as folder:
         save_policy(model, config, folder)
         policy = read_policy(folder)  # what is reported is what was saved
-        beside = config.subproc and config.has_images and usable_cores() > 1
+        beside = config.subproc and usable_cores() > 1 and evaluation_steps(config) > WORTH_IT
         result = evaluate(
             policy, config, config.eval_episodes, offset=offset, folder=folder if beside else None
         )
