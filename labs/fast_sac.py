@@ -189,8 +189,8 @@ class FastSAC(ModelFiles, SAC):
     def _update_learning_rate(self, optimizers: list) -> None:
         """As in SB3; where updates are recorded, in a tensor that stays, so that it may change."""
         super()._update_learning_rate(optimizers)
-        if wants_graph(self.compile, self.device):
-            groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        if wants_graph(self.compile, self.device) and all(group.get("fused") for group in groups):
             self._rate.fill_(groups[0]["lr"])
             for group in groups:
                 group["lr"] = self._rate

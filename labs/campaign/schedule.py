@@ -198,7 +198,10 @@ class Campaign:
         """Ends the training sooner where the reserve is too short for a final evaluation."""
         if self.options.pause or "evaluation_steps_per_s" not in found:
             return
-        steps = max(evaluation_steps(cell.config, self._share(cell)) for cell in self.cells)
+        steps = max(
+            evaluation_steps(cell.config, self._share(cell) if cell.config.subproc else 1)
+            for cell in self.cells
+        )
         needs = CAUTION * steps / found["evaluation_steps_per_s"] + LAST_STEPS
         needs = min(needs, (self.kill_at - time.time()) / 2)
         if needs > self.kill_at - self.end_at:
