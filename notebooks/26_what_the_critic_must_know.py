@@ -576,7 +576,7 @@ SEEING = [arm for arm in ROUTES if measured(arm)]
 display(seeds_of_arms(SEEING))
 
 # %% [markdown]
-# Do they look? Not the success rate says so, but [the controls](25_paying_less.ipynb): something else in place of the camera's images.
+# Do they look? The success rate does not say so. [The controls](25_paying_less.ipynb) do: something else in place of the camera's images.
 
 # %% tags=["hide-input"]
 display(looking_table(SEEING))
