@@ -72,6 +72,7 @@ WITHOUT_FILM = {
     *("push-small-blank", "push-small-noise", "push-small-actor", "push-small-separate"),
     *("push-small-steps", "push-small-far", "push-small-k8"),
     *("push-small-buffer10k", "push-small-buffer25k", "push-small-buffer50k"),
+    *("push-small-u012", "push-small-u050"),
     *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
     *("push-blind-acts-25k", "push-blind-acts-60k", "push-blind-acts-lent"),
     *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3", "push-small-n3"),

@@ -90,6 +90,8 @@ BESIDE = (
     "push-small-buffer25k",
     "push-small-buffer50k",
     "push-small-k8",
+    "push-small-u012",
+    "push-small-u050",
     "push-blind-buffer10k",
     "push-blind-k8",
     "push-blind-u012",

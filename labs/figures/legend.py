@@ -71,6 +71,8 @@ WORDS = {
     "push-small-noise": "vectors and noise",
     "push-small-separate": "vectors and a picture, an encoder each",
     "push-small-steps": "vectors and a picture, targets three steps ahead alone",
+    "push-small-u012": "vectors and a picture, half the updates",
+    "push-small-u050": "vectors and a picture, twice the updates",
     "push-state-long": "full state, three times the steps",
     "push-state-tuned": "full state",
     "push-told": "a locator sees, told what to do",

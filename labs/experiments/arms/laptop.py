@@ -137,6 +137,14 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             "step 2's vectors and a picture of 36 × 36, HER with k = 8",
         ),
         (
+            replace(real, arm="push-small-u012", gradient_steps=1),
+            "step 2's vectors and a picture of 36 × 36, half as many updates, 0.125 a step",
+        ),
+        (
+            replace(real, arm="push-small-u050", gradient_steps=4),
+            "step 2's vectors and a picture of 36 × 36, twice as many updates, 0.5 a step",
+        ),
+        (
             replace(blind, arm="push-blind-buffer10k", buffer_size=10_000),
             "the tuned blind twin with a memory of 10,000 transitions, a tenth of its budget",
         ),
