@@ -10,6 +10,7 @@ import pytest
 from labs.artifacts import data_root, load_artifact, runs_of
 from labs.errors import UserError
 from labs.experiments.results import final_success
+from labs.figures.budgets import steps_or_updates
 from labs.figures.curves import episodes_a_point, runs_beside, seed_by_seed
 from labs.figures.results import decimal, interval, knob, minutes
 from labs.figures.rises import rise_and_end
@@ -123,6 +124,27 @@ def test_a_run_is_a_point_and_one_that_never_rose_stands_at_the_edge(data):
     assert "not yet" not in [text.get_text() for text in alone.get_xticklabels()]
     with pytest.raises(UserError, match="name at least one arm"):
         rise_and_end({}, late_after=1e5)
+
+
+def test_one_budget_is_drawn_by_steps_and_once_more_by_updates():
+    rates = ("push-blind-u012", "push-blind-tuned", "push-blind-u050")
+    figure = steps_or_updates({"twins": rates}, floor=0.069)
+    by_steps, by_updates = figure.axes
+    for number, arm in enumerate(rates):
+        curve = runs_of(arm)[0].table()
+        thick = [
+            next(line for line in axes.lines if line.get_label().startswith(rate))
+            for axes in (by_steps, by_updates)
+            for rate in [("0.125", "0.25 ", "0.5 ")[number]]
+        ]
+        assert list(thick[0].get_xdata()) == list(curve["step"])
+        assert list(thick[1].get_xdata()) == list(curve["updates"])
+        assert list(thick[0].get_ydata()) == list(thick[1].get_ydata())
+    plt.close("all")
+    with pytest.raises(UserError, match="same updates a step"):
+        steps_or_updates({"twins": rates, "others": rates[::-1]})
+    with pytest.raises(UserError, match="same updates a step"):
+        steps_or_updates({})
 
 
 def test_numbers_in_tables_are_set_as_in_print():

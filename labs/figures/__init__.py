@@ -2,6 +2,7 @@
 
 * ``style``, ``legend``: the one look that all figures share; an arm's words and color.
 * ``curves``, ``phases``: learning curves, and where they are flat, rise, settle.
+* ``budgets``: the same curves against steps and against updates.
 * ``results``, ``verdicts``: an arm's result, and a claim's, as a page shows it.
 * ``routes``, ``rises``: arms as ways to one end; when each run rose, and where it ended.
 * ``eyes``: what eyes read while a block is pushed.

@@ -77,10 +77,11 @@ def load_curves(arm: str, column: str = "success") -> tuple[np.ndarray, np.ndarr
     return np.array(steps, float), np.array(values)
 
 
-def _thousands(axes: Axes, largest: float) -> None:
-    unit, name = (1e6, "million ") if largest >= 2e6 else (1e3, "thousand ")
+def in_thousands(axes: Axes, largest: float, name: str = "environment steps") -> None:
+    """Marks a horizontal axis of counts in thousands, or in millions where there are many."""
+    unit, words = (1e6, "million") if largest >= 2e6 else (1e3, "thousand")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / unit:g}")
-    axes.set_xlabel(f"{name}environment steps")
+    axes.set_xlabel(f"{words} {name}")
 
 
 def draw_arm(
@@ -88,24 +89,27 @@ def draw_arm(
     arm: str,
     *,
     column: str = "success",
+    against: str = "step",
     color: str | None = None,
     dashes: str | tuple = "-",
     label=None,
 ) -> None:
     """Draws one arm: thin lines for the seeds, a thick one for their interquartile mean, a band.
 
-    The band is the 95 % bootstrap interval over seeds.
+    The band is the 95 % bootstrap interval over seeds. ``against`` is a column that is the same for
+    all of them, such as ``updates``.
     """
     steps, values = load_curves(arm, column)
+    x = steps if against == "step" else load_curves(arm, against)[1][0]
     known = ~np.isnan(values).any(axis=0)
-    steps, values = steps[known], values[:, known]
+    x, values = x[known], values[:, known]
     middle, low, high = curve_band(values)
     seeds = f"{len(values)} seed" + "s" * (len(values) > 1)
     name = label or f"{words_of(arm)} ({seeds})"
-    line = axes.plot(steps, middle, color=color, linestyle=dashes, label=name)[0]
-    axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    line = axes.plot(x, middle, color=color, linestyle=dashes, label=name)[0]
+    axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
     for row in values:
-        axes.plot(steps, row, color=line.get_color(), linewidth=0.5, alpha=0.5)
+        axes.plot(x, row, color=line.get_color(), linewidth=0.5, alpha=0.5)
 
 
 def draw_source(axes: Axes, arm: str, color: str = "#777777") -> None:
@@ -126,7 +130,8 @@ def draw_floor(axes: Axes, floor: float) -> None:
     axes.axhline(floor, color="#777777", linewidth=0.8, linestyle=":", label="doing nothing")
 
 
-def _success_axes(axes: Axes) -> None:
+def success_axis(axes: Axes) -> None:
+    """Marks a vertical axis of success from 0 to 100 %."""
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_ylabel("success")
@@ -136,8 +141,8 @@ def _against_steps(axes: Axes, floor: float | None) -> None:
     """Names of both axes, and the floor where there is one."""
     if floor is not None:
         draw_floor(axes, floor)
-    _success_axes(axes)
-    _thousands(axes, axes.get_xlim()[1])
+    success_axis(axes)
+    in_thousands(axes, axes.get_xlim()[1])
 
 
 def _refuse_nothing(arms: Sequence[str]) -> None:
@@ -258,12 +263,12 @@ def success_panels(arms: Sequence[str], *, floor: float | None = None) -> Figure
         draw_arm(axes, arm, color=color)
         if floor is not None:
             draw_floor(axes, floor)
-        _success_axes(axes)
+        success_axis(axes)
         axes.set_title(_title(axes.lines[0].get_label()), fontsize="small")
     for axes in panels[:, 1:].flat:
         axes.set_ylabel("")
     for axes in panels[-1]:
-        _thousands(axes, axes.get_xlim()[1])
+        in_thousands(axes, axes.get_xlim()[1])
     return figure
 
 
@@ -293,8 +298,8 @@ def three_phases(
     if floor is not None:
         draw_floor(rows[0], floor)
         rows[0].legend(fontsize="small")
-    _success_axes(rows[0])
-    _thousands(rows[-1], float(table["step"].max()))
+    success_axis(rows[0])
+    in_thousands(rows[-1], float(table["step"].max()))
     return figure
 
 
@@ -364,10 +369,10 @@ def five_steps(
         if floor is not None:
             draw_floor(axes, floor)
         axes.set_title(STEPS.get(arm, arm), fontsize="small")
-        _success_axes(axes)
+        success_axis(axes)
         axes.set_xlim(0, 5e6)
         axes.tick_params(labelbottom=True)
-        _thousands(axes, 5e6)
+        in_thousands(axes, 5e6)
         axes.xaxis.label.set_size("small")
     for axes in panels[:, 1:].flat:
         axes.set_ylabel("")
