@@ -83,6 +83,7 @@ WITHOUT_FILM = {
     *("push-asymmetric-keypoint", "push-asymmetric-keypoint-long", "push-asymmetric-achieved"),
     *("push-asymmetric-frozen", "push-asymmetric-frozen-long", "push-keypoint-honest"),
     *("push-keypoint-shared", "push-keypoint-rewarded", "push-eye-rewarded", "push-eye-told"),
+    "push-keypoint-rewarded-n3",
     "push-eye-judged",
     *("push-asymmetric-blurred", "push-asymmetric-blurred-less", "push-small-honest"),
     *("push-told", "push-small", "push-located", "push-located-rewards"),

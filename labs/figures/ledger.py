@@ -113,6 +113,7 @@ BESIDE = (
     "push-keypoint-honest",
     "push-keypoint-shared",
     "push-keypoint-rewarded",
+    "push-keypoint-rewarded-n3",
     "push-eye-told",
     "push-eye-rewarded",
     "push-eye-judged",

@@ -40,6 +40,7 @@ WORDS = {
     "push-eye-told": "actor and critic anew behind an eye that serves a policy",
     "push-keypoint-honest": "keypoints and joints, nobody is told, three times the steps",
     "push-keypoint-rewarded": "nobody is told, the eye predicts rewards, three times the steps",
+    "push-keypoint-rewarded-n3": "nobody is told, the eye predicts rewards, targets three ahead",
     "push-keypoint-shared": "nobody is told, one encoder, three times the steps",
     "push-located": "a locator sees, reward alone",
     "push-located-played": "a locator that rewards taught in random play, four looks, reward alone",

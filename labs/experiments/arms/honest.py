@@ -175,6 +175,12 @@ def _borrowed_eyes(settled: RunConfig) -> list[tuple[RunConfig, str]]:
     # control starts anew behind the eye of another run.
     frozen = replace(settled, critic_sees="achieved", frozen_encoder=True)
     shared = replace(settled, arm="push-keypoint-shared", critic_sees="same", routing="critic")
+    rewarded = replace(
+        shared,
+        arm="push-keypoint-rewarded",
+        auxiliary=10.0,  # its gradient is then nearer to the TD error's
+        auxiliary_task="rewards",
+    )
     return [
         (
             replace(frozen, arm="push-asymmetric-frozen", total_steps=150_000),
@@ -193,13 +199,12 @@ def _borrowed_eyes(settled: RunConfig) -> list[tuple[RunConfig, str]]:
             "the same, with one encoder for both, which the TD error alone teaches",
         ),
         (
-            replace(
-                shared,
-                arm="push-keypoint-rewarded",
-                auxiliary=10.0,  # its gradient is then nearer to the TD error's
-                auxiliary_task="rewards",
-            ),
+            rewarded,
             "the same, and a second loss: which goals of the batch does a picture fulfil?",
+        ),
+        (
+            replace(rewarded, arm="push-keypoint-rewarded-n3", n_steps=3),
+            "the same, and TD targets reach three steps ahead",
         ),
         *(
             (replace(shared, arm=arm, frozen_encoder=True, pretrained_encoder=lender), words)
