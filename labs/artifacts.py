@@ -244,14 +244,26 @@ class Artifact:
         """What the content depends on; of a training run, its whole configuration."""
         return self.provenance["parameters"]
 
+    @property
+    def seed(self) -> int:
+        """The seed of a training run, k of its folder ``seed<k>``.
+
+        Raises:
+            ValueError: another folder, which is no run's.
+        """
+        found = _seed_in(self.path)
+        if found is None:
+            raise ValueError(f"received {self.path}, expected a run's folder seed<k>")
+        return found
+
     def file(self, name: str) -> Path:
         """The path of one of its files. Raises UserError if the artifact has none of that name."""
         if self.left_out(name):
             again = "give the command again that made it"
             if self.provenance.get("kind") == "training":
-                arm, seed = self.path.parent.name, self.path.name[4:]
-                again = f"pixels train {arm} --seeds {seed} --again, or, where pixels train --help "
-                again += f"lists no {arm}, with the settings in its {PROVENANCE}"
+                arm = self.path.parent.name
+                again = f"pixels train {arm} --seeds {self.seed} --again, or, where pixels train "
+                again += f"--help lists no {arm}, with the settings in its {PROVENANCE}"
             raise UserError(f"{name} of {self.path} is too large for the repository: {again}")
         if name not in self.provenance["files"]:
             known = ", ".join(self.provenance["files"]) or "no file"
@@ -273,6 +285,12 @@ class Artifact:
         return pd.read_csv(self.file(name))
 
 
+def _seed_in(path: Path) -> int | None:
+    """k where a folder is called ``seed<k>``; else None."""
+    found = re.fullmatch(r"seed([0-9]+)", path.name)
+    return int(found[1]) if found else None
+
+
 def _remedy(path: Path) -> str:
     """How to get an artifact back: git if it is tracked, else the command that makes it."""
     if not os.path.exists(path / PROVENANCE) and (seeds := seed_folders(path)):
@@ -283,8 +301,8 @@ def _remedy(path: Path) -> str:
     again = "give the command that makes it"
     if os.path.exists(path):
         again = f"delete {path}, and give the command again that made it"
-    arm, seed = path.parent.name, path.name[4:]
-    if not path.name.startswith("seed") or not seed.isdigit():
+    arm, seed = path.parent.name, _seed_in(path)
+    if seed is None:
         return again
     made = f"pixels train {arm} --seeds {seed}, if pixels train --help lists {arm}"
     if arm.startswith("locator-"):  # no arm: it comes with one
@@ -337,8 +355,8 @@ def list_artifacts(root: str | Path | None = None) -> list[Path]:
 
 def seed_folders(folder: Path) -> list[Path]:
     """The folders ``seed<k>`` in an arm's folder, in the order of k; empty without any."""
-    seeds = [p for p in folder.glob("seed*") if p.name[4:].isdigit()]
-    return sorted(seeds, key=lambda p: int(p.name[4:]))
+    seeds = {p: k for p in folder.glob("seed*") if (k := _seed_in(p)) is not None}
+    return sorted(seeds, key=seeds.__getitem__)
 
 
 def seeds_of(arm: str) -> list[Path]:

@@ -27,6 +27,7 @@ from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.manipulation_encoder import ManipulationCNN, SpatialSoftmax
 
 TOLERANCE = 1e-6
+SEED = 0  # of the weights, the reset and the noise
 SQUASH_EPSILON = 1e-6  # SB3 keeps the logarithm of the squash finite at actions of ±1 with it
 
 
@@ -102,12 +103,11 @@ def _capture(modules: dict[str, nn.Module], call: Callable[[], object]) -> dict[
 
 
 @torch.no_grad()
-def compare_with_sb3(env: VecEnv | None = None, seed: int = 0) -> list[BridgeStage]:
+def compare_with_sb3(env: VecEnv | None = None) -> list[BridgeStage]:
     """Runs one observation along both ways and measures the largest difference at each stage.
 
     Args:
         env: a vectorized environment of one pixel environment; None makes FetchPush.
-        seed: of the weights, the reset and the noise.
 
     Returns:
         The stages in order of the data flow.
@@ -116,19 +116,17 @@ def compare_with_sb3(env: VecEnv | None = None, seed: int = 0) -> list[BridgeSta
     if own_env:
         from labs.routing_probe import make_push_env
 
-        env = make_push_env(seed)
+        env = make_push_env(SEED)
     try:
-        env.seed(seed)
-        model = SAC(DrQv2SACPolicy, env, seed=seed, buffer_size=1, device="cpu")
-        return _compare(model.policy, env.reset(), seed)
+        env.seed(SEED)
+        model = SAC(DrQv2SACPolicy, env, seed=SEED, buffer_size=1, device="cpu")
+        return _compare(model.policy, env.reset())
     finally:
         if own_env:
             env.close()
 
 
-def _compare(
-    policy: DrQv2SACPolicy, observation: dict[str, np.ndarray], seed: int
-) -> list[BridgeStage]:
+def _compare(policy: DrQv2SACPolicy, observation: dict[str, np.ndarray]) -> list[BridgeStage]:
     stages: list[BridgeStage] = []
 
     def compare(name: str, sb3: str, ours: Tensor, theirs: Tensor) -> None:
@@ -183,9 +181,9 @@ def _compare(
     action = low + 0.5 * (torch.tanh(mean).numpy() + 1) * (high - low)
     compare("tanh, scaled", "predict", torch.from_numpy(action), torch.from_numpy(actions[0]))
 
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
     sampled, log_prob = actor.action_log_prob(tensors)
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
     noise = torch.normal(torch.zeros_like(mean), torch.ones_like(mean))
     log_std = linear_by_hand(actor.log_std, hidden).clamp(-20, 2)
     squashed = torch.tanh(mean + log_std.exp() * noise)

@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable
 
 from labs.commands import drawing, judging, many, measuring, training
-from labs.errors import UserError, ending
-from labs.experiments.config import closest
+from labs.errors import UserError, closest, ending
 
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "train": ("train an arm, one run for each seed", training.train),

@@ -131,6 +131,7 @@ SCENES = {
 GRIPPER_BODIES = ("robot0:gripper_link", "robot0:r_gripper_finger_link")
 GRIPPER_BODIES += ("robot0:l_gripper_finger_link",)
 HIDDEN_GROUP = 5  # MuJoCo draws the groups 0 to 2
+SEGMENTS = {"gripper": 1, "object": 2, "goal": 3}  # labels of a segmentation; 0 is the rest
 
 
 _open_renderers: weakref.WeakSet[SceneRenderer] = weakref.WeakSet()
@@ -249,7 +250,7 @@ class SceneRenderer(gym.Wrapper):
         return self._draw()
 
     def segmentation(self) -> np.ndarray:
-        """Which thing each pixel shows: 0 else, 1 gripper, 2 object, 3 goal; uint8 (H, W).
+        """Which thing each pixel shows, a label of :data:`SEGMENTS` or 0; uint8 (H, W).
 
         The translucent mocap bars hide nothing and are left out.
         """
@@ -270,9 +271,10 @@ class SceneRenderer(gym.Wrapper):
         is_site = ids[..., 1] == int(mujoco.mjtObj.mjOBJ_SITE)
         labels = np.zeros(ids.shape[:2], np.uint8)
         gripper = np.flatnonzero(np.isin(body_of_geom, GRIPPER_BODIES))
-        labels[is_geom & np.isin(ids[..., 0], gripper)] = 1
-        labels[is_geom & np.isin(ids[..., 0], np.flatnonzero(body_of_geom == "object0"))] = 2
-        labels[is_site & (ids[..., 0] == self._target)] = 3
+        block = np.flatnonzero(body_of_geom == "object0")
+        labels[is_geom & np.isin(ids[..., 0], gripper)] = SEGMENTS["gripper"]
+        labels[is_geom & np.isin(ids[..., 0], block)] = SEGMENTS["object"]
+        labels[is_site & (ids[..., 0] == self._target)] = SEGMENTS["goal"]
         return labels
 
     def close_context(self) -> None:
@@ -284,9 +286,6 @@ class SceneRenderer(gym.Wrapper):
     def close(self) -> None:
         self.close_context()
         super().close()
-
-
-SEGMENTS = {"gripper": 1, "object": 2, "goal": 3}
 
 
 def segment(env: gym.Env) -> dict[str, int]:
@@ -356,15 +355,14 @@ def _look_up(value, table, kind, name):
     return table[value]
 
 
-def worker_count(limit: int | None = None, spared: int = 0) -> int:
+def worker_count(limit: int | None = None) -> int:
     """Environment workers that this machine can feed.
 
     Args:
         limit: at most so many.
-        spared: cores that are left to something else.
 
     Returns:
-        Its usable cores but the spared ones, and at least one.
+        Its usable cores, and at least one.
     """
-    cores = usable_cores() - spared
+    cores = usable_cores()
     return max(1, min(cores, limit or cores))

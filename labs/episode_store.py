@@ -23,6 +23,24 @@ from labs.pixel_replay import require_memory
 from labs.tensor_files import save_tensors
 
 
+def restore_generator(generator: torch.Generator, state: torch.Tensor, source: str) -> None:
+    """Puts a sampler's random state back; of another kind of device's it keeps the seed alone.
+
+    Args:
+        generator: of the sampler.
+        state: uint8 (n,), which ``get_state`` gave; n differs between CPU and GPU.
+        source: where it comes from, for the warning.
+    """
+    if len(state) == len(generator.get_state()):
+        generator.set_state(state)
+        return
+    warnings.warn(
+        f"{source} is another device's: the replay memory draws from its seed again",
+        stacklevel=3,
+    )
+    generator.manual_seed(generator.initial_seed())
+
+
 class EpisodeStore(BaseBuffer):
     """Finished episodes of one fixed length in one block of memory, the oldest overwritten.
 
@@ -80,7 +98,7 @@ class EpisodeStore(BaseBuffer):
                 f"received n_sampled_goal {n_sampled_goal} without 'desired_goal' in the "
                 "observation; expected 0: a goal that no policy sees cannot be relabeled"
             )
-        self.n_episodes = max(buffer_size // episode_length, 1)
+        self.n_episodes = buffer_size // episode_length
         self.buffer_size = self.n_episodes * episode_length
         self._allocate()
         self.seed(seed)
@@ -309,12 +327,5 @@ class EpisodeStore(BaseBuffer):
             raise UserError(
                 f"{path} is no whole replay memory ({error}): delete it, and collect anew"
             ) from error
-        if len(state) == len(self.generator.get_state()):
-            self.generator.set_state(state)
-        else:
-            warnings.warn(
-                f"{path} is another device's: the replay memory draws from its seed again",
-                stacklevel=2,
-            )
-            self.generator.manual_seed(self.generator.initial_seed())
+        restore_generator(self.generator, state, str(path))
         self.restored(stored if stored < self.n_episodes else stored + pos)

@@ -1,11 +1,13 @@
-"""What a reader at the command line may meet: one exception, and one line at most at the end."""
+"""What a reader at the command line may meet: one exception, a name that was meant, and one line at
+most at the end."""
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 
 class UserError(Exception):
@@ -14,6 +16,25 @@ class UserError(Exception):
     The message is one line: what is wrong, then what to do. The program ``pixels`` prints it on
     standard error and exits with code 2.
     """
+
+
+def nearest(name: str, known: Collection[str], cutoff: float = 0.6) -> str | None:
+    """The known name that an unknown one is most like; None where none is like it.
+
+    Args:
+        name: the unknown one.
+        known: what it may be.
+        cutoff: how like at least, from 0 to 1 (the same), as :mod:`difflib` measures it.
+    """
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
+
+
+def closest(name: str, known: Collection[str]) -> str:
+    """What to say of an unknown name: the nearest known one, or where they stand."""
+    if near := nearest(name, known):
+        return f"did you mean {near!r}?"
+    few = len(known) <= 20
+    return f"choose one of {', '.join(known)}" if few else "pixels train --help lists all"
 
 
 def ending(program: str, command: Callable[[], int]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import io
 import re
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 import tyro
 
-from labs.errors import UserError
+from labs.errors import UserError, nearest
 
 
 def parse(kind: type, argv: Sequence[str], prog: str, default: Any = None):
@@ -53,8 +52,8 @@ def _one_line(box: str, prog: str, kind: type, default: Any) -> str:
         names = [*vars(default), *vars(getattr(default, "config", default))] if default else []
         names += [f.name for f in dataclasses.fields(kind)]
         known = [name.replace("_", "-") for name in names if name != "seed"]  # asked as --seeds
-        near = difflib.get_close_matches(flag.removeprefix("no-"), known, n=1, cutoff=0.5)
-        hint = f"did you mean --{near[0]}? " if near else ""
+        near = nearest(flag.removeprefix("no-"), known, cutoff=0.5)
+        hint = f"did you mean --{near}? " if near else ""
         return f"unknown flag --{flag}: {hint}(all flags: {prog} --help)"
     return f"{text}: see {prog} --help"
 

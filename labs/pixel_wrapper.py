@@ -36,7 +36,7 @@ __all__ = [
 
 GoalMode = Literal["none", "desired", "both"]
 
-GOAL_KEYS: dict[str, tuple[str, ...]] = {
+KEYS_BY_GOAL: dict[str, tuple[str, ...]] = {
     "none": (),
     "desired": ("desired_goal",),
     "both": ("achieved_goal", "desired_goal"),
@@ -177,7 +177,7 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
         gym.Wrapper.__init__(self, env)
         _check_render_mode(env)
         self.image_size = _check_image_size(image_size)
-        if goal_mode not in GOAL_KEYS:
+        if goal_mode not in KEYS_BY_GOAL:
             raise ValueError(
                 f"goal_mode must be one of {', '.join(map(repr, get_args(GoalMode)))}, "
                 f"received {goal_mode!r}"
@@ -188,7 +188,7 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
             )
         self.goal_mode = goal_mode
         self.frame_stack = int(frame_stack)
-        self._goal_keys = GOAL_KEYS[goal_mode]
+        self._goal_keys = KEYS_BY_GOAL[goal_mode]
         raw_space = self._check_raw_space(env.observation_space)
         self._proprio = self._check_indices(proprio_indices, raw_space)
         self.observation_space = self._make_space(raw_space)

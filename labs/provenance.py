@@ -104,6 +104,11 @@ def usable_cores() -> int:
     return cores or 1
 
 
+def load() -> float | None:
+    """How many processes wanted a core over the last minute; None where the system has no say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
 @lru_cache
 def hardware() -> dict[str, Any]:
     """What this machine is: CPU, usable cores, memory in GiB, GPU, operating system."""
@@ -164,6 +169,6 @@ def provenance(
         "uncommitted_code": None if changed is None else _imported(changed),
         "lock_sha256": sha256(lock) if lock.exists() else None,
         "versions": versions(),
-        "load_average": round(os.getloadavg()[0], 1),  # a busy machine explains a slow run
+        "load_average": load(),  # a busy machine explains a slow run
         "hardware": hardware() | ({"gl": dict(gl)} if gl else {}),
     }

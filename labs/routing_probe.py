@@ -191,18 +191,18 @@ def probe_routing(
     env: VecEnv | None = None,
     *,
     routings: tuple[str, ...] = tuple(ROUTINGS),
-    features_extractor_class: type[BaseFeaturesExtractor] | None = None,
     batch_size: int = 32,
     env_steps: int = 100,
     seed: int = 0,
 ) -> list[RoutingEdge]:
     """Measures the gradients of one update in each routing.
 
+    All of them have the encoder that :class:`DrQv2SACPolicy` takes by default, so that SB3's
+    policies differ in their routing alone.
+
     Args:
         env: an environment with a dict of observations; None makes FetchPush from pixels.
         routings: keys of :data:`ROUTINGS`.
-        features_extractor_class: the encoder of every routing; None takes the default of
-            :class:`DrQv2SACPolicy`, so that SB3's policies differ in their routing alone.
         batch_size: transitions in the batch.
         env_steps: random steps that fill the replay buffer.
         seed: of weights, actions, environment, batch and noise.
@@ -217,7 +217,7 @@ def probe_routing(
         raise ValueError(f"received routings {unknown}, expected some of {list(ROUTINGS)}")
     own_env = env is None
     env = make_push_env(seed) if own_env else env
-    extractor = features_extractor_class or default_extractor_class(env.observation_space)
+    extractor = default_extractor_class(env.observation_space)
     edges: list[RoutingEdge] = []
     first: SAC | None = None
     try:

@@ -74,7 +74,7 @@ def iqm(
     Args:
         groups: one score a run; or several groups (tasks, arms) of runs, which are resampled each
             within itself, so that every resample has every group in its full size.
-        confidence: of the percentile interval.
+        confidence: of the percentile interval, in (0, 1).
         resamples: number of bootstrap resamples.
         seed: of the resampling.
 
@@ -136,6 +136,9 @@ def curve_band(
 
     Args:
         curves: (seeds, points), one row a run, all measured at the same steps.
+        confidence: of the percentile band, in (0, 1).
+        resamples: number of bootstrap resamples.
+        seed: of the resampling.
 
     Returns:
         value, low, high: (points,) each; with one seed, low and high equal the value.
@@ -269,6 +272,9 @@ def sample_efficiency_ratio(
         pixel_budgets: steps that each pixel run surely took, where that is less than its time, such
             as the last point of its curve before it got there; needed where one never got there.
         state_budgets: the same of each state run.
+        confidence: of the percentile interval, in (0, 1).
+        resamples: number of bootstrap resamples.
+        seed: of the resampling.
 
     Returns:
         ρ with a bootstrap interval over the seeds of both arms. ``high`` is inf where late runs
@@ -306,6 +312,18 @@ def gap_closure(
     seed: int = 0,
 ) -> Interval:
     """(pixel − arm) / (pixel − state) in median steps: 1 is as good as state, 0 gains nothing.
+
+    Args:
+        pixel_steps: steps to the threshold of each run of the pixel arm without help.
+        arm_steps: the same of the arm that is to win back what pixels cost.
+        state_steps: the same of the state arm.
+        confidence: of the percentile interval, in (0, 1).
+        resamples: number of bootstrap resamples.
+        seed: of the resampling.
+
+    Returns:
+        The share with a bootstrap interval over the seeds of all three arms; NaN where one has a
+        single run.
 
     Raises:
         ValueError: an arm without runs, a run that never got there, or no gap to close.

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 60.0  # what a light notebook may take
 MAX_BYTES = 1_000_000  # what a notebook may weigh, outputs included
-MAX_OUTPUT_AGE_HINT = "run `make execute`"
+REMEDY = "run `make execute`"
 RUN_KEY = "run"  # notebook metadata: what the outputs were made of
 COLAB_TAG = "colab"
 #: The first cell of every light notebook. It is in the `.ipynb` only; pages leave it out.
@@ -91,23 +91,20 @@ def pair_differences(source: Path) -> list[str]:
     pair = source.with_suffix(".ipynb")
     name = source.relative_to(ROOT)
     if not pair.exists():
-        return [f"{name}: {pair.name} is missing: {MAX_OUTPUT_AGE_HINT}"]
+        return [f"{name}: {pair.name} is missing: {REMEDY}"]
     wanted, stored = read_source(source), nbformat.read(pair, as_version=4)
     problems = []
     if len(wanted.cells) != len(stored.cells):
         problems.append(
-            f"{name}: {len(wanted.cells)} cells, {pair.name} has {len(stored.cells)}:"
-            f" {MAX_OUTPUT_AGE_HINT}"
+            f"{name}: {len(wanted.cells)} cells, {pair.name} has {len(stored.cells)}: {REMEDY}"
         )
     for number, (a, b) in enumerate(zip(wanted.cells, stored.cells, strict=False), 1):
         for what in ("cell_type", "source", "metadata"):
             if a[what] != b[what]:
-                problems.append(
-                    f"{name}: cell {number}: {what} differs in {pair.name}: {MAX_OUTPUT_AGE_HINT}"
-                )
+                problems.append(f"{name}: cell {number}: {what} differs in {pair.name}: {REMEDY}")
     if (a := _source_metadata(wanted)) != (b := _source_metadata(stored)):
         keys = [key for key in SOURCE_METADATA if a[key] != b[key]]
-        problems.append(f"{name}: metadata {keys} differs in {pair.name}: {MAX_OUTPUT_AGE_HINT}")
+        problems.append(f"{name}: metadata {keys} differs in {pair.name}: {REMEDY}")
     return problems
 
 
@@ -179,11 +176,11 @@ def stale_reasons(source: Path) -> list[str]:
     pair = source.with_suffix(".ipynb")
     name = pair.relative_to(ROOT)
     if not pair.exists():
-        return [f"{name}: missing: {MAX_OUTPUT_AGE_HINT}"]
+        return [f"{name}: missing: {REMEDY}"]
     stored = nbformat.read(pair, as_version=4)
     run = stored.metadata.get(RUN_KEY)
     if not run:
-        return [f"{name}: has never been run: {MAX_OUTPUT_AGE_HINT}"]
+        return [f"{name}: has never been run: {REMEDY}"]
     reasons = []
     if run["code"] != hash_code_cells(read_source(source)):
         reasons.append("its code cells")
@@ -195,4 +192,4 @@ def stale_reasons(source: Path) -> list[str]:
             reasons.append(relative)
     if not reasons:
         return []
-    return [f"{name}: outputs are older than {', '.join(reasons)}: {MAX_OUTPUT_AGE_HINT}"]
+    return [f"{name}: outputs are older than {', '.join(reasons)}: {REMEDY}"]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from labs.artifacts import data_root, may_be_replaced, write_measurement
-from labs.errors import UserError
+from labs.errors import UserError, ending
 
 FILES = ("test_save_load.py", "test_dict_env.py", "test_her.py")
 
@@ -168,6 +168,30 @@ def summary(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     return {"run": len(tests), **counts, "left_out": ours["left_out"], "tests": tests}
 
 
+def measure(clone: Path, commit: str | None, name: str) -> int:
+    """Runs the tests of a clone, writes the measurement ``name``, and says how many pass.
+
+    Args:
+        clone: of SB3.
+        commit: of the clone; None: what its git history says.
+        name: of the folder in ``data/``.
+
+    Raises:
+        UserError: it is no clone, its commit is unknown, or another measurement has the name.
+    """
+    what = source(clone, commit)
+    path = data_root() / name
+    may_be_replaced(path, "measurement", lambda before: before.keys() == what.keys())
+    checkout = clone.resolve()
+    ours = in_a_process(checkout, "FastSAC")
+    failed = [test for test, end in ours["tests"].items() if end["outcome"] == "failed"]
+    theirs = in_a_process(checkout, "SAC", failed) if failed else {"tests": {}}
+    result = summary(ours, theirs)
+    print(write_measurement(name, what | result, parameters=what).path)
+    print(f"{result['passed']} of {result['run']} pass, {result['failed']} fail")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkout", type=Path, help="a clone of stable-baselines3")
@@ -175,21 +199,8 @@ def main(arguments: list[str] | None = None) -> int:
     in_data = "of the artifact in data/ (default: %(default)s)"
     parser.add_argument("--name", default="sb3-tests", help=in_data)
     options = parser.parse_args(arguments)
-    try:
-        what = source(options.checkout, options.commit)
-        path = data_root() / options.name
-        may_be_replaced(path, "measurement", lambda before: before.keys() == what.keys())
-        checkout = options.checkout.resolve()
-        ours = in_a_process(checkout, "FastSAC")
-        failed = [name for name, test in ours["tests"].items() if test["outcome"] == "failed"]
-        theirs = in_a_process(checkout, "SAC", failed) if failed else {"tests": {}}
-        result = summary(ours, theirs)
-        print(write_measurement(options.name, what | result, parameters=what).path)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{result['passed']} of {result['run']} pass, {result['failed']} fail")
-    return 0
+    clone, commit, name = options.checkout, options.commit, options.name
+    return ending(parser.prog, lambda: measure(clone, commit, name))
 
 
 if __name__ == "__main__":

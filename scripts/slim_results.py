@@ -4,7 +4,7 @@
     python scripts/slim_results.py                  every arm in data/
     python scripts/slim_results.py --shelf FOLDER   and keeps there what `pixels fetch` can get
 
-* the video of every seed but the first, and of the first too where another arm's shows the same;
+* the video of every run but the first seed of the few arms whose films differ;
 * the weights of every seed but the first, and of the first too where neither success is expected of
   the arm nor anything plays its policy; with them, what says how to build their network;
 * the weights of every locator that no policy with weights, and no measurement, looks through.
@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,9 +29,8 @@ from labs.artifacts import (
     seed_folders,
     write_record,
 )
-from labs.errors import UserError
-from labs.experiments.locating import WEIGHTS as LOCATOR
-from labs.experiments.locating import folder
+from labs.errors import ending
+from labs.experiments.locating import LOCATOR_FILE, folder
 from labs.experiments.policies import SPEC
 from labs.experiments.policies import WEIGHTS as POLICY
 from labs.experiments.presets import CRITERIA, PRESETS, effective
@@ -64,43 +62,15 @@ PLAYED = {
 }
 
 
-#: Arms whose film adds little to another's: to that of push-demo (the floor), of push-blind-tuned,
-#: of push-located-rewards-n3; of reach-located, of reach-state.
-WITHOUT_FILM = {
-    *("push-eight-goals", "push-eight-goals-long", "push-asymmetric"),
-    *("push-one-goal", "push-small-helped"),
-    *("push-small-blank", "push-small-noise", "push-small-actor", "push-small-separate"),
-    *("push-small-steps", "push-small-far", "push-small-k8"),
-    *("push-small-buffer10k", "push-small-buffer25k", "push-small-buffer50k"),
-    *("push-small-u012", "push-small-u050"),
-    *("push-blind-k8", "push-blind-u012", "push-blind-u050", "push-blind-buffer10k"),
-    *("push-blind-acts-25k", "push-blind-acts-60k", "push-blind-acts-lent"),
-    *("push-blind-long", "push-state-long", "push-state-tuned", "push-blind-n3", "push-small-n3"),
-    effective("push-state-tuned", overrides={"her_k": 8}).arm,
-    *("push-place-drawn-7", "push-place-drawn-14", "push-place-drawn-22"),
-    *("push-place-drawn-14-looks", "push-place-drawn-14-n3"),
-    *("push-place-fixed-22", "push-place-judged-22", "push-place-blurred-22"),
-    *("push-asymmetric-keypoint", "push-asymmetric-keypoint-long", "push-asymmetric-achieved"),
-    *("push-asymmetric-frozen", "push-asymmetric-frozen-long", "push-keypoint-honest"),
-    *("push-keypoint-shared", "push-keypoint-rewarded", "push-eye-rewarded", "push-eye-told"),
-    "push-keypoint-rewarded-n3",
-    "push-eye-judged",
-    *("push-asymmetric-blurred", "push-asymmetric-blurred-less", "push-small-honest"),
-    *("push-told", "push-small", "push-located", "push-located-rewards"),
-    *("push-located-rewards-looks", "push-located-rewards-annealed", "push-located-rewards-far"),
-    *("push-located-rewards-quick", "push-located-rewards-far-long"),
-    *("push-located-played", "push-located-played-n3"),
-    *("push-distilled", "push-distilled-norm", "push-distilled-sphere", "push-distilled-drq"),
-    *("push-distilled-far", "push-distilled-far-drq"),
-    *("push-distilled-flat", "push-distilled-flat-drq"),
-    *("reach-small-drq", "reach-small-narrow", "reach-small-actor", "reach-small-separate"),
-    *("reach-small-views", "reach-small-same", "reach-small-mended"),
-    *("reach-located-rewards", "reach-located-default", "reach-located-workspace"),
-    *("reach-located-walked", "reach-located-filmed", "reach-located-strayed"),
-    *("reach-keypoint", "reach-asymmetric"),
-    *("reach-small", "reach-small-told", "reach-small-blind", "reach-small-annealed"),
-    "reach-state-tuned",
-}
+#: Films take room, and most arms move as one of these does: Push on the floor, blind, and seen
+#: through an eye that rewards opened; Reach seen, and from the state.
+WITH_FILM = (
+    "push-demo",
+    "push-blind-tuned",
+    "push-located-rewards-n3",
+    "reach-located",
+    "reach-state",
+)
 
 
 #: Arms whose locator of seed 0 is kept though no policy behind it is: a reader can look through it.
@@ -121,12 +91,11 @@ def locators_in_use() -> set[Path]:
 
 def superfluous(run: Artifact) -> list[str]:
     """The files of a training run, or of a locator, that are left out."""
-    if LOCATOR in run.provenance["files"]:
-        return [] if run.path in locators_in_use() else [LOCATOR]
-    seed = int(run.path.name.removeprefix("seed"))
+    if LOCATOR_FILE in run.provenance["files"]:
+        return [] if run.path in locators_in_use() else [LOCATOR_FILE]
     arm = run.path.parent.name
-    unwanted = [VIDEO] if seed > 0 or arm in WITHOUT_FILM else []
-    if seed >= seeds_with_weights(arm):
+    unwanted = [VIDEO] if run.seed > 0 or arm not in WITH_FILM else []
+    if run.seed >= seeds_with_weights(arm):
         unwanted += [POLICY, SPEC]
     return [name for name in unwanted if name in run.provenance["files"]]
 
@@ -155,19 +124,24 @@ def slim(path: Path, shelf: Path | None = None) -> int:
     return saved
 
 
+def slim_all(shelf: Path | None = None) -> int:
+    """Slims every run and locator in ``data/``; says how many it changed and what that saves.
+
+    Raises:
+        UserError: a damaged result. What is slim already stays so.
+    """
+    seeds = (p for arm in sorted(data_root().glob("*")) for p in seed_folders(arm))
+    runs = [p for p in seeds if (p / PROVENANCE).exists()]
+    saved = [slim(path, shelf) for path in runs]
+    print(json.dumps({"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved)}))
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Leaves out what the repository has no room for.")
     parser.add_argument("--shelf", type=Path, help="folder for what is left out (default: none)")
     shelf = parser.parse_args(argv).shelf
-    seeds = (p for arm in sorted(data_root().glob("*")) for p in seed_folders(arm))
-    runs = [p for p in seeds if (p / PROVENANCE).exists()]
-    try:
-        saved = [slim(path, shelf) for path in runs]
-    except UserError as error:  # a damaged result; what is slim already stays so
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps({"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved)}))
-    return 0
+    return ending(parser.prog, lambda: slim_all(shelf))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from labs import artifacts, provenance, tensor_files
-from labs.artifacts import Clock, load_artifact, write_artifact, write_atomically, write_measurement
+from labs.artifacts import (
+    Clock,
+    load_artifact,
+    runs_of,
+    write_artifact,
+    write_atomically,
+    write_measurement,
+)
 from labs.errors import UserError
 from labs.experiments import results
 from labs.tensor_files import save_tensors
@@ -63,6 +70,14 @@ def training_run(path):
     return path
 
 
+def test_runs_know_their_seeds_and_come_in_their_order(own_data):
+    for name in ("seed10", "seed2", "seedling"):
+        training_run(own_data / "arm" / name)
+    assert [run.seed for run in runs_of("arm")] == [2, 10]
+    with pytest.raises(ValueError, match="expected a run's folder seed<k>"):
+        load_artifact(own_data / "arm" / "seedling").seed  # noqa: B018
+
+
 @pytest.mark.parametrize(
     ("seed", "arm", "kept"),
     [
@@ -78,7 +93,7 @@ def training_run(path):
 def test_what_there_is_no_room_for_says_how_to_get_it(own_data, monkeypatch, seed, arm, kept):
     monkeypatch.setattr(slim_results, "CRITERIA", {"hopeful": 0.9})
     monkeypatch.setattr(slim_results, "PLAYED", {"played": 2})
-    monkeypatch.setattr(slim_results, "WITHOUT_FILM", {"alike"})
+    monkeypatch.setattr(slim_results, "WITH_FILM", ("hopeful", "played", "other"))
     path = training_run(own_data / arm / f"seed{seed}")
     before = load_artifact(path).provenance["files"]
     slim_results.main([])

@@ -322,11 +322,11 @@ def test_a_run_behind_a_locator_is_measured_before_there_is_one(own_folders, mon
 
     config = cells.toy(presets.preset("push-gpu-located"))
     with pytest.raises(UserError, match="there is no artifact in .*locator-"):
-        make_one(config, locate=True)
+        make_one(config, for_training=True)
     looked = []
 
     def steps(config, seconds, tell):
-        env = make_one(config, locate=True)
+        env = make_one(config, for_training=True)
         looked.append(env.reset(seed=0)[0]["located"].shape)
         env.close()
         return {"updates_per_s": 9.0}

@@ -14,6 +14,7 @@ from labs import cli
 from labs.artifacts import load_artifact, repository_root
 from labs.campaign.schedule import CampaignOptions
 from labs.commands import drawing, judging, measuring, training
+from labs.errors import UserError
 from labs.experiments import environments, presets
 from labs.experiments.config import FIELDS
 from labs.experiments.search import SearchOptions
@@ -114,7 +115,7 @@ def test_the_overview_links_every_card(measured):
 def test_damage_is_an_error(measured):
     path = measured / "reach-state" / "seed0" / "curve.csv"
     path.write_text(path.read_text() + "\n")
-    with pytest.raises(cards.UserError, match=r"curve\.csv is damaged"):
+    with pytest.raises(UserError, match=r"curve\.csv is damaged"):
         cards.card("reach-state", measured)
 
 
@@ -171,7 +172,7 @@ artifact_root = {str(ROOT / "data")!r}
     html = (tmp_path / "out" / "index.html").read_text()
     assert html.count('class="artifact"') >= 18 and 'id="card-push-step2"' in html
     assert "{artifact}" not in html and 'href="#card-push-step1"' in html
-    assert success_in_words(cards.runs_of("reach-state", ROOT / "data")) in html
+    assert success_in_words(cards.seeds_below(ROOT / "data", "reach-state")) in html
     (tmp_path / "index.md").write_text("# Title\n\n```{experiment-cards}\n:arms: none\n```\n")
     built = sphinx(tmp_path)
     assert built.returncode and "received arm 'none'" in built.stdout
@@ -209,7 +210,7 @@ def printed_commands() -> list[str]:
     for page in PAGES:
         text = (ROOT / "book" / f"{page}.md").read_text().replace("\\\n", " ")
         found += re.findall(r"`(pixels [^`]+)`", text) + re.findall(r"^pixels .+$", text, re.M)
-    found += [cards._train_command(arm, "0 1 2") for arm in presets.PRESETS]
+    found += [cards.train_command(arm, "0 1 2") for arm in presets.PRESETS]
     return sorted({" ".join(c.split()).replace("ARM", "reach-state") for c in found})
 
 

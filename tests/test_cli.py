@@ -513,9 +513,9 @@ def test_a_kernel_whose_port_was_taken_starts_again(monkeypatch, capsys):
 
 def test_a_run_is_waited_for_until_nobody_holds_it(tmp_path):
     lock = guards.RunLock(tmp_path)
-    assert launch._held_after(tmp_path, 0.3)
+    assert guards.held_after(tmp_path, 0.3)
     lock.release()
-    assert not launch._held_after(tmp_path, 5)
+    assert not guards.held_after(tmp_path, 5)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from labs import cli
-from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
+from labs.artifacts import data_root, load_artifact, repository_root, runs_of, seeds_of
 from labs.claims.arm import Arm
 from labs.claims.compare import as_text, compare, costs, summarize
 from tests.altering import alter, alter_settings
@@ -69,6 +69,16 @@ def test_a_comparison_names_the_evaluations_that_it_read():
         f"reach-state/{path.name}": load_artifact(path).provenance["files"]["evaluation.json"]
         for path in seeds_of("reach-state")
     }
+
+
+def test_a_comparison_reads_each_arm_once(monkeypatch):
+    trained()
+    trained("twin")
+    settings("twin", observation="pixels")
+    read = []
+    monkeypatch.setattr("labs.claims.compare.runs_of", lambda arm: read.append(arm) or runs_of(arm))
+    compare(["reach-state", "twin"], name="beside", state="reach-state", pixels="twin")
+    assert read == ["reach-state", "twin"]
 
 
 def test_costs_of_an_arm_against_itself_are_one():

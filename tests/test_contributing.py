@@ -94,12 +94,10 @@ def add_lines(path: Path, after: str, lines: str) -> None:
 
 @pytest.mark.slow
 def test_an_arm(copy):
-    """A configuration, its line of summary, and a smoke run that leaves an artifact."""
-    assert "SUMMARY" in way("arm") and "--smoke" in way("arm")
-    presets = copy / "labs/experiments/presets.py"
-    new = '\n    replace(REACH_STATE, arm="reach-narrow", net_arch=(64, 64)),'
-    add_lines(presets, "REACH = [\n    REACH_STATE,", new)
-    add_lines(presets, "SUMMARY = {", '\n    "reach-narrow": "the same with 64 units a layer",')
+    """A configuration with its line, and a smoke run that leaves an artifact."""
+    assert "labs/experiments/arms/" in way("arm") and "--smoke" in way("arm")
+    new = '\n        (replace(state, arm="reach-narrow", net_arch=(64, 64)), "64 units a layer"),'
+    add_lines(copy / "labs/experiments/arms/reach.py", "    return [", new)
     run(copy, "-m", "labs.cli", "train", "reach-narrow", "--smoke", "--quiet")
     artifact = load_artifact(copy / "data/reach-narrow-smoke/seed0")
     assert artifact.parameters["net_arch"] == [64, 64]

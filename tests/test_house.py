@@ -31,8 +31,6 @@ BLOCK = 4096  # files lie on a disk in whole blocks
 MAX_BYTES = 14_000_000  # of what the files hold
 MAX_ON_DISK = 14_670_000  # of whole blocks: 10 KB below 14 MiB
 
-#: Files of other authors, whose words are not ours to choose.
-
 
 def read_yaml(name: str) -> dict:
     return yaml.safe_load((ROOT / name).read_text())

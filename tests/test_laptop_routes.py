@@ -329,7 +329,7 @@ def test_a_locator_of_another_view_is_refused():
     locating.train_locator(LOCATED, epochs=1)
     with pytest.raises(UserError, match="another view .goal_sphere False -> True"):
         locating.load_locator(replace(LOCATED, goal_sphere=True))
-    weights = locating.folder(LOCATED) / locating.WEIGHTS
+    weights = locating.folder(LOCATED) / locating.LOCATOR_FILE
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
     with pytest.raises(UserError, match="damaged"):
         locating.load_locator(LOCATED)

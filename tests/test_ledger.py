@@ -116,6 +116,13 @@ def test_arms_beside_the_story_show_only_if_they_exist(data):
         ledger.beside_table(("push-nothing",))
 
 
+def test_every_arm_of_push_has_one_row_but_for_the_demo_and_those_for_a_large_gpu():
+    push = [arm for arm, config in PRESETS.items() if config.task == "push"]
+    rows = [*ledger.BESIDE, *STEP_ARMS]
+    others = {arm for arm in push if arm not in rows and not arm.startswith("push-gpu")}
+    assert others == {"push-demo"} and len(set(rows)) == len(rows) and set(rows) <= set(push)
+
+
 def test_the_steps_are_presets():
     assert {step.arm for step in ledger.STEPS} <= PRESETS.keys() & SUMMARY.keys()
     assert tuple(dict.fromkeys(step.arm for step in ledger.STEPS)) == STEP_ARMS

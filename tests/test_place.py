@@ -60,7 +60,7 @@ def test_a_run_meets_the_same_eye_in_training_and_after_it():
         obs, _ = env.reset(seed=5)
         readings[name] = obs["located"] - env.unwrapped._get_obs()["achieved_goal"]
         env.close()
-    env = make_one(FIXED, locate=True)
+    env = make_one(FIXED, for_training=True)
     obs, _ = env.reset(seed=5)
     trained = obs["located"] - env.unwrapped._get_obs()["achieved_goal"]
     env.close()

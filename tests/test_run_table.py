@@ -219,7 +219,7 @@ def test_settings_of_its_own_stand_in_the_box(few):
 
 
 def test_damage_and_an_unknown_task_are_errors(few):
-    with pytest.raises(ValueError, match="received task 'slide'"):
+    with pytest.raises(ValueError, match="received task 'slide', expected reach, push or other$"):
         runs.run_table(few, "slide", film_link)
     curve = few / "push-told" / "seed1" / "curve.csv"
     curve.write_text(curve.read_text() + "\n")

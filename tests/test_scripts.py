@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.artifacts import write_artifact
+from labs.artifacts import repository_root, write_artifact
 from scripts import slim_results
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "scripts").glob("*"))
@@ -40,6 +40,11 @@ def test_setup_explains_itself_and_installs_nothing(flags, code, words):
     assert found.returncode == code
     said = found.stderr if code else found.stdout
     assert words in said and "set -" not in said
+
+
+@pytest.mark.parametrize("arm", slim_results.WITH_FILM)
+def test_a_film_that_is_to_be_kept_is_there(arm):
+    assert (repository_root() / "data" / arm / "seed0" / slim_results.VIDEO).exists()
 
 
 def test_only_seeds_are_slimmed(tmp_path, monkeypatch, capsys):

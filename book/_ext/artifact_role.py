@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from generated import artifact_root, where
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.util.docutils import SphinxRole
 
 from labs.artifacts import load_artifact
 from labs.errors import UserError
@@ -144,11 +145,6 @@ def resolve(reference: str, root: str | Path) -> str:
         raise ValueError(f"{reference!r}: {error}") from None
 
 
-def artifact_root(of: SphinxRole | SphinxDirective) -> Path:
-    """The folder of all artifacts: what the book's configuration says, else its ``data/``."""
-    return Path(of.config.artifact_root or Path(of.env.srcdir) / "data").resolve()
-
-
 class ArtifactRole(SphinxRole):
     """The role ``artifact``."""
 
@@ -158,8 +154,7 @@ class ArtifactRole(SphinxRole):
             path, _, _ = _locate(self.text, root)
             text = resolve(self.text, root)
         except (ValueError, UserError) as error:
-            line = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
-            raise ExtensionError(f"{line}: {error}") from error
+            raise ExtensionError(f"{where(self)}: {error}") from error
         for file in (path, path.parent / "provenance.json"):
             self.env.note_dependency(str(file))  # a new result makes the page anew
         reference = escape(self.text, quote=True)

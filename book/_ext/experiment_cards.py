@@ -23,22 +23,24 @@ from __future__ import annotations
 
 import fnmatch
 import re
-import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from artifact_role import artifact_root
-from docutils import nodes
 from docutils.parsers.rst import directives
-from docutils.statemachine import StringList
+from generated import (
+    Generated,
+    listed,
+    markdown_table,
+    number,
+    plain,
+    seed_list,
+    seeds_below,
+    train_command,
+)
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
 
-from labs.artifacts import PROVENANCE, Artifact, load_artifact, seed_folders
-from labs.envs import ENV_IDS
-from labs.errors import UserError
+from labs.artifacts import Artifact
 from labs.experiments.config import (
     EPISODES_OF_A_ROUND,
     RunConfig,
@@ -48,9 +50,10 @@ from labs.experiments.config import (
 )
 from labs.experiments.presets import CRITERIA, NOT_CHANGES, PRESETS, SUMMARY, preset
 from labs.figures.results import machine
+from labs.pixel_wrapper import KEYS_BY_GOAL
 from labs.provenance import GIB
+from labs.tasks import ENV_IDS, PROPRIO_INDICES, STATE_WIDTH
 
-STATE_WIDTH = {"reach": 10, "push": 25}
 RUN_FILES = ("curve.csv", "evaluation.json", "policy.json", "weights.safetensors")
 ENCODERS = {
     "nature": "NatureCNN",
@@ -74,20 +77,19 @@ ROUTINGS = {
 
 def observation_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
     """What the policy receives: key → shape, as the environment gives it."""
-    goals = {"none": [], "desired": ["desired_goal"], "both": ["achieved_goal", "desired_goal"]}
     if config.observation == "state":
         shapes: dict[str, tuple[int, ...]] = {"observation": (STATE_WIDTH[config.task],)}
-        return shapes | dict.fromkeys(goals["both"], (3,))
+        return shapes | dict.fromkeys(KEYS_BY_GOAL["both"], (3,))
     shapes = {}
     if config.has_images:
         shapes["pixels"] = (3 * config.frame_stack, *config.frame_size)
     if config.full_state:
         shapes["proprioception"] = (STATE_WIDTH[config.task],)
     elif config.proprioception:
-        shapes["proprioception"] = (10,)
+        shapes["proprioception"] = (len(PROPRIO_INDICES[config.task]),)
     if config.observation == "place":
         shapes["located"] = (3 * config.frame_stack,)
-    return shapes | dict.fromkeys(goals[config.goal_mode], (3,))
+    return shapes | dict.fromkeys(KEYS_BY_GOAL[config.goal_mode], (3,))
 
 
 def _algorithm(config: RunConfig) -> str:
@@ -218,14 +220,8 @@ def _changes(config: RunConfig) -> str | None:
     name, knobs = found
     if len(knobs) > 9:
         return None  # another experiment rather than a change
-    listed = "; ".join(f"`{k}` {_plain(a)} → {_plain(b)}" for k, (a, b) in knobs.items())
-    return f"{{ref}}`{name} <card-{name}>`: {listed}"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return " × ".join(map(str, value)) if isinstance(value, list) else str(value)
+    steps = (f"`{k}` {plain(a)} → {plain(b)}" for k, (a, b) in knobs.items())
+    return f"{{ref}}`{name} <card-{name}>`: " + "; ".join(steps)
 
 
 def _criterion(arm: str) -> str:
@@ -237,21 +233,13 @@ def _criterion(arm: str) -> str:
 # ----------------------------------------------------------------------------- what was measured
 
 
-def runs_of(arm: str, root: Path) -> list[Artifact]:
-    """The checked results of an arm below ``root``, in the order of their seeds; none is no error.
-
-    ``labs.artifacts.runs_of`` refuses an arm without results, and looks where programs write them.
-    """
-    return [load_artifact(p) for p in seed_folders(root / arm) if (p / PROVENANCE).exists()]
-
-
 def variants_of(arm: str, root: Path) -> list[tuple[str, int, dict[str, tuple[Any, Any]]]]:
     """Results of the arm with changed settings: (name, number of seeds, knob → (preset, run))."""
     found = []
     for folder in sorted(root.glob(f"{arm}-*")):
         if not re.fullmatch(re.escape(arm) + r"-(fast|(fast-)?[0-9a-f]{6})", folder.name):
             continue
-        runs = runs_of(folder.name, root)
+        runs = seeds_below(root, folder.name)
         if runs:
             found.append((folder.name, len(runs), differences(arm, runs[0])))
     return found
@@ -263,24 +251,20 @@ def differences(arm: str, run: Artifact) -> dict[str, tuple[Any, Any]]:
     return {k: v for k, v in found.items() if k not in NOT_CHANGES}
 
 
-def _number(run: Artifact, root: Path, keys: str, form: str) -> str:
-    return f"{{artifact}}`{run.path.relative_to(root).as_posix()}:{keys}|{form}`"
-
-
 def _status(arm: str, root: Path) -> str:
-    runs = runs_of(arm, root)
+    runs = seeds_below(root, arm)
     lines = []
     if not runs:
         lines.append("not measured yet")
     else:
         score = "evaluation.deterministic.success_rate"
-        rates = ", ".join(_number(run, root, score, "pct0") for run in runs)
+        rates = ", ".join(number(run, root, score, "pct0") for run in runs)
         lines.append(f"measured with {_seeds(len(runs))}: success {rates}")
         changed = differences(arm, runs[0])
         if changed:
-            lines.append("with settings that have changed since: " + _listed(changed))
+            lines.append("with settings that have changed since: " + listed(changed))
     for name, count, knobs in variants_of(arm, root):
-        lines.append(f"also run as `{name}` ({_seeds(count)}) with {_listed(knobs)}")
+        lines.append(f"also run as `{name}` ({_seeds(count)}) with {listed(knobs)}")
     return "; ".join(lines)
 
 
@@ -288,23 +272,11 @@ def _seeds(count: int) -> str:
     return "1 seed" if count == 1 else f"{count} seeds"
 
 
-def _listed(knobs: dict[str, tuple[Any, Any]]) -> str:
-    return ", ".join(f"`{k}` {_plain(b)} for {_plain(a)}" for k, (a, b) in knobs.items())
-
-
 # --------------------------------------------------------------------------------- as Markdown
 
 
 def _fields(rows: Iterable[tuple[str, str | None]]) -> list[str]:
     return [f":{name}: {text}" for name, text in rows if text]
-
-
-def _seed_list(runs: list[Artifact]) -> str:
-    return " ".join(run.path.name.removeprefix("seed") for run in runs) or "0 1 2"
-
-
-def _train_command(arm: str, seeds: str) -> str:
-    return "pixels demo" if arm == "push-demo" else f"pixels train {arm} --seeds {seeds}"
 
 
 def card(arm: str, root: Path, folded: bool = False) -> str:
@@ -325,7 +297,7 @@ def card(arm: str, root: Path, folded: bool = False) -> str:
         ("needs", _needs(config)),
         ("leaves", f"`data/{arm}/seed<k>/` with {files} and `provenance.json`"),
         ("criterion", _criterion(arm)),
-        ("command", f"`{_train_command(arm, _seed_list(runs_of(arm, root)))}`"),
+        ("command", f"`{train_command(arm, seed_list(seeds_below(root, arm)))}`"),
         ("status", _status(arm, root)),
     ]
     title = SUMMARY[arm][0].upper() + SUMMARY[arm][1:]
@@ -338,12 +310,12 @@ def card(arm: str, root: Path, folded: bool = False) -> str:
 
 def overview(arms: Iterable[str], root: Path) -> str:
     """A table of arms with links to their cards."""
-    lines = ["| arm | what | measured |", "|---|---|---|"]
+    rows = []
     for arm in arms:
-        count = len(runs_of(arm, root))
+        count = len(seeds_below(root, arm))
         status = _seeds(count) if count else "not yet"
-        lines.append(f"| {{ref}}`{arm} <card-{arm}>` | {SUMMARY[arm]} | {status} |")
-    return "\n".join(lines) + "\n"
+        rows.append([f"{{ref}}`{arm} <card-{arm}>`", SUMMARY[arm], status])
+    return markdown_table(["arm", "what", "measured"], rows) + "\n"
 
 
 def select(task: str | None, arms: str | None) -> list[str]:
@@ -372,8 +344,8 @@ def select(task: str | None, arms: str | None) -> list[str]:
 
 def reproduce(arm: str, root: Path, folded: bool = False) -> str:
     """The "Reproduce it" block of an arm as Markdown, open or folded to its title."""
-    config, runs = preset(arm), runs_of(arm, root)
-    commands = [_train_command(arm, _seed_list(runs))]
+    config, runs = preset(arm), seeds_below(root, arm)
+    commands = [train_command(arm, seed_list(runs))]
     if runs:
         commands += [f"pixels eval {arm}", f"pixels compare {arm}", f"pixels plot curves {arm}"]
     rows: list[tuple[str, str | None]] = [("needs", _needs(config))]
@@ -383,7 +355,7 @@ def reproduce(arm: str, root: Path, folded: bool = False) -> str:
         rows += _measured_rows(arm, runs, root)
     lines = ["```bash", *commands, "```", "", *_fields(rows)]
     if runs:
-        lines += ["", *_result_table(runs, root)]
+        lines += ["", _result_table(runs, root)]
     content = "\n".join(lines)
     title = f"Reproduce it: `{arm}`"
     head = f"::::{{admonition}} {title}\n:class: reproduce"
@@ -409,11 +381,7 @@ def _measured_rows(arm: str, runs: list[Artifact], root: Path) -> list[tuple[str
     ]
 
 
-def _result_table(runs: list[Artifact], root: Path) -> list[str]:
-    lines = [
-        "| seed | training | steps/s | success | sampled actions | final distance |",
-        "|---|---|---|---|---|---|",
-    ]
+def _result_table(runs: list[Artifact], root: Path) -> str:
     columns = (
         ("provenance.training_time_s", "duration"),
         ("provenance.frames_per_second", "f1"),
@@ -421,40 +389,18 @@ def _result_table(runs: list[Artifact], root: Path) -> list[str]:
         ("evaluation.stochastic.success_rate", "pct0"),
         ("evaluation.deterministic.final_distance_mean", "cm"),
     )
-    for run in runs:
-        # In a table a bar ends the cell unless it is escaped.
-        cells = [_number(run, root, keys, form).replace("|", "\\|") for keys, form in columns]
-        lines.append(f"| {run.path.name[4:]} | {' | '.join(cells)} |")
-    return lines
+    rows = [
+        [seed_list([run]), *(number(run, root, keys, form) for keys, form in columns)]
+        for run in runs
+    ]
+    heads = ["seed", "training", "steps/s", "success", "sampled actions", "final distance"]
+    return markdown_table(heads, rows)
 
 
 # ------------------------------------------------------------------------------------ in Sphinx
 
 
-class _Generated(SphinxDirective):
-    """A directive whose content is Markdown that is made when the page is read."""
-
-    def markdown(self, root: Path) -> str:
-        raise NotImplementedError
-
-    def run(self) -> list[nodes.Node]:
-        root = artifact_root(self)
-        source, line = self.get_source_info()
-        try:
-            text = self.markdown(root)
-        except (ValueError, UserError) as error:
-            raise ExtensionError(f"{source}:{line}: {error}") from error
-        self.env.note_reread()  # a result that arrives changes no file that this page knows
-        arms = Path(self.env.srcdir) / "labs" / "experiments"
-        for path in (arms / "config.py", arms / "presets.py", *arms.glob("arms/*.py")):
-            self.env.note_dependency(str(path))
-        container = nodes.Element()
-        lines = textwrap.dedent(text).splitlines()
-        self.state.nested_parse(StringList(lines, source=source), self.content_offset, container)
-        return container.children
-
-
-class ExperimentCards(_Generated):
+class ExperimentCards(Generated):
     """The directive ``experiment-cards``."""
 
     option_spec = {
@@ -471,7 +417,7 @@ class ExperimentCards(_Generated):
         return table + "\n".join(card(arm, root, folded) for arm in arms)
 
 
-class Reproduce(_Generated):
+class Reproduce(Generated):
     """The directive ``reproduce``."""
 
     required_arguments = 1

@@ -9,9 +9,9 @@ The film stands in the page itself, as those of the notebooks do: it plays witho
 
 from __future__ import annotations
 
-from artifact_role import artifact_root
 from docutils import nodes
 from docutils.parsers.rst import directives
+from generated import artifact_root, where
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
@@ -28,14 +28,13 @@ class Film(SphinxDirective):
     option_spec = {"alt": directives.unchanged_required, "width": directives.positive_int}
 
     def run(self) -> list[nodes.Node]:
-        where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
         if "alt" not in self.options:
-            raise ExtensionError(f"{where}: a film needs :alt:, for those who cannot see it")
+            raise ExtensionError(f"{where(self)}: a film needs :alt:, for those who cannot see it")
         try:
             run = load_artifact(artifact_root(self) / self.arguments[0])
             shown = results.film(run, self.options["alt"], self.options.get("width", 320))
         except UserError as error:
-            raise ExtensionError(f"{where}: {error}") from error
+            raise ExtensionError(f"{where(self)}: {error}") from error
         self.env.note_dependency(str(run.path / "video.mp4"))
         return [nodes.raw("", shown.data, format="html")]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiment_cards import _Generated, _number, _train_command
-from run_table import artifacts, card_link, made, table
+from generated import Generated, markdown_table, number, train_command
+from run_table import artifacts, card_link, made
 from sphinx.application import Sphinx
 
 from labs.artifacts import Artifact
@@ -157,14 +157,14 @@ def described(found: Artifact, root: Path) -> tuple[str, str | None, str | None]
         what, page, command = MEASURED[name]
         if "cells_planned" in parameters:
             run, planned = (
-                _number(found, root, f"provenance.parameters.cells_{k}", "int")
+                number(found, root, f"provenance.parameters.cells_{k}", "int")
                 for k in ("run", "planned")
             )
             what += f": {run} of {planned} planned cells"
         return what, page, command
     if name.startswith("search-"):
         arm, count = parameters["arm"], len(found.json("measurement.json")["trials"])
-        steps = _number(found, root, "provenance.parameters.steps", "int")
+        steps = number(found, root, "provenance.parameters.steps", "int")
         what = (
             f"{count} trials around {card_link(arm)}, seed {parameters['seed']}, {steps} steps each"
         )
@@ -172,10 +172,10 @@ def described(found: Artifact, root: Path) -> tuple[str, str | None, str | None]
         return what, SEARCHED.get(arm), command
     if found.provenance["kind"] == "locator":
         view, seed = parameters["view"], parameters["seed"]
-        frames = _number(found, root, "provenance.parameters.frames", "int")
+        frames = number(found, root, "provenance.parameters.frames", "int")
         what = f"locator: {view['task']}, camera {view['camera']}, {frames} frames"
         arm = locator_arm(found)
-        command = f"{_train_command(arm, str(seed))} --again" if arm else None
+        command = f"{train_command(arm, str(seed))} --again" if arm else None
         return what, LOCATED[view["task"]], command
     return f"a {found.provenance['kind']}", None, None
 
@@ -200,10 +200,10 @@ def measurement_table(root: Path) -> str:
         command = f"`{command}`" if command else "none"
         rows.append([f"`{name}`", what, command, *made(found.provenance)])
     heads = ["artifact", "what, and the page that shows it", "command", "machine", "made"]
-    return "\n".join(table(heads, rows))
+    return markdown_table(heads, rows)
 
 
-class MeasurementTable(_Generated):
+class MeasurementTable(Generated):
     """The directive ``measurement-table``."""
 
     def markdown(self, root: Path) -> str:
@@ -211,6 +211,6 @@ class MeasurementTable(_Generated):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.setup_extension("experiment_cards")
+    app.setup_extension("artifact_role")  # where the artifacts lie
     app.add_directive("measurement-table", MeasurementTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

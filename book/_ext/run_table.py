@@ -17,19 +17,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from experiment_cards import (
-    _Generated,
-    _listed,
-    _number,
-    _seed_list,
-    _train_command,
-    differences,
-)
+from experiment_cards import differences
+from generated import Generated, listed, markdown_table, number, seed_list, train_command
 from sphinx.application import Sphinx
 
 from labs.artifacts import Artifact, list_artifacts, load_artifact
-from labs.envs import ENV_IDS
 from labs.experiments.presets import PRESETS, SUMMARY
+from labs.tasks import ENV_IDS, views_of
 
 SIDE = 240  # pixels: one view of a film (``labs.experiments.video``)
 
@@ -59,11 +53,7 @@ def trained(root: Path, task: str) -> dict[str, list[Artifact]]:
         base = base_of(arm)
         return (order.index(base) if base else len(order), arm)
 
-    return {arm: sorted(found[arm], key=_seed) for arm in sorted(found, key=rank)}
-
-
-def _seed(run: Artifact) -> int:
-    return int(run.path.name.removeprefix("seed"))
+    return {arm: sorted(found[arm], key=lambda run: run.seed) for arm in sorted(found, key=rank)}
 
 
 def machine(record: dict[str, Any]) -> str:
@@ -101,15 +91,6 @@ def remarks(record: dict[str, Any]) -> list[str]:
 # --------------------------------------------------------------------------------- as Markdown
 
 
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in cells) + " |"
-
-
-def table(heads: list[str], rows: list[list[str]]) -> list[str]:
-    """The lines of a Markdown table."""
-    return [_row(heads), "|---" * len(heads) + "|", *map(_row, rows)]
-
-
 def whole(text: str) -> str:
     """Text that no line's end tears apart."""
     return f"[{text}]{{.text-nowrap}}"
@@ -125,21 +106,21 @@ def run_row(arm: str, run: Artifact, root: Path, film: str | None) -> list[str]:
     """The cells of one training run."""
     record, score = run.provenance, "evaluation.deterministic.success"
 
-    def number(keys: str, form: str) -> str:
-        return _number(run, root, keys, form)
+    def of_run(keys: str, form: str) -> str:
+        return number(run, root, keys, form)
 
-    wall = number("provenance.wall_time_s", "duration")
+    wall = of_run("provenance.wall_time_s", "duration")
     if record.get("locator_time_s") is not None:
-        wall = whole(f"{wall} +") + " " + number("provenance.locator_time_s", "duration")
-    low, high = number(f"{score}_low", "pct1"), number(f"{score}_high", "pct1")
+        wall = whole(f"{wall} +") + " " + of_run("provenance.locator_time_s", "duration")
+    low, high = of_run(f"{score}_low", "pct1"), of_run(f"{score}_high", "pct1")
     return [
         card_link(arm),
-        str(_seed(run)),
-        f"{number(f'{score}_rate', 'pct0')} " + whole(f"({low} – {high})"),
-        number("evaluation.steps", "int"),
-        number("evaluation.updates", "int"),
+        str(run.seed),
+        f"{of_run(f'{score}_rate', 'pct0')} " + whole(f"({low} – {high})"),
+        of_run("evaluation.steps", "int"),
+        of_run("evaluation.updates", "int"),
         wall,
-        number("provenance.load_average", "f1") if "load_average" in record else "not recorded",
+        of_run("provenance.load_average", "f1") if "load_average" in record else "not recorded",
         f'<a href="{escape(film)}">film</a>' if film else "",
         *made(record),
         ", ".join(map(whole, remarks(record))),
@@ -165,9 +146,9 @@ def box(arm: str, runs: list[Artifact], films: dict[Path, str]) -> str:
     if base:
         changed = differences(base, runs[0])
         own = "" if arm == base else _flags(changed)  # the preset may have changed since
-        lines += ["```bash", f"{_train_command(base + own, _seed_list(runs))} --again", "```"]
+        lines += ["```bash", f"{train_command(base + own, seed_list(runs))} --again", "```"]
         if changed:
-            lines += ["", f"These runs had settings of their own: {_listed(changed)}."]
+            lines += ["", f"These runs had settings of their own: {listed(changed)}."]
     for run in runs:
         if run.path in films:
             lines += ["", _video(run, films[run.path])]
@@ -177,8 +158,8 @@ def box(arm: str, runs: list[Artifact], films: dict[Path, str]) -> str:
 def _video(run: Artifact, address: str) -> str:
     """The film as a player that loads nothing before it is asked to."""
     config = run.parameters
-    words = f"{config['video_episodes']} episodes of {run.path.parent.name}, seed {_seed(run)}"
-    width = SIDE * (2 if config["camera"] == "pair" else 1)
+    words = f"{config['video_episodes']} episodes of {run.path.parent.name}, seed {run.seed}"
+    width = SIDE * views_of(config["camera"])
     return (
         f'<video controls loop muted playsinline preload="none" width="{width}" height="{SIDE}" '
         f'style="max-width:100%;height:auto" aria-label="{words}">'
@@ -198,9 +179,7 @@ def run_table(root: Path, task: str, link: Callable[[Path], str]) -> str:
         ValueError: another task.
     """
     if task not in ENV_IDS:
-        raise ValueError(
-            f"received task {task!r}, expected {', '.join(ENV_IDS)}, other or measurements"
-        )
+        raise ValueError(f"received task {task!r}, expected {', '.join(ENV_IDS)} or other")
     arms = trained(root, task)
     films = {
         run.path: link(run.file("video.mp4"))
@@ -212,7 +191,7 @@ def run_table(root: Path, task: str, link: Callable[[Path], str]) -> str:
         run_row(arm, run, root, films.get(run.path)) for arm, runs in arms.items() for run in runs
     ]
     boxes = [box(arm, runs, films) for arm, runs in arms.items()]
-    return "\n".join([*table(list(RUN_HEADS), rows), "", *boxes])
+    return "\n".join([markdown_table(RUN_HEADS, rows), "", *boxes])
 
 
 #: Artifacts of trial runs on a spare seed, with settings of their own.
@@ -227,7 +206,7 @@ def _other_runs(root: Path) -> Iterator[list[str]]:
     )
 
     def point(run: Artifact, steps: str, success: str) -> list[str]:
-        return [_number(run, root, steps, "int"), _number(run, root, success, "pct0")]
+        return [number(run, root, steps, "int"), number(run, root, success, "pct0")]
 
     for tuning in filter(None, trials):
         for i, run in enumerate(tuning.json("measurement.json")["runs"]):
@@ -248,7 +227,7 @@ def _other_runs(root: Path) -> Iterator[list[str]]:
         yield ["`told-first-attempt`", arm, seed, *cells, parameters["record"]]
         cells = point(told, f"{last}.step", "more_updates.success")
         updates, batch = (
-            _number(told, root, f"more_updates.{k}", "int") for k in ("updates", "batch")
+            number(told, root, f"more_updates.{k}", "int") for k in ("updates", "batch")
         )
         end = f"that student, trained anew: {updates} updates of {batch}"
         yield ["`told-first-attempt`", arm, seed, *cells, end]
@@ -257,13 +236,13 @@ def _other_runs(root: Path) -> Iterator[list[str]]:
 def other_runs(root: Path) -> str:
     """The runs that stand under no arm, as Markdown."""
     heads = ["artifact", "run", "seed", "last point at step", "success there", "what became of it"]
-    return "\n".join(table(heads, list(_other_runs(root))))
+    return markdown_table(heads, _other_runs(root))
 
 
 # ------------------------------------------------------------------------------------ in Sphinx
 
 
-class RunTable(_Generated):
+class RunTable(Generated):
     """The directive ``run-table``: a task or ``other``."""
 
     required_arguments = 1
@@ -280,6 +259,6 @@ class RunTable(_Generated):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.setup_extension("experiment_cards")
+    app.setup_extension("artifact_role")  # where the artifacts lie
     app.add_directive("run-table", RunTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,10 +19,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from artifact_role import artifact_root
 from docutils import nodes
 from docutils.parsers.rst import directives
-from experiment_cards import _Generated
+from generated import Generated, artifact_root, markdown_table, where
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxRole
@@ -33,11 +32,6 @@ from labs.errors import UserError
 
 #: The verdict's mark, so that a reader who skims sees it; the words stand beside it.
 MARKS = {HOLDS: "✔", FAILS: "✘", PARTLY: "◐", UNDECIDED: "?", OPEN: "…"}
-
-
-def _cell(text: str) -> str:
-    """Text that may stand in a cell of a Markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 #: Letters of a measured effect that its cell shows at once.
@@ -92,20 +86,18 @@ def table(root: Path, link: Callable[[Claim], str]) -> str:
             found.seeds,
             link(claim),
         )
-        rows.append("| " + " | ".join(map(_cell, row)) + " |")
-    head = ["| no. | claim | verdict | measured | over | page |", "|---|---|---|---|---|---|"]
-    return "\n".join([*head, *rows, "", _tally(verdicts)])
+        rows.append(row)
+    heads = ["no.", "claim", "verdict", "measured", "over", "page"]
+    return f"{markdown_table(heads, rows)}\n\n{_tally(verdicts)}"
 
 
 def rules() -> str:
     """For each claim, what decides it and the command that makes its artifacts, as Markdown."""
-    rows = ["| no. | what decides | command |", "|---|---|---|"]
-    for claim in CLAIMS:
-        rows.append(f"| {claim.key} | {_cell(claim.decides)} | `{claim.command}` |")
-    return "\n".join(rows)
+    rows = [[claim.key, claim.decides, f"`{claim.command}`"] for claim in CLAIMS]
+    return markdown_table(["no.", "what decides", "command"], rows)
 
 
-class Scoreboard(_Generated):
+class Scoreboard(Generated):
     """The directive ``scoreboard``."""
 
     option_spec = {"rules": directives.flag}
@@ -130,14 +122,13 @@ class VerdictRole(SphinxRole):
         try:
             found = judge(claim_of(self.text), artifact_root(self)).verdict
         except (ValueError, UserError) as error:
-            where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
-            raise ExtensionError(f"{where}: {error}") from error
+            raise ExtensionError(f"{where(self)}: {error}") from error
         self.env.note_reread()  # a result that arrives changes no file that this page knows
         return [nodes.strong("", found)], []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.setup_extension("experiment_cards")
+    app.setup_extension("artifact_role")  # where the artifacts lie
     app.add_directive("scoreboard", Scoreboard)
     app.add_role("verdict", VerdictRole())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

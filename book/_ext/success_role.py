@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artifact_role import artifact_root
 from docutils import nodes
-from experiment_cards import runs_of
+from generated import artifact_root, seeds_below, where
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxRole
@@ -23,7 +22,7 @@ from labs.figures.ledger import success_in_words
 
 def success_of(arm: str, root: Path) -> str:
     """Success of an arm that has results below ``root``. Raises UserError where it has none."""
-    runs = runs_of(arm, root)
+    runs = seeds_below(root, arm)
     if not runs:
         raise UserError(f"{arm} has no result in {root}")
     return success_in_words(runs)
@@ -36,8 +35,7 @@ class SuccessRole(SphinxRole):
         try:
             text = success_of(self.text, artifact_root(self))
         except UserError as error:
-            where = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
-            raise ExtensionError(f"{where}: {error}") from error
+            raise ExtensionError(f"{where(self)}: {error}") from error
         self.env.note_reread()  # a result that arrives changes no file that this page knows
         return [nodes.inline("", text)], []
 

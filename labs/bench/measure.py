@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from labs.envs import gl_renderer, worker_count
-from labs.provenance import hardware
+from labs.provenance import hardware, load
 
 SIZE, STACK, BATCH = 84, 4, 256
 
@@ -117,11 +116,6 @@ def stepper(env: Any) -> Work:
         return env.num_envs
 
     return step
-
-
-def load() -> float | None:
-    """How many processes wanted a core over the last minute."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def machine(device: str) -> dict[str, Any]:

@@ -24,12 +24,14 @@ from stable_baselines3.her import HerReplayBuffer
 
 from labs.bench.measure import BATCH, SIZE, STACK, Work, compare, stepper, wait
 from labs.collect import SharedVecEnv
-from labs.envs import EPISODE_STEPS, PROPRIO_INDICES, Scene, make_env, worker_count
+from labs.envs import PROPRIO_INDICES, Scene, make_env, worker_count
+from labs.fast_networks import StandardizedExtractor
 from labs.fast_sac import FastSAC
 from labs.manipulation_encoder import ManipulationExtractor
 from labs.mixed_precision import mixed_precision
 from labs.pixel_wrapper import PixelObservationWrapper
 from labs.replay import EpisodeReplay, episode_options
+from labs.tasks import EPISODE_STEPS
 
 
 def pixel_env(scene: str | Scene = "stock", size: int | None = None) -> PixelObservationWrapper:
@@ -141,6 +143,25 @@ def fast_model(env: Any, device: str, buffer_size: int, **options: Any) -> FastS
     options.setdefault("autocast", mixed_precision(device))
     model = FastSAC("DrQv2SACPolicy", env, **options, **shared_options(device, buffer_size))
     model.set_logger(Logger(None, []))
+    return model
+
+
+def state_model(env: Any, device: str, warm_up: int, **options: Any) -> FastSAC:
+    """FastSAC from state, 256 × 256 with LayerNorm, after ``warm_up`` random environment steps."""
+    model = FastSAC(
+        "LayerNormPolicy",
+        env,
+        batch_size=BATCH,
+        learning_starts=warm_up,
+        device=device,
+        policy_kwargs={
+            "net_arch": [256, 256],
+            "features_extractor_class": StandardizedExtractor,
+        },
+        **options,
+    )
+    model.set_logger(Logger(None, []))
+    model.learn(warm_up, log_interval=None)
     return model
 
 

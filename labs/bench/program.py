@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from labs.artifacts import data_root, may_be_replaced
+from labs.artifacts import data_root, may_be_replaced, write_measurement
 from labs.errors import UserError
+from labs.provenance import Clock
 
 COMPARISONS = ("env", "replay", "update", "whole", "memory")
 PARTS = (*COMPARISONS, "savings", "step", "workers")
@@ -222,8 +223,6 @@ def _worker_lines(part: dict[str, Any]) -> list[str]:
 
 def bench(options: BenchOptions) -> int:
     """The command: measures, prints as it goes, writes the artifact where one is named."""
-    from labs.artifacts import Clock, write_measurement
-
     check(options)
     clock = Clock()
     if not options.parts or set(options.parts) & set(COMPARISONS):

@@ -20,6 +20,7 @@ from labs.bench.parts import (
     filled,
     pixel_env,
     shared_options,
+    state_model,
     stock_bytes,
     stock_model,
     updater,
@@ -28,8 +29,6 @@ from labs.bench.workers import child
 from labs.drqv2_sac import DrQv2SAC
 from labs.envs import SCENES, Scene, make_env
 from labs.fast_compile import missing_compiler
-from labs.fast_networks import StandardizedExtractor
-from labs.fast_sac import FastSAC
 from labs.mixed_precision import mixed_precision
 from labs.replay import EpisodeReplay
 
@@ -127,26 +126,11 @@ def state_update(
 ) -> dict[str, Any]:
     """Milliseconds of an update of Push from state (256 × 256, LayerNorm), plain and compiled."""
     env = DummyVecEnv([lambda: make_env("push", render_mode=None)])
-    models = {}
-    for name, choice in (("plain", False), ("compiled", True))[: 1 + compiled]:
-        model = FastSAC(
-            "LayerNormPolicy",
-            env,
-            batch_size=BATCH,
-            buffer_size=2000,
-            learning_starts=200,
-            updates_per_step=0,
-            compile=choice,
-            device=device,
-            seed=0,
-            policy_kwargs={
-                "net_arch": [256, 256],
-                "features_extractor_class": StandardizedExtractor,
-            },
-        )
-        model.set_logger(Logger(None, []))
-        model.learn(200, log_interval=None)
-        models[name] = model
+    options = {"buffer_size": 2000, "updates_per_step": 0, "seed": 0}
+    models = {
+        name: state_model(env, device, 200, compile=choice, **options)
+        for name, choice in (("plain", False), ("compiled", True))[: 1 + compiled]
+    }
     if compiled and not models["compiled"]._update.compiled:
         del models["compiled"]
     try:

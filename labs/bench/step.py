@@ -11,8 +11,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs.bench.measure import BATCH, SIZE, Work, milliseconds, stepper
 from labs.bench.parts import fast_env, fast_model, filled, sampler, stock_env, stock_model, updater
-from labs.envs import EPISODE_STEPS, make_env
+from labs.envs import make_env
 from labs.pixel_wrapper import render_and_resize
+from labs.tasks import EPISODE_STEPS
 
 #: What is done once an update; all else is done once an environment step.
 PER_UPDATE = ("sample", "update")

@@ -94,15 +94,12 @@ def scene_savings(repeats: int, seconds: float) -> dict[str, Any]:
 
 def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[str, Any]:
     """Environment steps per second of training on Push from state: what workers gain there."""
-    from stable_baselines3.common.logger import Logger
     from stable_baselines3.common.vec_env import DummyVecEnv
 
-    from labs.bench.measure import BATCH
-    from labs.bench.parts import learner
+    from labs.bench.parts import learner, state_model
     from labs.collect import SharedVecEnv
-    from labs.envs import EPISODE_STEPS, make_env, worker_count
-    from labs.fast_networks import StandardizedExtractor
-    from labs.fast_sac import FastSAC
+    from labs.envs import make_env, worker_count
+    from labs.tasks import EPISODE_STEPS
 
     make = partial(make_env, "push", render_mode=None)
     n_envs = environments(worker_count())
@@ -113,21 +110,8 @@ def state_training(repeats: int, steps: int, updates_per_step: float) -> dict[st
             name = f"{count} worker{'s' * (count > 1)}"
             envs[name] = SharedVecEnv([make] * n_envs, workers=count)
         for name, env in envs.items():
-            model = FastSAC(
-                "LayerNormPolicy",
-                env,
-                batch_size=BATCH,
-                buffer_size=20_000,
-                learning_starts=EPISODE_STEPS * n_envs,
-                updates_per_step=updates_per_step,
-                device="cpu",
-                policy_kwargs={
-                    "net_arch": [256, 256],
-                    "features_extractor_class": StandardizedExtractor,
-                },
-            )
-            model.set_logger(Logger(None, []))
-            model.learn(EPISODE_STEPS * n_envs, log_interval=None)
+            options = {"buffer_size": 20_000, "updates_per_step": updates_per_step}
+            model = state_model(env, "cpu", EPISODE_STEPS * n_envs, **options)
             jobs[name] = learner(model, steps, "cpu")
         rates = _rates(jobs, repeats, 0.0)
     finally:

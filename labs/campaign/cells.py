@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from labs.errors import UserError
+from labs.errors import UserError, closest
 from labs.experiments.arms.gpu import BASE_UPDATES, UPDATES
-from labs.experiments.config import RunConfig, closest
+from labs.experiments.config import RunConfig
 from labs.experiments.presets import PRESETS, preset, smoke
 from labs.experiments.sweep import parse_seeds
 from labs.experiments.validation import validate

@@ -19,13 +19,25 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
+from stable_baselines3.common.logger import Logger
 
-from labs.artifacts import json_text, runs_root, write_artifact, write_atomically
+from labs.artifacts import runs_root, write_artifact, write_atomically
 from labs.errors import UserError
-from labs.experiments import guards, processor
-from labs.experiments.config import EPISODE_STEPS, RunConfig, from_dict
+from labs.experiments import guards, locating, processor
+from labs.experiments.config import RunConfig, from_dict, override
+from labs.experiments.environments import make_one, make_training_env
+from labs.experiments.evaluate import run_episodes
+from labs.experiments.models import build
+from labs.experiments.moments import View
+from labs.experiments.policies import TrainedPolicy
 from labs.experiments.stopping import SAVE, Stopped
 from labs.experiments.train import train
+from labs.fast_graph import WARM_UPS
+from labs.fast_io import copy_policy
+from labs.json_text import json_text
+from labs.tasks import EPISODE_STEPS
+from labs.tensor_files import save_tensors
 
 SAVED = 3  # exit code of a run that saved itself and can go on
 PATIENCE = 60.0  # seconds for an earlier process of the same run to end
@@ -182,17 +194,7 @@ def speeds(
 
     See :func:`measure`. ``tell`` hears of the steps when they are known.
     """
-    import torch
-    from stable_baselines3.common.logger import Logger
-
-    from labs.experiments.config import override
-    from labs.experiments.environments import make_one, make_training_env
-    from labs.experiments.evaluate import run_episodes
-    from labs.experiments.locating import load_locator
-    from labs.experiments.models import build
-    from labs.experiments.policies import TrainedPolicy
-    from labs.fast_graph import WARM_UPS
-    from labs.fast_io import copy_policy
+    from labs.bench.measure import wait  # here: no run needs what the bench imports
 
     episode = EPISODE_STEPS * config.n_envs
     config = override(config, buffer_size=2 * episode, learning_starts=10 * episode)
@@ -206,7 +208,7 @@ def speeds(
         model.learn(episode, log_interval=None)
         collecting = time.perf_counter() - clock
         judge = make_one(config)  # drawn in this process, beside the GPU's other work
-        locator = load_locator(config)[0] if config.has_locator else None
+        locator = locating.load_locator(config)[0] if config.has_locator else None
         policy = TrainedPolicy(config, copy_policy(model.policy).to("cpu"), locator)
         judged = run_episodes(policy, config, range(2), env=judge).frames_per_second
         judge.close()
@@ -215,14 +217,14 @@ def speeds(
             "evaluation_steps_per_s": round(judged, 1),
         }
         tell(known)
-        on_gpu = model.device.type == "cuda"
-        wait = torch.cuda.synchronize if on_gpu else (lambda: None)
+        device = model.device.type
+        on_gpu = device == "cuda"
         model.train(WARM_UPS + 2, config.batch_size)  # allocates, records
-        wait()
+        wait(device)
         done, clock = 0, time.perf_counter()
         while time.perf_counter() - clock < seconds or not done:
             model.train(2, config.batch_size)
-            wait()
+            wait(device)
             done += 2
         updating = time.perf_counter() - clock
     finally:
@@ -241,16 +243,12 @@ def use_untaught_locator(config: RunConfig, folder: Path) -> None:
     It takes as long as a taught one, whose teaching takes minutes; a fresh clone has none. The
     results in ``data/`` are out of its reach: results are then sought in ``folder``.
     """
-    from labs.experiments import locating
-    from labs.experiments.moments import View
-    from labs.tensor_files import save_tensors
-
     os.environ["PIXELS_DATA"] = str(folder)
     view = View.of(config)
     locator = locating.new_locator(view, config.locator_taught)
     path, parameters = locating.folder(config), {"view": vars(view)}
     with write_artifact(path, kind="locator", parameters=parameters) as new:
-        save_tensors(locator.state_dict(), new / locating.WEIGHTS)
+        save_tensors(locator.state_dict(), new / locating.LOCATOR_FILE)
 
 
 def _may_be_drawing(error: UserError) -> bool:
@@ -273,7 +271,8 @@ def main(argv: list[str]) -> int:
                 use_untaught_locator(config, Path(argv[1]).parent / "untaught")
             tell(speeds(config, float(argv[2]), tell))
             return 0
-        _wait_for_predecessor(config)
+        # A campaign that was killed may have left this run about to save itself.
+        guards.held_after(runs_root() / config.run_name, PATIENCE)
         train(config)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
@@ -282,13 +281,6 @@ def main(argv: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1 if argv[0] == "--speeds" and _may_be_drawing(error) else MENDABLE
     return 0
-
-
-def _wait_for_predecessor(config: RunConfig) -> None:
-    """A campaign that was killed may have left this run about to save itself."""
-    deadline = time.monotonic() + PATIENCE
-    while guards.holder(runs_root() / config.run_name) and time.monotonic() < deadline:
-        time.sleep(0.2)
 
 
 if __name__ == "__main__":

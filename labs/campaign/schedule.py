@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import data_root, json_text, runs_root, write_atomically
+from labs import gl
+from labs.artifacts import data_root, runs_root, write_atomically
 from labs.campaign import report
 from labs.campaign.cells import Cell, cells_of, chosen
 from labs.campaign.runs import SAVED, RunProcess, measure
@@ -33,6 +34,7 @@ from labs.experiments.plan import duration
 from labs.experiments.processor import workers_of
 from labs.experiments.stopping import FINISH, SAVE
 from labs.experiments.sweep import parse_seeds
+from labs.json_text import json_text
 from labs.provenance import usable_cores
 
 REPORT_EVERY = 30.0  # seconds
@@ -161,9 +163,7 @@ class Campaign:
             self.notes[cell.name] = note
 
     def _prepare(self) -> None:
-        from labs.gl import GL_BACKEND
-
-        self._draw_with((GL_BACKEND, "egl", "osmesa"))
+        self._draw_with((gl.GL_BACKEND, "egl", "osmesa"))
         todo = self._todo()
         if self.options.measure and todo:
             found = self._measured(todo[0].config)
@@ -214,10 +214,8 @@ class Campaign:
 
     def _draw_with(self, backends: tuple[str, ...]) -> None:
         """Takes the first backend that draws, for every process that this one starts."""
-        from labs.gl import working_gl
-
         left = self.kill_at - time.time()
-        backend, renderer = working_gl(backends, timeout=min(60.0, left), say=self.say)
+        backend, renderer = gl.working_gl(backends, timeout=min(60.0, left), say=self.say)
         self.say(f"OpenGL: {backend}, {renderer}")
         self.facts["gl"] = {"backend": backend, "renderer": renderer}
 

@@ -67,7 +67,7 @@ def module_main(
         argv: arguments; ``sys.argv`` when None.
 
     Returns:
-        The exit code, as :func:`labs.cli.ending` has it.
+        The exit code, as :func:`labs.errors.ending` has it.
     """
     program = f"python -m labs.{module}"
     return ending(program, lambda: _chosen(program, module, title, modes or {}, argv))

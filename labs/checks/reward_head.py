@@ -7,7 +7,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import CombinedExtractor
 
-from labs.asymmetric import PRIVILEGED
+from labs.asymmetric import PRIVILEGED, without
 from labs.auxiliary import AuxiliaryPolicy
 from labs.checks.asserting import raises
 from labs.fast_update import SACUpdate
@@ -151,9 +151,8 @@ def check_it_is_a_part_of_training_alone():
     held = {id(p) for p in group["params"]}
     assert all(id(p) in held for p in policy.auxiliary_head.parameters())
     assert isinstance(policy.auxiliary_head, RewardHead)
-    seen = spaces.Dict({k: s for k, s in SPACE.spaces.items() if k != PRIVILEGED})
     finished = AuxiliaryPolicy(
-        seen,
+        without(SPACE, (PRIVILEGED,)),
         spaces.Box(-1, 1, (4,), np.float32),
         lambda _: 1e-3,
         net_arch=[32],

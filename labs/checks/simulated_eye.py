@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from labs.checks.asserting import raises
 from labs.envs import PROPRIO_INDICES, make_env
 from labs.experiments.environments import VectorObservation
 from labs.simulated_eye import LENGTH, ErrorField, SimulatedEye
@@ -108,9 +109,4 @@ def check_looks_are_kept_oldest_first():
 def check_bad_arguments_are_refused():
     """An unknown kind and a negative error are named"""
     for arguments in ((0.01, "shaken"), (-0.01, "drawn")):
-        try:
-            _env(*arguments)
-        except ValueError as error:
-            assert "received" in str(error) and "expected" in str(error)
-        else:
-            raise AssertionError(f"{arguments} passed")
+        raises(ValueError, lambda bad=arguments: _env(*bad), "received", "expected")

@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from labs.artifacts import finite_or_none, runs_of, write_measurement
+from labs.artifacts import runs_of, write_measurement
 from labs.claims.arm import Arm
 from labs.errors import UserError
-from labs.statistics import (
-    Interval,
-    gap_closure,
-    iqm,
-    time_to_threshold,
-)
+from labs.experiments.plan import duration
+from labs.json_text import finite_or_none
+from labs.statistics import Interval, gap_closure, iqm, time_to_threshold
 
 THRESHOLDS = (0.5, 0.9)
 
@@ -26,26 +23,25 @@ def _interval(interval: Interval) -> dict[str, float | None]:
     return {k: finite_or_none(v) for k, v in asdict(interval).items()}
 
 
-def _arm(name: str) -> Arm:
-    """An arm with all its runs, those that were cut short among them."""
-    return Arm(name, tuple(runs_of(name)))
+def _arm(arm: Arm | str) -> Arm:
+    """An arm with all its runs, those that were cut short among them; what was loaded stays."""
+    return Arm(arm, tuple(runs_of(arm))) if isinstance(arm, str) else arm
 
 
-def summarize(arm: str) -> dict[str, Any]:
+def summarize(arm: Arm | str) -> dict[str, Any]:
     """One row of the table: scores across seeds with intervals, costs, times to 50 % and 90 %.
 
     Runs that were cut short count, and ``ended_early`` names them: seed → where they ended.
     """
-    whole = _arm(arm)
-    runs = whole.runs
-    scores = [run.json("evaluation.json") for run in runs]
+    arm = _arm(arm)
+    scores = [run.json("evaluation.json") for run in arm.runs]
     found = [s["deterministic"] for s in scores]
     row: dict[str, Any] = {
-        "arm": arm,
-        "seeds": [run.parameters["seed"] for run in runs],
+        "arm": arm.name,
+        "seeds": arm.seeds,
         "ended_early": {
-            str(run.parameters["seed"]): run.provenance["ended_early"]
-            for run in runs
+            str(seed): run.provenance["ended_early"]
+            for seed, run in zip(arm.seeds, arm.runs, strict=True)
             if "ended_early" in run.provenance
         },
         "episodes": [f["episodes"] for f in found],
@@ -58,28 +54,29 @@ def summarize(arm: str) -> dict[str, Any]:
         "updates": [s["updates"] for s in scores],
         "training_time_s": [s["training_time_s"] for s in scores],
         "frames_per_second": [s["training_frames_per_second"] for s in scores],
-        "steps_before": whole.steps_before,
+        "steps_before": arm.steps_before,
         "times": {},
         "controls": {},
     }
     for threshold in THRESHOLDS:
-        row["times"][f"{threshold:g}"] = asdict(time_to_threshold(whole.curves, threshold))
+        row["times"][f"{threshold:g}"] = asdict(time_to_threshold(arm.curves, threshold))
     for name in scores[0]["controls"]:
         rates = [s["controls"][name]["success_rate"] for s in scores if name in s["controls"]]
         row["controls"][name] = _interval(iqm(rates))
     return row
 
 
-def costs(state: str, pixels: str, others: Sequence[str], threshold: float = 0.9) -> dict[str, Any]:
+def costs(
+    state: Arm | str, pixels: Arm | str, others: Sequence[Arm | str], threshold: float = 0.9
+) -> dict[str, Any]:
     """ρ of the pixel arm and the gap closure of the others, as far as the runs allow them.
 
     ``high`` of ρ is None where runs that never got there leave it without an upper bound.
     """
-    arms = (state, pixels, *others)
-    found = {arm: _arm(arm) for arm in arms}
-    times = {arm: found[arm].times(threshold) for arm in arms}
-    late = [arm for arm in arms if math.inf in times[arm]]
-    has_median = {arm: math.isfinite(np.median(times[arm])) for arm in arms}
+    state, pixels, *others = (_arm(arm) for arm in (state, pixels, *others))
+    times = {arm.name: arm.times(threshold) for arm in (state, pixels, *others)}
+    late = [name for name, of_seeds in times.items() if math.inf in of_seeds]
+    has_median = {name: math.isfinite(np.median(of_seeds)) for name, of_seeds in times.items()}
     result: dict[str, Any] = {
         "threshold": threshold,
         "not_reached": late,
@@ -87,15 +84,15 @@ def costs(state: str, pixels: str, others: Sequence[str], threshold: float = 0.9
         "gap_closure": {},
     }
     for arm in (pixels, *others):
-        if has_median[state] and has_median[arm]:
-            result["rho"][arm] = _interval(found[arm].times_as_many(found[state], threshold))
+        if has_median[state.name] and has_median[arm.name]:
+            result["rho"][arm.name] = _interval(arm.times_as_many(state, threshold))
     for arm in others:
-        if not {state, pixels, arm} & set(late):
+        if not {state.name, pixels.name, arm.name} & set(late):
             try:
-                closed = gap_closure(times[pixels], times[arm], times[state])
+                closed = gap_closure(times[pixels.name], times[arm.name], times[state.name])
             except ValueError:
                 continue  # no gap: nothing to close
-            result["gap_closure"][arm] = _interval(closed)
+            result["gap_closure"][arm.name] = _interval(closed)
     return result
 
 
@@ -126,23 +123,24 @@ def compare(
     for flag, named in (("state", state), ("pixels", pixels)):
         if named is not None and named not in arms:
             raise UserError(f"--{flag} {named} is none of the arms {', '.join(arms)}: add it there")
-    settings = {arm: _arm(arm).config for arm in arms}
+    found = {arm: _arm(arm) for arm in arms}  # every run is read and hashed once
+    settings = {name: arm.config for name, arm in found.items()}
     for flag, named in (("state", state), ("pixels", pixels)):
         seen = flag if named is None else settings[named]["observation"]
         if seen != flag:
             raise UserError(f"--{flag} {named} observes {seen}: name an arm that observes {flag}")
-    result: dict[str, Any] = {"rows": [summarize(arm) for arm in arms]}
+    result: dict[str, Any] = {"rows": [summarize(found[arm]) for arm in arms]}
     if state in arms and pixels in arms:
         if len({settings[arm]["task"] for arm in arms}) > 1:
             tasks = ", ".join(f"{arm} ({settings[arm]['task']})" for arm in arms)
             raise UserError(f"rho is of one task, and these are not: {tasks}")
-        others = [arm for arm in arms if arm not in (state, pixels)]
-        result["costs"] = costs(state, pixels, others)
+        others = [found[arm] for arm in arms if arm not in (state, pixels)]
+        result["costs"] = costs(found[state], found[pixels], others)
     if name is not None:
         sources = {
             f"{run.path.parent.name}/{run.path.name}": run.provenance["files"]["evaluation.json"]
             for arm in arms
-            for run in runs_of(arm)
+            for run in found[arm].runs
         }
         parameters = {"arms": list(arms), "state": state, "pixels": pixels, "sources": sources}
         write_measurement(name, result, parameters=parameters, kind="comparison")
@@ -172,8 +170,6 @@ def as_text(result: dict[str, Any]) -> str:
     """The comparison as a text table."""
     head = ("arm", "seeds", "success %", "return", "distance cm", "steps to 50 %")
     head += ("steps to 90 %", "time", "steps/s")
-    from labs.experiments.plan import duration
-
     rows = [head]
     for r in result["rows"]:
         rows.append(

@@ -17,6 +17,8 @@ from labs.artifacts import data_root
 from labs.claims import sight, task, training
 from labs.claims.evidence import OPEN, Finding, NotMeasured
 
+WIDTH = 100  # letters of a line of text
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -268,7 +270,7 @@ def judge(claim: Claim, root: Path | None = None) -> Finding:
         return Finding(OPEN, str(missing), "–")
 
 
-def as_text(root: Path | None = None, width: int = 100) -> str:
+def as_text(root: Path | None = None) -> str:
     """The scoreboard as plain text."""
     lines = []
     for claim in CLAIMS:
@@ -277,6 +279,6 @@ def as_text(root: Path | None = None, width: int = 100) -> str:
         effect = f"{found.effect}. ({found.seeds})" if found.verdict != OPEN else found.effect
         plain = effect.replace("`", "").replace("*", "")
         lines += textwrap.wrap(
-            plain, width, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
+            plain, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
         )
     return "\n".join(lines)

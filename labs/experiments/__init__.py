@@ -2,8 +2,8 @@
 
 An arm:
 
-* ``config``: :class:`RunConfig`, every knob of a run. ``validation``: what contradicts what;
-  ``unused``: what is changed for nothing.
+* ``config``: :class:`labs.experiments.config.RunConfig`, every knob of a run. ``validation``: what
+  contradicts what; ``unused``: what is changed for nothing.
 * ``presets``: the named arms. ``arms``: those that came out of trials, by what they are for.
 
 A run:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import warnings
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,10 +31,12 @@ from labs.artifacts import (
     sealed,
     write_artifact,
 )
+from labs.episode_store import restore_generator
 from labs.errors import UserError
 from labs.experiments import replay_pieces
 from labs.experiments.config import RunConfig
 from labs.experiments.done import differs
+from labs.experiments.models import products_in
 from labs.fast_io import network_tensors, restore_networks
 from labs.provenance import code_state, hardware
 from labs.tensor_files import save_tensors
@@ -77,24 +78,23 @@ def restore_random_states(model, plain: dict[str, Any], tensors: dict[str, torch
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
     if "random.replay" in tensors:
-        generator, saved = model.replay_buffer.generator, tensors["random.replay"]
-        if len(saved) == len(generator.get_state()):
-            generator.set_state(saved)
-        else:
-            warnings.warn(
-                "the checkpoint is another device's: the replay memory draws from its seed again",
-                stacklevel=2,
-            )
+        generator = model.replay_buffer.generator
+        restore_generator(generator, tensors["random.replay"], "the checkpoint")
     model.action_space.np_random.bit_generator.state = plain["action_space"]
 
 
 # ------------------------------------------------------------------------------------ checkpoints
 
 
+def step_of(folder: Path) -> int:
+    """The environment step after which a checkpoint was taken."""
+    return int(folder.name.removeprefix("step-"))
+
+
 def folders(run: Path) -> list[Path]:
     """The checkpoints of a run, newest first."""
-    found = [p for p in run.glob("step-*") if p.name[5:].isdigit()]
-    return sorted(found, key=lambda p: int(p.name[5:]), reverse=True)
+    found = [p for p in run.glob("step-*") if p.name.removeprefix("step-").isdigit()]
+    return sorted(found, key=step_of, reverse=True)
 
 
 def save(
@@ -136,13 +136,13 @@ def save(
     parameters = {
         "config": config.digest(),
         "settings": config.as_dict(),
-        "products_in": _products_in(model),
+        "products_in": products_in(getattr(model, "autocast", None)),
     }
     with write_artifact(target, kind="checkpoint", parameters=parameters) as folder:
         (folder / "state.json").write_text(json_text(state))
         save_tensors(network_tensors(model) | tensors, folder / "tensors.safetensors")
     for other in folders(run):  # of later steps: they could not be read, or this run is not theirs
-        if int(other.name[5:]) > model.num_timesteps:
+        if step_of(other) > model.num_timesteps:
             shutil.rmtree(other, ignore_errors=True)
     _drop_old(run, pieces)
     return pieces
@@ -201,7 +201,7 @@ def find(run: Path, config: RunConfig) -> tuple[Path, list[str]] | tuple[None, l
         if saved is not None and not belongs(saved, config, but=("save_replay",)):
             raise UserError(
                 f"{run} holds a run with other settings, stopped at step "
-                f"{int(folder.name[5:]):,}: give its settings to go on with it, --restart to "
+                f"{step_of(folder):,}: give its settings to go on with it, --restart to "
                 "drop it, or --arm NAME for another folder"
             )
         try:
@@ -221,10 +221,6 @@ def find(run: Path, config: RunConfig) -> tuple[Path, list[str]] | tuple[None, l
     return None, problems
 
 
-def _products_in(model) -> str:
-    return str(getattr(model, "autocast", None) or torch.float32).removeprefix("torch.")
-
-
 def other_session(checkpoint: Path, model) -> list[str]:
     """How the session that took a checkpoint trained otherwise than this one: notes of the run.
 
@@ -236,9 +232,9 @@ def other_session(checkpoint: Path, model) -> list[str]:
         model: as this session trains it.
     """
     record = json.loads((checkpoint / PROVENANCE).read_text())
-    now = _products_in(model)
+    now = products_in(getattr(model, "autocast", None))
     then = {"products_in": now} | record["parameters"] | record
-    return trained_otherwise(then, int(checkpoint.name[5:]), now)
+    return trained_otherwise(then, step_of(checkpoint), now)
 
 
 def trained_otherwise(record: Mapping[str, Any], step: int, now: str) -> list[str]:

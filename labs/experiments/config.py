@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from tyro.conf import Suppress
 
-from labs.errors import UserError
-from labs.tasks import EPISODE_STEPS
+from labs.errors import UserError, closest
+from labs.tasks import EPISODE_STEPS, views_of
 
 EPISODES_OF_A_ROUND = 40  # engine distill: played between two lots of updates
 STEPS_OF_A_GOAL = 5  # a locator's random play in Reach: one more than tell a goal, then the next
@@ -228,7 +228,7 @@ class RunConfig:
     @property
     def views(self) -> int:
         """Cameras side by side in a frame."""
-        return 2 if self.camera == "pair" else 1
+        return views_of(self.camera)
 
     @property
     def has_locator(self) -> bool:
@@ -358,14 +358,3 @@ def _typed(name: str, value: Any, default: Any) -> Any:
 def override(config: RunConfig, **changes: Any) -> RunConfig:
     """The configuration with some knobs changed; types are checked, contradictions are not."""
     return from_dict(config.as_dict() | changes)
-
-
-def closest(name: str, known) -> str:
-    """What to say of an unknown name: the nearest known one, or where they stand."""
-    import difflib
-
-    near = difflib.get_close_matches(name, list(known), n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    few = len(known) <= 20
-    return f"choose one of {', '.join(known)}" if few else "pixels train --help lists all"

@@ -32,11 +32,12 @@ from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfi
 from labs.experiments.done import lenders
 from labs.experiments.environments import make_one
 from labs.experiments.lessons import Lessons
-from labs.experiments.models import autocast, random_shift
-from labs.experiments.policies import TrainedPolicy, build_policy, load_policy
+from labs.experiments.models import autocast, products_in, random_shift
+from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
 from labs.experiments.run import Run
 from labs.fast_networks import StandardizedExtractor
 from labs.provenance import hardware
+from labs.tasks import episode_of
 from labs.tensor_files import save_tensors
 
 NOISE = 0.2  # standard deviation of what is added to the acted, not to the taught, action
@@ -87,13 +88,14 @@ class Distillation(Run):
         self.teacher = load_policy(name)
         self.teacher_record = {
             "artifact": name,
-            "weights_sha256": load_artifact(name).provenance["files"]["weights.safetensors"],
+            "weights_sha256": load_artifact(name).provenance["files"][WEIGHTS],
         }
         self._check_teacher(name)
         guards.check_resources(config, self.folder, restored=self._has_saved())
         if config.has_locator:
             self._ensure_locator()
-        self.env = self.eval_env = make_one(config, locate=True)  # it plays between two rounds
+        # One environment: its evaluations are played between two rounds.
+        self.env = self.eval_env = make_one(config, for_training=True)
         self.space = self.env.observation_space
         torch.manual_seed(config.seed)  # here: a locator that is trained above draws numbers too
         policy = build_policy(config, self.space, self.env.action_space)
@@ -162,9 +164,8 @@ class Distillation(Run):
 
     def _episode(self, episode: int, teacher_acts: bool) -> None:
         """Plays one episode; the teacher answers at every step."""
-        sequence = np.random.SeedSequence([self.config.seed, episode])
-        rng = np.random.default_rng(sequence)
-        obs, _ = self.env.reset(seed=int(sequence.generate_state(1)[0]))
+        start, rng = episode_of(self.config.seed, episode)
+        obs, _ = self.env.reset(seed=start)
         for step in range(EPISODE_STEPS):
             answer = self.teacher.predict(self.env.get_wrapper_attr("last_raw_obs"))
             self.lessons.put(step, obs, answer)
@@ -208,9 +209,8 @@ class Distillation(Run):
     def _session(self) -> dict[str, Any]:
         """What a session trains with, for the notes of one that goes on."""
         commit, changed = code_state()
-        products = str(self.autocast or torch.float32).removeprefix("torch.")
         found = {"commit": commit, "uncommitted_code": changed, "hardware": hardware()}
-        return found | {"products_in": products}
+        return found | {"products_in": products_in(self.autocast)}
 
     def _resume(self) -> None:
         folder = self._store

@@ -9,6 +9,8 @@ from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
 from labs.experiments.presets import NEUTRAL_KEYS
 
+WEIGHTS = "weights.safetensors"  # the file of a result with its policy's weights
+
 
 def is_done(config: RunConfig) -> bool:
     """Whether a whole artifact of this configuration, trained to its end, is there.

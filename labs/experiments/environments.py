@@ -7,8 +7,9 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 
-from labs.envs import PROPRIO_INDICES, Stream, make_env, own_stream
+from labs.envs import make_env
 from labs.experiments.config import RunConfig
+from labs.tasks import PROPRIO_INDICES, STATE_WIDTH, Stream, episode_of, own_stream
 
 #: Evaluation seeds. Training episodes draw theirs from (run seed, environment, episode).
 CURVE_SEEDS = 1_000_000
@@ -38,9 +39,9 @@ class SeededEpisodes(gym.Wrapper):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         """Starts the next episode, from its own seed: ``seed`` is ignored, whatever it is."""
-        sequence = np.random.SeedSequence([*self._key, self._episode])
+        own, _ = episode_of(*self._key, self._episode)
         self._episode += 1
-        return self.env.reset(seed=int(sequence.generate_state(1)[0]), options=options)
+        return self.env.reset(seed=own, options=options)
 
 
 class GoalInfo(gym.Wrapper):
@@ -70,9 +71,9 @@ class VectorObservation(gym.ObservationWrapper):
 
     def __init__(self, env: gym.Env, goal_mode: str, indices: list[int] | None):
         super().__init__(env)
-        from labs.pixel_wrapper import GOAL_KEYS
+        from labs.pixel_wrapper import KEYS_BY_GOAL
 
-        self._goals = GOAL_KEYS[goal_mode]
+        self._goals = KEYS_BY_GOAL[goal_mode]
         self._indices = indices
         self.last_raw_obs: dict[str, np.ndarray] = {}
         spaces = {}
@@ -125,20 +126,20 @@ class ImageContent(gym.ObservationWrapper):
 def vector_indices(config: RunConfig) -> list[int] | None:
     """Entries of the state vector that the policy gets beside the goals."""
     if config.full_state:
-        return list(range(25 if config.task == "push" else 10))
+        return list(range(STATE_WIDTH[config.task]))
     return list(PROPRIO_INDICES[config.task]) if config.proprioception else None
 
 
-def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
+def make_one(config: RunConfig, *, for_training: bool = False) -> gym.Env:
     """One environment with the observation that the configuration asks for.
 
     Physics is the stock environment's. Images are drawn with the run's camera and scene.
 
     Args:
         config: of the run.
-        locate: as training wants it. Where the run has a locator, give what it reads in place of
-            the image, so that each frame is read once; where training is told the state, add it.
-            An evaluation does neither: it hands the policy the image.
+        for_training: where the run has a locator, give what it reads in place of the image, so
+            that each frame is read once; where training is told the state, add it. An evaluation
+            does neither: it hands the policy the image.
     """
     env = make_env(
         config.task,
@@ -173,12 +174,12 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
         )
         if config.image_content != "real":
             env = ImageContent(env, config.image_content)
-        if locate and config.has_locator:
+        if for_training and config.has_locator:
             from labs.experiments.locating import load_locator
             from labs.locator import LocatedObservation
 
             env = LocatedObservation(env, load_locator(config)[0])
-    if locate and config.is_told:
+    if for_training and config.is_told:
         from labs.asymmetric import PrivilegedObservation
 
         told = ("achieved_goal",) if config.hears_achieved else None
@@ -188,7 +189,7 @@ def make_one(config: RunConfig, *, locate: bool = False) -> gym.Env:
 
 def make_training_one(config: RunConfig, index: int, episode: int) -> gym.Env:
     """The index-th training environment, at its episode-th episode."""
-    return SeededEpisodes(make_one(config, locate=True), config.seed, index, episode)
+    return SeededEpisodes(make_one(config, for_training=True), config.seed, index, episode)
 
 
 def make_training_env(config: RunConfig, episode: int = 0):

@@ -86,6 +86,7 @@ def play(env, policy: Policy, seed: int, deterministic: bool = True, images=None
         env: an environment of ``make_one``.
         policy: acts on its observations.
         seed: of the episode.
+        deterministic: act by the mean action, not by a sample.
         images: optional function (step, pixels) → pixels that stands between camera and policy.
 
     Returns:

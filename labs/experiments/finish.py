@@ -6,14 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from labs.artifacts import json_text, write_artifact
 from labs.envs import gl_renderer
 from labs.experiments.config import RunConfig
 from labs.experiments.curve import curve_csv
 from labs.experiments.evaluate import evaluate, evaluation_steps
-from labs.experiments.models import autocast
+from labs.experiments.models import autocast, products_in
 from labs.experiments.policies import read_policy, save_policy
 from labs.experiments.video import record
 from labs.provenance import usable_cores
@@ -54,14 +52,15 @@ def finish(
         ``output``.
     """
     training_s = wall_time()
-    reduced = config.engine != "sb3" and autocast(config.precision, model.policy.device.type)
+    device = model.policy.device.type
+    dtype = None if config.engine == "sb3" else autocast(config.precision, device)
     tell("evaluate")
     if ended_early:
         extra = extra | {"ended_early": f"at step {steps:,} of {config.total_steps:,}"}
     extra = extra | {
         "training_time_s": round(training_s, 1),
         "frames_per_second": round(steps / training_s, 1),
-        "products_in": str(reduced or torch.float32).removeprefix("torch."),
+        "products_in": products_in(dtype),
     }
     draws = config.has_images or config.video_episodes > 0
     with write_artifact(

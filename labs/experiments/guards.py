@@ -15,6 +15,7 @@ from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 from labs.provenance import GIB
+from labs.tasks import STATE_WIDTH
 
 
 def writable(folder: Path) -> Path:
@@ -131,10 +132,20 @@ def holder(folder: Path) -> int | None:
     return None
 
 
+def held_after(folder: Path, seconds: float) -> bool:
+    """Whether a run is still held after a while: a process whose parent was killed ends itself."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holder(folder) is None:
+            return False
+        time.sleep(0.2)
+    return True
+
+
 def stored_bytes(config: RunConfig) -> int:
     """Bytes of one stored transition; of a distillation, of one lesson."""
-    vectors = {"state": 25 if config.task == "push" else 10, "pixels": 25, "blind": 25, "place": 25}
-    small = 8 * (vectors[config.observation] + 6) * 2 + 4 * 4 + 16
+    widest = config.task if config.observation == "state" else "push"  # others hold no more
+    small = 8 * (STATE_WIDTH[widest] + 6) * 2 + 4 * 4 + 16
     if not config.has_images or config.has_locator:
         return small
     from labs.pixel_replay import transition_bytes

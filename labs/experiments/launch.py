@@ -30,7 +30,7 @@ from labs.experiments import guards
 from labs.experiments.backend import ensure_gl
 from labs.experiments.checkpoint import folders
 from labs.experiments.config import EPISODES_OF_A_ROUND, RunConfig
-from labs.experiments.done import is_done, lenders, refuse_other_settings, result_of
+from labs.experiments.done import WEIGHTS, is_done, lenders, refuse_other_settings, result_of
 from labs.experiments.plan import begin_at, in_short
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
@@ -148,7 +148,7 @@ def launch(
     folder = guards.writable(runs_root() / config.run_name)
     with guards.usable(folder):
         owner = guards.holder(folder)
-        if owner is not None and _held_after(folder, patience):
+        if owner is not None and guards.held_after(folder, patience):
             raise UserError(
                 f"another process ({owner}) trains in {folder}: wait for it or stop it (kill "
                 f"{owner})"
@@ -200,17 +200,7 @@ def is_to_train(config: RunConfig, *, again: bool = False, coming: Collection[st
     guards.check_resources(config, folder, restored=saved)
     for name in lenders(config):
         if name.partition("/")[0] not in coming:
-            load_artifact(name).file("weights.safetensors")
-    return True
-
-
-def _held_after(folder: Path, seconds: float) -> bool:
-    """Whether a run is still held after a while: a process whose parent was killed ends itself."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if guards.holder(folder) is None:
-            return False
-        time.sleep(0.2)
+            load_artifact(name).file(WEIGHTS)
     return True
 
 

@@ -14,7 +14,6 @@ guess that never looks, and the locator itself before a black image.
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -38,12 +37,13 @@ from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, FIELDS, STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.experiments.guards import RunLock
 from labs.experiments.moments import COLLECT, Progress, View
-from labs.experiments.position_errors import mean_interval
+from labs.experiments.position_errors import spread
 from labs.experiments.regression import minimize
 from labs.locator import TARGETS, Locator
 from labs.reward_locator import RewardLoss
+from labs.tasks import views_of
 
-WEIGHTS = "locator.safetensors"
+LOCATOR_FILE = "locator.safetensors"
 EPOCHS, BATCH = 12, 128
 PATIENCE = 3600.0  # seconds to wait for a run beside this one that trains the same locator
 PLACE = 2  # of Push's targets the first: where the block is on the table
@@ -58,9 +58,8 @@ def _by_hindsight(view: View, taught: str) -> bool:
 
 def new_locator(view: View, taught: str = "positions") -> Locator:
     """An untrained locator for frames of a view; Push's rewards teach nothing but a place."""
-    views = RunConfig(camera=view.camera).views
     n_targets = PLACE if _by_hindsight(view, taught) else len(TARGETS[view.task])
-    return Locator(n_targets, view.frame_size, views)
+    return Locator(n_targets, view.frame_size, views_of(view.camera))
 
 
 def fit(
@@ -133,24 +132,16 @@ def errors(
     if task == "reach":
         gripper, goal = difference[:, :3], difference[:, 3:]
         return {
-            "gripper": summary(np.linalg.norm(gripper, axis=1), groups),
-            "goal": summary(np.linalg.norm(goal, axis=1), groups),
-            "between": summary(np.linalg.norm(goal - gripper, axis=1), groups),
+            "gripper": spread(np.linalg.norm(gripper, axis=1), groups),
+            "goal": spread(np.linalg.norm(goal, axis=1), groups),
+            "between": spread(np.linalg.norm(goal - gripper, axis=1), groups),
         }
-    block = {"block": summary(np.linalg.norm(difference[:, :PLACE], axis=1), groups)}
+    block = {"block": spread(np.linalg.norm(difference[:, :PLACE], axis=1), groups)}
     if difference.shape[1] == PLACE:
         return block
     turn = np.arctan2(found[:, 3], found[:, 2]) - np.arctan2(truth[:, 3], truth[:, 2])
     turn = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
-    return block | {"angle_degrees": summary(np.degrees(turn) / 4, groups)}
-
-
-def summary(values: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float]:
-    """Mean with a 95 % interval (normal, n is large), median, 95th percentile."""
-    return mean_interval(values, groups) | {
-        "median": float(np.median(values)),
-        "p95": float(np.percentile(values, 95)),
-    }
+    return block | {"angle_degrees": spread(np.degrees(turn) / 4, groups)}
 
 
 def together(config: RunConfig) -> int:
@@ -202,7 +193,7 @@ def train_locator(
     with write_artifact(
         path, kind="locator", parameters=parameters, gl=gl_renderer(), clock=clock
     ) as new:
-        _save(locator, new / WEIGHTS)
+        _save(locator, new / LOCATOR_FILE)
         (new / "measurement.json").write_text(json_text(values))
     return path
 
@@ -249,20 +240,20 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
             f"the locator in {artifact.path} was trained on another view ({changed}): give the "
             f"run that view, or move the folder away and the run will train its own"
         )
-    if artifact.left_out(WEIGHTS):
+    if artifact.left_out(LOCATOR_FILE):
         raise UserError(
             f"the weights of the locator in {artifact.path} are too large for the repository: "
             f"pixels train {config.arm} --seeds {config.seed} --again"
         )
     with torch.random.fork_rng(devices=[]):  # whoever loads one in a training must not change it
         locator = new_locator(View.of(config), config.locator_taught)
-    locator.load_state_dict(load_file(artifact.file(WEIGHTS)))
-    return locator.eval(), artifact.provenance["files"][WEIGHTS]
+    locator.load_state_dict(load_file(artifact.file(LOCATOR_FILE)))
+    return locator.eval(), artifact.provenance["files"][LOCATOR_FILE]
 
 
 def is_missing(path: Path) -> bool:
     """Whether a locator's folder holds none, or one whose weights are left out."""
-    return not (path / PROVENANCE).exists() or load_artifact(path).left_out(WEIGHTS)
+    return not (path / PROVENANCE).exists() or load_artifact(path).left_out(LOCATOR_FILE)
 
 
 def ensure_locator(config: RunConfig, progress: Progress | None = None) -> float:
@@ -277,5 +268,5 @@ def ensure_locator(config: RunConfig, progress: Progress | None = None) -> float
                 train_locator(config, progress=progress)
     record = load_artifact(path)
     load_locator(config)
-    times = json.loads(record.file("measurement.json").read_text())
+    times = record.json("measurement.json")
     return times["collected_s"] + times["trained_s"]

@@ -33,45 +33,13 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
         if config.standardize:
             kwargs["features_extractor_class"] = StandardizedExtractor
         return _asymmetric(config, plain), kwargs
-    if config.encoder == "nature":
-        from labs.visual_encoder import NatureExtractor
-
-        shares = config.goals_per_frame > 1
-        kwargs["features_extractor_class"] = NatureExtractor if shares else CombinedExtractor
-        kwargs["features_extractor_kwargs"] = {"cnn_output_dim": config.features_dim}
-    elif config.encoder == "normalized":
-        from labs.visual_encoder import NormalizedCombinedExtractor
-
-        kwargs["features_extractor_class"] = NormalizedCombinedExtractor
-        kwargs["features_extractor_kwargs"] = {"cnn_output_dim": config.features_dim}
-    elif config.encoder == "keypoint":
-        from labs.keypoint_encoder import KeypointExtractor
-
-        kwargs["features_extractor_class"] = KeypointExtractor
-        kwargs["features_extractor_kwargs"] = {
-            "num_filters": config.num_filters,
-            "views": config.views,
-            "normalize": config.keypoint_norm,
-        }
-        if config.temperature:
-            kwargs["features_extractor_kwargs"]["temperature"] = config.temperature
-    else:
-        from labs.manipulation_encoder import ManipulationExtractor
-
-        kwargs["features_extractor_class"] = ManipulationExtractor
-        kwargs["features_extractor_kwargs"] = {
-            "spatial_softmax": config.head == "spatial_softmax",
-            "num_filters": config.num_filters,
-            "flat_features_dim": config.features_dim,
-            "normalize": config.manipulation_norm,
-            "temperature": config.temperature or 1.0,
-        }
+    extractor, arguments = _image_extractor(config)
     if config.standardize:
         from labs.standardized_images import StandardizedImageExtractor
 
-        inner = {"inner_class": kwargs["features_extractor_class"]}
-        kwargs["features_extractor_kwargs"] = inner | kwargs["features_extractor_kwargs"]
-        kwargs["features_extractor_class"] = StandardizedImageExtractor
+        arguments = {"inner_class": extractor} | arguments
+        extractor = StandardizedImageExtractor
+    kwargs |= {"features_extractor_class": extractor, "features_extractor_kwargs": arguments}
     if config.auxiliary:
         from labs.auxiliary import AuxiliaryPolicy
 
@@ -81,6 +49,40 @@ def policy_spec(config: RunConfig) -> tuple[type, dict[str, Any]]:
         return (LayerNormDrQv2Policy if config.critic_layer_norm else DrQv2SACPolicy), kwargs
     kwargs["share_features_extractor"] = config.routing == "actor"
     return _asymmetric(config, plain), kwargs
+
+
+def _image_extractor(config: RunConfig) -> tuple[type, dict[str, Any]]:
+    """The class and the arguments of what makes features of an image and the vectors beside it."""
+    from stable_baselines3.common.torch_layers import CombinedExtractor
+
+    if config.encoder == "nature":
+        from labs.visual_encoder import NatureExtractor
+
+        extractor = NatureExtractor if config.goals_per_frame > 1 else CombinedExtractor
+        return extractor, {"cnn_output_dim": config.features_dim}
+    if config.encoder == "normalized":
+        from labs.visual_encoder import NormalizedCombinedExtractor
+
+        return NormalizedCombinedExtractor, {"cnn_output_dim": config.features_dim}
+    if config.encoder == "keypoint":
+        from labs.keypoint_encoder import KeypointExtractor
+
+        own = {"temperature": config.temperature} if config.temperature else {}
+        return KeypointExtractor, {
+            "num_filters": config.num_filters,
+            "views": config.views,
+            "normalize": config.keypoint_norm,
+            **own,
+        }
+    from labs.manipulation_encoder import ManipulationExtractor
+
+    return ManipulationExtractor, {
+        "spatial_softmax": config.head == "spatial_softmax",
+        "num_filters": config.num_filters,
+        "flat_features_dim": config.features_dim,
+        "normalize": config.manipulation_norm,
+        "temperature": config.temperature or 1.0,
+    }
 
 
 def _asymmetric(config: RunConfig, plain: type) -> type:
@@ -193,6 +195,11 @@ def autocast(precision: str, device: str):
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" else "float32"
     return torch.bfloat16 if precision == "bfloat16" else None
+
+
+def products_in(dtype) -> str:
+    """What results and checkpoints call an answer of :func:`autocast`: ``"bfloat16"``, say."""
+    return "float32" if dtype is None else str(dtype).removeprefix("torch.")
 
 
 def resolve_device(name: str) -> str:

@@ -17,8 +17,9 @@ from functools import partial
 import numpy as np
 
 from labs.envs import make_env
-from labs.experiments.config import EPISODE_STEPS, STEPS_OF_A_GOAL, WALK, RunConfig
+from labs.experiments.config import STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.locator import TARGETS
+from labs.tasks import ACTION_LENGTH, EPISODE_STEPS, episode_of, views_of
 from labs.trilateration import trilaterate
 
 MOMENTS_OF_AN_EPISODE = 25
@@ -47,7 +48,7 @@ class View:
     @property
     def frame_size(self) -> tuple[int, int]:
         """(height, width) of a frame."""
-        return RunConfig(camera=self.camera, image_size=self.image_size).frame_size
+        return self.image_size, self.image_size * views_of(self.camera)
 
     def make(self):
         """The task's environment, which renders frames of this view."""
@@ -119,16 +120,15 @@ def collect_moments(
     targets = np.empty((n, len(TARGETS[view.task])), np.float32)
     done, episode = 0, 0
     while done < n:
-        sequence = np.random.SeedSequence([seed, episode])
-        rng = np.random.default_rng(sequence)
-        observation, _ = env.reset(seed=int(sequence.generate_state(1)[0]))
+        start, rng = episode_of(seed, episode)
+        observation, _ = env.reset(seed=start)
         episode += 1
         home = observation["observation"][:3].copy()
         for moment in range(min(MOMENTS_OF_AN_EPISODE, n - done)):
             if moment % 5 == 0:
                 waypoint = home + rng.uniform(low, high)
             gripper = observation["observation"][:3]
-            move = (waypoint - gripper) / 0.05  # an action of 1 asks for 5 cm
+            move = (waypoint - gripper) / ACTION_LENGTH
             action = np.clip(np.append(move, 0) + rng.normal(0, 0.3, 4), -1, 1)
             observation, *_ = env.step(action.astype(np.float32))
             gripper = observation["observation"][:3]
@@ -187,9 +187,8 @@ def _play_reach(
     targets = np.empty((goals, frames_of_a_goal, len(TARGETS["reach"])), np.float32)
     places, rewards = np.empty((STEPS_OF_A_GOAL + walk, 3)), np.empty(STEPS_OF_A_GOAL + walk)
     for row in range(goals):
-        sequence = np.random.SeedSequence([seed, row])
-        rng = np.random.default_rng(sequence)
-        observation, _ = env.reset(seed=int(sequence.generate_state(1)[0]))
+        start, rng = episode_of(seed, row)
+        observation, _ = env.reset(seed=start)
         home = end = observation["observation"][:3].copy()
         direction = rng.uniform(-1, 1, 4)
         drawn = np.arange(STEPS_OF_A_GOAL)
@@ -197,8 +196,8 @@ def _play_reach(
             drawn = rng.choice(len(places), frames_of_a_goal, replace=False)
         pictures = iter(frames[row])
         for step in range(len(places)):
-            if step >= STEPS_OF_A_GOAL:  # an action of 1 asks for 5 cm
-                direction[:3] = np.clip((end - places[step - 1]) / 0.05, -1, 1)
+            if step >= STEPS_OF_A_GOAL:
+                direction[:3] = np.clip((end - places[step - 1]) / ACTION_LENGTH, -1, 1)
             action = np.clip(direction + rng.normal(0, SHAKEN, 4), -1, 1).astype(np.float32)
             observation, rewards[step], *_ = env.step(action)
             places[step] = observation["observation"][:3]
@@ -224,9 +223,8 @@ def _play_push(
     for row in range(n):
         episode, step = divmod(row, EPISODE_STEPS)
         if step == 0:
-            sequence = np.random.SeedSequence([seed, episode])
-            rng = np.random.default_rng(sequence)
-            env.reset(seed=int(sequence.generate_state(1)[0]))
+            start, rng = episode_of(seed, episode)
+            env.reset(seed=start)
         if step % HELD == 0:
             action = rng.uniform(-1, 1, 4).astype(np.float32)
         env.step(action)

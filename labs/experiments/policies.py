@@ -11,11 +11,11 @@ import numpy as np
 from labs.artifacts import json_text, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict
+from labs.experiments.done import WEIGHTS
 from labs.experiments.locating import load_locator
 from labs.fast_io import decode_space, encode_space
 from labs.locator import located
 
-WEIGHTS = "weights.safetensors"
 SPEC = "policy.json"
 
 

@@ -26,12 +26,18 @@ def mean_interval(values: np.ndarray, groups: np.ndarray | None = None) -> dict[
     return {"mean": float(mean), "low": float(mean - half), "high": float(mean + half)}
 
 
-def summary(errors: np.ndarray) -> dict:
-    """Mean error with its interval, median, 95th percentile, and how often it exceeds 5 cm."""
+def spread(values: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float]:
+    """Mean with its interval, median, 95th percentile. Arguments as of :func:`mean_interval`."""
+    return mean_interval(values, groups) | {
+        "median": float(np.median(values)),
+        "p95": float(np.percentile(values, 95)),
+    }
+
+
+def summary(errors: np.ndarray) -> dict[str, Any]:
+    """Their :func:`spread`, and how often they exceed 5 cm."""
     missed = wilson(int((errors > MISS).sum()), len(errors))
-    return mean_interval(errors) | {
-        "median": float(np.median(errors)),
-        "p95": float(np.percentile(errors, 95)),
+    return spread(errors) | {
         "missed": {"rate": missed.value, "low": missed.low, "high": missed.high},
         "n": len(errors),
     }

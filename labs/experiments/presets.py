@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from labs.artifacts import PROVENANCE, data_root
-from labs.errors import UserError
+from labs.errors import UserError, closest
 from labs.experiments.arms.gpu import gpu_arms
 from labs.experiments.arms.laptop import laptop_arms
-from labs.experiments.config import RunConfig, closest, override
+from labs.experiments.config import RunConfig, override
 from labs.experiments.unused import refuse_unused
 from labs.experiments.validation import validate
 

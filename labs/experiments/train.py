@@ -63,7 +63,7 @@ class Training(Run):
             self._ensure_locator()
             self._locator, self._locator_sha256 = load_locator(config)
         torch.set_num_threads(processor.learner_threads(config))  # the workers need cores as well
-        steps = int(found.name[5:]) if found else 0
+        steps = checkpoint.step_of(found) if found else 0
         self.env = environments.make_training_env(config, steps // (EPISODE_STEPS * config.n_envs))
         self.model = models.build(config, self.env)
         if config.pretrained_encoder:

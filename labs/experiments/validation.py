@@ -50,12 +50,12 @@ IMAGE_KNOBS = (
     *("keypoint_norm", "manipulation_norm", "auxiliary_task", "pretrained_encoder"),
 )
 
+#: More of them. A blind twin may keep those of the arm that it is the twin of.
+PICTURE_SIZES = ("image_size", "pad", "features_dim", "num_filters")
+
 #: Knobs of who has to look for something, through a camera or a made eye: what a critic is told
 #: in its place, and how many looks are kept.
 LOOKING_KNOBS = ("critic_sees", "critic_blur", "frame_stack")
-
-#: More of them. A blind twin may keep those of the arm that it is the twin of.
-PICTURE_SIZES = ("image_size", "pad", "features_dim", "num_filters")
 
 
 def validate(config: RunConfig) -> RunConfig:

@@ -185,9 +185,9 @@ def seed_by_seed(arm: str, *, floor: float | None = None) -> Axes:
     use_style()
     _, axes = plt.subplots(figsize=(7, 2.8))
     for run in runs_of(arm):
-        curve, seed = run.table(), run.path.name.removeprefix("seed")
+        curve = run.table()
         ended = ", cut short" if run.provenance.get("ended_early") else ""
-        label = f"seed {seed}{ended}"
+        label = f"seed {run.seed}{ended}"
         axes.plot(curve["step"], curve["success"], "o-", markersize=3, label=label)
     _against_steps(axes, floor)
     return axes

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from labs.from_scratch_sac import History
 
 
+SIDE = 84  # pixels of the image, in height and width
+
+
 @dataclass(frozen=True)
 class LayerGeometry:
     """One convolution along one axis of the image; all lengths in image pixels.
@@ -61,7 +64,7 @@ class LayerGeometry:
         return range(touching[0], touching[-1] + 1) if touching else range(0)
 
 
-def layer_geometry(cnn: nn.Module, image_size: int = 84) -> list[LayerGeometry]:
+def layer_geometry(cnn: nn.Module, image_size: int = SIDE) -> list[LayerGeometry]:
     """Follows cells, step and receptive field through the square convolutions of a network.
 
     Args:
@@ -83,7 +86,7 @@ def layer_geometry(cnn: nn.Module, image_size: int = 84) -> list[LayerGeometry]:
     return layers
 
 
-def footprint_maps(cnn: nn.Module, position: int, size: int, image_size: int = 84) -> list:
+def footprint_maps(cnn: nn.Module, position: int, size: int) -> list:
     """Sends a white square through the network with every filter an average.
 
     Averaging filters show what the geometry alone does to an object: how far its light spreads,
@@ -93,13 +96,12 @@ def footprint_maps(cnn: nn.Module, position: int, size: int, image_size: int = 8
         cnn: a network with ``in_channels``; it is copied, not changed.
         position: first row and first column of the square.
         size: its side in pixels.
-        image_size: side of the image in pixels.
 
     Returns:
         The image (H, W) and then one float map for each convolution, values in [0, 1].
     """
     convolutions = [copy.deepcopy(m) for m in cnn.modules() if isinstance(m, nn.Conv2d)]
-    image = torch.zeros(1, cnn.in_channels, image_size, image_size)
+    image = torch.zeros(1, cnn.in_channels, SIDE, SIDE)
     image[:, :, position : position + size, position : position + size] = 1
     maps, signal = [image[0, 0].numpy()], image
     with torch.no_grad():
@@ -157,9 +159,9 @@ def encoder_progression(size: int = 5, position: int = 40) -> Figure:
     Raises:
         ValueError: an object that does not lie inside the image.
     """
-    if size < 1 or position < 0 or position + size > 84:
+    if size < 1 or position < 0 or position + size > SIDE:
         raise ValueError(
-            f"received an object of {size} pixels at {position}, expected it inside 0 to 84"
+            f"received an object of {size} pixels at {position}, expected it inside 0 to {SIDE}"
         )
     use_style()
     figure, axes = plt.subplots(2, 5, figsize=(10, 5.7))
@@ -211,10 +213,9 @@ def compare_nature(path: str | os.PathLike[str], size: int = 5, position: int = 
 
 def _smooth(values: list[float], window: int) -> np.ndarray:
     """Mean of the last ``window`` values, of fewer at the start."""
-    sums = np.cumsum(np.concatenate([[0.0], values]))
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - window, 0)
-    return (sums[ends] - sums[starts]) / (ends - starts)
+    import pandas as pd  # slow to import, and needed by the demo's curves alone
+
+    return pd.Series(values, dtype=float).rolling(window, min_periods=1).mean().to_numpy()
 
 
 def draw_demo(history: History, path: str | os.PathLike[str]) -> Path:

@@ -13,11 +13,13 @@ from statistics import median
 from IPython.display import Markdown
 
 from labs.artifacts import PROVENANCE, Artifact, data_root, runs_of
+from labs.claims.arm import PIPELINE
 from labs.errors import UserError
-from labs.experiments.presets import SUMMARY
+from labs.experiments.presets import PRESETS, PUSH_GPU, SUMMARY
 from labs.experiments.results import measurement
 from labs.figures.phases import leaves_floor_at
-from labs.statistics import iqm, wilson
+from labs.figures.results import rate_in_words
+from labs.statistics import iqm
 
 
 @dataclass(frozen=True)
@@ -66,84 +68,14 @@ STEPS = (
     ),
 )
 
-#: Arms that are no step of the story: tuned settings, twins without a camera, other routes.
-BESIDE = (
-    "push-state-tuned",
-    "push-state-long",
-    "push-blind-tuned",
-    "push-blind",
-    "push-blank",
-    "push-noise",
-    "push-flat",
-    "push-flat-drq",
-    "push-normalized",
-    "push-stack1",
-    "push-small",
-    "push-small-blank",
-    "push-small-noise",
-    "push-small-actor",
-    "push-small-separate",
-    "push-small-steps",
-    "push-small-far",
-    "push-small-n3",
-    "push-small-buffer10k",
-    "push-small-buffer25k",
-    "push-small-buffer50k",
-    "push-small-k8",
-    "push-small-u012",
-    "push-small-u050",
-    "push-blind-buffer10k",
-    "push-blind-k8",
-    "push-blind-u012",
-    "push-blind-u050",
-    "push-blind-acts-25k",
-    "push-blind-acts-60k",
-    "push-blind-acts-lent",
-    "push-blind-n3",
-    "push-blind-long",
-    "push-honest",
-    "push-asymmetric",
-    "push-asymmetric-keypoint",
-    "push-asymmetric-keypoint-long",
-    "push-asymmetric-achieved",
-    "push-asymmetric-blurred",
-    "push-asymmetric-blurred-less",
-    "push-asymmetric-frozen",
-    "push-asymmetric-frozen-long",
-    "push-keypoint-honest",
-    "push-keypoint-shared",
-    "push-keypoint-rewarded",
-    "push-keypoint-rewarded-n3",
-    "push-eye-told",
-    "push-eye-rewarded",
-    "push-eye-judged",
-    "push-place-drawn-7",
-    "push-place-drawn-14",
-    "push-place-drawn-14-looks",
-    "push-place-drawn-14-n3",
-    "push-place-drawn-22",
-    "push-place-fixed-22",
-    "push-place-judged-22",
-    "push-place-blurred-22",
-    "push-told",
-    "push-located",
-    "push-located-rewards",
-    "push-located-rewards-looks",
-    "push-located-rewards-annealed",
-    "push-located-rewards-n3",
-    "push-located-rewards-quick",
-    "push-located-rewards-far",
-    "push-located-rewards-far-long",
-    "push-located-played",
-    "push-located-played-n3",
-    "push-distilled",
-    "push-distilled-drq",
-    "push-distilled-far",
-    "push-distilled-far-drq",
-    "push-distilled-flat",
-    "push-distilled-flat-drq",
-    "push-distilled-sphere",
-    "push-distilled-norm",
+_ELSEWHERE = {step.arm for step in STEPS} | {config.arm for config, _ in PUSH_GPU}
+
+#: Arms of Push that are no step of the story: tuned settings, twins without a camera, other routes.
+#: Those for a large GPU have a page of their own; a run that proves the pipeline measures nothing.
+BESIDE = tuple(
+    arm
+    for arm, config in PRESETS.items()
+    if config.task == "push" and arm not in _ELSEWHERE and not PIPELINE.search(arm)
 )
 
 
@@ -181,8 +113,8 @@ def success_in_words(runs: list[Artifact]) -> str:
     """
     scores = [run.json("evaluation.json")["deterministic"] for run in runs]
     if len(runs) == 1:
-        only = wilson(scores[0]["successes"], scores[0]["episodes"])
-        return f"{only.value:.0%} ({only.low:.1%} – {only.high:.1%}), 1 seed{_cut_short(runs)}"
+        rate = rate_in_words(scores[0]["successes"], scores[0]["episodes"])
+        return f"{rate}, 1 seed{_cut_short(runs)}"
     score = iqm([s["success_rate"] for s in scores])
     seeds = f"{len(runs)} seeds{_cut_short(runs)}"
     return f"{score.value:.1%} ({score.low:.1%} – {score.high:.1%}), {seeds}"

@@ -13,8 +13,8 @@ from typing import Any
 from IPython.display import HTML, Markdown
 
 from labs.artifacts import Artifact, load_artifact, runs_of
-from labs.experiments.results import measurement
-from labs.statistics import iqm, steps_to
+from labs.experiments.results import measurement, steps_until
+from labs.statistics import iqm, wilson
 
 
 def whole(text: str) -> str:
@@ -40,6 +40,12 @@ def interval(value: float, low: float, high: float, digits: int, unit: str = "")
     return f"{decimal(value, digits)}{unit} ({ends})"
 
 
+def rate_in_words(successes: int, trials: int, note: str = "") -> str:
+    """``98% (95.0% – 99.2%)``: a success rate and Wilson's interval; a note behind its ends."""
+    rate = wilson(successes, trials)
+    return f"{rate.value:.0%} ({rate.low:.1%} – {rate.high:.1%}{note})"
+
+
 def knob(value: Any) -> str:
     """A setting as a table shows it: whole numbers of 10,000 and more with separators."""
     return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
@@ -49,23 +55,23 @@ def _listed(millimeters: Iterable[float]) -> str:
     return ", ".join(f"{mm:.0f}" for mm in sorted(millimeters))
 
 
-def results_table(arm: str, threshold: float = 0.9) -> Markdown:
+def results_table(arm: str) -> Markdown:
     """One row a seed, then the interquartile mean over the seeds with its bootstrap interval."""
     rows = [
         "| seed | success (95 % Wilson) | sampled actions | mean return | final distance | "
-        f"steps to {threshold:.0%} | wall time |",
+        "steps to 90% | wall time |",
         "|---|---|---|---|---|---|---|",
     ]
     rates = []
     for run in runs_of(arm):
-        evaluation, curve = run.json("evaluation.json"), run.table()
+        evaluation = run.json("evaluation.json")
         best, sampled = evaluation["deterministic"], evaluation["stochastic"]
+        success = rate_in_words(best["successes"], best["episodes"])
         rates.append(best["success_rate"])
-        reached = steps_to(curve["step"], curve["success"], threshold)
+        reached = steps_until(run, 0.9)
         rows.append(
-            f"| {run.path.name.removeprefix('seed')} "
-            f"| {best['success_rate']:.0%} ({best['success_low']:.1%} – {best['success_high']:.1%})"
-            f" of {best['episodes']} episodes "
+            f"| {run.seed} "
+            f"| {success} of {best['episodes']} episodes "
             f"| {sampled['success_rate']:.0%} "
             f"| {decimal(best['return_mean'], 2)} "
             f"| {100 * best['final_distance_mean']:.1f} cm "
@@ -188,7 +194,7 @@ def _by_seed(runs: Sequence[Artifact], fact: Callable[[dict], str]) -> str:
     """What the provenance of every run says; where runs differ, which seeds say what."""
     seeds: dict[str, list[str]] = {}
     for run in runs:
-        seeds.setdefault(fact(run.provenance), []).append(run.path.name.removeprefix("seed"))
+        seeds.setdefault(fact(run.provenance), []).append(str(run.seed))
     if len(seeds) == 1:
         return next(iter(seeds))
     return "; ".join(
@@ -206,7 +212,7 @@ def machine(record: dict) -> str:
 def provenance_card(arm: str) -> Markdown:
     """Where the numbers come from: command, code, lock, machine, versions, hashes."""
     runs = runs_of(arm)
-    seeds = [run.path.name.removeprefix("seed") for run in runs]
+    seeds = [str(run.seed) for run in runs]
     total = sum(run.provenance["wall_time_s"] for run in runs)
     facts = {
         "command": f"`pixels train {arm} --seeds {' '.join(seeds)}`",
@@ -252,9 +258,6 @@ def controls_table(arm: str) -> Markdown:
     for run in runs_of(arm):
         found = run.json("evaluation.json")
         scores = [found["deterministic"], *(found["controls"][name] for name in CONTROLS)]
-        cells = [
-            f"{s['success_rate']:.0%} ({s['success_low']:.1%} – {s['success_high']:.1%})"
-            for s in scores
-        ]
-        rows.append(f"| {run.path.name.removeprefix('seed')} | " + " | ".join(cells) + " |")
+        cells = [rate_in_words(s["successes"], s["episodes"]) for s in scores]
+        rows.append(f"| {run.seed} | " + " | ".join(cells) + " |")
     return Markdown("\n".join(rows))

@@ -11,10 +11,9 @@ from matplotlib.axes import Axes
 
 from labs.artifacts import runs_of
 from labs.errors import UserError
-from labs.experiments.results import final_success
+from labs.experiments.results import final_success, steps_until
 from labs.figures.legend import colors_of
 from labs.figures.style import use_style
-from labs.statistics import steps_to
 
 MARKERS = "osD^vP"  # color alone does not tell arms apart for everybody
 
@@ -37,7 +36,9 @@ def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0
         raise UserError("nothing to plot: name at least one arm")
     use_style()
     _, axes = plt.subplots(figsize=(6, 3.6))
-    points = {arm: [_rise_and_end(run, level) for run in runs_of(arm)] for arm in arms}
+    points = {
+        arm: [(steps_until(run, level), final_success(run)) for run in runs_of(arm)] for arm in arms
+    }
     known = [when for found in points.values() for when, _ in found if when is not None]
     edge = 1.12 * max(*known, late_after)
     for (arm, name), color, marker in zip(
@@ -61,9 +62,3 @@ def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize="small")  # a phone is narrow
     return axes
-
-
-def _rise_and_end(run, level: float) -> tuple[float | None, float]:
-    curve = run.table()
-    end = final_success(run)
-    return steps_to(curve["step"], curve["success"], level), end

@@ -19,7 +19,7 @@ from labs.experiments.results import measurement
 from labs.figures.curves import draw_floor
 from labs.figures.ledger import measured
 from labs.figures.legend import COLORS
-from labs.figures.results import minutes, results_table
+from labs.figures.results import minutes, rate_in_words, results_table
 from labs.figures.style import use_style
 from labs.statistics import iqm
 
@@ -51,14 +51,11 @@ def _rows(arm: str) -> list[tuple[str, str, str, str]]:
         return [(name, success, f"{found[0]['steps']:,}", minutes(float(np.median(seconds))))]
     rows = []
     for run, evaluation, spent in zip(runs, found, seconds, strict=True):
-        seed, score = run.path.name.removeprefix("seed"), evaluation["deterministic"]
+        score, seed = evaluation["deterministic"], run.seed
         of = f"seed {seed} of {len(runs)} seeds" if len(runs) > 1 else f"one seed: {seed}"
         steps, planned = evaluation["steps"], run.parameters["total_steps"]
         short = f", cut short of {planned:,}" if run.provenance.get("ended_early") else ""
-        success = (
-            f"{score['success_rate']:.0%} "
-            f"({score['success_low']:.1%} – {score['success_high']:.1%}, Wilson)"
-        )
+        success = rate_in_words(score["successes"], score["episodes"], ", Wilson")
         rows.append((f"`{arm}`, {of}", success, f"{steps:,}{short}", minutes(spent)))
     return rows
 

@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.envs import EPISODE_STEPS, gl_renderer
 from labs.experiments.config import RunConfig
-from labs.experiments.locating import WEIGHTS, folder, load_locator
+from labs.experiments.locating import LOCATOR_FILE, folder, load_locator
 from labs.experiments.moments import View, collect_moments
 from labs.experiments.policies import load_policy
 from labs.experiments.position_errors import summary
@@ -152,7 +152,7 @@ def locators() -> dict[str, RunConfig]:
     return {
         f"{path.parent.name}/{path.name}": config
         for path, config in places.items()
-        if (path / WEIGHTS).exists()
+        if (path / LOCATOR_FILE).exists()
     }
 
 

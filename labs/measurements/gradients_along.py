@@ -29,7 +29,7 @@ from labs.experiments import processor
 from labs.experiments.checkpoint import random_states, restore_random_states
 from labs.experiments.config import EPISODE_STEPS, RunConfig
 from labs.experiments.environments import make_training_env
-from labs.experiments.models import autocast, build, build_sb3
+from labs.experiments.models import autocast, build, build_sb3, products_in
 from labs.experiments.position_errors import rounded
 from labs.experiments.presets import preset
 from labs.fast_sac import FastSAC
@@ -252,7 +252,7 @@ def gradients_along(
             "steps": steps,
             "batches": BATCHES,
             "batch_size": config.batch_size,
-            "precision_of_the_runs": str(autocast(config.precision, "cpu") or torch.float32)[6:],
+            "precision_of_the_runs": products_in(autocast(config.precision, "cpu")),
         },
         gl=envs.gl_renderer(),
         clock=clock,

@@ -19,10 +19,10 @@ from labs import envs
 from labs.artifacts import Artifact, Clock, write_measurement
 from labs.experiments.evaluate import NoOp, RandomActions
 from labs.statistics import wilson
+from labs.tasks import ACTION_LENGTH
 
 FLOOR_SEED = 10_000  # apart from the seeds of training and of evaluation
 VISIBILITY_SEED = 20_000
-ACTION_LENGTH = 0.05  # meters: what an action of 1 asks for
 
 
 def proportion(successes: int, trials: int) -> dict[str, float | int]:

@@ -16,11 +16,12 @@ from labs.measurements.encoder_probe import PARAMETERS, probe_runs
 from labs.measurements.play import in_order, policies_here, rows_to_keep
 
 #: The critic is told the state, the achieved goal, that goal blurred, nothing; nothing, and the eye
-#: predicts rewards; last, the same encoder by imitation.
+#: predicts rewards (with targets one step ahead, and three); last, the same encoder by imitation.
 ARMS = (
     *("push-asymmetric-keypoint-long", "push-asymmetric-achieved"),
     *("push-asymmetric-blurred-less", "push-asymmetric-blurred"),
-    *("push-keypoint-honest", "push-keypoint-rewarded", "push-distilled"),
+    *("push-keypoint-honest", "push-keypoint-rewarded", "push-keypoint-rewarded-n3"),
+    "push-distilled",
 )
 
 

@@ -89,6 +89,11 @@ def bytes_uri(data: bytes, mime: str) -> str:
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
+def uri_bytes(uri: str) -> bytes:
+    """The bytes in a data URI that :func:`bytes_uri` made."""
+    return base64.b64decode(uri.partition(",")[2])
+
+
 def figure_uri(figure: Any, dpi: int = 110) -> str:
     """A matplotlib figure as a PNG data URI, for a still."""
     buffer = io.BytesIO()

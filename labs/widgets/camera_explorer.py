@@ -7,7 +7,6 @@ The frames are precomputed (``python -m labs.widgets.camera_explorer``) and lie 
 from __future__ import annotations
 
 import argparse
-import base64
 import io
 from typing import Any
 
@@ -17,7 +16,14 @@ from PIL import Image
 
 from labs.artifacts import load_artifact, write_measurement
 from labs.errors import ending
-from labs.widgets.base import LABEL_STEP, BookWidget, bytes_uri, image_uri, sprite_sheet
+from labs.widgets.base import (
+    LABEL_STEP,
+    BookWidget,
+    bytes_uri,
+    image_uri,
+    sprite_sheet,
+    uri_bytes,
+)
 
 ARTIFACT = "camera-views"
 SIDE = 84
@@ -165,7 +171,7 @@ class CameraExplorer(BookWidget):
 
     def still(self) -> tuple[str, str]:
         """The default and the workspace camera's picture side by side."""
-        sheet = Image.open(io.BytesIO(_decode(self.frames))).convert("RGB")
+        sheet = Image.open(io.BytesIO(uri_bytes(self.frames))).convert("RGB")
         pictures, words = [], []
         for name, camera in self.views["cameras"].items():
             row, column = divmod(camera["index"], self.views["columns"])
@@ -174,10 +180,6 @@ class CameraExplorer(BookWidget):
             words.append(f"{self.views['counts'][camera['index']][1]} in the {name} camera")
         alternative = "Push from two cameras. Pixels of the block: " + ", ".join(words) + "."
         return image_uri(np.concatenate(pictures, axis=1)), alternative
-
-
-def _decode(uri: str) -> bytes:
-    return base64.b64decode(uri.split(",", 1)[1])
 
 
 def main() -> int:

@@ -15,8 +15,9 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from labs.envs import DISTANCE_THRESHOLD, EPISODE_STEPS, make_env
+from labs.envs import make_env
 from labs.figures.style import OKABE_ITO, use_style
+from labs.tasks import DISTANCE_THRESHOLD, EPISODE_STEPS
 from labs.widgets.base import BookWidget, figure_uri
 
 PUSH_HEIGHT = 0.425  # meters: fingertips at the height of the block

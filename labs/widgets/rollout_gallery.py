@@ -5,7 +5,6 @@ The episodes come from the artifact ``gallery`` (:mod:`labs.measurements.gallery
 
 from __future__ import annotations
 
-import base64
 import io
 from typing import Any
 
@@ -16,7 +15,7 @@ from PIL import Image
 
 from labs.artifacts import Artifact, load_artifact
 from labs.figures.style import OKABE_ITO, use_style
-from labs.widgets.base import BookWidget, bytes_uri, figure_uri
+from labs.widgets.base import BookWidget, bytes_uri, figure_uri, uri_bytes
 
 MARKS = (("gripper", "o", "sky"), ("block", "s", "orange"), ("goal", "x", "vermillion"))
 
@@ -84,8 +83,8 @@ class RolloutGallery(BookWidget):
 
     def frame(self, chosen: int, step: int) -> np.ndarray:
         """One picture of an episode, uint8 (S, S, 3)."""
-        data = base64.b64decode(self.rollouts[chosen]["frames"].split(",", 1)[1])
-        strip = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        data = io.BytesIO(uri_bytes(self.rollouts[chosen]["frames"]))
+        strip = np.asarray(Image.open(data).convert("RGB"))
         return strip[:, step * self.side : (step + 1) * self.side]
 
     def still(self) -> tuple[str, str]:
