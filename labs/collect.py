@@ -8,6 +8,9 @@ pickle per step; a frame through shared memory costs 21,168 bytes and one copy.
 
 A worker that dies or raises is named, every other worker is ended, and the run stops with one
 line. Workers end with their parent, however it ends: their pipe closes.
+
+Workers draw their own frames. Renderers in processes of their own were not built: where a GPU's
+driver hangs with many EGL contexts, use fewer workers.
 """
 
 from __future__ import annotations
@@ -130,7 +133,7 @@ class SharedVecEnv(VecEnv):
 
     # ------------------------------------------------------------------------------- messages
 
-    def _fail(self, number: int, what: str, detail: str = "") -> None:
+    def _fail(self, number: int, what: str, detail: str = "", advice: str = "") -> None:
         share = self.shares[number]
         pid = self.processes[number].pid
         self.close(force=True)
@@ -138,7 +141,7 @@ class SharedVecEnv(VecEnv):
             print(detail, file=sys.stderr, flush=True)
         raise UserError(
             f"environment worker {number} (process {pid}, environments {share.start} to "
-            f"{share.stop - 1}) {what}: the run stopped; resume it from its last checkpoint"
+            f"{share.stop - 1}) {what}: the run stopped; resume it from its last checkpoint{advice}"
         )
 
     def _send(self, number: int, message: Any) -> None:
@@ -163,7 +166,9 @@ class SharedVecEnv(VecEnv):
             missing = [n for n in numbers if n not in answers]
             ready = connection.wait([self._pipes[n] for n in missing], timeout=self.timeout)
             if not ready:
-                self._fail(missing[0], f"did not answer for {self.timeout:.0f} s")
+                advice = "; if it stops so again, set MUJOCO_GL=osmesa or use fewer workers"
+                what = f"did not answer for {self.timeout:.0f} s"
+                self._fail(missing[0], what, advice=advice)
             for pipe in ready:
                 number = self._pipes.index(pipe)
                 try:

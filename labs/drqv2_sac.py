@@ -50,7 +50,10 @@ class DrQv2SAC(SAC):
         TypeError: the policy is no :class:`DrQv2SACPolicy`.
     """
 
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"DrQv2SACPolicy": DrQv2SACPolicy}
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        **SAC.policy_aliases,  # known, so that the error says what is wrong with them
+        "DrQv2SACPolicy": DrQv2SACPolicy,
+    }
     policy: DrQv2SACPolicy
     actor: CriticEncoderActor
     critic: CriticEncoderCritic

@@ -350,7 +350,7 @@ def make_env(
 def _look_up(value, table, kind, name):
     if isinstance(value, kind):
         return value
-    if value not in table:
+    if not isinstance(value, str) or value not in table:
         raise UserError(f"unknown {name} {value!r}: choose one of {', '.join(table)}")
     return table[value]
 

@@ -211,7 +211,7 @@ def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor
     path = Path(path)
     if not path.suffix and not path.exists():
         path = path.with_suffix(".safetensors")
-    if not path.exists():
+    if not path.is_file():
         raise UserError(f"there is no model at {path}: train one, or check the path")
     if zipfile.is_zipfile(path):
         raise UserError(f"{path} is an SB3 zip: FastSAC.import_sb3(path, policy, env) reads those")
@@ -237,10 +237,21 @@ def read_sb3_zip(path: str | Path) -> dict[str, Any]:
         temperature was learned ``ent_coef_optimizer`` and ``log_ent_coef``.
 
     Raises:
-        UserError: no such file, or not an SB3 zip.
+        UserError: no such file, not an SB3 zip, or a damaged one.
     """
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path} is no SB3 zip: pass the file that SAC.save() wrote")
+    try:
+        return _read_sb3_zip(path)
+    except UserError:
+        raise
+    except Exception as error:  # what torch raises depends on the first byte that is wrong
+        raise UserError(
+            f"{path} is damaged ({type(error).__name__}): save it again with SAC.save()"
+        ) from error
+
+
+def _read_sb3_zip(path: str | Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
 
 FRAME_CHANNELS = 3
+REWARD_TYPES = ("sparse", "dense")
 GOAL_KEYS = ("achieved_goal", "desired_goal")
 
 
@@ -38,7 +39,8 @@ def goal_reward(
         return -(distance > threshold).float()
     if reward_type == "dense":
         return -distance.float()
-    raise ValueError(f"received reward_type {reward_type!r}; expected 'sparse' or 'dense'")
+    expected = " or ".join(map(repr, REWARD_TYPES))
+    raise ValueError(f"received reward_type {reward_type!r}; expected {expected}")
 
 
 def stack_sizes(space: spaces.Dict) -> dict[str, int]:

@@ -177,7 +177,7 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
         gym.Wrapper.__init__(self, env)
         _check_render_mode(env)
         self.image_size = _check_image_size(image_size)
-        if goal_mode not in KEYS_BY_GOAL:
+        if not isinstance(goal_mode, str) or goal_mode not in KEYS_BY_GOAL:
             raise ValueError(
                 f"goal_mode must be one of {', '.join(map(repr, get_args(GoalMode)))}, "
                 f"received {goal_mode!r}"

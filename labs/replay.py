@@ -32,7 +32,13 @@ from gymnasium import spaces
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 
 from labs.episode_store import EpisodeStore
-from labs.goal_tasks import FRAME_CHANNELS, episode_options, goal_reward, replay_bytes
+from labs.goal_tasks import (
+    FRAME_CHANNELS,
+    REWARD_TYPES,
+    episode_options,
+    goal_reward,
+    replay_bytes,
+)
 from labs.tasks import DISTANCE_THRESHOLD
 
 __all__ = ["EpisodeReplay", "episode_options", "goal_reward", "replay_bytes"]
@@ -117,6 +123,10 @@ class EpisodeReplay(EpisodeStore):
             raise ValueError(
                 f"received goal_selection_strategy {goal_selection_strategy!r}; "
                 f"expected one of {', '.join(STRATEGIES)}"
+            )
+        if reward_type not in REWARD_TYPES:
+            raise ValueError(
+                f"received reward_type {reward_type!r}; expected one of {', '.join(REWARD_TYPES)}"
             )
         if moved_only and not n_sampled_goal:
             raise ValueError("received moved_only=True without HER; expected n_sampled_goal > 0")

@@ -82,13 +82,13 @@ def iqm(
         The IQM of all scores. With a single run in every group there is no interval: NaN.
 
     Raises:
-        ValueError: no score, or a score that is not finite.
+        ValueError: no score, a group without one, or a score that is not finite.
     """
     parts = [np.asarray(g, dtype=float) for g in groups] if _is_nested(groups) else None
     parts = [np.asarray(groups, dtype=float)] if parts is None else parts
     everything = np.concatenate([np.atleast_1d(p) for p in parts])
-    if everything.size == 0 or not np.isfinite(everything).all():
-        raise ValueError(f"expected at least one finite score, got {everything.tolist()}")
+    if any(p.size == 0 for p in parts) or not np.isfinite(everything).all():
+        raise ValueError(f"expected at least one finite score, got {[p.tolist() for p in parts]}")
     value = float(interquartile_mean(everything))
     if all(p.size < 2 for p in parts):
         return Interval(value, math.nan, math.nan)
@@ -116,7 +116,13 @@ def difference(high: Sequence[float], low: Sequence[float], *, seed: int = 0) ->
 
     Returns:
         The difference. Where an arm has a single run there is no interval: NaN.
+
+    Raises:
+        ValueError: an arm without a score, or a score that is not finite.
     """
+    for scores in (high, low):
+        if len(scores) == 0 or not np.isfinite(np.asarray(scores, float)).all():
+            raise ValueError(f"expected at least one finite score, got {list(scores)}")
     value = float(interquartile_mean(high) - interquartile_mean(low))
     if min(len(high), len(low)) < 2:
         return Interval(value, math.nan, math.nan)
@@ -166,12 +172,18 @@ def steps_to(steps: Sequence[float], success: Sequence[float], threshold: float)
     Args:
         steps: increasing environment steps of the measurements.
         success: success rates in [0, 1], one for each.
+        threshold: in (0, 1].
+
+    Raises:
+        ValueError: unequal arrays, steps that do not increase, or a rate out of its range.
     """
     steps, success = np.asarray(steps, dtype=float), np.asarray(success, dtype=float)
     if steps.shape != success.shape or steps.ndim != 1 or steps.size == 0:
         raise ValueError(f"expected two equal 1-D arrays, got {steps.shape} and {success.shape}")
-    if np.any(np.diff(steps) <= 0):
+    if not np.all(np.diff(steps) > 0):
         raise ValueError("expected increasing steps")
+    if not (0 < threshold <= 1 and np.all((success >= 0) & (success <= 1))):
+        raise ValueError(f"expected rates in [0, 1], got {success.tolist()} against {threshold}")
     reached = np.flatnonzero(success >= threshold)
     return float(steps[reached[0]]) if reached.size else None
 
@@ -287,6 +299,8 @@ def sample_efficiency_ratio(
     latest = [pixel_steps, state_steps]
     earliest = []
     for steps, budgets in zip(latest, (pixel_budgets, state_budgets), strict=True):
+        if budgets is not None and len(budgets) != len(steps):
+            raise ValueError(f"expected a budget for each of {len(steps)} runs, got {len(budgets)}")
         known = steps if budgets is None else np.minimum(steps, budgets)
         _require_finite(known)
         earliest.append(known)

@@ -574,7 +574,7 @@ display(
 )
 
 # %% [markdown]
-# [The next page](19_reading_the_curve.ipynb) draws the curves. And all of our tuned arms rise after far
+# [The next page](19_reading_the_curve.ipynb) draws the curves, and those of runs with a small picture: there more updates put the rise off. And all of our tuned arms rise after far
 # less travel than the reported ones. The ruler is no constant of nature:
 
 # %% tags=["hide-input"]
@@ -690,9 +690,10 @@ display(beside_table())
 # | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone carry most of what the full state reaches. Step 2 changed more than the routing. Steps 0, 1 and 4 all ended before step 2 had risen: by travel, step 4 even before the control, steps 0 and 1 between the two. |
 # | settled | Step 2's task, with one small picture of the default camera, step 0's encoder and good settings, takes one core about an hour: {success}`push-small-n3`, and as much before black pictures. |
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well, and so does an encoder each, in four runs of five. A memory of a tenth of the budget, which nine of ten blind twins bear, keeps three runs with a picture on the floor. |
+# | seen in two seeds | With twice the updates a step, runs with a small picture stay on the floor for most of a budget in which all five with the usual number rise. |
 # | seen in three seeds | With a quarter of the budget they rise, each later than with the whole; with half two of three do. |
 # | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
-# | not settled | Which of step 2's changes did it. Whether runs with a picture that remember a tenth rise later. Whether $k = 8$ helps runs with a picture on the way; at the end three pairs gained nothing by it. Whether the flat part is patience or too few updates, with pixels. Every cell of the ledger that says so. |
+# | not settled | Which of step 2's changes did it. Whether runs with a picture that remember a tenth rise later. Whether $k = 8$ helps runs with a picture on the way; at the end three pairs gained nothing by it. Whether the reported flat part, twenty times as long, was patience or too few updates. Every cell of the ledger that says so. |
 # | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-small-n3 --seeds 0 1 2` and `pixels train push-blind-n3 --seeds 0 1 2` for the task itself, `pixels train push-small-buffer25k --seeds 0 1 2`, `pixels train push-small-k8 --seeds 0 1 2`, `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like for the arms beside the story (the results lie in `data/`: `--again` makes them anew); `pixels plan push-step2` says what that costs |
 #
 # The story may still be right. What is missing is not another argument but matched runs. Next: how to

@@ -47,6 +47,7 @@ BLURRED = "push-asymmetric-blurred"
 LESS = f"{BLURRED}-less"
 OPEN_EYES, JUDGED = ("push-eye-told", "push-eye-rewarded"), "push-eye-judged"
 NOT_TOLD, REWARDED = "push-keypoint-honest", "push-keypoint-rewarded"
+AHEAD = f"{REWARDED}-n3"
 FROZEN_EYE = "push-asymmetric-frozen"
 FROZEN_LONG = f"{FROZEN_EYE}-long"
 DISTILLED = "push-distilled"
@@ -57,13 +58,13 @@ display(
     Markdown(
         "> **In short.** One network, one camera, joints and goal, two cores, a reward, and a critic that is told more while it trains. "
         f"Told the state: {' and '.join(f'{rate:.0%}' for rate in at_once)}, two seeds. Told only where the block's center is, which "
-        f"hindsight reads anyway: {success_cell(ACHIEVED)}. Told nothing: the floor, with an eye as good as the others', two arms, one seed each. Behind one frozen eye that "
+        f"hindsight reads anyway: {success_cell(ACHIEVED)}. Told nothing: the floor, with an eye as good as the others', three arms, one seed each. Behind one frozen eye that "
         f"nobody ever told a position: {success_cell(JUDGED)}, where the critic is told the center, and {success_cell(OPEN_EYES[1])}, "
         "where it sees through that eye."
     )
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the critic is told, less from left to right. Above, each run's success with Wilson's interval over 100 episodes, and before black images. Below, how far off the block is when read from the run's encoder.", "name": "fig-critic-ladder"}, "image": {"alt": "Above, success by what the critic is told: the state, two runs at 96 and 100 percent; the block's center, four runs at 84 to 93 percent; the center 7 mm off, 22 mm off, nothing, and nothing with an eye that predicts rewards, one run each on the do-nothing floor, where every run lies before black images. Below, the block is read from the encoders of the first two to 22 to 28 millimeters, to 38 and 35 where the place is off, to 25 and 22 where nothing is told, and to 91 to 102 from untrained ones."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the critic is told, less from left to right. Above, each run's success with Wilson's interval over 100 episodes, and before black images. Below, how far off the block is when read from the run's encoder.", "name": "fig-critic-ladder"}, "image": {"alt": "Above, success by what the critic is told: the state, two runs at 96 and 100 percent; the block's center, four runs at 84 to 93 percent; the center 7 mm off, 22 mm off, nothing, nothing with an eye that predicts rewards, and that with targets three steps ahead, one run each on the do-nothing floor, where every run lies before black images. Below, the block is read from the encoders of the first two to 22 to 28 millimeters, to 38 and 35 where the place is off, to 25, 22 and 21 where nothing is told, and to 91 to 102 from untrained ones."}}
 TOLD = {
     LONGER: "the state",
     ACHIEVED: "the block's center",
@@ -71,13 +72,14 @@ TOLD = {
     BLURRED: "the center, 22 mm off",
     NOT_TOLD: "nothing",
     REWARDED: "nothing; the eye predicts rewards",
+    AHEAD: "the same, targets three ahead",
 }
 ladder(TOLD, floor=floor)
 plt.show()
 
 # %% [markdown]
 # From the third column of {numref}`fig-critic-ladder` on there is one seed each. Where the place is off, the runs were ended at about half of
-# their budget; the run of the last column was ended a little before the end of its budget. See that the eye opens in every column, and that the hand has learned in two.
+# their budget; the run of the last column but one was ended a little before the end of its budget, that of the last one at half of it. See that the eye opens in every column, and that the hand has learned in two.
 #
 # ## Judged by one who knows
 #
@@ -284,8 +286,11 @@ for run in runs_of(ACHIEVED):
 #   {artifact}`push-keypoint-rewarded/seed0:evaluation.steps|int`, for want of time. Its twin without the second loss, `push-keypoint-shared`,
 #   was not run. Rewards for many goals come close to a position ([there](21_what_the_camera_can_tell.ipynb)), so of the two it is
 #   `push-keypoint-honest` that shows what plain rewards do.
+# - `push-keypoint-rewarded-n3` changes one thing more: TD targets reach three steps ahead. Behind a locator
+#   the runs with them end highest ([there](28_rewards_say_where.ipynb)), and where the place is read with an error that is drawn anew at each step,
+#   runs with them rise that hardly do without ([there](27_how_steady_an_eye.ipynb)). It was given {artifact}`push-keypoint-rewarded-n3/seed0:evaluation.steps|int` steps.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps. Gray: the four seeds of `push-asymmetric-achieved`; the others have one run each, and the two that are told nothing lie on one another. See where the blue curves end.", "name": "fig-critic-nothing"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one that also predicts rewards for 268 thousand. Told the center, with an encoder that learns nothing, one run lies there for 140 thousand and then stands at 20 percent; its second, longer run lies a little above the floor from 80 thousand steps on and ends between 20 and 30 percent at 200 thousand."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps. Gray: the four seeds of `push-asymmetric-achieved`; the others have one run each, and the three that are told nothing lie on one another. See where the blue curves end.", "name": "fig-critic-nothing"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one that also predicts rewards for 268 thousand, and with targets three steps ahead for 150 thousand. Told the center, with an encoder that learns nothing, one run lies there for 140 thousand and then stands at 20 percent; its second, longer run lies a little above the floor from 80 thousand steps on and ends between 20 and 30 percent at 200 thousand."}}
 
 
 def on_the_floor(arm):
@@ -302,12 +307,14 @@ for arm, knob in changes.items():
     assert apart - {"total_steps"} == {knob}, f"{arm}: one change"
 asked = set(preset(NOT_TOLD).differences(preset(REWARDED))) - NOT_CHANGES
 assert asked == {"routing", "auxiliary", "auxiliary_task"}, "one encoder, and a second loss"
+assert set(preset(REWARDED).differences(preset(AHEAD))) - NOT_CHANGES == {"n_steps"}
 assert set(preset(FROZEN_EYE).differences(preset(FROZEN_LONG))) - NOT_CHANGES == {"total_steps"}
 runs_beside(
     {
         ACHIEVED: ("0.6", "-"),
         NOT_TOLD: (OKABE_ITO["vermillion"], "o-"),
         REWARDED: (OKABE_ITO["purple"], "v-"),
+        AHEAD: (OKABE_ITO["orange"], "D-"),
         FROZEN_EYE: (OKABE_ITO["blue"], "s-"),
         FROZEN_LONG: (OKABE_ITO["sky"], "^--"),
     },
@@ -318,13 +325,14 @@ plt.show()
 # %% tags=["hide-input"]
 display(
     Markdown(
-        "*But for the arm that predicts rewards, each of the others has one change. A point is "
-        f"{episodes_a_point([ACHIEVED, NOT_TOLD, REWARDED, FROZEN_EYE])} episodes. See what the gray curves have where the blue ones end.*"
+        "*But for the arms that predict rewards, each of the others has one change. A point is "
+        f"{episodes_a_point([ACHIEVED, NOT_TOLD, REWARDED, AHEAD, FROZEN_EYE])} episodes. See what the gray curves have where the blue ones end.*"
     )
 )
 (frozen_eye,) = runs_of(FROZEN_EYE)
 on_the_floor(NOT_TOLD)
 on_the_floor(REWARDED)
+on_the_floor(AHEAD)
 there = frozen_eye.json("evaluation.json")
 blinded = there["controls"]["blank"]["success_rate"]
 assert floor < there["deterministic"]["success_low"] and blinded < 0.1, "just above the floor"
@@ -340,6 +348,12 @@ assert max(c["success_high"] for c in seen.values()) < rises["success_low"], "it
 assert rises["success_high"] < 0.5, "far behind: read the text anew"
 at_200 = [float(run.table().set_index("step")["success"][200_000]) for run in runs_of(ACHIEVED)]
 assert min(at_200) > rises["success_high"]
+at_150 = {
+    arm: [float(run.table().set_index("step")["success"][150_000]) for run in runs_of(arm)]
+    for arm in (ACHIEVED, "push-located-rewards-n3")
+}
+assert [min(found) for found in at_150.values()] == [0.85, 0.75], "the text says so"
+assert len(at_150["push-located-rewards-n3"]) == 5
 display(
     Markdown(
         f"At {there['steps']:,} steps the curves of `{ACHIEVED}` stand at {', '.join(f'{rate:.0%}' for rate in learned)}, at 200,000 steps at {', '.join(f'{rate:.0%}' for rate in at_200)}."
@@ -356,6 +370,11 @@ display(
 # **Asked for rewards, it stays there, too.** `push-keypoint-rewarded` ends with
 # {artifact}`push-keypoint-rewarded/seed0:evaluation.deterministic.successes|int` of 100 episodes, and
 # {artifact}`push-keypoint-rewarded/seed0:evaluation.controls.blank.successes|int` before black images.
+#
+# **Targets three steps ahead do not lift it off in half that time.** `push-keypoint-rewarded-n3` ends with
+# {artifact}`push-keypoint-rewarded-n3/seed0:evaluation.deterministic.successes|int` of 100 episodes. At 150,000 steps the gray curves stand at
+# 85 % or more, and the five runs that have the same targets behind a locator, `push-located-rewards-n3`, at 75 % or more. So longer targets alone are not
+# what this network lacks, as far as one seed and half of the budget can say.
 #
 # **An eye that cannot learn is not blind.** `push-asymmetric-frozen` has
 # {artifact}`push-asymmetric-frozen/seed0:evaluation.deterministic.successes|int` of 100 episodes, more than doing nothing, and before black images
@@ -387,6 +406,7 @@ assert max(told_eyes) < read[f"{DISTILLED}/seed0"], "imitation's eye is as good:
 blind_hand = read[f"{NOT_TOLD}/seed0"]
 assert min(told_eyes) < blind_hand < max(told_eyes), "its eye is one of theirs: read anew"
 assert read[f"{REWARDED}/seed0"] < min(told_eyes), "not the best eye: read anew"
+assert read[f"{AHEAD}/seed0"] < read[f"{REWARDED}/seed0"], "not the best of all: read anew"
 off = [read[f"{arm}/seed0"] for arm in (LESS, BLURRED)]
 assert max(told_eyes) < min(off) and max(off) < min(before) / 2, "opens, not as wide: read anew"
 located = measurement("locator-push-workspace/seed0")
@@ -401,7 +421,8 @@ located_mm = located["held_out"]["block"]["mean"]
 #
 # **The eye opens before the hand.** The arm on the floor, `push-keypoint-honest`, whose critic nobody told anything, has an eye as good as
 # theirs. That of `push-keypoint-rewarded` reads as well as the best of them, with less than their whole budget, and it is not the actor's alone:
-# its critic reads the same features. So what these two lack, one seed each, is not an eye for the actor. (The encoder of the critic of `push-keypoint-honest` was
+# its critic reads the same features. That of `push-keypoint-rewarded-n3` reads best of all, {artifact}`told-sight:runs.push-keypoint-rewarded-n3/seed0.read.block.mean|f0` mm
+# off, after half of their budget. So what these three lack, one seed each, is not an eye for the actor. (The encoder of the critic of `push-keypoint-honest` was
 # not probed.) And a policy behind an eye of the untrained kind rises above the floor, if its critic is told; one seed as well. Rewards alone
 # can open an eye, on two cores. An open eye is not yet a hand.
 #
@@ -411,7 +432,7 @@ located_mm = located["held_out"]["block"]["mean"]
 #
 # ## Two centimeters off
 #
-# What a told critic knows is exact, and the best of these eyes is off by
+# What a told critic knows is exact, and the eye of `push-keypoint-rewarded` is off by
 # {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.mean|f0` mm. Is that the difference? Then a critic that is told
 # a place as far off as that should stay on the floor, too. `push-asymmetric-blurred` is `push-asymmetric-achieved` but for one
 # thing: to each of the three numbers that its critic reads a draw is added, from a normal distribution of standard deviation
@@ -777,7 +798,7 @@ check_labels(fulfils)
 # | settled | One network can learn to see the block and to push it at once, by its reward, where its critic is told the state, or only the achieved goal, which hindsight reads anyway: all six runs, of `push-asymmetric-keypoint-long` and of `push-asymmetric-achieved`, push, and fall to about the floor before black images and before those of another episode. |
 # | not settled | How surely: two seeds and four. And whether the critic that is told less teaches sooner. |
 # | seen in two seeds | Such an eye bears [soft edges](21_what_the_camera_can_tell.ipynb), two seeds of each arm, and [a picture moved by a pixel](22_when_augmentation_fights.ipynb), two of the first. Imitation's does so only when it trained with shifts. |
-# | seen once | Told nothing, the same arm stays on the floor, with an eye as good as the others'. With one encoder for both and a second loss that asks which goals a picture fulfils, it stays there, too, with an eye that is no worse. |
+# | seen once | Told nothing, the same arm stays on the floor, with an eye as good as the others'. With one encoder for both and a second loss that asks which goals a picture fulfils, it stays there, too, with an eye that is no worse. With TD targets three steps ahead as well, it stays there for half of the budget. |
 # | seen once | Told the block's center, with an encoder that stays as it was drawn, it is far behind at half and at two thirds of the budget. At two thirds the controls show that it looks. Where it would end is open. |
 # | seen once | Behind one frozen eye, which nobody ever told a position, a policy learns to push where its critic is told the block's center, and stays on the floor for half of that budget where its critic sees through that same eye. Behind the eye of a policy that pushes, a critic that is told nothing stays there as well. |
 # | seen once | A critic that is told the center 22 mm off, or 7 mm, stays on the floor for half of the budget; told exactly, all four seeds had passed one half by a third of it. The eyes open all the same. |
@@ -796,6 +817,7 @@ check_labels(fulfils)
 # pixels train push-asymmetric-frozen-long --seeds 0
 # pixels train push-keypoint-honest --seeds 0
 # pixels train push-keypoint-rewarded --seeds 0
+# pixels train push-keypoint-rewarded-n3 --seeds 0
 # pixels train push-asymmetric-blurred --seeds 0
 # pixels train push-asymmetric-blurred-less --seeds 0
 # pixels train push-eye-told --seeds 0

@@ -17,7 +17,7 @@ import pytest
 from labs import cli
 from labs.artifacts import runs_root
 from labs.errors import UserError
-from labs.experiments import checkpoint, guards, launch, presets
+from labs.experiments import checkpoint, guards, launch, presets, sweep
 from labs.experiments.plan import NotebookProgress
 from labs.experiments.train import Training
 
@@ -113,6 +113,28 @@ def test_an_arm_that_does_not_fit_is_met_before_the_first_one(monkeypatch, capsy
     assert "reach-pixels/seed0 needs" in refused(["run", "reach"], capsys)
     monkeypatch.setattr(launch, "is_done", lambda config: True)
     assert "reach-pixels/seed0 needs" in refused(["plan", "reach-pixels"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("argv", "fast", "fewer"),
+    [
+        (["push-step2"], True, False),
+        (["push-step2", "--engine", "fast"], False, False),
+        (["reach-state", "--n-envs", "50"], False, True),
+    ],
+)
+def test_only_what_closes_the_gap_is_advised(argv, fast, fewer, monkeypatch, capsys):
+    little = SimpleNamespace(available=1.5 * guards.GIB)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
+    said = refused(["plan", *argv], capsys)
+    assert "lower --buffer-size (now " in said
+    assert ("--engine fast" in said, "--n-envs" in said) == (fast, fewer)
+
+
+def test_a_sweep_without_ray_names_the_books_own_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"pip install -e '\.\[sweep\]', or train without"):
+        sweep._ray()
 
 
 @pytest.mark.parametrize("name", ["lock", "progress.json"])

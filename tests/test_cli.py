@@ -62,6 +62,7 @@ BAD = [
     (["train", "push-step0", "--frame-stack", "0"], "frame_stack = 0 is out of range"),
     (["train", "push-step2", "--goal-mode", "none"], "goal_mode = both"),
     (["train", "push-step2", "--no-save-repaly"], "did you mean --save-replay"),
+    (["run", "reach", "--arms", "reach-state", "reach-state"], "names reach-state twice"),
     (["eval"], "arm"),
     (["eval", "reach-state"], "no result of 'reach-state'"),
     (["eval", "reach-state", "--episodes", "0"], "give 1 or more"),
@@ -167,6 +168,10 @@ def test_a_plan_says_what_a_run_needs(capsys):
     assert "reach-state-smoke" in out and "memory: 0." in out and "updates: 200" in out
     assert cli.main(["plan", "--help"]) == 0
     assert "push-step2" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main(["plan", "reach-state", "--help"])
+    out = capsys.readouterr().out
+    assert "nothing is trained" in out and "--restart" not in out and "--quiet" not in out
 
 
 def test_help_is_quick():

@@ -191,6 +191,21 @@ def test_a_worker_that_raises_is_named_with_its_error():
     assert alive(env.processes) == []
 
 
+def hangs():
+    env = state_env(0)
+    env.step = lambda action: time.sleep(60)
+    return env
+
+
+def test_a_worker_that_hangs_is_named_with_a_way_out():
+    env = SharedVecEnv([hangs])
+    env.reset()
+    env.timeout = 0.3
+    with pytest.raises(UserError, match="did not answer for 0 s: .*MUJOCO_GL=osmesa or use fewer"):
+        env.step(np.zeros((1, 4), dtype=np.float32))
+    assert alive(env.processes) == []
+
+
 def fails():
     raise FileNotFoundError("no such scene")
 

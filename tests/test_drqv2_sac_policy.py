@@ -116,6 +116,11 @@ def test_whole_runs_without_an_encoder_equal_stock_sac():
     assert torch.allclose(*weights, rtol=0, atol=1e-5)
 
 
+def test_another_policy_is_refused_by_its_name():
+    with pytest.raises(TypeError, match="DrQv2SACPolicy"):
+        DrQv2SAC("MultiInputPolicy", make_env("push", render_mode=None), device="cpu")
+
+
 def test_her_on_the_state_task():
     """A dict without images takes CombinedExtractor, and HER's samples train it."""
     env = make_env("push", render_mode=None)

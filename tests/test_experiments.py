@@ -21,6 +21,7 @@ from labs.collect import SharedVecEnv
 from labs.errors import UserError
 from labs.experiments import (
     checkpoint,
+    curve,
     environments,
     evaluate,
     guards,
@@ -132,6 +133,7 @@ BAD = [
     ({"total_steps": "many"}, "wrong type"),
     ({"her": 1}, "wrong type"),
     ({"batch_size": 2.5}, "wrong type"),
+    ({"learning_rate": 10**400}, "wrong type"),
     ({"goal_sphere": "red"}, "bool or None"),
     ({"task": "slide"}, "choose one of reach, push"),
     ({"observation": "lidar"}, "choose one of state, pixels, blind"),
@@ -814,3 +816,15 @@ def test_numbers_too_small_to_matter_count_as_zero():
     finally:
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)
+
+
+def test_a_curve_reads_alike_whatever_counted_the_successes():
+    """SB3 counts in float32, a checkpoint in bools: a run that went on writes the same curve."""
+    played = SimpleNamespace(success=np.ones(2), returns=np.ones(2), distance=np.ones(2))
+    rows = [
+        curve.curve_row(
+            played, step=1, updates=1, wall_time=0.0, losses={}, train_success=sum(last) / 12
+        )
+        for last in ([np.float32(1)] * 5, [True] * 5)
+    ]
+    assert curve.curve_csv(rows[:1]) == curve.curve_csv(rows[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -625,11 +626,17 @@ def test_an_sb3_zip_is_taken_over_without_its_pickles(tmp_path):
         FastSAC.import_sb3(path, "MultiInputPolicy", env, policy_kwargs={"net_arch": [16]})
     with pytest.raises(UserError, match="is an SB3 zip"):
         FastSAC.load(path)
+    for damage in (b"garbage", b""):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("policy.pth", damage)
+        with pytest.raises(UserError, match="stock.zip is damaged"):
+            FastSAC.import_sb3(path, "MultiInputPolicy", env)
 
 
 def test_damaged_and_foreign_files_are_one_clear_line(tmp_path):
-    with pytest.raises(UserError, match="there is no model at"):
-        FastSAC.load(tmp_path / "nothing")
+    for name in ("nothing", "."):
+        with pytest.raises(UserError, match="there is no model at"):
+            FastSAC.load(tmp_path / name)
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"not a model")
     with pytest.raises(UserError, match="is damaged"):

@@ -106,7 +106,7 @@ def test_one_address_everywhere():
     assert url.startswith("https://github.com/") and not url.endswith("/")
     assert read_yaml("CITATION.cff")["repository-code"] == url
     assert PROJECT["urls"]["Repository"] == url
-    assert f"git clone {url}\n" in (ROOT / "README.md").read_text()
+    assert f"git clone --depth 1 {url}\n" in (ROOT / "README.md").read_text()
     repository = url.rsplit("/", 1)[1]
     other = re.compile(r"https://github\.com/[\w.-]+/" + re.escape(repository) + r"\b")
     for name, text in own_texts():

@@ -372,6 +372,7 @@ def test_a_goal_that_changes_within_an_episode_is_refused():
         ({"goals_per_frame": 0}, "expected at least 1"),
         ({"goals_per_frame": 2, "n_sampled_goal": 0}, "and HER for more than 1"),
         ({"buffer_size": 10}, "at least one episode"),
+        ({"reward_type": "Sparse"}, "expected one of sparse, dense"),
         (
             {"observation_space": spaces.Dict(pixels=spaces.Box(0, 255, (4, 9, 9), np.uint8))},
             "channels-first RGB stacks",

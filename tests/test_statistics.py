@@ -157,6 +157,27 @@ def test_rho_of_late_runs_has_the_bounds_that_are_known():
         sample_efficiency_ratio([400], [math.inf], state_budgets=[800])
 
 
+@pytest.mark.parametrize(
+    ("ask", "match"),
+    [
+        (lambda: time_to_threshold([([1, 2], [0.2, 1.0])], 90.0), "rates in"),
+        (lambda: steps_to([1, 2], [20, 95], 0.9), "rates in"),
+        (lambda: steps_to([1, 2, 3], [0.1, math.nan, 1.0], 0.9), "rates in"),
+        (lambda: steps_to([1, math.nan, 3], [0.1, 0.2, 1.0], 0.9), "increasing"),
+        (lambda: difference([math.nan, 1.0], [1.0, 2.0]), "finite"),
+        (lambda: difference([], [1.0]), "at least one"),
+        (lambda: iqm([[1.0, 2.0], []]), "at least one"),
+        (
+            lambda: sample_efficiency_ratio([400, math.inf], [100] * 2, pixel_budgets=[600]),
+            "each of 2 runs",
+        ),
+    ],
+)
+def test_what_is_no_rate_no_time_or_no_run_has_no_silent_answer(ask, match):
+    with pytest.raises(ValueError, match=match):
+        ask()
+
+
 def test_gap_closure_by_hand():
     found = gap_closure([400, 400], [325, 325], [100, 100])
     assert (found.value, found.low, found.high) == (0.25, 0.25, 0.25)  # 75 of 300

@@ -15,8 +15,8 @@ from labs.flags import parse
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """Train an arm once for each seed and leave data/<arm>/seed<k>. Killed runs go on."""
+class PlanOptions:
+    """What each seed of an arm needs in memory, disk and time; nothing is trained."""
 
     config: OmitArgPrefixes[RunConfig]
     seeds: tuple[int, ...] = (0,)
@@ -27,14 +27,20 @@ class TrainOptions:
     """12 environments in worker processes, native rendering, 3 updates per step of all 12"""
     again: bool = False
     """train although the result is there"""
+
+
+@dataclass(frozen=True)
+class TrainOptions(PlanOptions):
+    """Train an arm once for each seed and leave data/<arm>/seed<k>. Killed runs go on."""
+
     restart: bool = False
     """drop an earlier, unfinished run"""
     quiet: bool = False
     """no progress bar"""
 
 
-def arm_options(command: str, argv: list[str]) -> tuple[str, TrainOptions, dict[str, Any]] | None:
-    """The arm, the flags, and the knobs that they change; None after ``--help``."""
+def arm_options(command: str, argv: list[str]) -> tuple[str, Any, dict[str, Any]] | None:
+    """The arm, the command's options, and the knobs they change; None after ``--help``."""
     from labs.experiments import presets
 
     if not argv or argv[0].startswith("-"):
@@ -52,7 +58,8 @@ def arm_options(command: str, argv: list[str]) -> tuple[str, TrainOptions, dict[
     base = presets.preset(arm)
     base = presets.fast(base) if "--fast" in rest else base
     base = presets.smoke(base) if "--smoke" in rest else base
-    options = parse(TrainOptions, rest, f"pixels {command} {arm}", TrainOptions(base))
+    kind = PlanOptions if command == "plan" else TrainOptions
+    options = parse(kind, rest, f"pixels {command} {arm}", kind(base))
     given = options.config.as_dict()
     changed = {k: v for k, v in given.items() if v != base.as_dict()[k] and k != "seed"}
     return arm, options, changed
@@ -140,6 +147,8 @@ def run(argv: list[str]) -> int:
     own = presets.REACH_ARMS if options.task == "reach" else presets.PUSH_ARMS
     arms = options.arms or own
     for arm in arms:
+        if arms.count(arm) > 1:
+            raise UserError(f"--arms names {arm} twice: name each arm once")
         if (task := presets.preset(arm).task) != options.task:
             raise UserError(
                 f"{arm} is an arm of {task}: leave it to pixels run {task} --arms {arm}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -342,6 +343,7 @@ def _typed(name: str, value: Any, default: Any) -> Any:
         ok = isinstance(value, int) and not isinstance(value, bool)
     elif expected is float:
         ok = isinstance(value, int | float) and not isinstance(value, bool)
+        ok = ok and abs(value) <= sys.float_info.max  # JSON's whole numbers have no limit
         value = float(value) if ok else value
     elif expected is tuple:
         ok = isinstance(value, list | tuple) and all(isinstance(v, int) for v in value)

@@ -59,7 +59,7 @@ def curve_row(
         "success": float(found.success.mean()),
         "return": float(found.returns.mean()),
         "distance": float(found.distance.mean()),
-        "train_success": train_success,
+        "train_success": number(train_success),
         "critic_loss": number(losses.get("critic_loss")),
         "actor_loss": number(losses.get("actor_loss")),
         "ent_coef": number(losses.get("ent_coef")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import shutil
@@ -219,6 +220,16 @@ def _move_to_gpu(config: RunConfig, wanted: dict[str, int]) -> int | None:
     return torch.cuda.mem_get_info()[0]
 
 
+def _smaller(config: RunConfig, missing: int) -> str:
+    """The flags that make a run's memory smaller; ``missing``: bytes beyond what is free."""
+    ways = f"lower --buffer-size (now {config.buffer_size:,})"
+    if stored_bytes(dataclasses.replace(config, engine="fast")) < stored_bytes(config):
+        ways += ", or set --engine fast, which stores every frame once"
+    if _memory(config, 0) - _memory(dataclasses.replace(config, n_envs=1), 0) >= missing:
+        ways += f", or lower --n-envs (now {config.n_envs})"
+    return ways
+
+
 def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) -> dict[str, int]:
     """Compares what a run needs with what is there, and tries both of its folders.
 
@@ -241,10 +252,7 @@ def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) 
     distills = config.engine == "distill"
     fewer = f"lower --total-steps (now {config.total_steps:,})"
     if wanted["memory"] > free:
-        smaller = (
-            f"lower --buffer-size (now {config.buffer_size:,}) or --n-envs, or set --engine fast, "
-            "which stores every frame once"
-        )
+        smaller = _smaller(config, wanted["memory"] - free)
         raise UserError(
             f"{config.run_name} needs {wanted['memory'] / GIB:.1f} GiB of memory and "
             f"{free / GIB:.1f} GiB are free: {fewer if distills else smaller}"

@@ -5,7 +5,7 @@ worker or node dies is retried and goes on from its last checkpoint, where the c
 file system that the nodes share; else it starts again. Results come back as archives and are
 unpacked, checked, into ``data/`` of the machine that asked.
 
-Ray is an optional extra: ``pip install 'pixels-no-cheating[sweep]'``.
+Ray is an optional extra: ``pip install -e '.[sweep]'``.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _ray():
         import ray
     except ImportError as error:
         raise UserError(
-            "pixels sweep needs Ray: pip install 'ray[default]>=2.40', or train without it: "
+            "pixels sweep needs Ray: pip install -e '.[sweep]', or train without it: "
             "pixels train ARM --seeds 0 1 2"
         ) from error
     return ray

@@ -10,7 +10,6 @@ weights the repository has no room for: it refuses to show fewer arms than it sh
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from labs.experiments.environments import make_one
 from labs.experiments.evaluate import NoOp, RandomActions
 from labs.experiments.guards import refuse_to_lose
 from labs.experiments.presets import preset
+from labs.fast_io import copy_policy
 from labs.measurements.occlusion import CELLS
 from labs.measurements.rollouts import (
     POINTS,
@@ -99,8 +99,7 @@ def snapshots(config: RunConfig, steps: Sequence[int], progress: bool = False) -
             first = model.num_timesteps == 0
             model.learn(envs.EPISODE_STEPS * config.n_envs, reset_num_timesteps=first)
             bar.update(model.num_timesteps - bar.n)
-        policy = copy.deepcopy(model.policy)
-        policy.set_training_mode(False)
+        policy = copy_policy(model.policy)
         found[model.num_timesteps] = TrainedPolicy(config, policy)
     env.close()
     bar.close()
