@@ -86,10 +86,12 @@ def test_costs_of_an_arm_against_itself_are_one():
     trained("twin")
     found = costs("reach-state", "twin", [], threshold=0.9)
     assert found["rho"]["twin"]["value"] == 1.0 and found["not_reached"] == []
-    never = costs("reach-state", "twin", [], threshold=1.01)
-    assert never["not_reached"] == ["reach-state", "twin"] and never["rho"] == {}
     settings("twin", observation="pixels")
     assert compare(["reach-state", "twin"], state="reach-state", pixels="twin")["costs"]["rho"]
+    for path in (*seeds_of("reach-state"), *seeds_of("twin")):  # only the flat beginning is left
+        alter(path, "curve.csv", lambda text: "".join(text.splitlines(keepends=True)[:4]))
+    never = costs("reach-state", "twin", [], threshold=0.9)
+    assert never["not_reached"] == ["reach-state", "twin"] and never["rho"] == {}
 
 
 def test_rho_is_of_what_sees_over_the_state_of_one_task(capsys):
