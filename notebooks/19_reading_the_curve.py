@@ -472,7 +472,7 @@ assert 0.75 < min(shown[LENT]) < max(shown[LENT]) < 0.85, "four of five"
 # **Predicts**: with k times as many updates a step, the rise comes after 1/k of the *steps*.
 #
 # Blind twins can be asked, and they have no encoder that could warm up: an eighth of an update a step, a quarter, and
-# a half, all else equal ([the table](18_five_steps.ipynb)). So can runs that see: `push-small`, the same with the default encoder and a picture of 36 × 36, and
+# a half, all else equal ([the table](18_five_steps.ipynb)). So can runs that see: `push-small`, the twin's sixteen numbers and a picture of 36 × 36, and
 # `push-small-u012` and `push-small-u050`, with half and twice its updates. {numref}`fig-updates` draws every curve twice. Those that wait for steps alone
 # would fall together on the left, those that wait for updates alone on the right.
 
