@@ -134,6 +134,7 @@ BAD = [
     ({"her": 1}, "wrong type"),
     ({"batch_size": 2.5}, "wrong type"),
     ({"learning_rate": 10**400}, "wrong type"),
+    ({"learning_rate": float("nan")}, "out of range"),
     ({"goal_sphere": "red"}, "bool or None"),
     ({"task": "slide"}, "choose one of reach, push"),
     ({"observation": "lidar"}, "choose one of state, pixels, blind"),

@@ -343,7 +343,8 @@ def _typed(name: str, value: Any, default: Any) -> Any:
         ok = isinstance(value, int) and not isinstance(value, bool)
     elif expected is float:
         ok = isinstance(value, int | float) and not isinstance(value, bool)
-        ok = ok and abs(value) <= sys.float_info.max  # JSON's whole numbers have no limit
+        if isinstance(value, int):  # JSON's whole numbers have no limit
+            ok = ok and abs(value) <= sys.float_info.max
         value = float(value) if ok else value
     elif expected is tuple:
         ok = isinstance(value, list | tuple) and all(isinstance(v, int) for v in value)
