@@ -22,8 +22,8 @@ class ModelFiles:
     _SETTINGS = (
         "learning_rate buffer_size learning_starts batch_size tau gamma gradient_steps ent_coef "
         "target_update_interval target_entropy tensorboard_log verbose seed "
-        "updates_per_step same_shift random_actions acting_ends channels_last autocast compile "
-        "policy_kwargs replay_buffer_class replay_buffer_kwargs"
+        "updates_per_step same_shift random_actions acting_ends reset_every channels_last autocast "
+        "compile policy_kwargs replay_buffer_class replay_buffer_kwargs"
     ).split()
     _COUNTERS = (
         "num_timesteps",

@@ -27,7 +27,7 @@ from labs.drqv2_sac_policy import DrQv2SACPolicy
 from labs.fast_compile import Compile, resolve, wants_graph
 from labs.fast_files import ModelFiles
 from labs.fast_graph import Graphed
-from labs.fast_io import copy_policy
+from labs.fast_io import copy_policy, optimizers_of
 from labs.fast_networks import LayerNormDrQv2Policy, LayerNormPolicy, StandardizedExtractor
 from labs.fast_update import LOSSES, SACUpdate
 from labs.replay import EpisodeReplay, episode_options
@@ -52,6 +52,9 @@ class FastSAC(ModelFiles, SAC):
             2021 (arXiv 2110.14020). None: the policy that learns acts.
         acting_policy: an SB3 policy of the same spaces that acts from then on. None: a copy of the
             one that learns, as it is at that step.
+        reset_every: environment steps after which :meth:`redraw` draws all networks anew, again
+            and again, as Nikishin et al. 2022 (arXiv 2205.07802) do against a network that has
+            fitted what came first and learns badly from what comes later. None: never.
         channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
         autocast: ``torch.bfloat16`` for mixed precision, None for float32;
             :func:`labs.mixed_precision.mixed_precision` knows where it pays.
@@ -84,6 +87,7 @@ class FastSAC(ModelFiles, SAC):
         random_actions: float = 0.0,
         acting_ends: int | None = None,
         acting_policy: BasePolicy | None = None,
+        reset_every: int | None = None,
         channels_last: bool = True,
         autocast: torch.dtype | None = None,
         compile: Compile = "auto",
@@ -101,6 +105,7 @@ class FastSAC(ModelFiles, SAC):
         self.acting_ends = acting_ends
         self.acting_policy = acting_policy
         self.acting: BasePolicy | None = None  # who acts once this policy does not
+        self.reset_every = reset_every
         self.channels_last, self.autocast = channels_last, autocast
         policy_kwargs = dict(policy_kwargs or {})
         policy_kwargs.setdefault("optimizer_class", torch.optim.Adam)
@@ -135,6 +140,7 @@ class FastSAC(ModelFiles, SAC):
             self.ent_coef_optimizer = torch.optim.Adam(
                 [self.log_ent_coef], lr=self.lr_schedule(1), fused=True
             )
+            self._first_log_ent_coef = self.log_ent_coef.detach().clone()
         if self.train_freq.unit != TrainFrequencyUnit.STEP:
             raise ValueError("received train_freq in episodes; expected a number of steps")
         self._standardizers = [
@@ -170,6 +176,30 @@ class FastSAC(ModelFiles, SAC):
         """As in SB3."""
         super().set_parameters(*args, **kwargs)
         self.make_update()
+
+    @torch.no_grad()
+    def redraw(self) -> None:
+        """Draws actor, critics, targets and encoders anew, and the temperature is the first again.
+
+        Optimizers forget their moments. The replay memory stays, and so do the statistics by which
+        vectors are standardized: those are of what was seen, not of what was learned.
+        """
+        fresh = self.policy_class(
+            self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs
+        )
+        for mine, drawn in zip(self.policy.parameters(), fresh.parameters(), strict=True):
+            mine.copy_(drawn)
+        for optimizer in optimizers_of(self).values():
+            optimizer.state.clear()
+        if self.ent_coef_optimizer is not None:
+            self.log_ent_coef.copy_(self._first_log_ent_coef)
+        self.make_update()
+
+    def _reset_is_due(self, n_envs: int) -> bool:
+        """Whether the last vector step came to a multiple of ``reset_every``."""
+        if self.reset_every is None or self.num_timesteps == 0:
+            return False
+        return self.num_timesteps % self.reset_every < n_envs
 
     # --------------------------------------------------------------------------------- learn
 
@@ -317,6 +347,8 @@ class FastSAC(ModelFiles, SAC):
         while proceed and self.num_timesteps < total_timesteps:
             self.policy.set_training_mode(False)
             callback.on_rollout_start()
+            if self._reset_is_due(env.num_envs):
+                self.redraw()
             actions, buffer_actions = self._explore(env)
             env.step_async(actions)
             if due := self._updates_due(env):

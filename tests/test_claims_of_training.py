@@ -200,6 +200,23 @@ def test_claim_6_counts_runs_that_never_rose_with_their_budget(data):
     assert found.verdict == FAILS and "ratio at least 5.00" in found.effect
 
 
+def test_claim_6_knows_that_more_updates_may_keep_a_run_from_rising(data):
+    make_arm(data, "few", HIGH, rises_at=0.4, gradient_steps=2)
+    make_arm(data, "many", LOW, gradient_steps=8)
+    for seed in range(3):
+        alter(data / "many" / f"seed{seed}", "curve.csv", never)
+    same_curve(data, "few")
+    found = judge(CLAIM["6"], data)
+    assert found.verdict == UNDECIDED and "ratio at most 0.20" in found.effect
+    for name, rises_at, updates in (("blind", 1, 8), ("blind-few", 3, 2)):
+        make_arm(data, name, HIGH, rises_at, observation="blind", gradient_steps=updates)
+        same_curve(data, name)
+    assert verdict("6", data) == HOLDS
+    for seed in range(3):
+        alter(data / "few" / f"seed{seed}", "curve.csv", never)
+    assert "never reached 50 %" in judge(CLAIM["6"], data).effect
+
+
 @pytest.mark.parametrize("rises_at, expected", [(1.0, FAILS), (3.0, HOLDS), (20.0, FAILS)])
 def test_claim_7_asks_for_two_to_four_times(data, rises_at, expected):
     for arm, factor in (("pixels", rises_at), ("push-state-tuned", 1.0)):

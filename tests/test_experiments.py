@@ -53,6 +53,8 @@ TINY_PUSH = replace(
 TINY_FAST = replace(TINY_PUSH, arm="tiny-fast", engine="fast", random_actions=0.3)
 # Both change on the way: the step size, and who acts.
 TINY_PARTED = replace(TINY_FAST, arm="tiny-parted", anneal=0.5, acting_ends=150)
+# Stopped at the step after which all is drawn anew, and before it is.
+TINY_RESET = replace(TINY_FAST, arm="tiny-reset", reset_every=200)
 TINY_TOLD = replace(
     presets.smoke(presets.preset("push-small-helped")),
     net_arch=(16, 16),
@@ -176,6 +178,13 @@ BAD = [
     ({"acting_ends": 20_000, "engine": "fast"}, "between 0 and total_steps"),
     ({"acting_ends": -1, "engine": "fast"}, "between 0 and total_steps"),
     ({"acting_policy": "push-blind-tuned/seed0", "engine": "fast"}, "give acting_ends the step"),
+    ({"reset_every": 5000}, "set engine = fast"),
+    ({"reset_every": 20_000, "engine": "fast"}, "between learning_starts"),
+    ({"reset_every": 1000, "engine": "fast"}, "between learning_starts"),
+    (
+        {"reset_every": 5000, "engine": "fast", "frozen_encoder": True, **PIXELS},
+        "draws the encoder anew",
+    ),
     ({"standardize": True, "engine": "fast", "goal_mode": "none", **PIXELS}, "for vectors"),
     ({"anneal": 1.5}, "anneal = 1.5 is out of range"),
     ({"anneal": 0.5, "encoder_learning_rate": 1e-4, **PIXELS}, "leave anneal alone"),
@@ -264,7 +273,7 @@ def _weights(path):
 
 TINY_RING = replace(TINY, arm="tiny-ring", total_steps=400, buffer_size=150)  # comes round
 TINY_OWED = replace(TINY_FAST, arm="tiny-owed", train_freq=5)  # parts of updates
-RESUMED = [TINY_RING, TINY_PUSH, TINY_OWED, TINY_PARTED, TINY_TOLD, TINY_FROZEN]
+RESUMED = [TINY_RING, TINY_PUSH, TINY_OWED, TINY_PARTED, TINY_RESET, TINY_TOLD, TINY_FROZEN]
 
 
 @pytest.mark.parametrize("config", RESUMED, ids=lambda c: c.arm)

@@ -24,7 +24,7 @@ from labs.drqv2_sac import DrQv2SAC
 from labs.envs import make_env
 from labs.errors import UserError
 from labs.fast_compile import Compiled, missing_compiler
-from labs.fast_io import _decode, decode_space, encode_space
+from labs.fast_io import _decode, decode_space, encode_space, optimizers_of
 from labs.fast_networks import StandardizedExtractor
 from labs.fast_sac import FastSAC
 from labs.fast_update import LOSSES
@@ -505,6 +505,39 @@ def test_who_acts_stays_as_it_is_while_another_learns(tmp_path):
     assert torch.equal(met(False), met(True))
     model.learn(100, log_interval=None)
     assert model.acting is None, "the steps are counted from 0 again"
+
+
+def test_networks_are_drawn_anew_and_what_was_met_stays(tmp_path):
+    def weights(model):
+        return torch.cat([part.detach().flatten() for part in model.policy.parameters()])
+
+    def drawn_at(step, **changes):
+        model = small(reach(), **changes)
+        model.learn(step, log_interval=None)
+        return model
+
+    whole, reset = drawn_at(200), drawn_at(200, reset_every=200)
+    assert torch.equal(weights(whole), weights(reset)), "nothing until the next step"
+    memory = reset.replay_buffer.size()
+    first = small(reach()).log_ent_coef.item()
+    statistics = [m.mean.clone() for m in reset._standardizers]
+    assert reset.log_ent_coef.item() != first
+    reset.redraw()
+    alike = torch.isclose(weights(whole), weights(reset)).double().mean()
+    assert alike < 0.5, "biases may be drawn as 0, weights not"
+    kept = [torch.equal(m.mean, s) for m, s in zip(reset._standardizers, statistics, strict=True)]
+    assert kept and all(kept) and statistics[0].any(), "of what was seen, not of what was learned"
+    assert reset.log_ent_coef.item() == first and reset.replay_buffer.size() == memory > 0
+    assert not any(o.state for o in optimizers_of(reset).values())
+    targets = zip(reset.critic.parameters(), reset.critic_target.parameters(), strict=True)
+    assert all(torch.equal(online, target) for online, target in targets)
+
+    asked = []
+    reset.redraw = lambda: asked.append(reset.num_timesteps)
+    reset.learn(500, reset_num_timesteps=False, log_interval=None)  # to step 700
+    assert asked == [200, 400, 600]
+    copy = FastSAC.load(reset.save(tmp_path / "model"), device="cpu")
+    assert copy.reset_every == 200
 
 
 def test_gradient_steps_mean_what_they_mean_in_sb3():

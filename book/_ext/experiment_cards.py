@@ -117,6 +117,8 @@ def _algorithm(config: RunConfig) -> str:
         parts.append(f"after {config.acting_ends:,} steps `{config.acting_policy}` acts")
     elif config.acting_ends:
         parts.append(f"who acts stays as it is after {config.acting_ends:,} steps")
+    if config.reset_every:
+        parts.append(f"networks drawn anew after every {config.reset_every:,} steps")
     if config.augmentation != "none":
         alone = ", each view for itself" if config.augmentation == "drq-views" else ""
         alone += ", one for both ends of a transition" if config.same_shift else ""

@@ -45,9 +45,12 @@ def signed(gain: Interval, factor: float, unit: str, digits: int) -> str:
 
 
 def ratio_text(ratio: Interval, digits: int = 1) -> str:
-    """A ratio of times with its interval; late runs may leave it without an upper bound."""
+    """A ratio of times with its interval; late runs may leave it without an upper bound,
+    and with 0 for its value: the other one never got there."""
     if math.isinf(ratio.value):
         return f"at least {ratio.low:.{digits}f}"
+    if ratio.value == 0:
+        return f"at most {ratio.high:.{digits}f}"
     high = "no upper bound" if math.isinf(ratio.high) else f"{ratio.high:.{digits}f}"
     return f"{ratio.value:.{digits}f} [{ratio.low:.{digits}f}, {high}]"
 

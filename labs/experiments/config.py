@@ -180,6 +180,9 @@ class RunConfig:
     goes on learning from what it meets; 0: the one that learns acts"""
     acting_policy: str = ""
     """acting_ends: ARM/seed0, the run whose policy acts from then on; else the one that learned"""
+    reset_every: int = 0
+    """engine fast: environment steps after which all networks are drawn anew, again and again; what
+    the memory holds stays; 0: never"""
     train_freq: int = 1
     """vector steps between updates"""
     gradient_steps: int = 1
@@ -313,7 +316,7 @@ def learning_rate_at(config: RunConfig, step: int) -> float:
 FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}
 
 #: Knobs that came after results of changed arms had their names.
-ADDED_LATER = ("same_shift",)
+ADDED_LATER = ("same_shift", "reset_every")
 
 
 def from_dict(values: dict[str, Any]) -> RunConfig:

@@ -176,6 +176,7 @@ def build_fast(config: RunConfig, env):
         same_shift=config.same_shift,
         random_actions=config.random_actions,
         acting_ends=config.acting_ends or None,
+        reset_every=config.reset_every or None,
         autocast=autocast(config.precision, arguments["device"]),
         **arguments,
     )

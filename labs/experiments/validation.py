@@ -263,6 +263,17 @@ def _engine_problems(c: RunConfig):
             f"acting_policy = {c.acting_policy} acts once the policy that learns does not: give "
             "acting_ends the step from which"
         )
+    resets = c.engine == "fast" and c.learning_starts < c.reset_every < c.total_steps
+    if c.reset_every and not resets:
+        yield (
+            f"reset_every = {c.reset_every} draws anew what has learned: set engine = fast, and a "
+            f"step between learning_starts = {c.learning_starts} and total_steps = {c.total_steps}"
+        )
+    if c.reset_every and (c.has_locator or c.frozen_encoder):
+        yield (
+            "reset_every draws the encoder anew with all else, and a frozen one would learn "
+            "nothing after it: choose an encoder other than locator, and frozen_encoder = False"
+        )
     if c.n_steps > 1 and c.engine != "fast":
         yield f"n_steps = {c.n_steps} exists in engine fast only: set engine = fast"
     if c.critic_sees != "same" and (c.engine != "fast" or c.routing != "separate"):

@@ -74,6 +74,8 @@ WORDS = {
     "push-small-steps": "vectors and a picture, targets three steps ahead alone",
     "push-small-u012": "vectors and a picture, half the updates",
     "push-small-u050": "vectors and a picture, twice the updates",
+    "push-small-u050-drq": "twice the updates, random shifts",
+    "push-small-u050-reset": "twice the updates, drawn anew halfway",
     "push-state-long": "full state, three times the steps",
     "push-state-tuned": "full state",
     "push-told": "a locator sees, told what to do",

@@ -144,6 +144,21 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(real, arm="push-small-u050", gradient_steps=4),
             "step 2's vectors and a picture of 36 × 36, twice as many updates, 0.5 a step",
         ),
+        # Why twice as many harm: has the run fitted what came first? Two answers, one at a time.
+        (
+            replace(
+                real,
+                arm="push-small-u050-drq",
+                gradient_steps=4,
+                augmentation="drq",
+                pad=2,
+            ),
+            "step 2's vectors and a picture of 36 × 36, 0.5 updates a step, with random shifts",
+        ),
+        (
+            replace(real, arm="push-small-u050-reset", gradient_steps=4, reset_every=50_000),
+            "step 2's vectors and a picture of 36 × 36, 0.5 updates a step, drawn anew halfway",
+        ),
         (
             replace(blind, arm="push-blind-buffer10k", buffer_size=10_000),
             "the tuned blind twin with a memory of 10,000 transitions, a tenth of its budget",
