@@ -64,6 +64,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "14_gradient_routing",
         "pixels measure gradient-routing",
     ),
+    "eye-along-run": (
+        "what a reward teaches the eye, and when",
+        "19_reading_the_curve",
+        "pixels measure eye-along-run",
+    ),
     "gpu-first-look": (
         "a large GPU, timed and profiled once; two runs that were cut off",
         "24_making_it_fast",

@@ -26,6 +26,7 @@ MEASUREMENTS = {
     "visibility": "tasks:visibility",
     "gradient-routing": "tasks:gradient_routing",
     "gradients-along-run": "gradients_along:gradients_along",
+    "eye-along-run": "eye_along:eye_along",
     "shift-keypoints": "shift_keypoints:shift_keypoints",
     "perception": "perception:perception",
     "encoder-probe": "encoder_probe:encoder_probe",
@@ -48,6 +49,7 @@ class MeasureOptions:
     name: Positional[Literal[tuple(MEASUREMENTS)]]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
     reaches which encoder; gradients-along-run: the same along short runs (twenty minutes);
+    eye-along-run: what a reward teaches the eye, and when (an hour);
     shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
     millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
     minutes); goal-sight: the same, where pictures were judged by one goal or by eight (two

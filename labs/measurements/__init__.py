@@ -1,6 +1,7 @@
 """Measurements that train no arm; each writes one artifact.
 
 * ``tasks``: floors, visibility, gradients in one update. ``gradients_along``: along short runs.
+  ``eye_along``: what an encoder can see along a run.
 * ``perception``, with ``perception_cells``, ``perception_frames``: what an encoder can see.
   ``encoder_probe``, ``goal_sight``, ``told_sight``, ``reach_sight``, ``eyes_at_work``: what
   trained ones saw.

@@ -36,8 +36,11 @@ FRAMES, HELD_OUT = 6000, 1500
 SEED = 5_000_000  # of the moments, apart from all others
 UNTRAINED = 3  # draws of the untrained network
 EPOCHS, BATCH, WIDTH = 40, 128, 256
+RIDGE = 1e-4  # share of a standardized feature's variance
 CLIP = 100.0  # deviations; a feature that hardly ever moves may move by thousands in one frame
 PARAMETERS = {"frames": FRAMES, "held_out": HELD_OUT, "seed": SEED, "epochs": EPOCHS}
+
+ReadOut = Callable[[Tensor, Tensor, int], nn.Module]  # features, targets, seed → a head
 
 
 @torch.no_grad()
@@ -78,13 +81,27 @@ def read_out(inputs: Tensor, targets: Tensor, seed: int) -> nn.Module:
     return head.eval()
 
 
+def linear_read_out(inputs: Tensor, targets: Tensor, seed: int) -> nn.Module:
+    """The linear head of least squares; arguments as of :func:`read_out`, and nothing is drawn.
+
+    A slight ridge decides between features that tell the same.
+    """
+    ones = torch.ones(len(inputs), 1, dtype=torch.float64)
+    known = torch.cat([inputs.double(), ones], dim=1)
+    gram = known.T @ known + RIDGE * len(inputs) * torch.eye(known.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(gram, known.T @ targets.double()).float()
+    head = nn.Linear(inputs.shape[1], targets.shape[1])
+    head.weight.data, head.bias.data = weights[:-1].T.contiguous(), weights[-1].clone()
+    return head.eval()
+
+
 def _standardized(values: Tensor, like: Tensor) -> Tensor:
     far = (values - like.mean(0)) / like.std(0).clamp_min(1e-6)
     return far.clamp(-CLIP, CLIP)
 
 
 def reader(
-    policy, frames: np.ndarray, truth: np.ndarray, seed: int = 0
+    policy, frames: np.ndarray, truth: np.ndarray, seed: int = 0, fit: ReadOut = read_out
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Learns to read positions from a policy's frozen encoder.
 
@@ -93,12 +110,13 @@ def reader(
         frames: uint8 (N, 3, H, W), all of which the head learns from.
         truth: float32 (N, n).
         seed: of the head.
+        fit: learns the head: :func:`read_out` or :func:`linear_read_out`.
 
     Returns:
         frames (M, 3, H, W) → what is read in them, float32 (M, n), in the units of ``truth``.
     """
     inputs, wanted = features(policy, frames), torch.from_numpy(truth)
-    head = read_out(_standardized(inputs, inputs), _standardized(wanted, wanted), seed)
+    head = fit(_standardized(inputs, inputs), _standardized(wanted, wanted), seed)
 
     @torch.no_grad()
     def read(pictures: np.ndarray) -> np.ndarray:
@@ -108,7 +126,14 @@ def reader(
     return read
 
 
-def probe(policy, task: str, frames: np.ndarray, truth: np.ndarray, seed: int = 0) -> dict:
+def probe(
+    policy,
+    task: str,
+    frames: np.ndarray,
+    truth: np.ndarray,
+    seed: int = 0,
+    fit: ReadOut = read_out,
+) -> dict:
     """How far off positions are that are read from a policy's frozen encoder.
 
     Args:
@@ -117,12 +142,13 @@ def probe(policy, task: str, frames: np.ndarray, truth: np.ndarray, seed: int = 
         frames: uint8 (N, 3, H, W); the last :data:`HELD_OUT` (a fifth of fewer) are held out.
         truth: float32 (N, n).
         seed: of the head.
+        fit: as for :func:`reader`.
 
     Returns:
         thing → its error in millimeters, as :func:`labs.experiments.locating.errors` has it.
     """
     train = len(frames) - min(HELD_OUT, len(frames) // 5)
-    read = reader(policy, frames[:train], truth[:train], seed)
+    read = reader(policy, frames[:train], truth[:train], seed, fit)
     return errors(task, read(frames[train:]), truth[train:])
 
 
