@@ -5,7 +5,7 @@
 * :class:`Scene`, :data:`SCENES`: what the picture contains, and what it therefore costs.
 * :class:`SceneRenderer`: the wrapper that draws frames and counts pixels by segmentation.
 * :mod:`labs.gl` chooses and names the OpenGL that draws; its functions are found here too, and
-  what :mod:`labs.tasks` says of the tasks.
+  what most readers of frames need of :mod:`labs.tasks`.
 
 The physics is Gymnasium-Robotics' own and stays untouched: with the stock camera and scene the
 frames equal the stock environment's, pixel for pixel (a check holds them to it).

@@ -135,6 +135,7 @@ BAD = [
     ({"total_steps": "many"}, "wrong type"),
     ({"her": 1}, "wrong type"),
     ({"batch_size": 2.5}, "wrong type"),
+    ({"net_arch": [True, 64]}, "wrong type"),
     ({"learning_rate": 10**400}, "wrong type"),
     ({"learning_rate": float("nan")}, "out of range"),
     ({"goal_sphere": "red"}, "bool or None"),

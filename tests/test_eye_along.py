@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from stable_baselines3.common.logger import Logger
 
+from labs.artifacts import write_measurement
 from labs.experiments.checkpoint import random_states
 from labs.experiments.environments import make_one, make_training_env
 from labs.experiments.models import build
 from labs.experiments.moments import View, collect_moments
 from labs.experiments.presets import preset, smoke
+from labs.figures.eyes import sight_along
 from labs.measurements import encoder_probe, eye_along
 from labs.measurements.encoder_probe import linear_read_out
 from labs.measurements.eye_along import ARMS, along, look
@@ -91,3 +94,22 @@ def test_a_run_that_is_whole_is_not_run_again(tmp_path, monkeypatch):
     artifact = eye_along.eye_along(progress=False)
     assert ran == [ARMS[0], ARMS[1], ARMS[1]]
     assert [run["arm"] for run in artifact.json("measurement.json")["runs"]] == list(ARMS)
+
+
+def test_the_figure_draws_a_column_for_each_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    block = {"block": {"mean": 90.0}}
+    points = [
+        {"step": step, "success": step / 400, "head": block, "linear": {"block": {"mean": 120 + i}}}
+        for i, step in enumerate((0, 100, 200))
+    ]
+    runs = [{"arm": arm, "points": points, "guess": {"block": {"mean": 140.0}}} for arm in ARMS]
+    write_measurement("eye-along-run", {"runs": runs}, parameters={})
+    figure = sight_along({ARMS[1]: "withheld", ARMS[0]: "told"}, floor=0.07)
+    above, below = figure.axes[:2], figure.axes[2:]
+    assert [axes.get_title() for axes in above] == ["withheld", "told"]
+    for top, bottom in zip(above, below, strict=True):
+        assert list(top.lines[0].get_ydata()) == [0, 0.25, 0.5]
+        assert [list(line.get_ydata()) for line in bottom.lines[:2]] == [[90] * 3, [120, 121, 122]]
+        assert set(bottom.lines[2].get_ydata()) == {140.0}
+    plt.close(figure)

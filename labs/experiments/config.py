@@ -350,7 +350,7 @@ def _typed(name: str, value: Any, default: Any) -> Any:
             ok = ok and abs(value) <= sys.float_info.max
         value = float(value) if ok else value
     elif expected is tuple:
-        ok = isinstance(value, list | tuple) and all(isinstance(v, int) for v in value)
+        ok = isinstance(value, list | tuple) and all(type(v) is int for v in value)
     else:
         ok = isinstance(value, expected)
     if not ok:

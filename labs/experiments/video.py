@@ -14,8 +14,9 @@ from labs.experiments.environments import VIDEO_SEEDS, make_one
 from labs.experiments.keypoints import has_keypoints, paint_keypoints
 
 FRAMES_PER_SECOND = 25  # of the file; the environment runs at 25 steps a second too
+SIDE = 240  # height and width of a run's film, in pixels
 #: Plain surfaces, as in drawn films; the index comes first, so that playing starts at once.
-SMALL = ("-preset", "veryslow", "-tune", "animation", "-movflags", "+faststart")
+SMALL = ("-crf", "35", "-preset", "veryslow", "-tune", "animation", "-movflags", "+faststart")
 
 
 def episode_frames(
@@ -87,13 +88,12 @@ def side_by_side(
     return frames
 
 
-def write_video(path: str | Path, frames: list[np.ndarray], quality: int = 35) -> None:
+def write_video(path: str | Path, frames: list[np.ndarray]) -> None:
     """Writes frames as H.264 in an MP4 that starts to play before it is loaded.
 
     Args:
         path: of the file.
         frames: uint8 (H, W, 3) each, H and W even.
-        quality: x264's CRF; larger is smaller.
     """
     import imageio_ffmpeg
 
@@ -106,7 +106,7 @@ def write_video(path: str | Path, frames: list[np.ndarray], quality: int = 35) -
         pix_fmt_out="yuv420p",
         quality=None,
         macro_block_size=2,
-        output_params=["-crf", str(quality), *SMALL],
+        output_params=list(SMALL),
     )
     writer.send(None)
     for frame in frames:
@@ -114,7 +114,7 @@ def write_video(path: str | Path, frames: list[np.ndarray], quality: int = 35) -
     writer.close()
 
 
-def record(policy, config: RunConfig, path: str | Path, *, episodes: int, size: int = 240) -> None:
+def record(policy, config: RunConfig, path: str | Path, *, episodes: int) -> None:
     """Records the first episodes of the video seeds, each held for half a second at its end.
 
     Keypoints are drawn where the policy has some that lie in one picture.
@@ -126,6 +126,6 @@ def record(policy, config: RunConfig, path: str | Path, *, episodes: int, size: 
     draw = painted if has_keypoints(policy) else None
     frames: list[np.ndarray] = []
     for number in range(episodes):
-        frames += episode_frames(policy, config, VIDEO_SEEDS + number, size, draw)
+        frames += episode_frames(policy, config, VIDEO_SEEDS + number, SIDE, draw)
         frames += [frames[-1]] * (FRAMES_PER_SECOND // 2)
     write_video(path, frames)

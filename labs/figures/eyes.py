@@ -1,6 +1,7 @@
-"""What eyes read while a block is pushed: one push from above, and how the eyes err on many.
+"""What eyes read: while a block is pushed, and along a run that teaches one.
 
-Everything is read from the checked artifact ``eyes-at-work``, or played before the reader.
+Everything is read from the checked artifacts ``eyes-at-work`` and ``eye-along-run``, or played
+before the reader.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from labs.experiments.results import measurement
+from labs.figures.curves import DASHES, draw_floor, in_thousands, success_axis
 from labs.figures.legend import COLORS
 from labs.figures.style import use_style
 from labs.measurements.eyes_at_work import GUESS, PHASES, UNTRAINED
@@ -66,3 +68,41 @@ def eyes_table() -> Markdown:
         off = " | ".join(f"{phase['mean']:.0f}, {phase['p95']:.0f} mm" for phase in phases)
         rows.append(f"| {name} | {off} | {eye['shaken']:.1f} mm | {eye['bent']:.1f} mm |")
     return Markdown("\n".join(rows))
+
+
+def sight_along(titles: Mapping[str, str], *, floor: float) -> Figure:
+    """Success above, what can be read from the encoder below, against steps; a column a run.
+
+    Args:
+        titles: arm of ``eye-along-run`` → the title of its column.
+        floor: success of doing nothing.
+    """
+    runs = {run["arm"]: run for run in measurement("eye-along-run")["runs"]}
+    use_style()
+    figure, panels = plt.subplots(
+        2, len(titles), figsize=(7, 4.2), sharex="col", sharey="row", squeeze=False
+    )
+    for (arm, title), (above, below) in zip(titles.items(), panels.T, strict=True):
+        points = runs[arm]["points"]
+        steps = [point["step"] for point in points]
+        above.plot(steps, [point["success"] for point in points], color=COLORS[0])
+        draw_floor(above, floor)
+        success_axis(above)
+        above.set_title(title, fontsize="small")
+        heads = zip(("head", "linear"), ("a small head", "a linear head"), DASHES, strict=False)
+        for (head, words, dashes), color in zip(heads, COLORS[1:], strict=False):
+            read = [point[head]["block"]["mean"] for point in points]
+            below.plot(steps, read, color=color, linestyle=dashes, label=f"read by {words}")
+        guess = runs[arm]["guess"]["block"]["mean"]
+        below.axhline(guess, color="#777777", linestyle=":", label="a guess without looking")
+        below.set(ylim=(0, 1.1 * guess), ylabel="block read to, mm")
+        in_thousands(below, steps[-1])
+    for axes in panels[:, 1:].flat:
+        axes.set_ylabel("")
+    figure.legend(
+        *panels[1, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+        fontsize="small",
+    )
+    return figure
