@@ -82,6 +82,9 @@ def test_claim_14_wants_a_memory_that_holds_the_run(data):
     make_arm(data, "larger", HIGH, buffer_size=100_000)
     assert verdict("14", data) == PARTLY, "it matters, and fewer than 500,000 do"
     make_arm(data, "largest", HIGH, buffer_size=500_000)
+    assert verdict("14", data) == PARTLY, "fewer have risen as well"
+    for arm in ("large", "larger"):
+        shutil.rmtree(data / arm)
     assert verdict("14", data) == HOLDS
 
 
@@ -208,16 +211,18 @@ def test_claim_6_knows_that_more_updates_may_keep_a_run_from_rising(data):
     same_curve(data, "few")
     found = judge(CLAIM["6"], data)
     assert found.verdict == UNDECIDED and "ratio at most 0.20" in found.effect
+    assert "blind twins" not in found.effect
     for name, rises_at, updates in (("blind", 1, 8), ("blind-few", 3, 2)):
         make_arm(data, name, HIGH, rises_at, observation="blind", gradient_steps=updates)
         same_curve(data, name)
-    assert verdict("6", data) == HOLDS
+    found = judge(CLAIM["6"], data)
+    assert found.verdict == UNDECIDED and "; blind twins, steps to 50 %" in found.effect
     for seed in range(3):
         alter(data / "few" / f"seed{seed}", "curve.csv", never)
     assert "never reached 50 %" in judge(CLAIM["6"], data).effect
 
 
-@pytest.mark.parametrize("rises_at, expected", [(1.0, FAILS), (3.0, HOLDS), (20.0, FAILS)])
+@pytest.mark.parametrize("rises_at, expected", [(1.0, FAILS), (3.0, UNDECIDED), (20.0, FAILS)])
 def test_claim_7_asks_for_two_to_four_times(data, rises_at, expected):
     for arm, factor in (("pixels", rises_at), ("push-state-tuned", 1.0)):
         if arm == "pixels":
@@ -228,7 +233,7 @@ def test_claim_7_asks_for_two_to_four_times(data, rises_at, expected):
     assert found.verdict == expected and f"= {rises_at:.1f} [" in found.effect
 
 
-@pytest.mark.parametrize("rises_at, expected", [(1.0, FAILS), (6.0, HOLDS), (20.0, FAILS)])
+@pytest.mark.parametrize("rises_at, expected", [(1.0, FAILS), (6.0, UNDECIDED), (20.0, FAILS)])
 def test_claim_7_grants_reach_more(data, rises_at, expected):
     reach = {"task": "reach", "goal_mode": "none"}
     make_arm(data, "reach-knows", HIGH, observation="state", **reach)
@@ -268,7 +273,7 @@ def test_claim_7_counts_the_frames_of_a_locator_that_rewards_taught(data):
     assert asked.steps_before == first and named_arm(data, "told").steps_before == 0
     assert set(asked.times(0.9)) == {2 * first} and asked.half_time() == state.half_time() + first
     found = judge(CLAIM["7"], data)
-    assert found.verdict == HOLDS and "= 2.0 [2.0, 2.0]" in found.effect
+    assert found.verdict == UNDECIDED and "= 2.0 [2.0, 2.0]" in found.effect
     assert f"with the {int(first):,} steps of its locator" in found.effect
     taught |= {"locator_taught": "rewards", "locator_frames": 1100, "locator_moments": "played"}
     make_arm(data, "alone", HIGH, rises_at=3.0, **taught)
@@ -355,23 +360,26 @@ def test_claim_12_is_not_refuted_by_an_arm_that_shifts_hurt(data):
     assert verdict("12", data) == PARTLY
 
 
-def test_claim_12_can_be_refuted_by_imitation_and_not_confirmed(data):
+def test_claim_12_is_not_decided_by_imitation(data):
     student = {"encoder": "keypoint", "engine": "distill", "her": False}
     make_arm(data, "student", HIGH, augmentation="none", **student)
     make_arm(data, "student-drq", HIGH, augmentation="drq", pad=4, **student)
-    assert verdict("12", data) == FAILS and "imitate" in judge(CLAIM["12"], data).effect
-    make_arm(data, "far", HIGH, augmentation="none", camera="workspace", **student)
-    make_arm(data, "far-drq", LOW, augmentation="drq", pad=4, camera="workspace", **student)
-    assert verdict("12", data) == PARTLY, "one camera says so, the other does not"
-    success(data, "far", *LOW)
-    assert verdict("12", data) == FAILS, "a control that did not rise decides nothing"
-    shutil.rmtree(data / "far")
+    assert verdict("12", data) == UNDECIDED and "imitate" in judge(CLAIM["12"], data).effect
     success(data, "student-drq", *LOW)
     assert verdict("12", data) == UNDECIDED
-    # Agents that a reward trained come first, as soon as there are any.
-    make_arm(data, "plain", HIGH, augmentation="none", encoder="keypoint")
+    # Agents that a reward trained come first, once their control has risen.
+    make_arm(data, "plain", LOW, augmentation="none", encoder="keypoint")
     make_arm(data, "drq", LOW, augmentation="drq", pad=4, encoder="keypoint")
+    assert "imitate" in judge(CLAIM["12"], data).effect
+    success(data, "plain", *HIGH)
     assert verdict("12", data) == HOLDS
+    make_arm(data, "far", HIGH, augmentation="none", camera="workspace", encoder="keypoint")
+    make_arm(
+        data, "far-drq", HIGH, augmentation="drq", pad=4, camera="workspace", encoder="keypoint"
+    )
+    assert verdict("12", data) == PARTLY, "one camera says so, the other does not"
+    success(data, "far", *LOW)
+    assert verdict("12", data) == HOLDS, "a control that did not rise decides nothing"
 
 
 def test_a_row_of_many_cells_says_from_how_many_seeds(data):
@@ -390,6 +398,19 @@ def probed(data, arm, error):
     found["untrained"] = [{"block": {"mean": mean}} for mean in (115.0, 122.0)]
     shutil.copytree(ROOT / "data" / "encoder-probe", data / "encoder-probe", dirs_exist_ok=True)
     measured(data, "encoder-probe", lambda m: m.update(encoders=[found]))
+
+
+def test_claim_19_knows_that_noise_may_never_rise(data):
+    make_arm(data, "real", HIGH, rises_at=0.4, image_content="real")
+    make_arm(data, "noise", LOW, image_content="noise")
+    for seed in range(3):
+        alter(data / "noise" / f"seed{seed}", "curve.csv", never)
+    for error, word in ((60.0, HOLDS), (93.0, PARTLY)):
+        probed(data, "real", error)
+        found = judge(CLAIM["19"], data)
+        assert found.verdict == word and "ratio at least" in found.effect
+    shutil.rmtree(data / "encoder-probe")
+    assert verdict("19", data) == UNDECIDED, "does it see? Nobody has looked"
 
 
 def test_claim_19_compares_the_rise(data):

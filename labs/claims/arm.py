@@ -21,7 +21,7 @@ from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict, locator_steps, updates_per_step
 from labs.experiments.presets import NOT_CHANGES
 from labs.experiments.results import final_success
-from labs.statistics import Interval, sample_efficiency_ratio, steps_to, time_to_threshold
+from labs.statistics import Interval, iqm, sample_efficiency_ratio, steps_to, time_to_threshold
 
 RUN_FILES = {"evaluation.json", "curve.csv"}  # what makes an artifact a run
 PIPELINE = re.compile(r"-(smoke|toy|demo)(-|$)")  # names of runs that only prove the pipeline
@@ -203,10 +203,10 @@ class Arm:
         return str(time_to_threshold(self.curves, level))
 
     def controls(self) -> dict[str, float]:
-        """Mean success with spoiled images, by control."""
+        """Interquartile mean of success with spoiled images, by control."""
         found = [r.json("evaluation.json").get("controls") or {} for r in self.runs]
         names = [n for n in found[0] if all(n in f for f in found)]
-        return {n: float(np.mean([f[n]["success_rate"] for f in found])) for n in names}
+        return {n: iqm([f[n]["success_rate"] for f in found]).value for n in names}
 
 
 # ---------------------------------------------------------------------------------- found in data/

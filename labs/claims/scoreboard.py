@@ -88,7 +88,7 @@ CLAIMS: tuple[Claim, ...] = (
         "it the actor's routing, which the manuscript takes that default to be.",
         training.routing_alone,
         "notebooks/18_five_steps",
-        "pixels train push-small-separate --seeds 0 1 2",
+        "pixels train push-small-separate --seeds 0 1 2 3 4",
     ),
     Claim(
         "6",
@@ -96,7 +96,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Two arms that differ in updates a step alone. If k times the updates bring 50 % √k times "
         "as early or more, interval included, it was waiting for updates. Without pixel arms: "
         "blind twins, which can refute it only. It holds where pixel arms do not wait for updates "
-        "and blind twins, which have no encoder, do.",
+        "and blind twins, which have no encoder, do. More updates that put the rise off decide "
+        "nothing.",
         training.warming_up,
         "notebooks/19_reading_the_curve",
         "pixels train push-blind-u050 --seeds 0 1 2 3 4",
@@ -107,7 +108,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Steps to 90 % of the fastest arm that learns from pixels by reward alone, over those of "
         "the fastest state arm; the interval inside the claimed range or outside it. A run that "
         "never got there leaves the interval without an upper bound. The steps behind a locator "
-        "that rewards taught count. One task outside its range refutes the claim.",
+        "that rewards taught count. One task outside its range refutes the claim; it holds for "
+        "both or not at all.",
         training.price_of_pixels,
         "notebooks/20_reach_and_pixels",
         "pixels train reach-located-filmed --seeds 0 1 2",
@@ -144,7 +146,8 @@ CLAIMS: tuple[Claim, ...] = (
         "11",
         "Shifts of 4 pixels put 40 to 80 % noise on the distance from gripper to block.",
         "Keypoints without error, from the simulator's own masks, under every shift. A "
-        "change of the distance below 5 % refutes it.",
+        "change of the distance below 5 % refutes it. What a network makes of a shifted picture is "
+        "told beside it.",
         sight.shift_noise,
         "notebooks/22_when_augmentation_fights",
         "pixels measure shift-keypoints",
@@ -154,7 +157,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Random shifts and SpatialSoftmax do not work together.",
         "Two arms that differ in shifts alone; the one without must first have passed 50 %. The "
         "one with them has risen too, and is surely less than a tenth worse: refuted. Policies "
-        "that imitate can refute it, not confirm it.",
+        "that imitate show whether an eye can bear both; they have no critic, and decide nothing.",
         training.shifts_fail,
         "notebooks/22_when_augmentation_fights",
         "pixels train push-distilled-drq --seeds 0 1 2 3 4",
@@ -222,8 +225,8 @@ CLAIMS: tuple[Claim, ...] = (
         "19",
         "The flat phase is the time in which the encoder learns to see.",
         "A twin whose images are noise. If it is flat as long, nothing was being seen. If it is "
-        "flat half as long, the claim holds where the encoder then finds the block, partly where "
-        "it does not.",
+        "flat half as long, or twice as long and more, the claim holds where the encoder then "
+        "finds the block, partly where it does not.",
         training.learns_to_see,
         "notebooks/19_reading_the_curve",
         "pixels train push-small-noise --seeds 0 1 2 3 4",

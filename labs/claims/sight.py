@@ -25,6 +25,7 @@ from labs.claims.evidence import (
     perception_cells,
 )
 from labs.claims.words import added, mm, percent, percents, points, seeds_span, seeds_text
+from labs.experiments.position_errors import over_seeds
 from labs.statistics import difference, iqm
 
 #: The study's encoders with SpatialSoftmax, by what they are called in a sentence.
@@ -143,7 +144,25 @@ def shift_noise(root: Path) -> Finding:
         f"[{step['p5']:.0f}, {step['p95']:.0f}], workspace camera "
         f"{found['workspace']['cm']['block']['mean']:.1f} cm"
     )
+    read = [_vector_read_to(root, pad) for pad in (0, 4)]
+    if all(read):
+        effect += (
+            f". KeypointCNN reads the vector between the two in shifted frames to {read[0]} if it "
+            f"met none before, to {read[1]} if it did"
+        )
     return Finding(verdict, effect, f"{default['used']} moments × {default['shifts']} shifts")
+
+
+def _vector_read_to(root: Path, pad: int) -> str:
+    """How well KeypointCNN reads the vector from gripper to block in shifted frames, per camera."""
+    found = []
+    for camera, words in (("workspace", ""), ("default", ", default camera ")):
+        setting = _nature(camera, encoder="keypoints", pad=pad)
+        cells = perception_cells(root, minimum=0, **setting)
+        if not cells:
+            return ""
+        found.append(words + mm(over_seeds([cell["shifted"]["relative"] for cell in cells])))
+    return "".join(found)
 
 
 def shrinking(root: Path) -> Finding:
@@ -172,8 +191,9 @@ def shrinking(root: Path) -> Finding:
         native, shrunk = (policy[name] for name in ("native", "shrunk"))
         harms.append(_surely_lost(policy, native["episodes"]))
         effects.append(
-            f"`{policy['arm']}` succeeds in {native['successes']} of {native['episodes']} episodes "
-            f"on native frames, in {shrunk['successes']} on shrunk ones"
+            f"`{policy['arm']}/seed{policy['seed']}` succeeds in {native['successes']} of "
+            f"{native['episodes']} episodes on native frames, in {shrunk['successes']} on shrunk "
+            "ones"
         )
     equal = all(found["changed_share"] == 0 for found in pixels.values())
     verdict = HOLDS if equal else (FAILS if max(harms) >= LIMITS["shrink_harm"] else PARTLY)
