@@ -12,13 +12,13 @@
 # %% [markdown]
 # # The five-step investigation
 #
-# A policy that reads 25 exact numbers learns to push. Replace the numbers by a camera, and it does
-# not. The source manuscript follows that failure through five steps: the obvious thing, its failure,
-# a diagnosis, one change, a success. You follow it here, with one difference. At each step stands what
-# *was measured*, and where evidence and story part, that is the lesson.
+# A policy that reads 25 exact numbers learns to push. With a camera in their place it does not. The
+# source manuscript follows that failure through five steps: the obvious thing, its failure,
+# a diagnosis, one change, a success. Here each step stands beside what *was measured*.
+# Where evidence and story part, that is the lesson.
 #
-# You will be able to read such a story, yours or someone else's, and say at which step it stops
-# following. It leans on [the do-nothing floor](01_proof_of_life.ipynb), on
+# You will be able to say at which step such a story stops following. The page leans on
+# [the do-nothing floor](01_proof_of_life.ipynb), on
 # [gradient routing](14_gradient_routing.ipynb) and on [the blind twin](17_is_it_cheating.ipynb).
 
 # %% tags=["hide-input"]
@@ -56,7 +56,7 @@ in_short("18_five_steps")
 # ## The story, as reported
 #
 # The state works. Pixels do not. A better encoder does not help. The critic's gradient does. Random
-# shifts break it again. Five panels, one for each configuration; step 3 has none, since it only reads
+# shifts break it again. Each configuration has a panel. Step 3 has none: it only reads
 # the long flat part of step 2.
 
 # %% mystnb={"figure": {"caption": "The story in five panels. Gray: reported by the source manuscript, one seed each; dashes join its points. Green: our `push-state-tuned`, at other settings, on the same axis, so that five runs are one steep line at its left end. Look where the flat panels end, and where step 2 begins to rise. `pixels plot steps` draws it.", "name": "fig-five-steps"}, "image": {"alt": "Five panels, success against environment steps: control, step 0, step 1, step 2 and step 4. Gray crosses are the source manuscript's reported points: the control reaches 90 percent at 1.84 million steps, step 2 climbs from 6 percent at 2 million to 95 percent at 4.4 million; steps 0 and 1 are a flat band at the do-nothing floor, step 4 a single point at 3 percent. Our tuned state arm stands in the control's panel, rising within the first hundred thousand steps."}}
@@ -64,36 +64,32 @@ five_steps(floor=FLOOR)
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-five-steps`, at 2.5 million steps, step 2 is said to lie between 25 and 34 %; the middle is drawn.
-#
+# In {numref}`fig-five-steps`, step 2 is said to lie between 25 and 34 % at 2.5 million steps; the middle is drawn.
 # The source manuscript promised three seeds and shows one. Its control stepped at 271 frames a second, its pixel
 # arms at 25 to 50.
 #
-# A story has two parts: what was seen, and what was concluded. Under each step stands a verdict on the
-# second: its conclusion **follows** from what was run, **does not follow**, or is **not tested**.
+# A story says what was seen and what was concluded. Under each step stands a verdict on the conclusion:
+# it **follows** from what was run, **does not follow**, or is **not tested**.
 #
 # ## The ledger
 #
-# The same story as a table. The last three columns are ours. A cell that nobody has measured here says
-# so, and names the command that would change it. The same table, built tomorrow, fills itself from what
-# then lies in `data/`.
+# The same story as a table; its last three columns are ours. A cell that nobody has measured here, at the source
+# manuscript's settings, says so, and names the command that would change it.
 
 # %%
 display(investigation_table())
 
 # %% [markdown]
-# No step has been run here at the source manuscript's settings unless the table shows a number. At the reported 25 to 50 frames a second a
-# pixel step takes half a day to more than two days a seed on a GPU; 40 hours were reported. (The control needs no GPU: two hours were reported.) What two CPU cores *can* decide are the
-# arguments that hold the steps together. Smaller runs do that, and each section shows the ones that it
-# uses. All of them stand in one table near the end.
+# At the reported speed a pixel step takes half a day to more than two days a seed on a GPU; 40 hours were reported. The
+# control needs no GPU: two hours were reported. What two CPU cores *can* decide, by smaller runs, are the arguments that
+# hold the steps together. Each section shows its runs; a table near the end shows all.
 #
 # ## The control: can it be solved at all?
 #
 # Before blaming the camera, take it away. With the full state, the same algorithm on the same task
-# succeeds, so the environment, the reward, hindsight and the learner work. That is the first step of
-# any such search: find *one* configuration that works, and walk from there to the one that does not.
+# succeeds. Any such search finds *one* configuration that works, and walks from there to the one that does not.
 #
-# The reported control leaves the floor at 1.28 million steps. A control that is slow is a poor ruler.
+# A slow control is a poor ruler, and the reported one leaves the floor at 1.28 million steps.
 # Ours, with other settings, gets there much earlier. So does its {term}`blind twin`, which is told
 # the numbers that step 2 is told, and gets no picture:
 
@@ -109,8 +105,8 @@ for arm in ("push-state-tuned", "push-blind-tuned"):
 
 # %% [markdown]
 # Which of those settings did it? A search changes one at a time, on a seed that no other table reports,
-# for {artifact}`search-push-state-tuned:provenance.parameters.steps|int` steps: half of the budget, when
-# the arm as it is has just left the floor. (Its episodes are no fresh ones: fifty of the hundred that the tables report.)
+# for {artifact}`search-push-state-tuned:provenance.parameters.steps|int` steps. That is half of the budget, when
+# the arm as it is has just left the floor. Its episodes are fifty of the hundred that the tables report, no fresh ones.
 
 # %% tags=["hide-input"]
 display(search_table("push-state-tuned"))
@@ -146,19 +142,16 @@ display(
 assert {run.parameters["curve_episodes"] for run in measured("push-state-tuned")} == {20}
 
 # %% [markdown]
-# Two kinds of success stand in a row. The steps to 50 % and to 90 % are read off the curve, which plays
-# 20 episodes a point. The success at the end is an evaluation of its own, with 50 other episodes. So *never*,
-# *never* and then 50 % is no contradiction: no point of the curve happened to get there.
-#
 # Four changes leave it on the floor: narrow networks, critics without LayerNorm, inputs that are not
-# standardized, and hindsight in every episode instead of those in which the block moved. None of them is
-# about eyes.
+# standardized, and hindsight in every episode instead of those in which the block moved. None of them is about eyes.
 #
-# Each row is one seed, and runs with *equal* settings lie far apart at this step. So the rows that left the floor cannot be ranked. The three
-# lowest of them, half as many updates, a smaller learning rate and half the batch, all train *less* and end below all
-# reported runs: a hint. The four on the floor are a stronger hint, on one seed as well. No row proves that its change always delays
-# the rise. If one of the four does, a control that lacks it learns late, and every comparison with it is a comparison with a slow
-# ruler.
+# Each row is one seed, and runs with *equal* settings lie far apart at this step. So the rows that left the floor cannot
+# be ranked. The three lowest of them, half as many updates, a smaller learning rate and half the batch, all train *less*
+# and end below all reported runs: a hint. The four on the floor are a stronger one. No row proves that its change always
+# delays the rise. If one of the four does, a control that has it is a slow ruler.
+#
+# The steps to 50 % and to 90 % are read off the curve, 20 episodes a point. The success at the end comes from 50 others.
+# So *never*, *never* and then 50 % is no contradiction.
 #
 # **Follows**: task, reward, hindsight and learner work, since a policy without a camera succeeds. **Not
 # tested**: the reported settings of the control.
@@ -169,7 +162,7 @@ assert {run.parameters["curve_episodes"] for run in measured("push-state-tuned")
 # Four stacked frames, the NatureCNN that played Atari {cite}`mnih2015`, both goal vectors.
 # Reported: 5 to 8 %, flat.
 #
-# The tempting reading: *a little was learned.* Count first what nothing scores.
+# The tempting reading: *a little was learned.* Count first what doing nothing scores.
 
 # %% tags=["hide-input"]
 floor = measurement("push-floor")
@@ -191,7 +184,7 @@ display(Markdown("\n".join(rows)))
 # %% [markdown]
 # 5 % and 8 % **are** the {term}`do-nothing floor`. In
 # {artifact}`push-floor:no_op.rate|pct1` of the episodes the block lies within 5 cm of its target before
-# anyone has moved. Step 0 did not learn a little. It learned nothing that this number can show.
+# anyone has moved.
 #
 # **Does not follow**, that a little was learned: what was reported cannot be told from doing nothing.
 # **Not tested**: the run itself, at its settings.
@@ -200,7 +193,7 @@ display(Markdown("\n".join(rows)))
 #
 # The block is a few pixels wide and NatureCNN's first layer strides over four. So the encoder is
 # replaced by 3 × 3 convolutions and keypoints ({term}`ManipulationCNN`, {term}`SpatialSoftmax`), and the
-# joints are handed over as numbers ({term}`sensor separation`). Do not trust a list of changes: compare
+# joints are handed over as numbers ({term}`sensor separation`). Do not trust such a list: compare
 # the two configurations.
 
 
@@ -222,18 +215,17 @@ display(knob_table("push-step0", "push-step1"))
 assert len(changed("push-step0", "push-step1")) == 3
 
 # %% [markdown]
-# Reported: 5 to 8 %, flat. The floor again. Three changes in one step, no visible effect of the three together, and yet
-# the source manuscript keeps blaming what the network can represent. Whether NatureCNN can is a
-# question that needs no reinforcement learning at all, only a regression from frames to centimeters:
+# Reported: 5 to 8 %, flat. The floor again, and yet
+# the source manuscript keeps blaming what the network can represent. That question
+# needs no reinforcement learning, only a regression from frames to centimeters:
 # [what the camera can tell](21_what_the_camera_can_tell.ipynb).
 #
-# Proprioception is the change to remember. From here on the policy gets the gripper's place, the
-# block's (`achieved_goal`) and the target's, exact, as vectors. [The blind twin](17_is_it_cheating.ipynb)
+# Proprioception is the change to remember: from step 1 on, the vectors alone carry most of what the full state
+# reaches. The policy now gets the exact places of the gripper, the block
+# (`achieved_goal`) and the target. [The blind twin](17_is_it_cheating.ipynb)
 # has these and no camera. Its first seed reaches
-# {artifact}`push-blind-tuned/seed0:evaluation.deterministic.success_rate|pct0`, where the first seed of the
-# full state has {artifact}`push-state-tuned/seed0:evaluation.deterministic.success_rate|pct0`. So from
-# step 1 on, the vectors alone carry most of what the full state reaches, and the camera is left with
-# the rest.
+# {artifact}`push-blind-tuned/seed0:evaluation.deterministic.success_rate|pct0`; the first seed of the
+# full state, {artifact}`push-state-tuned/seed0:evaluation.deterministic.success_rate|pct0`.
 #
 # **Does not follow**, that the network could not represent the block: three changes made together, without a visible
 # effect, accuse none of them. **Not tested**: each change alone.
@@ -241,7 +233,7 @@ assert len(changed("push-step0", "push-step1")) == 3
 # ## Step 2: the diagnosis "the gradient does not arrive"
 #
 # One change, says the story: the critic's loss now trains the encoder. Before, Stable-Baselines3 cut
-# it off. Two checks. First, the claim about SB3, measured in its own update:
+# it off. First, check the claim about SB3 in its own update:
 
 # %% tags=["hide-input"]
 edges = measurement("gradient-routing")["edges"]
@@ -263,17 +255,16 @@ assert found["separate", "critic's", "critic"] > 0, "SB3's default trains the cr
 assert found["actor", "shared", "critic"] == 0, "only sharing cuts it"
 
 # %% [markdown]
-# By default the critic has an encoder of its own, and the TD error trains it, with the very gradient of
-# step 2. Only `True` cuts it. The *actor's* encoder is the one that hears of the TD error through
-# Q alone. So "the gradient never arrived" does not describe steps 0 and 1 as SB3 runs them by default.
+# "The gradient never arrived" does not describe steps 0 and 1 as SB3 runs them by default. There the critic has
+# an encoder of its own, and the TD error trains it, with the very gradient of step 2. Only `True` cuts it.
+# It is the *actor's* encoder that hears of the TD error through Q alone.
 #
-# And where it really does not arrive? On [Reach from the image alone](20_reach_and_pixels.ipynb) there are
-# matched runs, with nothing changed but the routing. In the same number of steps SB3's default ends at
-# {success}`reach-small-separate`; with `True`, {success}`reach-small-actor`.
-# So the diagnosis describes a real illness. It is not the one that the default has.
+# Where it really does not arrive, the illness is real, but it is not the default's. On
+# [Reach from the image alone](20_reach_and_pixels.ipynb), runs matched in all but the routing end in the same number of
+# steps at {success}`reach-small-separate` with SB3's default, and with `True` at {success}`reach-small-actor`.
 #
-# Second, the claim "one change". The presets are the reported settings, but for the drawing: the source drew frames at
-# 480 × 480 and shrank them, ours are drawn at their own size (`--no-native-render` shrinks too). Ask them:
+# Second, the claim "one change". The presets are the reported settings, but for the drawing: the source shrank
+# frames of 480 × 480, ours are drawn at their own size (`--no-native-render` shrinks too). Ask them:
 
 # %%
 display(knob_table("push-step1", "push-step2"))
@@ -283,13 +274,12 @@ print(f"changed together with the routing: {', '.join(sorted(confounders))}")
 
 # %% [markdown]
 # Four things moved together: routing, memory, hindsight and *budget*. The last one alone can tell the
-# story. Put the three reported numbers at the same moment, 2 million steps, beside each other: step 0,
-# 5 to 8 %; step 1, 5 to 8 %; step 2, **6 %**. At the step where the first two were stopped, the one that
-# succeeded could not be told from them.
+# story. At 2 million steps, where steps 0 and 1 were stopped at 5 to 8 %, step 2 is reported at **6 %**.
+# There the run that succeeded could not be told from them.
 #
-# And memory and hindsight? Two cores can ask the {term}`blind twin`, which gets step 2's vectors, lacks its
-# picture and rises within minutes. One knob at a time, all else equal. A memory of 10,000 transitions is a
-# tenth of the budget, as 500,000 are of five million.
+# And memory and hindsight? Two cores can ask the {term}`blind twin`, which
+# rises within minutes. One knob at a time, all else equal. A memory of 10,000 transitions is a
+# tenth of its budget, as 500,000 are of five million.
 
 # %% tags=["hide-input"]
 MATCHED = ("push-blind-tuned", "push-blind-buffer10k", "push-blind-k8")
@@ -313,15 +303,21 @@ assert of_five.low < 0 < of_five.high
 print(f"five seeds of each: {points(of_five)}; ten: {points(costs)}")
 
 # %% [markdown]
-# A larger $k$ does not help the twins. Nine of ten learn with a tenth of the memory as well, and reach 70 % or more. But four of the ten reach
-# one half later than every run with the whole memory, and one of these four never reaches it: it is still rising when its budget ends. So a small memory has a price, and looks like a
-# risk rather than a wall. The scoreboard calls a memory essential if the smaller one costs a tenth of all episodes or more, and a tenth
-# lies inside the interval of what it costs. Five seeds of each had left even the sign open, so five more of each were run, their numbers chosen
-# before. They settled the sign, not the tenth. But *essential* was said of a run with pictures. Below we ask again, with a picture.
+# A larger $k$ does not help the twins. A small memory has a price, and looks like a risk rather than a wall. With a tenth,
+# nine of ten learn as well, and reach 70 % or more. But four of the ten reach one half later than every run with the whole
+# memory. One of these four never reaches it: it is still rising when its budget ends.
 #
-# And the routing itself? It takes a picture to ask. One frame of 36 × 36 by the workspace camera, read by NatureCNN, beside the same vectors, is small enough for a
-# core; the other settings are the twins'. Three arms differ in one knob. The critic trains the encoder, as in step 2. Or each of the two networks has one of
-# its own, SB3's default and what steps 0 and 1 had. Or the actor trains it, which is what SB3's `True` means and what the diagnosis describes.
+# The scoreboard calls a memory *essential* if the smaller one costs a tenth of all episodes or more. A tenth lies inside
+# the twins' interval. Five seeds of each left even the sign open; five more, their numbers chosen before, settled the
+# sign, not the tenth. But *essential* was said of a run with pictures, so we ask again below.
+#
+# And the routing? It takes a picture to ask. One frame of 36 × 36 by the workspace camera, read by NatureCNN
+# beside the same vectors, is small enough for a core. All else is the twins'. Three arms differ only in who trains
+# the encoder:
+#
+# - the critic, as in step 2;
+# - each network its own, SB3's default and what steps 0 and 1 had;
+# - the actor, which is SB3's `True` and what the diagnosis describes.
 
 # %% tags=["hide-input"]
 ROUTED = ("push-small", "push-small-separate", "push-small-actor")
@@ -339,15 +335,18 @@ assert lost < 0.2 and len(risen) == 4 and min(risen) >= np.median(ends["push-sma
 assert max(risen) < min(ends["push-small-actor"]) + 0.05
 
 # %% [markdown]
-# The rule behind the verdict asks whether two arms that differ in the routing alone differ by half of all episodes. The pair that decides it is the change that the
-# reported run made: from an encoder for each network to one that the critic trains. Four of the five runs with an encoder each end where the runs of the critic's routing do. The fifth
-# has hardly left the floor when its budget ends. So the change may lose or gain something, but less than half of all episodes: the claim is refuted, for these pictures and
-# settings. (How we got there: first this page compared the critic's routing only with the actor's, and called the claim refuted. Then three seeds of the right pair, a number
-# that was set in advance, left it open. With two more, also set in advance, the seeds decide. Whoever looks twice errs a little more often than the interval says.) Whether the
-# routing alone would have moved the reported run is another question, and was not asked.
+# The claim is refuted, for these pictures and settings: the change may lose or gain something, but less than the half of
+# all episodes that the rule asks for. The pair that decides differs in the routing alone, by the change that the reported
+# run made: from an encoder for each network to one that the critic trains. Four of the five
+# runs with an encoder each end where those of the critic's routing do. The fifth has hardly left the floor when its
+# budget ends.
 #
-# The change that the diagnosis speaks of gains nothing here. The routing that the story calls broken does best of the three: its encoder never hears of the TD error, and every run
-# rises. Does it see? Spoil the images of the finished policies:
+# Three seeds of this pair left it open; two more decided. Both numbers were set in advance, but whoever looks twice
+# errs a little more often than the interval says.
+#
+# The change that the diagnosis speaks of gains nothing here. The routing that the story calls broken does best of the
+# three: its encoder never hears of the TD error, and every run rises. Does it see? Spoil the images of the finished
+# policies:
 
 # %% tags=["hide-input"]
 misled = 0
@@ -365,15 +364,19 @@ for arm in ROUTED[1:]:
 assert misled == 3, "of the four that rose: count anew"
 
 # %% [markdown]
-# Behind an encoder that the actor alone trains, the policy does not look. Black images and those of another episode hardly matter; the first one, shown for ever, costs nine episodes of a hundred at most. With an encoder
-# each, the actor's own is trained by the actor's loss as well. In the four runs that rose nothing is lost without the pictures, or with those of another episode. That of the first moment, shown for ever,
-# misleads three of them. These are policies
-# "from pixels" whose success stays when the pixels go. The five of `push-small`, whose encoder the critic trains, do look, and
-# [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the vectors say all that is needed.
-# Where the picture is all there is, on Reach above, the same knob decides the other way.
+# Behind an encoder that the actor alone trains, the policy does not look. Black images and those of another episode
+# hardly matter. The first one, shown for ever, costs nine episodes of a hundred at most.
 #
-# With the same picture we can ask about memory once more. `push-small` holds all of its 100,000 steps. Three arms hold the last half of them, the last quarter and the last
-# tenth: `push-small-buffer50k`, `push-small-buffer25k`, `push-small-buffer10k`. Three seeds each, chosen before.
+# With an encoder each, the actor's loss trains the actor's own as well. In the four runs that rose nothing is lost
+# without the pictures, or with those of another episode. The first one, shown for ever, misleads three.
+#
+# These are policies "from pixels" whose success stays when the pixels go. The five of `push-small`, whose encoder the
+# critic trains, do look, and [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the
+# vectors say all that is needed. On Reach above, where the picture is all there is, the same knob decides the other way.
+#
+# Now memory once more, with the same picture. `push-small` holds all of its 100,000 steps. Three arms hold the last half,
+# quarter and tenth of them: `push-small-buffer50k`, `push-small-buffer25k`, `push-small-buffer10k`. Three seeds each,
+# chosen before.
 
 # %% tags=["hide-input"]
 REMEMBERED = ("push-small-buffer10k", "push-small-buffer25k", "push-small-buffer50k", "push-small")
@@ -424,16 +427,22 @@ axis.legend(loc=(0.12, 0.35))  # where no point lies
 plt.show()
 
 # %% [markdown]
-# **With a picture, a small memory is a late rise, and a very small one none**, seed by seed ({numref}`fig-memory`). With a tenth, each of three runs stays on the floor to the end of its budget, where
-# nine of ten blind twins rose with as little. With a quarter each run rises later than with the whole, and two have hardly begun when the budget ends. With half two are later than with the whole, and end lower; one
-# is sooner, and ends higher.
+# **With a picture, a small memory is a late rise, and a very small one none**, seed by seed ({numref}`fig-memory`):
 #
-# So size matters, for small pictures, and what it costs looks like time. That 500,000 are essential does not follow: here fewer than that hold the whole run, and the memory
-# that fails is a tenth of its budget, as the reported one was. Whether the runs on the floor rise later was not asked, nor
-# why. The vectors beside the picture suffice, as the twins show: here the picture is in the way, and a memory of two hundred episodes that hardly show a push may not be
-# enough to learn to look past it. (The bookkeeping is right: a full memory gives back, frame by frame, what was played last, `python -m labs.replay --verify`.)
+# - With a tenth, each of three runs stays on the floor to the end of its budget. Nine of ten blind twins rose.
+# - With a quarter, each run rises later than with the whole, and two have hardly begun when the budget ends.
+# - With half, two are later than with the whole, and end lower. One is sooner, and ends higher.
 #
-# And hindsight? In `push-small-k8` eight of nine steps learn from another goal than their own, in place of four of five. The same three seeds.
+# So size matters, for small pictures, and what it costs looks like time. That 500,000 are essential does not follow: here
+# fewer hold the whole run, and the memory that fails is a tenth of its budget, as the reported one was.
+#
+# Whether the runs on the floor rise later was not asked, nor why. The vectors suffice, as the twins show: here the picture
+# is in the way. Two hundred episodes that hardly show a push may not be enough to learn to look past it. The bookkeeping
+# is right: a full memory gives back, frame by frame, what was played last (`python -m labs.replay --verify`).
+#
+# And hindsight? In `push-small-k8` eight of nine steps learn from another goal than their own, in place of four of five.
+# The same three seeds. Here hindsight relabels only episodes whose block moved; the source's relabels all, early on mostly
+# with the place where the block already lay ([a count](29_exercises.ipynb)).
 
 # %% tags=["hide-input"]
 assert changed("push-small", "push-small-k8").keys() == {"her_k"}
@@ -454,8 +463,9 @@ assert sorted(end > 0 for end in ends) == [False, False, True] and min(ends) < -
 assert sorted(ratio > 1.25 for ratio in sooner) == [False, True, True] and min(sooner) > 0.9
 
 # %% [markdown]
-# **A larger $k$ brings no more success with a picture either**: one of the three pairs ends a little higher, two end lower, one of these by far. On the way two of the three get to one half
-# a fifth sooner or more, and one a little later. So whether it helps on the way is open, where it was refuted for the twins.
+# **A larger $k$ brings no more success with a picture either**: of three pairs one ends a little higher, two end
+# lower, one of these by far. Whether it helps on the way is open, where it was refuted for the twins: two of the three get
+# to one half a fifth sooner or more, one a little later.
 #
 # **Follows**: the four changes together can get there, on one seed as reported. **Does not follow**, that
 # the routing did it: at small pictures and good settings both others do as well. **Not tested**: the routing alone at the
@@ -463,10 +473,13 @@ assert sorted(ratio > 1.25 for ratio in sooner) == [False, True, True] and min(s
 #
 # ## How long does it take now?
 #
-# Step 2's task itself needs neither days nor a GPU. `push-small-n3` is told what step 2 is told, the joints and both goals as numbers, and looks through the default camera, with the goal's
-# sphere in its picture. Its eye is a simpler one: a single frame of 36 × 36 in place of four of 84 × 84, drawn without the arm, and NatureCNN, the encoder of
-# step 0, in place of keypoints. The critic trains it. Its settings were found on two cores [for a harder task](28_rewards_say_where.ipynb): the tuned ones, TD targets that reach three
-# steps ahead, and step sizes that fall over the last quarter.
+# Step 2's task itself needs neither days nor a GPU. `push-small-n3` is told what step 2 is told, the joints and both goals
+# as numbers. It looks through the default camera, with the goal's sphere in its picture.
+#
+# Its eye is simpler: one frame of 36 × 36, drawn without the arm, in place of four of 84 × 84, and NatureCNN, as in
+# step 0, in place of keypoints. The critic trains it. Its settings were found on two cores
+# [for a harder task](28_rewards_say_where.ipynb): the tuned ones, TD targets three steps ahead, and step sizes
+# that fall over the last quarter.
 
 # %% tags=["hide-input"]
 NOW = "push-small-n3"
@@ -483,15 +496,19 @@ for now in measured(NOW):
     assert half < 2.2e6 / 30
 
 # %% [markdown]
-# **The reported success, in {artifact}`push-small-n3/seed0:provenance.wall_time_s|duration` on one core** (seed 0): {success}`push-small-n3`, after 200,000 steps where the source reports 4.4 million. And look at the
-# rest of the row. Black pictures in the camera's place take nothing away, and those of another episode hardly anything. That of the first moment, shown for ever, costs one seed of three
-# a tenth: that policy listens to its picture a little, and is misled. Its twin without a picture, `push-blind-n3`, with the same budget:
-# {success}`push-blind-n3`. These policies have a camera and an encoder that the critic trained, and succeed "from pixels". None of the three needs its pictures, so a critic that trains the encoder does not make a policy look, either. A success rate cannot say so; spoiled pictures can.
+# **The reported success, in {artifact}`push-small-n3/seed0:provenance.wall_time_s|duration` on one core** (seed 0):
+# {success}`push-small-n3`, after 200,000 steps where the source reports 4.4 million. Yet none of the three policies needs
+# its pictures. Black ones take nothing away, and those of another episode hardly anything. The first one,
+# shown for ever, costs one seed of three a tenth: that policy listens to its picture a little, and is misled. The twin
+# without a picture, `push-blind-n3`, ends with the same budget at {success}`push-blind-n3`.
+#
+# So a critic that trains the encoder does not make a policy look, either. A success rate cannot say so; spoiled pictures
+# can.
 #
 # ## Step 3: the patience tax, or too few updates?
 #
 # Step 2 was flat for 2.2 million steps and then rose. The source manuscript reads the flat part as the
-# encoder's warm-up: patience is the price of pixels. There is a duller reading. Count how far the
+# encoder's warm-up: patience is the price of pixels. The duller reading is too few updates. Count how far the
 # weights can have traveled until the rise. Adam moves each weight by about the learning rate in an
 # update, so
 #
@@ -546,10 +563,9 @@ display(
 )
 
 # %% [markdown]
-# So by this ruler the two leave the floor at nearly the same place. This does not show that warm-up is
-# a myth: two runs, one seed each, can agree by accident. It shows that the reported numbers cannot tell
-# patience from too few updates. The run that can is cheap to write down: the same arm with more updates
-# a step.
+# By this ruler the control and step 2 leave the floor at nearly the same place. So the reported numbers cannot tell
+# patience from too few updates. This does not show that warm-up is a myth: two runs, one seed each, can agree by
+# accident. The run that can tell is cheap to write down, the same arm with more updates a step:
 #
 # ```bash
 # pixels train push-step2 --gradient-steps 1   # 0.25 updates a step, the reported setting
@@ -574,8 +590,9 @@ display(
 )
 
 # %% [markdown]
-# [The next page](19_reading_the_curve.ipynb) draws the curves, and those of runs with a small picture: there more updates put the rise off. And all of our tuned arms rise after far
-# less travel than the reported ones. The ruler is no constant of nature:
+# [The next page](19_reading_the_curve.ipynb) draws the curves, and those of runs with a small picture: there more updates
+# put the rise off. Nor is the ruler a constant of nature. All of our tuned arms rise after far less travel than the
+# reported ones:
 
 # %% tags=["hide-input"]
 rows = ["| arm | leaves the floor after (steps) | updates | travel |", "|---|---|---|---|"]
@@ -606,8 +623,7 @@ display(knob_table("push-step2", "push-step4"))
 assert set(changed("push-step2", "push-step4")) == {"augmentation"}
 
 # %% [markdown]
-# But the run ended before step 2 itself had moved. Flat at 1.54 million is what success looks like at 1.54 million. Whether
-# a shift really harms keypoints is again a question for a ruler instead of a training run:
+# But flat is what success looks like at 1.54 million. Whether a shift really harms keypoints is again a question for a ruler:
 # [when augmentation fights representation](22_when_augmentation_fights.ipynb).
 #
 # **Does not follow**, that shifts and keypoints do not go together: step 2, without shifts, was flat
@@ -617,9 +633,10 @@ assert set(changed("push-step2", "push-step4")) == {"augmentation"}
 # ```{exercise-start}
 # :label: ex-below
 # ```
-# Is 3 % *below* the floor? Write `at_most(successes, episodes, rate)`: the probability that so many
-# successes **or fewer** come up when each episode succeeds with probability `rate`. Then ask it for 3 of
-# 100 at our floor, `FLOOR`, and for 0 of 100: the source manuscript reports 0 % for the sixteen numbers, of how many episodes it does not say.
+# Is 3 % *below* the floor? Write `at_most(successes, episodes, rate)`: the probability of so many
+# successes **or fewer** when each episode succeeds with probability `rate`. Ask it for 3 of
+# 100 and for 0 of 100 at our floor, `FLOOR`. The source manuscript reports 0 % for the sixteen numbers; of how many
+# episodes, it does not say.
 # ```{exercise-end}
 # ```
 
@@ -667,8 +684,8 @@ for successes in (3, 0):
 assert 1 / 15 < at_most(3, 100, FLOOR) < 1 / 10 and at_most(0, 100, FLOOR) < 0.001
 
 # %% [markdown]
-# 3 of 100 or fewer happens to a policy that does nothing in about one evaluation of twelve: no evidence of
-# harm. 0 of 100, if it were so many, happens in fewer than one of a thousand. A policy worse than doing nothing pushes blocks *off* their
+# Doing nothing scores 3 of 100 or fewer in about one evaluation of twelve: no evidence of harm. It scores 0 of 100, if
+# it were so many, in fewer than one of a thousand. A policy worse than doing nothing pushes blocks *off* their
 # goals, or its evaluation is broken.
 #
 # ```{solution-end}
@@ -676,8 +693,8 @@ assert 1 / 15 < at_most(3, 100, FLOOR) < 1 / 10 and at_most(0, 100, FLOOR) < 0.0
 #
 # ## The arms beside the story
 #
-# Other settings, twins without a camera, other routes: what was measured comes first, then what was not. (`push-told` was
-# tuned on its seed 0, which it reports too: [there](25_paying_less.ipynb) is its mean without that seed.)
+# Other settings, twins without a camera, other routes; the measured ones come first. `push-told` was
+# tuned on its seed 0, which it reports too: [there](25_paying_less.ipynb) is its mean without that seed.
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show all arms", "code_prompt_hide": "Hide all arms"}
 display(beside_table())
@@ -687,14 +704,14 @@ display(beside_table())
 #
 # | | |
 # |---|---|
-# | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone carry most of what the full state reaches. Step 2 changed more than the routing. Steps 0, 1 and 4 all ended before step 2 had risen: by travel, step 4 even before the control, steps 0 and 1 between the two. |
-# | settled | Step 2's task, with one small picture of the default camera, step 0's encoder and good settings, takes one core about an hour: {success}`push-small-n3`, and as much before black pictures. |
+# | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone carry most of what the full state reaches. Step 2 changed more than the routing. Steps 0, 1 and 4 ended before step 2 had risen, step 4 by travel even before the control. |
+# | settled | Step 2's task, with one small picture, step 0's encoder and good settings, takes one core about an hour: {success}`push-small-n3`, and as much before black pictures. |
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well, and so does an encoder each, in four runs of five. A memory of a tenth of the budget, which nine of ten blind twins bear, keeps three runs with a picture on the floor. |
+# | seen in three seeds | With a quarter of the budget in memory such runs rise, each later than with the whole; with half two of three do. |
 # | seen in two seeds | With twice the updates a step, runs with a small picture stay on the floor for most of a budget in which all five with the usual number rise. |
-# | seen in three seeds | With a quarter of the budget they rise, each later than with the whole; with half two of three do. |
 # | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
-# | not settled | Which of step 2's changes did it. Whether runs with a picture that remember a tenth rise later. Whether $k = 8$ helps runs with a picture on the way; at the end three pairs gained nothing by it. Whether the reported flat part, which is far longer, was patience or too few updates. Every cell of the ledger that says so. |
-# | command | `pixels run push --seeds 0 1 2` for the ledger; `pixels search push-state-tuned --steps 50000` for the search; `pixels train push-small-n3 --seeds 0 1 2` and `pixels train push-blind-n3 --seeds 0 1 2` for the task itself, `pixels train push-small-buffer25k --seeds 0 1 2`, `pixels train push-small-k8 --seeds 0 1 2`, `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like for the arms beside the story (the results lie in `data/`: `--again` makes them anew); `pixels plan push-step2` says what that costs |
+# | not settled | Which of step 2's changes did it. Whether runs with a picture that remember a tenth rise later. Whether $k = 8$ helps such runs on the way; at the end three pairs gained nothing. Whether the reported flat part, which is far longer, was patience or too few updates. Every cell of the ledger that says so. |
+# | command | the ledger: `pixels run push --seeds 0 1 2` (`pixels plan push-step2` says what that costs); the search: `pixels search push-state-tuned --steps 50000`; the task itself: `pixels train push-small-n3 --seeds 0 1 2`, `pixels train push-blind-n3 --seeds 0 1 2`; the arms beside the story: `pixels train push-small-buffer25k --seeds 0 1 2`, `pixels train push-small-k8 --seeds 0 1 2`, `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like (results lie in `data/`: `--again` makes them anew) |
 #
 # The story may still be right. What is missing is not another argument but matched runs. Next: how to
 # [read a curve](19_reading_the_curve.ipynb) while it is being drawn, and when not to stop it.

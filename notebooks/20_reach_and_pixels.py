@@ -12,15 +12,18 @@
 # %% [markdown]
 # # Reach: what pixels cost
 #
-# From the state, Reach is solved in minutes ([there](03_reach_from_state.ipynb)). Take the state away.
-# The policy gets **the image and nothing else**: no joints, no goal. The goal is a red sphere in the
-# picture. What does that cost, and where does the cost lie?
+# From the state, Reach is solved in minutes ([there](03_reach_from_state.ipynb)). Here the policy gets
+# **the image and nothing else**: no joints, and no goal but a red sphere in the picture. What does that cost, and
+# where?
 #
-# The page first asks what is *in* the picture, before any agent is blamed. Then it trains: with sight
-# taught by positions, with sight left to the reward, and with sight taught by what rewards tell. You will leave it with four policies that reach
-# from pixels alone, each trained on one core in minutes; with a price, in steps; and with three possible
-# reasons why the reward is so slow a teacher of sight, though it says in four steps where the goal is. It leans on
-# [what the policy sees](02_what_the_policy_sees.ipynb), on [random shifts](12_random_shift.ipynb) and on
+# First see what is *in* the picture. Then train, with sight taught by positions, by the reward, and by what rewards
+# tell. You will leave with
+#
+# - four policies that reach from pixels alone, each trained on one core in minutes;
+# - a price, in steps;
+# - three possible reasons why the reward, which says in four steps where the goal is, teaches sight so slowly.
+#
+# It leans on [what the policy sees](02_what_the_policy_sees.ipynb), on [random shifts](12_random_shift.ipynb) and on
 # [gradient routing](14_gradient_routing.ipynb).
 
 # %% tags=["hide-input"]
@@ -92,14 +95,13 @@ display(
 # %% [markdown]
 # ## One view leaves depth open
 #
-# A camera turns three coordinates into two. A sphere of 2 cm radius that is nearer to the camera is a
-# little larger in the picture, by a fraction of a pixel. Success asks for 5 cm in *all three*
-# directions. So draw a second view. In {numref}`fig-reach-pair` both stand side by side in one picture.
+# A camera turns three coordinates into two. A sphere of 2 cm radius that comes nearer grows by a fraction of a pixel,
+# and success asks for 5 cm in *space*, depth included. So draw a second view, side by side with the first
+# ({numref}`fig-reach-pair`).
 #
-# A trap lies in "side by side". A keypoint is the mean place of one pattern
-# ([there](10_spatial_softmax.ipynb)). The red sphere is *two* spots in this picture, and the mean of two
-# spots is a place where nothing is. So the network lays the two halves on top of each other, as six
-# channels, before it looks: a channel knows which camera it comes from.
+# That sets a trap. A keypoint is the mean place of one pattern ([there](10_spatial_softmax.ipynb)), the red sphere is
+# now *two* spots, and their mean is a place where nothing is. So the network first stacks the two halves as six
+# channels: a channel knows its camera.
 
 # %% mystnb={"figure": {"caption": "Three moments of Reach, each drawn by two cameras of 84 × 84 pixels in one picture: left the workspace camera, right one that faces the robot. In the third the gripper hides the sphere from the right one.", "name": "fig-reach-pair"}, "image": {"alt": "Three moments of Reach, each seen by two cameras side by side: the workspace camera and one that faces the robot. In the first two the red sphere and the gripper stand in both views; in the third the gripper hides the sphere from the right one, and the left one shows it."}}
 env = envs.make_env("reach", camera="pair", scene="lean", image_size=84)
@@ -118,11 +120,11 @@ plt.show()
 # %% [markdown]
 # ## What regression can read
 #
-# Before reinforcement, regression: a small network learns the gripper's and the goal's position from
-# frames whose positions the simulator tells. We call it the *locator*: KeypointCNN, three small convolutions
-# that end in SpatialSoftmax, and two linear layers that turn keypoints into meters
-# ([built, layer by layer, where Push needs it](25_paying_less.ipynb)). What such a network cannot read, a policy
-# with eyes like it will hardly find in the picture.
+# Before reinforcement, regression: a small network learns the positions of gripper and goal from frames for which the
+# simulator tells them. What it cannot read, a policy with eyes like it will hardly find.
+#
+# This *locator* has two parts: KeypointCNN, three small convolutions that end in SpatialSoftmax, and two linear
+# layers that turn keypoints into meters ([built, layer by layer, where Push needs it](25_paying_less.ipynb)).
 
 
 # %% tags=["hide-input"]
@@ -150,9 +152,9 @@ display(locators({camera: camera for camera in ("default", "workspace", "pair")}
 # %% [markdown]
 # ## Then reinforcement
 #
-# The locator is frozen, the policy reads what it finds in the last three frames, and SAC does the
-# rest. Everything that reaches the policy comes from pixels. See in {numref}`fig-reach-cameras` that two views
-# follow the state closely, and that one view does not get there.
+# Two views follow the state closely, and one view does not get there ({numref}`fig-reach-cameras`). The policy reads
+# what the frozen locator finds in the last three frames, and SAC does the rest: all that reaches the policy comes
+# from pixels.
 
 # %% mystnb={"figure": {"caption": "Success at Reach against environment steps, from the state and from the image alone, by camera. Thin: a run; thick: the interquartile mean of an arm; band: its 95 % bootstrap interval; here and below.", "name": "fig-reach-cameras"}, "image": {"alt": "Success at Reach against environment steps. The state policy reaches the top first; those that get the image alone follow: two views reach it too, the workspace camera ends near 85 percent, the default camera near 40."}}
 success_curves([arm for arm in measured if arm in (STATE, PIXELS, *ONE_VIEW)])
@@ -203,18 +205,20 @@ for arm, ends in rates.items():
 assert min(rates[PIXELS]) > max(rates[ONE_VIEW[0]]) > max(rates[ONE_VIEW[1]]), "order them anew"
 
 # %% [markdown]
-# The order of the cameras is the order of the millimeters above. Through the stock camera the locator's
-# mean error about the goal is larger than the radius of success, and its policies mostly miss. The workspace camera, also
-# one view, is better and not good. (Its curves end higher than its policies score in the final evaluation, with the same weights,
-# in every seed. Every point of a curve plays the same twenty episodes, in every run, and for an eye that misses some places these are easier than the
-# hundred others of the final evaluation. The band shows how seeds differ, not which episodes were drawn. For the level trust the table; *steps to
-# 90 %* is the first point at which eighteen of those twenty succeed.) With two views the depth is known, and Reach is solved. Nothing but
-# the camera differs between these arms, the locator's training included.
+# With two views the depth is known, and Reach is solved. Through the stock camera the mean error about the goal is
+# larger than the radius of success, and the policies mostly miss. The workspace camera, one view too, is better and
+# not good. So success has the order of the millimeters above. Only the camera differs between these arms, in the
+# locator's training too.
+#
+# For the level trust the table. The workspace camera's curves end higher, in every seed, than the same weights score
+# in the final evaluation. All points of all curves play the same twenty episodes. For an eye that misses some places
+# these are easier than the hundred others there. The band shows how seeds differ, not which episodes were drawn.
+# *Steps to 90 %* is the first point at which eighteen of the twenty succeed.
 
 # %% [markdown]
-# The sample-efficiency ratio ρ divides the steps that the image needs to 90 % by those that the state
-# needs. It counts the policy's own steps. The locator was taught before them, by frames that took a step of the simulator each, and was
-# told positions. The second number counts those too.
+# The sample-efficiency ratio ρ divides the steps that the image needs to 90 % by those that the state needs. It
+# counts the policy's own steps. The second number adds the locator's frames: a step of the simulator each, with
+# positions told.
 
 
 # %% tags=["hide-input"]
@@ -239,24 +243,22 @@ display(
 # %% [markdown]
 # ## And the reward alone? A first attempt
 #
-# Nobody tells a robot in a kitchen where the sphere is. So let the reward teach the encoder. The first
-# attempt put a small network of keypoints before the policy and gave it the budget that was enough
-# above. In a second arm the critic was told gripper and goal as numbers while it trained, and the actor
-# saw the picture and nothing else: the asymmetric actor-critic {cite}`pinto2017`.
+# Nobody tells a robot in a kitchen where the sphere is. So let the reward teach the encoder, here a small network of
+# keypoints, with the budget that was enough above. In a second arm the critic was told gripper and goal as numbers
+# while it trained, and the actor saw only the picture: the asymmetric actor-critic {cite}`pinto2017`.
 
 # %% mystnb={"figure": {"caption": "Success at Reach in the first attempt, both arms with the image alone, beside the policy behind the locator of two views. See which of the two leaves the floor, and how far it comes.", "name": "fig-reach-first"}, "image": {"alt": "Success at Reach against environment steps: the policy that was taught to see rises to the top; keypoints trained by the reward stay on the floor; with a critic that is told the positions they begin to rise."}}
 success_curves([PIXELS, *FIRST])
 plt.show()
 
 # %% [markdown]
-# The reward alone is on the floor ({numref}`fig-reach-first`). With a critic that is told the positions it leaves the floor, and no
-# more. Three things could stand in its way. These arms avoid the first; of the other two we show that they were there, not what each
-# costs.
+# The reward alone is on the floor ({numref}`fig-reach-first`). With a critic that is told the positions it leaves the
+# floor, and no more. Three things could stand in its way. These arms avoid the first. The other two were there; what
+# each costs is not shown.
 #
 # **Keypoints that hardly move.** An untrained encoder's maps are nearly flat, and the softmax of a flat map points
-# near the middle of the picture, almost whatever the picture shows. How far do untrained keypoints move from picture
-# to picture, at the temperature at which SpatialSoftmax usually starts and at the one that these arms
-# start with?
+# near the middle of almost any picture. How far do untrained keypoints move from picture to picture, at
+# SpatialSoftmax's usual starting temperature and at that of these arms?
 
 # %%
 moments, truth = collect_moments(View.of(preset("reach-keypoint")), 64, seed=0)
@@ -273,9 +275,9 @@ for temperature in (1.0, 0.005):
 assert spread[0.005] > 20 * spread[1.0]
 
 # %% [markdown]
-# At $T = 1$ the policy starts behind frosted glass. Regression melts it in a few hundred updates, because
-# its gradient is large and always says the same. The gradient of a reward is small and noisy. These arms
-# start with the sharp softmax, so this is *not* what stopped them. It would have been the first thing to stop an arm at $T = 1$.
+# At $T = 1$ the policy starts behind frosted glass. Regression clears it in a few hundred updates: its gradient is
+# large and always says the same. A reward's is small and noisy. These arms start with the sharp softmax, so this is
+# *not* what stopped them. It would have been the first thing to stop an arm at $T = 1$.
 #
 # **An entropy bonus larger than the task.** SAC pays for entropy: a nat of it is worth α, in units of reward
 # ([there](04_sac_recap.ipynb)). Reach's reward is minus a distance in meters. So α has a length, and it
@@ -297,9 +299,8 @@ print(
 assert loud["updates"].max() > 0.4 * curve["updates"].max()
 
 # %% [markdown]
-# For the first half of its updates the agent was paid to tremble. From the state that costs little, since
-# an update is cheap and there are many. Here it was the budget. The mend is one number: start α where it
-# ends.
+# For the first half of its updates the agent was paid to tremble. From the state that costs little: updates are cheap
+# and many. Here it was the budget. The mend is one number: start α where it ends.
 #
 # **One goal an episode.** The sphere stays where it is for fifty steps. To an encoder that must learn what
 # a red dot means, they are one example:
@@ -312,10 +313,16 @@ for arm in ("reach-keypoint", PLAIN):
 # %% [markdown]
 # ## The second attempt
 #
-# So: NatureCNN on the same two views, as small as the sphere allows; a small batch, and products in bfloat16 where the
-# processor has them, so that an update takes a few hundredths of a second; α starts at 0.02; five times the steps, and with them five times the
-# goals. Four arms. One has no shifts. Three have them, and differ in whose loss trains the encoder
-# ({numref}`fig-reach-routings`).
+# Shifts help: every seed of `reach-small-drq` ends above the same seed of `reach-small`, which has none. What changed
+# since the first attempt:
+#
+# - NatureCNN on the same two views, as small as the sphere allows;
+# - a small batch, and products in bfloat16 where the processor has them: an update takes a few hundredths of a
+#   second;
+# - α starts at 0.02;
+# - five times the steps, and so five times the goals.
+#
+# Three of the four arms have shifts, and differ in whose loss trains the encoder ({numref}`fig-reach-routings`).
 
 # %% mystnb={"figure": {"caption": "Success at Reach in the second attempt: four arms whose encoder the reward trains, and the state for comparison. Two routings have shorter runs; compare them with the third up to there.", "name": "fig-reach-routings"}, "image": {"alt": "Success at Reach from the image alone against environment steps, the encoder trained by the reward: without shifts, and with shifts under each of three gradient routings; the state policy for comparison."}}
 shown = [arm for arm in BY_REWARD if arm in measured]
@@ -334,10 +341,10 @@ assert all(ends[SHIFTED][seed] > ends[PLAIN][seed] for seed in shared), "say so 
 assert len(shared) >= 3 and ends[PLAIN].keys() <= ends[SHIFTED].keys()
 
 # %% [markdown]
-# **Whose loss?** All three routings see the same pictures and the same rewards
-# ([what each one cuts](14_gradient_routing.ipynb)). Two of them ran until the first had risen, so the table
-# compares them at the steps that they share. Success there is the mean of the last five points of the curve, each of
-# twenty episodes: a rougher measure than the final evaluation.
+# **Whose loss?** All three routings see the same pictures and rewards
+# ([what each one cuts](14_gradient_routing.ipynb)). Two of them ran until the first had risen, so the table compares
+# them at the steps that they share, by the mean of the last five points of the curve. Those are of twenty episodes
+# each: rougher than the final evaluation.
 
 # %% tags=["hide-input"]
 shared = min(preset(arm).total_steps for arm in ROUTED.values())
@@ -360,19 +367,19 @@ display(Markdown("\n".join(rows)))
 assert max(learned["actor"]) < 0.15 < min(learned["critic"] + learned["separate"])
 
 # %% [markdown]
-# Where only the actor's loss trains the encoder, the policy stays on the floor for all the steps that it was given. One reading: the actor asks
-# the critic which way is better, and the critic looks through the same closed eyes; nobody in the loop is
-# told what the picture is worth. Where the critic's loss trains it, the policy rises, whether the encoder is
-# shared or the critic's own, in most seeds. So the source
-# manuscript's diagnosis is right about what happens when the critic's gradient is cut. It is wrong about
-# where that happens: SB3's default is *separate* ([the five steps](18_five_steps.ipynb)).
+# Where only the actor's loss trains the encoder, the policy stays on the floor for all the steps that it was given.
+# Where the critic's loss trains it, the policy rises in most seeds, whether the encoder is shared or the critic's
+# own. One reading: the actor asks the critic which way is better, and the critic looks through the same closed eyes.
+#
+# So the source manuscript's diagnosis is right about what happens when the critic's gradient is cut. It is wrong
+# about where: SB3's default is *separate* ([the five steps](18_five_steps.ipynb)).
 
 # %% [markdown]
 # ## The three-way table
 #
-# State, pixels, and pixels with shifts, side by side. The gap closure of an arm is the share of the steps
-# between pixels and state that it wins back. It needs every seed to arrive. ρ needs more than half: a run that never
-# arrived takes longer than its budget, and nobody knows how much, so it leaves ρ without an upper bound.
+# State, pixels, and pixels with shifts, side by side. An arm's gap closure is the share of the steps between pixels
+# and state that it wins back. It needs every seed to arrive, ρ more than half. A run that never arrived takes longer
+# than its budget, nobody knows how much, and leaves ρ without an upper bound.
 
 # %% tags=["hide-input"]
 ROWS = {"state": STATE, "pixels": PLAIN, "pixels with shifts": SHIFTED}
@@ -407,8 +414,9 @@ for level in (0.5, 0.9):
 display(Markdown("  \n".join(lines)))
 
 # %% [markdown]
-# ρ divides two arms that were not searched alike. A search [around the state's arm](03_reach_from_state.ipynb) and another around `reach-small-drq`, below, left both
-# as they were; `reach-small` itself was never searched. And more than the picture differs between the two:
+# ρ divides two arms that were not searched alike. Searches [around the state's arm](03_reach_from_state.ipynb) and,
+# below, around `reach-small-drq` left both as they were; `reach-small` was never searched. And it differs from the
+# state's arm in more than the picture:
 
 # %% tags=["hide-input"]
 changed = preset(STATE).differences(preset(PLAIN))
@@ -433,18 +441,18 @@ print(
 assert sixths == sorted(sixths) and sixths[-1] > sixths[-2] + 0.05, "it has settled: say so"
 
 # %% [markdown]
-# `reach-small` has not settled where its budget ends. Its success is what these steps buy, and not what it can do.
+# `reach-small` has not settled where its budget ends: its success is what these steps buy, not what it can do.
 #
-# By the median, shifts win back a part of what the picture costs. With so few seeds this is not settled in steps: the interval
-# of the gap closure reaches below zero, since one run with shifts rose late. In success at the end they win in
-# every pair, as above. Both pixel arms still need several times the steps
-# of the state, and their mean return says that the gripper stops centimeters from the goal.
+# By the median, shifts win back a part of the steps that the picture costs. With so few seeds this is not settled:
+# the interval of the gap closure reaches below zero, since one run with shifts rose late. In success at the end they
+# win in every pair. Both pixel arms still need several times the state's steps, and by their mean return the gripper
+# stops centimeters from the goal.
 #
 # ## Which settings matter?
 #
-# A search changes one setting at a time, on a seed that no table above reports and fifty of the tables' hundred episodes, for
-# {artifact}`search-reach-small-drq:provenance.parameters.steps|int` steps. So early hardly anybody arrives,
-# and the final distance tells who is on the way. All
+# A search changes one setting at a time, for {artifact}`search-reach-small-drq:provenance.parameters.steps|int`
+# steps, on a seed that no table above reports and fifty of the tables' hundred episodes. So early hardly anybody
+# arrives; the final distance tells who is on the way. All
 # {artifact}`search-reach-small-drq:provenance.parameters.trials_run|int` planned trials ran, no fewer than
 # [the state arm had](03_reach_from_state.ipynb): an arm that was searched harder looks cheaper than it is.
 
@@ -463,10 +471,10 @@ assert len(tried) >= len(of_state), "the state arm had more trials: claim 7 want
 # %% [markdown]
 # *A dash: of these trials only the time by the clock was kept, not that of the processor.*
 #
-# A temperature that starts at 1, no shifts, one view, fewer or smaller updates: each falls behind. Four
-# changes are *ahead* of the arm as it is: narrower networks, a larger batch, no LayerNorm, a slower target.
-# The arm was not at its best, then. One seed and a tenth of the budget are a hint, no proof. The hint
-# can be followed: the best of the twelve, trained to the full budget on the seeds of the table.
+# Four changes are *ahead* of the arm as it is: narrower networks, a larger batch, no LayerNorm, a slower target. A
+# temperature that starts at 1, no shifts, one view, fewer or smaller updates: each falls behind. One seed and a tenth
+# of the budget are a hint, no proof, that the arm was not at its best. Follow the hint: the best of the twelve,
+# trained to the full budget on the seeds of the table.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success at Reach by the reward alone, with shifts: the arm of the table, and the search's best change to it, networks of 64 in place of 256. The state for comparison.", "name": "fig-reach-narrow"}, "image": {"alt": "Success at Reach from the image alone against environment steps, by reward alone and with shifts: networks of two layers of 256, and of 64; the state policy for comparison."}}
 success_curves([STATE, SHIFTED, NARROW])
@@ -481,16 +489,16 @@ assert np.mean(ends[NARROW]) < np.mean(ends[SHIFTED]), "it did better: say so"
 assert reached(NARROW, 0.5).median >= reached(SHIFTED, 0.5).median, "it was first: say so"
 
 # %% [markdown]
-# Nothing of its lead is left ({numref}`fig-reach-narrow`): by the median it comes to 50 % no earlier, and it ends lower on average. With three seeds this
-# page said that it rises first; the fourth and the fifth took that back. A short search on one seed finds who started well
-# *once*. It should have been as long as the budget that it speaks for, and on several seeds. The arm of the table stays
-# as it was, and the other is reported beside it.
+# Nothing of its lead is left ({numref}`fig-reach-narrow`): by the median it comes to 50 % no earlier, and it ends
+# lower on average. A short search on one seed finds who started well *once*. It should have been as long as the
+# budget that it speaks for, and on several seeds.
 #
 # ## A seam between two views
 #
-# One thing all these arms with shifts have wrong, and we saw it after they had been trained. Their image holds two views side by side, and the shift moves it as
-# *one* picture. A shift to the side then carries columns of one camera over the seam into the other's half ({numref}`fig-reach-seam`). At the border of an image the last column is
-# repeated, so that nothing tells a network how far it was moved ([random shifts](12_random_shift.ipynb)). At the seam a stripe of the other view tells it.
+# All these arms with shifts have a flaw, seen after they had been trained. The shift moves their two views as *one*
+# picture, so a shift to the side carries columns of one camera over the seam into the other's half
+# ({numref}`fig-reach-seam`). At the border of an image the last column is repeated, so that nothing tells a network
+# how far it was moved ([random shifts](12_random_shift.ipynb)). At the seam a stripe of the other view tells it.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The middle of one image of `reach-small-drq`, the blue line its seam. Shifted by two pixels as one picture, the right view's table reaches over the line. Moved each for itself, both views keep to their side.", "name": "fig-reach-seam"}, "image": {"alt": "Three crops around the seam of two small views. As drawn: black on the left of the line, on the right a white triangle that begins at it. Shifted as one: the white triangle begins two pixels to the left of the line. Each view for itself: it begins at the line again."}}
 env = make_one(preset(SHIFTED))
@@ -511,7 +519,8 @@ plt.show()
 assert torch.equal(as_one[..., :46], image[..., 2:48]) and (as_one != apart).any()
 
 # %% [markdown]
-# Does it matter? `reach-small-views` is `reach-small-drq` but for this: each view is moved for itself, by the same offset as the other. The seeds are the same.
+# Does it matter? `reach-small-views` is `reach-small-drq`, with the same seeds, but each view is moved for itself, by
+# the same offset as the other.
 
 # %% tags=["hide-input"]
 assert preset(SHIFTED).differences(preset(VIEWS)).keys() == {"arm", "augmentation"}
@@ -537,21 +546,24 @@ assert all(apart > one + 0.06 for one, apart in ends[:3]) and gain.low < 0 < gai
 assert all(apart <= one for one, apart in halves), "one rose later: say so"
 
 # %% [markdown]
-# Five pairs do not say. In four of them the run that keeps its views apart ends higher, in the fifth far lower, and the interval of the difference reaches below zero. That run comes to one half
-# no later in any pair. With the first three seeds alone we would have said that the seam costs about ten episodes of a hundred; it is the trap of the narrow networks once more. So shift each view for
-# itself because it is right, and expect nothing of it. What this page says of shifts, it says of shifts with this flaw; those arms were not trained anew.
-# (The longer wall time is no price: these runs shared their cores with other work.)
+# Five pairs do not say. In four the run that keeps its views apart ends higher, in the fifth far lower, and the
+# interval of the difference reaches below zero. That run comes to one half no later in any pair. The first three
+# seeds alone would have said that the seam costs about ten episodes of a hundred.
+#
+# So shift each view for itself because it is right, and expect nothing of it. What this page says of shifts, it says
+# of shifts with this flaw; those arms were not trained anew. The longer wall time is no price: these runs shared
+# their cores with other work.
 #
 # ## Standing still
 #
-# Look at the curves of {numref}`fig-reach-narrow` again. After the middle of the budget `reach-small-drq` does not so much rise as shake. Its
-# mean return, by twenty episodes that are the same at each point, goes up and down from point to point. Adam
-# moves each weight by about its step size in every update, also when there is nothing left to learn but
-# detail, and a batch of 64 never says the same thing twice. So the policy hovers around a good one.
+# After the middle of its budget `reach-small-drq` shakes more than it rises ({numref}`fig-reach-narrow`): its mean
+# return, always over the same twenty episodes, goes up and down from point to point. Adam moves each weight by about
+# its step size in every update, even when only detail is left, and a batch of 64 never says the same thing twice. So
+# the policy hovers around a good one.
 #
-# The mend is old: let the step sizes fall to zero, here linearly over the second half of the run (`anneal = 0.5`). That
-# is the one change. We chose it before the first run and did not tune it. With the same seed, both runs are the
-# *same run* until the middle, point for point. What comes after is the change alone ({numref}`fig-reach-annealed`).
+# The mend is old: let the step sizes fall to zero, here linearly over the second half of the run (`anneal = 0.5`).
+# That is the one change, chosen before the first run and not tuned. With the same seed, both runs are the *same run*
+# until the middle, point for point. What comes after is the change alone ({numref}`fig-reach-annealed`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success at Reach by the reward alone, with shifts, with constant step sizes and with falling ones. Until the middle of the budget one curve covers the other. The state for comparison.", "name": "fig-reach-annealed"}, "image": {"alt": "Success at Reach from the image alone against environment steps, by reward alone and with shifts: with constant step sizes the thin lines go up and down until the end; with step sizes that fall over the second half they go on rising and end higher, one of them late."}}
 assert preset(SHIFTED).differences(preset(ANNEALED)).keys() == {"arm", "anneal"}
@@ -597,19 +609,20 @@ display(
 display(Markdown(price(ANNEALED)))
 
 # %% [markdown]
-# In every pair the run whose steps fall ends higher and shakes less (the spread is the standard deviation of the
-# mean return over the points of the last quarter). A schedule has its price as well: it must know
-# the budget beforehand, and it does not wait for a late riser.
+# In every pair the run whose steps fall ends higher and shakes less. The spread is the standard deviation of the mean
+# return over the last quarter's points. A schedule has its price: it must know the budget beforehand, and does not
+# wait for a late riser.
 
 # %% [markdown]
 # ## A reward that is a distance
 #
-# All these arms learn slowly what their reward has said long before. Reach pays minus the distance from gripper to goal, in meters, and
-# the joints say where the gripper is. After one step the goal lies on a sphere around the gripper. After two it lies on a circle, after three it is one
-# of two points, and after four steps that do not lie in a plane it is known. A receiver that hears four satellites knows its own place in the same way.
+# All these arms learn slowly what their reward has said long before. Reach pays minus the distance from gripper to
+# goal, in meters, and the joints say where the gripper is. After one step the goal lies on a sphere around the
+# gripper, after two on a circle, after three it is one of two points. After four steps that do not lie in a plane it
+# is known, as a receiver knows its place from four satellites.
 #
-# A step at $p_i$ with the distance $d_i$ says $\lVert p_i - g \rVert^2 = d_i^2$. Write it around the mean $\bar p$ of the places, and take the mean of these equations
-# away from each. What is left is linear in the goal $g$:
+# A step at $p_i$ with the distance $d_i$ says $\lVert p_i - g \rVert^2 = d_i^2$. Write it around the mean $\bar p$ of
+# the places, and subtract from each equation the mean of all. What is left is linear in the goal $g$:
 #
 # $$
 # 2\,(p_i - \bar p) \cdot (g - \bar p) = \lVert p_i - \bar p \rVert^2 - d_i^2 - \overline{\lVert p_j - \bar p \rVert^2 - d_j^2}
@@ -681,9 +694,10 @@ plt.show()
 # %% [markdown]
 # The same rewards in another order say nothing ({numref}`fig-reach-circles`, right).
 #
-# So nobody has to tell an eye where the sphere is. Let an arm play {artifact}`reach-located-rewards/seed0:provenance.parameters.locator_frames|int` steps, with a new
-# goal after every fifth. Its joints and its rewards say where gripper and goal are in every frame, and the regression of this page's beginning does the rest. The simulator is
-# not asked. All else is as in `reach-located`: the locator is frozen, the policy sees what it reads, and gets no joints.
+# So nobody has to tell an eye where the sphere is, and the simulator is not asked. Let an arm play
+# {artifact}`reach-located-rewards/seed0:provenance.parameters.locator_frames|int` steps, with a new goal after every
+# fifth. Joints and rewards say where gripper and goal are in every frame, and the regression of this page's beginning
+# does the rest. All else is as in `reach-located`: the locator is frozen, and the policy gets no joints.
 
 # %% tags=["hide-input"]
 BY_PLAY = f"pair-rewards-played-{preset(UNTOLD).locator_frames}"
@@ -702,8 +716,9 @@ more = np.mean(read_goal[BY_PLAY]) - np.mean(read_goal["pair"])
 assert 3 < more < 8, "a few millimeters more: read the text anew"
 
 # %% [markdown]
-# On held-out frames of its own kind, an eye taught by measured positions is off by a few millimeters more than one that was told them. It had two thirds of the frames, and one goal for every five of them.
-# Its policies miss far more often:
+# On held-out frames of its own kind, an eye taught by measured positions is off by a few millimeters more than one
+# that was told them. It had two thirds of the frames, and one goal for every five of them. Its policies miss far more
+# often:
 
 # %% tags=["hide-input"]
 display(table_of([PIXELS, UNTOLD, ANNEALED]))
@@ -713,8 +728,9 @@ for arm, rates_of in ends.items():
 assert min(ends[PIXELS]) > 0.95 > max(ends[UNTOLD]) and len(ends[UNTOLD]) == 2, "read the text anew"
 
 # %% [markdown]
-# The eyes differ in what they have met. The told one saw *placed* moments: in two frames of five the sphere was set down beside the gripper, which
-# hides it from one camera or both. An arm that moves at random seldom gets near its goal:
+# The eyes differ in what they have met. The told one saw *placed* moments: in two frames of five the sphere was set
+# down beside the gripper, which hides it from one camera or both. An arm that moves at random seldom gets near its
+# goal:
 
 # %%
 small = replace(View.of(preset(UNTOLD)), image_size=16)  # the places count, not the pictures
@@ -729,7 +745,8 @@ assert beside["placed"].mean() > 3 * beside["played"].mean()
 assert 3 * preset(UNTOLD).locator_frames == 2 * preset(PIXELS).locator_frames, "two thirds"
 
 # %% [markdown]
-# So its held-out frames hardly ask. Ask these eyes about placed moments, by how far the gripper stands from the goal:
+# So its held-out frames hardly ask about that. Ask these eyes about placed moments, by the distance from gripper to
+# goal:
 #
 # ```bash
 # pixels measure reach-sight
@@ -764,19 +781,21 @@ for everywhere, near_goal, _, away in by_play:
     assert everywhere["low"] > 1.3 * max(read_goal["pair"]), "as good as the told one: say so"
 
 # %% [markdown]
-# *Mean error of the goal in millimeters, and its 95 % interval, by the distance from gripper to goal. The last range ends at a meter. On frames of this kind the told eyes are off by what
-# the first table says.*
+# *Mean error of the goal in millimeters, and its 95 % interval, by the distance from gripper to goal. The last range
+# ends at a meter. On frames of this kind the told eyes are off by what the first table says.*
 #
-# **It errs most where an episode is decided.** Beside the goal these eyes are off by about twice as much as away from it. An eye that has to
-# serve a policy must have met the moments to which the policy leads, and a low error on held-out frames says nothing of moments that nobody drew.
+# **It errs most where an episode is decided.** Beside the goal these eyes are off by about twice as much as away from
+# it. An eye must have met the moments to which its policy leads. A low error on held-out frames says nothing of
+# moments that nobody drew.
 #
 # ### Walk to what you have measured
 #
-# The arm can go there by itself: after five steps it knows where the goal is. So let it walk there for seven more, shaken as before, and draw five
-# frames from these twelve steps. That leaves as many frames and as many goals, and still no position is told. The price is steps: those between the frames count.
+# The arm can go there by itself: after five steps it knows where the goal is. So let it walk there for seven more,
+# shaken as before, and draw five frames from these twelve steps. That leaves as many frames and goals, and still no
+# position is told. The price is steps: those between the frames count.
 #
-# A walk also leads through more of the room than five steps do. So there is a control. It measures a goal in the same way, then walks as far to
-# a place drawn as goals are, which is not the goal.
+# A walk also leads through more of the room than five steps do. So a control measures a goal in the same way, then
+# walks as far to another place, drawn as goals are.
 
 # %%
 for words in ("walked", "strayed"):
@@ -803,9 +822,13 @@ for everywhere, near_goal, _, _ in by_walks:
 # %% [markdown]
 # *As above: first the walks to the goal, then the control.*
 #
-# **It is the nearness.** Eyes that walked to the goals read them beside the gripper about as well as on average. Eyes that walked elsewhere saw as much of
-# the room, and are off about twice as much beside the goal as away from it, like those that only played. Seeds differ as well. Away from the goal, the best of the three
-# stray eyes is better than any eye that walked to the goals; beside the goal, it comes near the worst of those. (It is no law about random play: Push's eye [learns from it](28_rewards_say_where.ipynb), and its policies push.) The policies follow their eyes:
+# **It is the nearness.** Eyes that walked to the goals read them beside the gripper about as well as on average. Eyes
+# that walked elsewhere saw as much of the room, and are off about twice as much beside the goal as away from it, like
+# those that only played.
+#
+# Seeds differ as well. Away from the goal, the best of the three stray eyes is better than any eye that walked to the
+# goals; beside it, that eye comes near the worst of those. Nor is this a law about random play: Push's eye
+# [learns from it](28_rewards_say_where.ipynb), and its policies push. The policies follow their eyes:
 
 # %% tags=["hide-input"]
 display(table_of([PIXELS, WALKED, STRAYED, UNTOLD, ANNEALED]))
@@ -825,14 +848,16 @@ assert min(ends[WALKED]) > 0.95, "the criterion is not reached: read the text an
 assert max(ends[WALKED]) < min(ends[PIXELS]), "as good as told eyes: say so"
 
 # %% [markdown]
-# **Nobody told a position, and the policies reach**, in every run more often than in any run of the control or of plain play. Told eyes are
-# better still, and so are their policies. The price is steps: most of them are the walks, and with these the arm needs more to 90 % than `reach-small-annealed`, whose one network
-# learns to see and to act by reward. But there one run in five never gets to 90 %, and here all three do.
+# **Nobody told a position, and the policies reach**, in every run more often than in any run of the control or of
+# plain play. Told eyes and their policies are better still. The price is steps, most of them walks: with these the
+# arm needs more to 90 % than `reach-small-annealed`, one network taught by reward. But there one run in five never
+# gets to 90 %; here all three do.
 #
 # ### Look at every step
 #
-# That price is too high. Of a walk's twelve steps five are looked at. A frame costs a drawing, and no step. So draw all twelve: as many frames then take fewer than half of the
-# steps, and show fewer than half of the goals, twelve times each. That is the one change of `reach-located-filmed`. Do fewer goals teach as well?
+# That price is too high. Only five of a walk's twelve steps are looked at, and a frame costs a drawing, no step. So
+# `reach-located-filmed` draws all twelve, its one change: as many frames, in fewer than half of the steps, of fewer
+# than half of the goals. Do fewer goals teach as well?
 
 # %%
 for arm in (WALKED, FILMED):
@@ -861,22 +886,26 @@ assert abs(near[0] - near[1]) < 4, "one kind of walk teaches much better: say so
 # %% [markdown]
 # *As above, of the new eyes.*
 #
-# **Fewer goals, looked at twelve times each, teach about as well.** Beside the goal the eyes of either arm are off by about as much on average, and seeds differ by more than the arms do. All three
-# policies reach in 95 episodes of a hundred or more. The price is half of what it was: with the walks, each run comes to 90 % in fewer steps than the fastest of
-# `reach-small-annealed` needs. Against the state's steps that is the cheapest Reach from pixels of this book, and claim 7 is judged by it; of Push, by [the arm that
-# is soonest there](28_rewards_say_where.ipynb):
+# **Fewer goals, looked at twelve times each, teach about as well.** Beside the goal the eyes of either arm are off by
+# about as much on average; seeds differ by more than the arms do. All three policies reach in at least 95 episodes of
+# a hundred.
+#
+# The price is half of what it was: with the walks, each run comes to 90 % in fewer steps than the fastest of
+# `reach-small-annealed`. Against the state's steps that is the cheapest Reach from pixels of this book for which nobody told a position. Claim 7 is
+# judged by it; for Push, by [the arm that is soonest there](28_rewards_say_where.ipynb):
 
 # %% tags=["hide-input"]
 display(Markdown(price(FILMED)), verdict("7"))
 
 # %% [markdown]
-# And see what "nobody is told" is worth here. To pay a distance somebody must know where the goal is, and four payments hand that on. A reward that is
-# a distance is a position in other words. Push's says only yes or no, and an eye [can be taught by that as well](28_rewards_say_where.ipynb).
+# What is "nobody is told" worth here? To pay a distance somebody must know where the goal is, and four payments hand
+# that on: such a reward is a position in other words. Push's says only yes or no, and an eye
+# [can be taught by that as well](28_rewards_say_where.ipynb).
 #
 # ## Is it the image?
 #
-# Here nothing but the image is given, so nothing else *can* be used but habit. The controls measure
-# habit: black images, the images of another episode, the first image for ever.
+# Only the image is given here, so nothing else *can* be used but habit. The controls measure it: black images, the
+# images of another episode, the first image for ever.
 
 # %% tags=["hide-input"]
 for arm in (PIXELS, UNTOLD, WALKED, FILMED, STRAYED, ANNEALED):
@@ -899,10 +928,10 @@ print(f"doing nothing: {idle['success_rate']:.0%} of {idle['episodes']} episodes
 # %% [markdown]
 # ## When the goal is told
 #
-# Many papers report Reach with a camera *and* vectors. So add the two that are usual, the joints and the
-# desired goal, to the picture, standardized, and leave everything else as it was. The joints hold the gripper's place,
-# the goal is three numbers, and their difference is the action. Is anything left for the camera? The twin
-# gets the same vectors and no picture.
+# Many papers report Reach with a camera *and* vectors. So add the usual two to the picture, the joints and the
+# desired goal, standardized, and leave all else as it was. The joints hold the gripper's place, the goal is three
+# numbers, and their difference is the action. Is anything left for the camera? The twin gets the same vectors and no
+# picture.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success at Reach where joints and goal are given as vectors, with two views beside them and without a picture. See when either arrives at the top.", "name": "fig-reach-told"}, "image": {"alt": "Success at Reach against environment steps: the policy with picture, joints and goal, and its twin without a picture, both at the top within a few thousand steps."}}
 success_curves([arm for arm in (TOLD, BLIND) if arm in measured])
@@ -919,9 +948,9 @@ for arm in (TOLD, BLIND):
     print(f"{arm}: 50 % after {reached(arm, 0.5)}")
 
 # %% [markdown]
-# Both solve it ({numref}`fig-reach-told`), and the one that has a picture does not look: black pictures, the pictures of another
-# episode, the first picture for ever, and it reaches all the same. Reach in this mode says nothing about
-# sight. Whoever reports it needs the twin beside it, as [Push does](17_is_it_cheating.ipynb).
+# Both solve it ({numref}`fig-reach-told`), and the one with a picture does not look: given black pictures, those of
+# another episode, or the first for ever, it reaches all the same. Reach in this mode says nothing about sight.
+# Whoever reports it needs the twin beside it, as [Push does](17_is_it_cheating.ipynb).
 
 # %% tags=["hide-input"]
 film(
@@ -1006,10 +1035,16 @@ display(provenance_card(PIXELS))
 #
 # | | |
 # |---|---|
-# | settled | What one view and two views tell about the goal, in millimeters, and that policies follow: one stock view is too little. A policy that was taught to see by positions, and to act by reward, reaches from the image alone. With good eyes reinforcement itself needs one to three times the steps of the state; to make the eyes took {artifact}`reach-located/seed0:provenance.parameters.locator_frames\|int` frames before. |
-# | settled for small pictures | The reward alone teaches sight as well, on one core in less than half an hour, from noise and a red dot. It takes many times the steps of the state. Shifts help where the critic trains the encoder: every seed of `reach-small-drq` ends above the same seed of `reach-small`. Where only the actor's loss trains it, success stays on the floor for as long as most of the others took to rise. Step sizes that fall to zero take the shaking out of the end: in every pair of runs, equal until then, the one whose steps fall ends higher, mostly with a few misses in a hundred. |
-# | settled | Reach's reward is a distance, and with the joints four steps tell the goal: an eye can be taught so, and nobody is asked for a position. Taught by random play it errs most beside the goal, and the policies of two runs reach less often than those of told eyes. Play that walks to the goals it has measured mends that in each of three runs, and does nearly as much from fewer than half of the steps where each of them is a frame. It is the nearness: after walks as long, to other places, eyes are still off about twice as much beside the goal as away from it. |
-# | not settled | Where `reach-small` would settle: it still rises at the end of its budget. What the encoder costs by reward: `reach-keypoint` and `reach-small` differ in more than the encoder, and no encoder was left at its random weights, which would tell what such a one is worth. What the camera costs by reward: one view and the stock camera were trained with locators only. Whether the reward alone, in one network, gets all the way to where positions got, with every seed, with larger pictures or more steps. Whether shifts that keep two views apart do more than shifts over their seam. How much of the price in steps is the schedule: step sizes that begin to fall earlier might bring 90 % earlier, or never; one schedule was run. The source's own pixel arms, `reach-pixels` and `reach-pixels-drq`, run for two million steps; they are defined, and not measured here. |
+# | settled | What one view and two views tell about the goal, in millimeters, and that policies follow: one stock view is too little. Taught to see by positions, and to act by reward, a policy reaches from the image alone. With good eyes reinforcement needs one to three times the steps of the state, after {artifact}`reach-located/seed0:provenance.parameters.locator_frames\|int` frames that made the eyes. |
+# | settled for small pictures | The reward alone teaches sight as well, on one core in less than half an hour, in many times the steps of the state. Shifts help where the critic trains the encoder: every seed of `reach-small-drq` ends above the same seed of `reach-small`. Where only the actor's loss trains it, success stays on the floor for as long as most others took to rise. Step sizes that fall to zero take the shaking out of the end: in every pair of runs, equal until then, the one whose steps fall ends higher, mostly with a few misses in a hundred. |
+# | settled | With the joints, four of Reach's rewards tell the goal, and an eye can be taught so: nobody is asked for a position. Taught by random play it errs most beside the goal, and the policies of two runs reach less often than those of told eyes. Walks to the measured goals mend that in each of three runs; walks as long to other places do not, so it is the nearness. With each step a frame, fewer than half of the steps do nearly as much. |
+# | not settled | Where `reach-small` would settle: it still rises at the end of its budget. |
+# | not settled | What the encoder costs by reward: `reach-keypoint` and `reach-small` differ in more than the encoder, and no encoder was left at its random weights to tell what those are worth. |
+# | not settled | What the camera costs by reward: one view and the stock camera were trained with locators only. |
+# | not settled | Whether the reward alone, in one network, gets all the way to where positions got, with every seed, with larger pictures or more steps. |
+# | not settled | Whether shifts that keep two views apart do more than shifts over their seam. |
+# | not settled | How much of the price in steps is the schedule: one was run. Step sizes that begin to fall earlier might bring 90 % earlier, or never. |
+# | not settled | The source's own pixel arms, `reach-pixels` and `reach-pixels-drq`: two million steps each, defined and not measured here. |
 # | command | below, one line an arm; each takes minutes a seed. The results lie in `data/`: `--again` makes them anew |
 #
 # ```bash

@@ -12,14 +12,14 @@
 # %% [markdown]
 # # What the camera can tell
 #
-# A policy that is fed pixels fails. The block is a few pixels wide, the encoder strides over four, the
-# camera stands far away: three suspects, and reinforcement learning is a bad court. It is slow, it is
-# noisy, and a policy can fail for ten reasons that have nothing to do with sight.
+# A policy that is fed pixels fails. There are three suspects: the block is a few pixels wide, the encoder strides
+# over four, the camera stands far away. Reinforcement learning is a bad court: slow, noisy, and a policy can
+# fail for ten reasons that have nothing to do with sight.
 #
-# So ask a smaller question first. **Where is the block?** Give a network one frame, let it answer in
-# millimeters, and tell it the truth while it trains. If a regression that trains well cannot find the block in the
-# picture, an agent hardly will. If it can, picture and network are not to blame, and the next question is whether the agent's own loss teaches them to see. You will be able to ask that of any
-# camera and any encoder, in minutes. The page leans on [the two cameras](02_what_the_policy_sees.ipynb), on
+# So ask a smaller question, of any camera and any encoder, in minutes: **Where is the block?** A network sees one frame,
+# answers in millimeters, and is told the truth while it trains. If a regression that trains well cannot find the
+# block, an agent hardly will. If it can, picture and network are not to blame. Then ask whether the agent's
+# own loss teaches them to see. The page leans on [the two cameras](02_what_the_policy_sees.ipynb), on
 # [the encoders](09_cnn_encoders.ipynb) and on [keypoints](10_spatial_softmax.ipynb).
 
 # %% tags=["hide-input"]
@@ -59,8 +59,8 @@ in_short("21_what_the_camera_can_tell")
 # %% [markdown]
 # ## Frames and answers
 #
-# A moment is a reset, then up to twelve steps of an arm that wanders. Both cameras draw it. The
-# simulator knows the block's place, and a ring in {numref}`fig-camera-block` marks where the camera's geometry puts it.
+# A moment is a reset, then up to twelve steps of an arm that wanders. Both cameras draw it. The simulator knows the
+# block's place; a ring in {numref}`fig-camera-block` marks where the camera's geometry puts it.
 
 # %%
 env = envs.make_env("push", image_size=84, goal_sphere=False)
@@ -102,12 +102,12 @@ for row, (name, camera) in zip(axes, envs.CAMERAS.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Cover the upper row's rings and try. A human would not want to play from the default camera.
+# Cover the upper row's rings and try: a human would not want to play from the default camera.
 #
 # ## Never looking
 #
-# The failure first, for it is the ruler. Who never looks says the same place every time, and says it
-# (nearly) best by naming the mean. The error of an answer $\hat p$ is a distance on the table:
+# The failure first, for it is the ruler. Who never looks says the same place every time, and the mean is nearly the
+# best one. The error of an answer $\hat p$ is a distance on the table:
 #
 # $$
 # e = \lVert \hat p - p \rVert_2, \qquad \text{reported: its mean over frames never seen in training}
@@ -130,9 +130,10 @@ print(f"the study's:   {NEVER['block']['mean']:.0f} mm, 2,500 frames; success in
 assert abs(never.mean() - NEVER["block"]["mean"]) < 25
 
 # %% [markdown]
-# Is that the best that can be done without seeing the block? A picture shows the gripper as well. If the gripper's place says anything about the
-# block's, an encoder can beat the ruler and be blind to the block. So take a guesser that knows the gripper's place exactly and nothing else. It answers with the
-# block's mean place over those moments in which the gripper was near. Do it twice: with moments as the study draws them, and with a walk drawn by a generator of the reset's own seed.
+# Can one do better without seeing the block? A picture also shows the gripper. If its place says anything about the
+# block's, an encoder can beat the ruler and be blind to the block. So take a guesser that knows the gripper's place exactly
+# and nothing else. It answers with the block's mean place over the moments in which the gripper was near: once with
+# moments as the study draws them, once with a walk drawn by a generator of the reset's own seed.
 
 
 # %%
@@ -165,14 +166,15 @@ for words, walk_of in (("as the study draws them", AS_DRAWN), ("the reset's seed
 assert STUDY.parameters["walk"] == 2, "drawn in another way"
 
 # %% [markdown]
-# As the study draws them, the gripper's place says nothing: the ruler is never looking, {artifact}`perception:mean.block.mean|f0` mm. It is not a matter of course. Gymnasium draws block and
-# goal with the generator that belongs to the reset's seed. A walk drawn with a generator of the *same* seed repeats the numbers that placed the block, and whoever sees the gripper knows
-# a little of the block. The first edition of this study was drawn so. The mistake was found late; its frames were drawn and its networks trained anew, with numbers of their own (`envs.own_stream`).
+# As the study draws them, the gripper's place says nothing: the ruler is never looking, {artifact}`perception:mean.block.mean|f0` mm.
+# With the reset's seed it says a little: Gymnasium draws block and goal with the generator of that seed, and such a walk
+# repeats their numbers. The study's first edition was drawn so; it was drawn and trained anew, with numbers of its own
+# (`envs.own_stream`).
 #
 # ## Build it
 #
-# A frame goes through an encoder to a short vector; through LayerNorm and Tanh, as the policies of
-# this book have it; through two layers to the answer, in standard deviations around the mean.
+# A frame goes through an encoder to a short vector, then through LayerNorm and Tanh, as in the policies of
+# this book. Two layers lead to the answer, in standard deviations around the mean.
 
 
 # %%
@@ -239,9 +241,9 @@ for name in envs.CAMERAS:
     assert new.mean() < 0.7 * never.mean()
 
 # %% [markdown]
-# So little is enough to see something. It is not enough for a verdict: a comparison of cameras or
-# encoders that rests on a few frames compares how fast they learn. The study uses
-# {artifact}`perception:provenance.parameters.frames|int` frames, each from a reset of its own:
+# So little is enough to see something, but not for a verdict: a comparison on a few frames compares how fast networks
+# learn. The study uses
+# {artifact}`perception:provenance.parameters.frames|int` frames, each from a reset of its own.
 # {artifact}`perception:provenance.parameters.held_out|int` of them are held out, the rest are passed over
 # {artifact}`perception:provenance.parameters.epochs|int` times. Optimizer, schedule and batch are the
 # same for every cell and were tuned for none.
@@ -252,12 +254,12 @@ for name in envs.CAMERAS:
 #
 # ## The cells
 #
-# Each row changes one thing. *Random* leaves the encoder at its first weights and trains only what
-# follows. With one seed the interval is over the held-out frames and says nothing about other
-# seeds; from two on it is over seeds. A cell that was not run is not in the table. *KeypointCNN* is this book's small
-# encoder: a 5 × 5 and two 3 × 3 convolutions, strides 2, 2 and 1, then SpatialSoftmax over 32 maps of 21 × 21,
-# 64 coordinates in all. It is the eye of the policies of [paying less](25_paying_less.ipynb), which a few cores
-# can train.
+# A cell that was not run is not in the table.
+#
+# - *Intervals*: with one seed over the held-out frames, which says nothing about other seeds; from two on over seeds.
+# - *Random*: the encoder stays at its first weights, and only what follows is trained.
+# - *KeypointCNN*: this book's small encoder, the eye of the policies of [paying less](25_paying_less.ipynb). A 5 × 5
+#   and two 3 × 3 convolutions, strides 2, 2 and 1, then SpatialSoftmax over 32 maps of 21 × 21, 64 coordinates in all.
 
 # %% tags=["hide-input"]
 KINDS = {
@@ -341,8 +343,8 @@ fig.legend(entries.values(), entries.keys(), fontsize=8, loc="outside lower cent
 plt.show()
 
 # %% [markdown]
-# The three blue bars beyond the dotted line of {numref}`fig-camera-errors` hold networks that died, or started late; the
-# section on the remedy, below, has more of them.
+# Three blue bars of {numref}`fig-camera-errors` pass the dotted line. They hold networks that died, or started late;
+# the section on the remedy has more of them.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Answered against true x of the block, for a part of the held-out frames, default camera, seed 0. Without error every dot would lie on the line: at random weights the answers scatter around it, after training they follow it.", "name": "fig-camera-answers"}, "image": {"alt": "Predicted against true place of the block along x for held-out frames of the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
 examples = STUDY.json("examples.json")
@@ -374,28 +376,27 @@ print(
 )
 
 # %% [markdown]
-# No. Behind the default camera the block has
+# No. Before the default camera the block has
 # {artifact}`visibility:push.default.object.median|int` pixels, and NatureCNN finds it to
-# {artifact}`perception:summary.default-nature-norm-trained.block.mean|f1` mm. The radius of success is 50.
-# A pixel of that picture is worth [centimeters of table](12_random_shift.ipynb), so the answer is finer
-# than a pixel. A strided convolution has many filters, and *which of them answer, and how strongly* says
-# where inside the stride the block lies.
+# {artifact}`perception:summary.default-nature-norm-trained.block.mean|f1` mm; the radius of success is 50.
+# That is finer than a pixel, which is worth [centimeters of table](12_random_shift.ipynb). A strided convolution has many
+# filters: *which of them answer, and how strongly* says where inside the stride the block lies.
 #
-# The encoder does have to be trained: at random weights the same network is off by
-# {artifact}`perception:summary.default-nature-norm-random.block.mean|f0` mm ({numref}`fig-camera-answers`). That is less than
-# never looking, {artifact}`perception:mean.block.mean|f0` mm, and more than the radius of success. An
-# encoder that no gradient reaches is not blind, but it cannot aim. Untrained keypoints
-# [hardly move](20_reach_and_pixels.ipynb), too little for the head that is trained here: on those of ManipulationCNN,
-# before this camera and without LayerNorm, it is off by
-# {artifact}`perception:summary.default-spatial_softmax-plain-random.block.mean|f0` mm. The signal is small, and it is
-# there: rescaled, it tells a regression more ([long exercises](29_exercises.ipynb), section 3).
+# But the encoder has to be trained. At random weights the same network is off by
+# {artifact}`perception:summary.default-nature-norm-random.block.mean|f0` mm ({numref}`fig-camera-answers`): less than
+# never looking, more than the radius of success. An encoder that no gradient reaches is not blind, but it cannot aim.
+#
+# Untrained keypoints [hardly move](20_reach_and_pixels.ipynb), too little for the head trained here: on
+# ManipulationCNN's, before this camera and without LayerNorm, it is off by
+# {artifact}`perception:summary.default-spatial_softmax-plain-random.block.mean|f0` mm. The signal is small but there:
+# rescaled, it tells a regression more ([long exercises](29_exercises.ipynb), section 3).
 #
 # ## Is the remedy one?
 #
-# The source manuscript took NatureCNN out and put {term}`ManipulationCNN` in: four 3 × 3 convolutions with strides 2, 1, 1 and
-# 2, then keypoints. Two things changed at once, the convolutions and the head. Told positions, they can be taken
-# apart: the same convolutions behind a flat head. And since they cost more, a NatureCNN that passes over the frames
-# six times as often. Errors of the block, seed by seed:
+# The source manuscript put {term}`ManipulationCNN` in NatureCNN's place: four 3 × 3 convolutions with strides 2, 1, 1 and
+# 2, then keypoints. That changes two things at once, convolutions and head. So the table has the same
+# convolutions with a flat head; and since they cost more, a NatureCNN that passes over the frames six
+# times as often. Errors of the block, seed by seed:
 
 # %% tags=["hide-input"]
 REMEDY = (
@@ -443,11 +444,14 @@ assert min(stuck) > 0.9 * NEVER["block"]["mean"] and 3 < third / np.mean(far[pla
 assert 2 * max(far[plain]) < min(far[bare]) < max(far[bare]) < 0.75 * NEVER["block"]["mean"]
 
 # %% [markdown]
-# Before the camera for which it was meant, the remedy makes things worse. The fine convolutions are not to blame: with
-# a flat head they read the block better there than NatureCNN does, in every seed and in the same number of passes; before the near camera they do so on average. **It
-# is the head that loses it**: of the same convolutions, trained with keypoints on top, two seeds hardly start, and to the end name nearly one place for every picture. The third is off by
-# three to four times as much as NatureCNN. Without LayerNorm all of them start, and end more than twice as far off. Before the near camera the order turns. There, without LayerNorm, keypoints of
-# ManipulationCNN find the block as closely as those of KeypointCNN do, and more closely than all else that had six passes.
+# Before the camera for which it was meant, the remedy makes things worse. **It is the head that loses it**, not the
+# fine convolutions:
+#
+# - *Default camera.* With a flat head they read the block better than NatureCNN does, in every seed and in as many
+#   passes. With keypoints on top, two seeds hardly start, and to the end name nearly one place for every picture; the third is off by
+#   three to four times as much as NatureCNN. Without LayerNorm all start, and end more than twice as far off as NatureCNN.
+# - *Workspace camera.* With a flat head they do so on average. Here the order turns: without LayerNorm, keypoints of
+#   ManipulationCNN find the block as closely as those of KeypointCNN, and more closely than all else that had six passes.
 #
 # Is more training the answer? {numref}`fig-camera-passes` follows NatureCNN through its 36 passes.
 
@@ -474,15 +478,15 @@ others = [error for kind in REMEDY if kind != longer for error in near[kind]]
 assert max(close["by_epoch"]) < 0.5 * never and close["block"]["mean"] < min(others)
 
 # %% [markdown]
-# It can be, and it is a risk. The step size rises for a third of the run. While it is large the network may die: it
-# says the same place for every picture. Before the default camera one seed dies and stays dead. The other,
-# and the one before the near camera, live, and end closer than anything else in their columns. That step size was tuned for no cell, and the table is not a contest of
-# what each network could do at its best.
+# It can be, and it is a risk. Before the default camera one seed dies and stays dead: it says the same place for every
+# picture. The other, and the one before the near camera, end closer than anything else in their columns. The step size
+# rises for a third of the run, and while it is large the network may die. It was tuned for no cell, so the table is no
+# contest of networks at their best.
 #
 # One reading, untested: a keypoint is the mean place of *everything* that a map responds to. A block of
 # {artifact}`visibility:push.workspace.object.median|int` pixels can outweigh the rest of its map. One of
 # {artifact}`visibility:push.default.object.median|int`, beside the whole robot, has to be picked out by a filter that
-# answers nowhere else. And nothing here says that no amount of training would close the gap.
+# answers nowhere else. Nothing here says that no amount of training would close the gap.
 #
 # ## Is anything wrong with the default camera?
 
@@ -517,18 +521,17 @@ for camera in envs.CAMERAS:
 
 # %% [markdown]
 # **Frames are not seeds.** The interval over thousands of held-out frames says how well *this* network is
-# known. Another seed of the same network lies outside it. Which camera serves NatureCNN better changes
-# from seed to seed; a comparison with one seed each would have announced a winner, with an interval to
-# prove it.
+# known; another seed of it lies outside. Which camera serves NatureCNN better changes from seed to seed. With one seed
+# each we would have announced a winner, with an interval to prove it.
 #
-# We expected a large difference, and for NatureCNN it did not come. Before a fixed camera, a network that
-# is told the truth reads the far picture as well as the near one, as far as three seeds can tell. What a human can see is no guide.
-# Keypoints do feel it: KeypointCNN without LayerNorm is off by
+# For NatureCNN the large difference that we expected did not come. Before a fixed camera, told the truth, it reads the
+# far picture as well as the near one, as far as three seeds can tell. What a human can see is no guide.
+#
+# Keypoints do feel it. KeypointCNN without LayerNorm is off by
 # {artifact}`perception:summary.default-keypoints-plain-trained.block.mean|f1` mm with the far camera and
 # by {artifact}`perception:summary.workspace-keypoints-plain-trained.block.mean|f1` mm with the near one.
-# Something is wrong with the default camera then, for a policy as well: students with keypoints lose a good quarter of
-# their pushes to it ([there](22_when_augmentation_fights.ipynb)). For NatureCNN it is less than it looks. How good it is, as the aimed camera's error
-# divided by its own:
+# So something is wrong with the default camera, for a policy as well: students with keypoints lose a good quarter of
+# their pushes to it ([there](22_when_augmentation_fights.ipynb)). How good that camera is, as the aimed camera's error divided by its own:
 
 # %% tags=["hide-input"]
 as_good = {}
@@ -546,15 +549,14 @@ assert 0.4 < as_good["keypoints-plain-trained"] < 0.6, "not half as good: read S
 assert 0.6 < as_good["keypoints-norm-trained"] < 0.85
 
 # %% [markdown]
-# The last row of the first table is the price. The far camera turns one pixel into centimeters. Move its picture by a few
-# pixels, and the answer is off by several times the radius of success, while the near camera's stays
-# around it. A camera that is good enough to look through is not good enough to shake. What becomes of
-# that when the network *trains* on moved pictures is the subject of
-# [the next page](22_when_augmentation_fights.ipynb).
+# The price stands in the last row of this section's first table. The far camera turns one pixel into centimeters. Move
+# its picture by a few pixels, and the answer is off by several times the radius of success; the near camera's stays
+# around it. Good enough to look through is not good enough to shake. What becomes of that when the
+# network *trains* on moved pictures, [the next page](22_when_augmentation_fights.ipynb) asks.
 #
 # ## Is a shrunk frame the same frame?
 #
-# The stock environment draws 480 × 480; shrinking is what most code does next. Drawing 84 × 84 at once
+# The stock environment draws 480 × 480, and most code then shrinks. Drawing 84 × 84 at once
 # is many times cheaper. The same moments, both ways:
 
 # %% tags=["hide-input"]
@@ -568,9 +570,9 @@ for camera, change in FOUND["native_against_resized"].items():
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# No frame equals its twin. Does it matter? The regressions have trained on native frames. Show them the
-# shrunk ones, and take the difference moment by moment. Drawing large is slow, so this takes a part of
-# the held-out moments, and its errors differ a little from the table above:
+# No frame equals its twin. Does it matter? Show the shrunk frames to the regressions, which trained on native ones, and
+# take the difference moment by moment. Drawing large is slow, so only a part of the held-out moments is used, and errors
+# differ a little from the table above:
 
 # %% tags=["hide-input"]
 rows = [
@@ -592,12 +594,13 @@ assert max(adds[f"{c}-nature-norm-trained"] for c in envs.CAMERAS) < 0.1
 assert adds["default-keypoints-norm-trained"] > 0.5
 
 # %% [markdown]
-# NatureCNN does not mind: shrinking averages many drawn pixels into one, which is if anything a kinder
+# NatureCNN does not mind: shrinking averages many drawn pixels into one, if anything a kinder
 # picture. The keypoints of KeypointCNN do. Before the default camera, behind LayerNorm, its error grows by
-# nearly half with two seeds and more than doubles with the third. Without LayerNorm the same keypoints hardly mind, so their softmax alone is not the
-# cause. One reading, untested here: LayerNorm divides by the spread of the coordinates, and may enlarge a small change. So whether two renderings are "the same" depends on who looks.
+# nearly half with two seeds and more than doubles with the third. Without LayerNorm the same keypoints hardly mind, so
+# their softmax alone is not the cause. One reading, untested: LayerNorm divides by the spread of the coordinates,
+# and may enlarge a small change. Whether two renderings are "the same" depends on who looks.
 #
-# And a policy? Each of these has trained on native frames. It plays the same episodes on both kinds:
+# And a policy? Each of these trained on native frames, and plays the same episodes on both kinds:
 #
 # ```bash
 # pixels measure shrunk-pictures
@@ -649,25 +652,32 @@ assert all(
 
 # %% [markdown]
 # **The student that imitates from pictures loses half of its episodes to soft edges.** Every thing stands where it
-# stood. It had learned its own pictures by heart, and [the next page](22_when_augmentation_fights.ipynb) finds the same
-# when somebody moves them. Its sister `push-distilled-drq` trained on pictures shifted at random, and loses
-# few. Nothing else differs between the two. A shift softens no edge; yet who has learned from shifted pictures bears soft ones.
+# stood. It had learned its own pictures by heart, as [the next page](22_when_augmentation_fights.ipynb) finds when somebody
+# moves them. Its sister `push-distilled-drq` differs in one thing: it trained on pictures shifted at random. It loses
+# few, though a shift softens no edge.
 #
-# **It is not the build of the eye.** `push-asymmetric-keypoint-long` and `push-asymmetric-achieved` look at the same pictures through the same encoder, and
-# nobody shifted them. They [learned to see from a critic's opinion](26_what_the_critic_must_know.ipynb) of what they did. Two seeds of each were played, and hardly notice.
-# What differs is how they were taught: ten times as many pictures, met by a policy that explores, ten times as many updates, and a reward
-# where the student had answers to repeat; and they act on one frame, the student on two. Which of these matters was not tested.
-# Of every other arm one policy was played, so a seed may have its share in this.
+# **It is not the build of the eye.** `push-asymmetric-keypoint-long` and `push-asymmetric-achieved` look at the same
+# pictures, unshifted, through the same encoder. Two seeds of each were played, and hardly notice. They
+# [learned to see from a critic's opinion](26_what_the_critic_must_know.ipynb) of what they did. What differs is how they
+# were taught:
+#
+# - ten times as many pictures, met by a policy that explores;
+# - ten times as many updates;
+# - a reward, where the student had answers to repeat;
+# - and they act on one frame, the student on two.
+#
+# Which of these matters was not tested. Of every other arm one policy was played, so a seed may have its share in this.
 #
 # The two policies that look through a locator do not notice, nor does the policy of Reach. What protects
-# them was not tested: the locator has the same three convolutions and keypoints, but larger frames, and was told positions in moments of all kinds;
-# the policy of Reach has NatureCNN, and trained with shifts. So evaluate a policy on the
-# frames that it trained on. And where the camera that it will meet is another one, train for that.
+# them was not tested. The locator has the same three convolutions and keypoints, but larger frames, and was told
+# positions in moments of all kinds; the policy of Reach has NatureCNN, and trained with shifts.
 #
-# (The recorded weights of `push-distilled-drq` were not kept. For this table its seed 0 was trained again. On native frames
-# the recorded run succeeds in
+# So evaluate a policy on the frames that it trained on. Where it will meet another camera, train for that.
+#
+# The recorded weights of `push-distilled-drq` were not kept: for this table its seed 0 was trained again. On native
+# frames the recorded run succeeds in
 # {artifact}`push-distilled-drq/seed0:evaluation.deterministic.successes|int` of 100 episodes, this one in
-# {artifact}`shrunk-pictures:policies.push-distilled-drq/seed0.native.successes|int`: a seed does not fix a run whose code and machine may change.)
+# {artifact}`shrunk-pictures:policies.push-distilled-drq/seed0.native.successes|int`: a seed does not fix a run whose code and machine may change.
 
 # %% tags=["hide-input"]
 film(
@@ -676,14 +686,14 @@ film(
 )
 
 # %% [markdown]
-# *Of all failures in this book, this one teaches most: the first three episodes that the student loses. Left native frames, right shrunk ones,
-# same start, same policy; below, what it sees.*
+# *The first three episodes that the student loses. Left native frames, right shrunk ones, same start, same policy;
+# below, what it sees.*
 #
 # ## LayerNorm and Tanh
 #
 # Both come after the encoder in DrQ-v2 {cite}`yarats2021`. After SpatialSoftmax the coordinates lie in
 # $[-1, 1]$ already: is it then only a bound? LayerNorm subtracts the mean of all coordinates and divides
-# by their spread, so each of its outputs depends on every keypoint.
+# by their spread, so each output depends on every keypoint.
 
 # %% tags=["hide-input"]
 rows = ["| after | camera | with, mm | without, mm | seeds |", "|---|---|---|---|---|"]
@@ -708,8 +718,9 @@ for camera in envs.CAMERAS:
 
 # %% [markdown]
 # If the two only bounded, the pairs would be equal. They are not. KeypointCNN reads places better without
-# them, with both cameras and with every seed. So does ManipulationCNN behind SpatialSoftmax: before the default camera two of its three seeds hardly start with them, as above.
-# NatureCNN, one seed without them, reads no better. Part of that may be optimization, not capacity: every cell has the same step size, tuned for none.
+# them, with both cameras and with every seed. ManipulationCNN behind SpatialSoftmax mostly does, too: before the default camera
+# two of its three seeds hardly start with them. NatureCNN, one seed without them, reads no better. Part of that may be
+# optimization, not capacity: every cell has the same step size, tuned for none.
 #
 # Millimeters are not success. So two students that [imitate from pictures](25_paying_less.ipynb), equal but for the two
 # layers behind their keypoints:
@@ -733,17 +744,16 @@ norm_adds = students("keypoint_norm")
 assert norm_adds.low > -0.1 and norm_adds.low < 0 < norm_adds.high, "they differ: say so"
 
 # %% [markdown]
-# They push alike, as far as so few seeds can tell. With the workspace camera the regressions above read the block half as
+# They push alike, as far as so few seeds can tell. With the workspace camera the regressions read the block half as
 # well behind the two layers, to {artifact}`perception:summary.workspace-keypoints-norm-trained.block.mean|f0` mm in place of
-# {artifact}`perception:summary.workspace-keypoints-plain-trained.block.mean|f0`. Of a success radius of 50 mm either is little: what a policy
-# must know of the block, it still knows.
+# {artifact}`perception:summary.workspace-keypoints-plain-trained.block.mean|f0`. Of a success radius of 50 mm either is
+# little: what a policy must know of the block, it still knows.
 #
 # ## The sphere that shows the wrong goal
 #
-# The stock picture shows the goal as a red sphere ({numref}`fig-camera-sphere`). Hindsight replaces the goal in the *vector*, after
-# the fact; the picture in the memory still shows the old one. Is that harmless? Two questions are in
-# there. Does the sphere disturb the sight of the block? And can the network read it, so that picture
-# and vector contradict each other?
+# The stock picture shows the goal as a red sphere ({numref}`fig-camera-sphere`). Hindsight replaces the goal in the
+# *vector*, after the fact; the picture in the memory still shows the old one. Is that harmless? Does the sphere
+# disturb the sight of the block? And can the network read it, so that picture and vector contradict each other?
 
 # %% mystnb={"figure": {"caption": "One moment before each camera, drawn without and with the goal sphere. Before the default camera the sphere is a speck beside the gripper, before the workspace camera a disc.", "name": "fig-camera-sphere"}, "image": {"alt": "The same moment in front of both cameras, without and with the goal sphere. With the default camera the sphere is one or two reddish pixels, with the workspace camera a small red disc."}}
 fig, axes = plt.subplots(1, 4, figsize=(7.4, 2.3))
@@ -816,22 +826,22 @@ print(f"from block to goal: {apart:.0f} mm on average; keypoints go {share:.0%} 
 assert 0.25 < share < 0.4, "about a third of the way: read the text anew"
 
 # %% [markdown]
-# A network that never met the sphere takes it for a bit of block: its answer moves toward the goal. The
-# keypoints of the workspace camera's picture are drawn about a third of the way to it. A network that trained with the sphere has
-# learned better. It pays a price before the default camera: five millimeters, and every seed with the sphere is off by more than any without. Before the near camera the seeds overlap.
+# A network that never met the sphere takes it for a bit of block: its answer moves toward the goal, with
+# keypoints of the workspace camera's picture about a third of the way. A network that trained with the
+# sphere has learned better. Before the default camera it pays five millimeters: every seed with the sphere is off by more
+# than any without. Before the near camera the seeds overlap.
 #
-# And the goal *can* be read, even from a speck of two pixels: with either camera in two seeds of three. (The third never starts.) So in a relabeled transition the picture states one goal and the vector
-# another, both legibly.
+# And the goal *can* be read, even from a speck of two pixels: with either camera in two seeds of three. The third never
+# starts. So in a relabeled transition the picture states one goal and the vector another, both legibly.
 #
-# Does that cost a policy anything? First two students again. One trained on pictures with the sphere, at the goal, the
-# other without:
+# Does that cost a policy anything? First two students again, one trained with the sphere at the goal, the other without:
 
 # %% tags=["hide-input"]
 sphere_adds = students("goal_sphere")
 assert -0.1 < sphere_adds.value < 0, "the price of a few points: read the text anew"
 
 # %% [markdown]
-# The student before pictures with the sphere pushes nearly as often: the price is a few points, and one of the three pairs pays none.
+# The student with the sphere pushes nearly as often: the price is a few points, and one of the three pairs pays none.
 #
 # Then the contradiction itself. Each policy plays the same episodes three times: the sphere hidden, at the goal, and at the
 # goal of another episode, ten centimeters away or more, while the vector still says the true one.
@@ -878,18 +888,21 @@ assert all(
 )
 
 # %% [markdown]
-# **Nobody follows the sphere all the way.** Where it stands elsewhere, next to no block ends there. The vector's word counts. (One student, of those
-# trained with the sphere, pushes a little toward it.) But the
-# sphere does harm where nobody looked for it. Students that never met it lose nearly a third of their successes when it
-# appears *at the goal*, where it tells the truth, and more elsewhere. Random shifts do not help against that (`push-distilled-drq` is
-# the run that was trained again, above). Policies that look through a locator
-# lose ten episodes of a hundred at most. And students that trained with the sphere lose 11 to 30 episodes of a hundred when it moves away, though
-# the vector is right; one of the three fails even more often when it is not there at all. So that one needs it; the other two do as well, or nearly, without it, and are thrown off
-# when it stands elsewhere.
+# **Nobody follows the sphere all the way.** Where it stands elsewhere, next to no block ends there: the vector's word
+# counts. One student, of those trained with the sphere, pushes a little toward it.
 #
-# In their training, picture and vector never disagreed. In training that relabels goals they do, in most of its samples, and a
-# policy may learn from that to ignore the sphere. Whether a reward teaches that, and at what price, was not measured.
-# Where the goal is given as a vector, a picture without the sphere holds back nothing that the policy would need.
+# But the sphere does harm where nobody looked for it:
+#
+# - *Students that never met it* lose nearly a third of their successes when it appears *at the goal*, where it tells the
+#   truth, and more elsewhere. Random shifts do not help (`push-distilled-drq` is the run trained again, above).
+# - *Policies that look through a locator* lose ten episodes of a hundred at most.
+# - *Students that trained with it* lose 11 to 30 episodes of a hundred when it moves away, though the vector is right.
+#   One of the three fails even more often when it is not there at all: it needs the sphere. The other two do as well
+#   without it, or nearly.
+#
+# In their training, picture and vector never disagreed. Where goals are relabeled they do, in most samples, and that
+# may teach a policy to ignore the sphere. Whether a reward teaches that, and at what price, was not measured.
+# Where a vector gives the goal, a picture without the sphere holds back nothing that the policy would need.
 
 # %% tags=["hide-input"]
 film(
@@ -898,14 +911,14 @@ film(
 )
 
 # %% [markdown]
-# *The first three episodes that are lost by a student that trained with the sphere. In both halves the goal is where the sphere
+# *The first three episodes that a student trained with the sphere loses. In both halves the goal is where the sphere
 # stands on the left; below, what the policy sees.*
 #
 # ## What a reward teaches
 #
-# Every encoder above was told positions. A reward tells far less. So take encoders of trained
-# policies, freeze them, and let a small head read positions from what they make of a picture: a probe
-# {cite:p}`alain2016`. Two controls stand beside it: the same network before any training, and a guess that
+# The regressions above were told positions. A reward tells far less. So freeze the encoders of trained
+# policies, and let a small head read positions from what they make of a picture: a probe
+# {cite:p}`alain2016`. Two controls: the same network before any training, and a guess that
 # never looks. The vectors that some of these policies also get are held still.
 
 # %% tags=["hide-input"]
@@ -937,27 +950,26 @@ assert abs(learned["push-small-helped"] - learned["push-small-honest"]) < 0.1
 # %% [markdown]
 # A reward teaches sight where sight pays. Where the image is all that the policy gets
 # ([Reach by reward](20_reach_and_pixels.ipynb)), the encoder comes to know the goal and the gripper. It ends
-# far ahead of where it began, and far behind the regressions that [that page](20_reach_and_pixels.ipynb) lists,
-# which had larger pictures (84 pixels against 48; none was made at 48). Where sixteen numbers say already
+# far ahead of where it began, and far behind the regressions that [that page](20_reach_and_pixels.ipynb) lists; those had
+# 84 pixels against 48, none was made at 48. Where sixteen numbers already say
 # where the block is ([a twin of step 2](19_reading_the_curve.ipynb)), a hundred thousand steps before real
-# pictures taught it nothing about the block. Any network of that shape knows as much on its first day.
+# pictures taught the encoder nothing about it. An untrained one knows as much.
 #
-# Now take the block's position out of those numbers and leave all else as it is: `push-small-honest`. The
-# same encoder, by the same reward, in as many steps, learns where the block is. Its policy has not left the
-# floor by then, so a curve would say that nothing was learned. A second loss that tells the encoder the positions
-# (`push-small-helped`, [there](25_paying_less.ipynb)) brings it hardly further, and its policy lies on the floor as well.
-# So what these policies lack is not, or not only, an eye.
+# Now take the block's position out of those numbers and leave all else: `push-small-honest`. By the same reward, in as
+# many steps, the same encoder learns where the block is, while its policy is still on the floor. A second loss that tells
+# the encoder the positions (`push-small-helped`, [there](25_paying_less.ipynb)) brings it hardly further, and its policy
+# lies on the floor as well. What these policies lack is not, or not only, an eye.
 #
-# The student of [the same page](25_paying_less.ipynb), `push-distilled`, is the reverse. It pushes nearly always, and the
+# `push-distilled`, the student of [the same page](25_paying_less.ipynb), is the reverse. It pushes nearly always, but the
 # probe reads the block from its encoder to {artifact}`encoder-probe:encoders.push-distilled.trained.block.mean|f0` mm only, where the
 # [locator](25_paying_less.ipynb) is off by {artifact}`locator-push-workspace/seed0:held_out.block.mean|f0`. The
-# probe asks about the whole table and every height of the gripper, with frames that stand still. A policy is asked where it goes. What a
-# probe reads is the least that an encoder knows.
+# probe asks about the whole table and every height of the gripper, with frames that stand still; a policy is asked
+# where it goes. What a probe reads is the least that an encoder knows.
 #
-# `reach-keypoint` and `reach-asymmetric`, two arms of Reach with keypoints, lie in between. The first stopped on the floor, the second not far above it ({success}`reach-asymmetric`), and their encoders had
-# begun to find the goal: perhaps sooner where a critic that was told the positions judged them, but it is one seed
-# each, and their intervals overlap. A flat curve can
-# hide an eye that is opening; only a probe tells.
+# Two arms of Reach with keypoints lie in between. `reach-keypoint` stopped on the floor, `reach-asymmetric` not far above
+# it ({success}`reach-asymmetric`), and their encoders had begun to find the goal: perhaps sooner where a critic that was
+# told the positions judged them. But it is one seed each, and their intervals overlap. A flat curve can hide an eye
+# that is opening; only a probe tells.
 #
 # ```{exercise-start}
 # :label: ex-paired
@@ -1034,10 +1046,10 @@ assert np.allclose(paired(np.zeros(100), sample), (sample.mean(), interval["high
 #
 # ## Eight goals a picture
 #
-# A sparse reward says one thing: whether the block lies within five centimeters of the goal. One picture with one goal gets
-# one such answer. But the encoder does not see the goal, so a picture can be
-# [encoded once and judged by many](24_making_it_fast.ipynb). `push-one-goal` and `push-eight-goals` differ in that and
-# in nothing else: joints, pixels and the goal, by reward alone, the same updates on as many pictures.
+# A sparse reward says whether the block lies within five centimeters of the goal: one answer for one picture with one
+# goal. But the encoder does not see the goal, so a picture can be
+# [encoded once and judged by many](24_making_it_fast.ipynb). `push-one-goal` and `push-eight-goals` differ in that
+# alone. Both get joints, pixels and the goal, and learn by reward alone, with the same updates on as many pictures.
 
 # %% tags=["hide-input"]
 display(goal_sight_table())
@@ -1058,20 +1070,20 @@ for arm, rates in ends.items():
 assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floor: the text says no"
 
 # %% [markdown]
-# With eight goals every seed reads the block better than any seed with one, and better than its untrained self by far. With one goal,
-# one encoder of three ended worse than it began: it tells no picture from another. It is three
-# seeds each, and eight goals are also eight times as many rows for the heads: whether the goals' variety or their
-# number helps, this pair does not say.
+# With eight goals every seed reads the block better than any seed with one, and far better than its untrained self. With
+# one goal, one encoder of three ended worse than it began: it tells no picture from another. It is three seeds each, and
+# eight goals are also eight times as many rows for the heads. Whether the goals' variety or their number helps, this pair
+# does not say.
 #
 # No policy pushes. `push-eight-goals-long`, one seed, went on to
 # {artifact}`push-eight-goals-long/seed0:evaluation.updates|int` updates in
 # {artifact}`push-eight-goals-long/seed0:evaluation.steps|int` steps, and ends at
 # {artifact}`push-eight-goals-long/seed0:evaluation.deterministic.success_rate|pct0`, where
-# doing nothing ends. A better eye did not turn into control, which is what the probe suggested above: what is missing
-# is not, or not only, an eye. Its likely seat is the critic, since [a critic that is told where the
-# block is](26_what_the_critic_must_know.ipynb) makes the same task possible.
+# doing nothing ends. A better eye did not turn into control, as the probe suggested above. What is missing likely sits in
+# the critic: [a critic that is told where the block is](26_what_the_critic_must_know.ipynb) makes the same task
+# possible.
 #
-# Is it fair? The policy gets a picture, joints and a goal. Only relabeling knows where the block is, as in all of
+# Is it fair? The policy gets a picture, joints and a goal; only relabeling knows where the block is, as in all of
 # HER. But a reward for many goals comes close to being told a position: with enough of them it is one.
 #
 # ## Settled
@@ -1080,31 +1092,33 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 #
 # - NatureCNN, once trained, finds a block of a few pixels to a fraction of the success radius. Its stride
 #   is no reason why a policy would fail. Untrained, it cannot aim.
-# - For NatureCNN the default camera is as good as the aimed one, as far as three seeds tell. For keypoints it is worse: with KeypointCNN the default camera is three
-#   quarters as good behind LayerNorm and half as good without; with ManipulationCNN, without LayerNorm, it is about a seventh as good (the quotients stand above). When the picture is moved, it is far
-#   worse for all of them.
-# - Native and shrunk frames differ in many pixels. NatureCNN does not mind. Keypoints can: one student loses half of its
-#   successes by it. Its sister, trained with random shifts, loses few. Policies of the same build that learned from a told critic lose hardly any.
-# - The source manuscript's remedy changes two things. Finer convolutions help to see the far block; keypoints on
-#   top of them lose more than was won. Before the near camera keypoints are good.
+# - For NatureCNN the default camera is as good as the aimed one, as far as three seeds tell. For keypoints it is worse:
+#   with KeypointCNN three quarters as good behind LayerNorm, half as good without; with ManipulationCNN, without
+#   LayerNorm, about a seventh as good. When the picture is moved, it is far worse for all of them.
+# - Native and shrunk frames differ in many pixels. NatureCNN does not mind, keypoints can: one student loses half of its
+#   successes. Its sister, trained with random shifts, loses few; policies of the same build that learned from a told
+#   critic lose hardly any.
+# - Of the source manuscript's remedy, finer convolutions help to see the far block; keypoints on top lose more than
+#   was won. Before the near camera keypoints are good.
 # - LayerNorm and Tanh change what is learned, not only its range: keypoints that learn read worse behind them. Two
 #   students, with and without them, push alike.
 # - Seeds of one network differ by more than an interval over frames admits.
-# - The sphere can be read, but no policy takes it for the goal where the goal is a vector. Before the default camera it costs five
-#   millimeters of sight. It is a part of the scene: who
-#   trained without it stumbles when it appears, who trained with it when it moves. Whoever relabels goals should not
-#   draw it, or should know that it stays.
-# - A reward teaches an encoder what pays: where the goal and the block are when nothing else tells it, and nothing about
-#   the block where numbers do. It can do so while success is still on the floor.
-# - Judged by eight goals, one picture teaches more than judged by one: every seed read the block better. It is not enough to
-#   push.
+# - The sphere can be read, but no policy takes it for the goal where the goal is a vector. Before the default camera it
+#   costs five millimeters of sight. Who trained without it stumbles when it appears, who trained with it when it moves.
+#   Whoever relabels goals should not draw it, or should know that it stays.
+# - A reward teaches an encoder what pays: where goal and block are when nothing else tells it, nothing about the block
+#   where numbers do. It can do so while success is still on the floor.
+# - Judged by eight goals, one picture teaches more than judged by one, but not enough to push.
 #
-# Not settled: what cells with one seed will say with more (the table names the count, and lists no cell
-# that was not run), and ManipulationCNN's flat head without LayerNorm and Tanh. No agent was trained *by reward* with and
-# without LayerNorm, or with and without the sphere: what policies say on claims 17 and 18 comes from students that
-# imitate, and an imitation relabels nothing. The probe read one seed of each policy,
-# from {artifact}`encoder-probe:provenance.parameters.frames|int` frames, and no policy with ManipulationCNN. And what these millimeters are worth to an agent is known
-# in one case only:
+# Not settled:
+#
+# - What cells with one seed will say with more, and ManipulationCNN's flat head without LayerNorm and Tanh.
+# - Claims 17 and 18 for policies that learn *by reward*: none was trained with and without LayerNorm, or with and without
+#   the sphere. The pairs come from students that imitate, and an imitation relabels nothing.
+# - The probe read one seed of each policy, from {artifact}`encoder-probe:provenance.parameters.frames|int` frames, and no
+#   policy with ManipulationCNN.
+#
+# What these millimeters are worth to an agent is known in one case only:
 
 # %% tags=["hide-input"]
 near, far = (

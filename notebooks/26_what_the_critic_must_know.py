@@ -13,14 +13,13 @@
 # # What the critic must know
 #
 # The policies of [Paying less](25_paying_less.ipynb) push from pixels because somebody was told where the block is: a locator, a
-# teacher, a critic behind a locator. This page goes without locator and teacher. One small network has to learn to see and to push at
-# once, by its reward, on two cores. Only the critic may know more than the actor, and it exists in training alone.
+# teacher, a critic behind a locator. Here one small network must learn to see and to push at once, by its reward, on two cores, with no
+# locator and no teacher. Only the critic may know more than the actor, and it exists in training alone.
 #
-# How much must it know? We take it away piece by piece, first the state, then the place of the block, and ask each time
-# two questions. Does the eye still open? Does the hand still learn? You will leave with how little was enough
-# here, with what was not, and with runs that tell an eye that sees from a policy that pushes. It leans on
-# [gradient routing](14_gradient_routing.ipynb), on [what the camera can tell](21_what_the_camera_can_tell.ipynb) and on the page
-# before.
+# How much must it know? We take that away piece by piece. Does the eye still open? Does the hand still learn?
+# You will leave with how little was enough here, what was not, and runs that tell an eye that sees from a policy that pushes. It
+# leans on [gradient routing](14_gradient_routing.ipynb), on [what the camera can tell](21_what_the_camera_can_tell.ipynb) and on the
+# page before.
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -78,33 +77,34 @@ ladder(TOLD, floor=floor)
 plt.show()
 
 # %% [markdown]
-# From the third column of {numref}`fig-critic-ladder` on there is one seed each. Where the place is off, the runs were ended at about half of
-# their budget; the run of the last column but one was ended a little before the end of its budget, that of the last one at half of it. See that the eye opens in every column, and that the hand has learned in two.
+# The eye opens in every column of {numref}`fig-critic-ladder`. The hand has learned in two. From the third column on there is one seed
+# each. Of these, all but the fifth were ended early: the sixth a little before the end of its budget, the others at about half.
 #
 # ## Judged by one who knows
 #
-# In `push-asymmetric` [the critic is told the state and the actor is not](25_paying_less.ipynb). Nothing in that asks for a locator: let
-# the actor's observation $\hat o$ be the picture itself and the joints, and let the encoder $f_\psi$ be a part of the actor. With
+# In `push-asymmetric` [the critic is told the state and the actor is not](25_paying_less.ipynb). Nothing in that asks for a locator.
+# Let the actor's observation $\hat o$ be the picture and the joints, and the encoder $f_\psi$ a part of the actor. With
 # $s$ the state, $g$ the goal and $a$ an action that the actor samples,
 #
 # $$ \nabla_\psi L_\pi = \mathbb{E} \big[ \alpha \nabla_\psi \log \pi_\phi(a \mid \hat o, g)
 # - \nabla_a \min_i Q_{\theta_i}(s, g, a) \, \nabla_\psi a \big] $$ (eq-actor-teaches-sight)
 #
-# with the sampled action $a$ a function of the features and of noise ([there](04_sac_recap.ipynb)). The critic reads no
-# picture, so this is the only gradient that the encoder ever gets: how should the action have been, at *this* state, for
-# the critic to like it better?
-# Nobody names a position. Nobody shows an action either. This is `push-asymmetric-keypoint`: one frame of
+# where $a$ is a function of the features and of noise ([there](04_sac_recap.ipynb)). The critic reads no
+# picture, so this is the encoder's only gradient: how should the action have been, at *this* state, for
+# the critic to like it better? Nobody names a position or shows an action.
+#
+# This is `push-asymmetric-keypoint`: one frame of
 # {artifact}`push-asymmetric-keypoint/seed0:provenance.parameters.image_size|int` pixels, the locator's three convolutions and
 # keypoints, trained from their first weights by a reward. Each picture is encoded once and judged by
 # {artifact}`push-asymmetric-keypoint/seed0:provenance.parameters.goals_per_frame|int` goals
-# ([why](24_making_it_fast.ipynb)). It was tried once before, on a spare seed that stands apart below, and not tuned. (Two starts
-# before that, with two frames and batches of 128, were dropped within minutes for their pace, and left no result.)
+# ([why](24_making_it_fast.ipynb)). It was tried once before, on a spare seed, and not tuned. Two earlier starts, with two frames and
+# batches of 128, were dropped within minutes for their pace and left no result.
 
 # %% [markdown]
 # ## An eye opens, late
 #
-# `push-asymmetric-keypoint` stops where its rise begins. Its longer runs start from the same seeds and go on.
-# {numref}`fig-critic-state` shows them, with the trial on the spare seed that came before both.
+# `push-asymmetric-keypoint` stops where its rise begins. Its longer runs, from the same seeds, go on.
+# {numref}`fig-critic-state` shows them, and the trial on the spare seed.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of the two seeds of `push-asymmetric-keypoint-long`, and of the trial. The vertical line is where `push-asymmetric-keypoint` ends; up to there its curves are these, number for number.", "name": "fig-critic-state"}, "image": {"alt": "Success of push-asymmetric-keypoint-long against environment steps, seed by seed, with the trial run on seed 101. All lie on the do-nothing floor for the first 80 thousand steps. The trial then rises to about 40 percent and ends at 100 thousand steps, where a dotted line stands. Seed 0 rises from there to about 95 percent at 170 thousand steps, seed 1 some 60 thousand steps later; both end at or near 100 percent."}}
 TRIED = measurement("tuning-told-critic")["runs"]
@@ -154,44 +154,41 @@ assert TRIED[1]["settings"]["critic_sees"] == "achieved"
 assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["success_high"]
 
 # %% [markdown]
-# **An eye that nobody taught opens.** Seed 0 ends with
-# {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.deterministic.success_rate|pct0` of 100 episodes, seed 1 with
-# {artifact}`push-asymmetric-keypoint-long/seed1:evaluation.deterministic.success_rate|pct0`. Before black
-# images they have {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.controls.blank.success_rate|pct0` and
-# {artifact}`push-asymmetric-keypoint-long/seed1:evaluation.controls.blank.success_rate|pct0`, before those of another
-# episode {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.controls.shuffled.success_rate|pct0` and
-# {artifact}`push-asymmetric-keypoint-long/seed1:evaluation.controls.shuffled.success_rate|pct0`. So the
-# network sees the block, and knows that from nothing but a critic's opinion of its actions.
+# **An eye that nobody taught opens.** The network sees the block, and knows that from nothing but a critic's opinion of its actions:
 #
-# These, and those of `push-asymmetric-achieved` below, are the only policies of this
-# book that learned sight and control of Push at once, by a reward. Seed 0 took
-# {artifact}`push-asymmetric-keypoint-long/seed0:provenance.wall_time_s|duration` beside the other on two cores, with no locator
-# and no teacher.
+# - Seed 0 ends with {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.deterministic.success_rate|pct0` of 100 episodes,
+#   {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.controls.blank.success_rate|pct0` before black images,
+#   {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.controls.shuffled.success_rate|pct0` before those of another episode.
+# - Seed 1: {artifact}`push-asymmetric-keypoint-long/seed1:evaluation.deterministic.success_rate|pct0`,
+#   {artifact}`push-asymmetric-keypoint-long/seed1:evaluation.controls.blank.success_rate|pct0`,
+#   {artifact}`push-asymmetric-keypoint-long/seed1:evaluation.controls.shuffled.success_rate|pct0`.
+#
+# In this book only these and `push-asymmetric-achieved` below learned sight and control of Push at once, by a reward. Seed 0 took
+# {artifact}`push-asymmetric-keypoint-long/seed0:provenance.wall_time_s|duration` beside the other on two cores.
 #
 # **It opens late.** For 80,000 steps no evaluation of any seed tells it from doing nothing. The locator's policies, by the
-# same critic, rise in half of that. They also see three frames and have other batches, so not all of the delay need be the eye's. A
-# critic, then, is a teacher of sight, if a slow one. The encoder of `push-distilled` got a teacher's answers, four numbers for every picture, and
-# was given {artifact}`push-distilled/seed0:evaluation.updates|int` updates where this one got
-# {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.updates|int`.
+# same critic, rise in half of that. They have three frames and other batches, so not all of the delay need be the eye's.
+# A critic is a slow teacher of sight. This encoder was given
+# {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.updates|int` updates; that of `push-distilled`, with a teacher's four
+# numbers for every picture, {artifact}`push-distilled/seed0:evaluation.updates|int`.
 #
 # **A budget can be the verdict.** `push-asymmetric-keypoint` is the same two runs, ended at
 # {artifact}`push-asymmetric-keypoint/seed0:evaluation.steps|int` steps. It reads
 # {artifact}`push-asymmetric-keypoint/seed0:evaluation.deterministic.success_rate|pct0` and
 # {artifact}`push-asymmetric-keypoint/seed1:evaluation.deterministic.success_rate|pct0`: one seed has just left the floor, one has not.
-# Every word of that was true, and none of it told where the curves were going. (The trial had flattered instead: it ended with
+# Neither told where the curves were going. The trial had flattered: at the same budget it had
 # {artifact}`tuning-told-critic:runs.0.evaluation.successes|int` of
-# {artifact}`tuning-told-critic:runs.0.evaluation.episodes|int` episodes at the same budget, nearly three times seed 0's rate.) That an arm of
-# this book stayed on the floor says as much and no more: at *its* budget.
+# {artifact}`tuning-told-critic:runs.0.evaluation.episodes|int` episodes, nearly three times seed 0's rate. If an arm of
+# this book stays on the floor, that holds at *its* budget.
 #
 # ## Told no more than hindsight
 #
-# How much must the critic be told? Hindsight needs the achieved goal in training anyway: three numbers, where the block's
-# center is. `push-asymmetric-achieved` tells its critic those, beside the joints and the goal, and nothing else: not how
-# the block lies, not how it moves. In the critic and in {eq}`eq-actor-teaches-sight` they take the place of $s$; actor, seeds
-# and budget are as before. Every memory that relabels goals holds these three numbers; here the critic may read them, too. So this arm takes no
-# {term}`privileged information` beyond that of hindsight. (The trial on the spare seed had ended on the floor at 100,000 steps, with
-# {artifact}`tuning-told-critic:runs.1.evaluation.successes|int` of
-# {artifact}`tuning-told-critic:runs.1.evaluation.episodes|int` episodes.)
+# Must the critic be told the state? Three numbers were enough here to teach an eye and a hand at once: where the block's center is. They
+# are the achieved goal, which every memory that relabels goals holds anyway. `push-asymmetric-achieved` tells its critic
+# these, the joints and the goal, but not how the block lies or moves. In the critic and in {eq}`eq-actor-teaches-sight` they replace $s$;
+# actor, seeds and budget stay. So this arm takes no {term}`privileged information` beyond that of hindsight. Its trial on the spare
+# seed had ended on the floor at 100,000 steps, with {artifact}`tuning-told-critic:runs.1.evaluation.successes|int` of
+# {artifact}`tuning-told-critic:runs.1.evaluation.episodes|int` episodes.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of the four seeds of `push-asymmetric-achieved`; dotted, two of them with a critic that is told the state. See where the curves cross one half.", "name": "fig-critic-achieved"}, "image": {"alt": "Success of the four seeds of push-asymmetric-achieved against environment steps, solid, and of two of them with a critic told the state, dotted. The solid curves leave the do-nothing floor between 50 and 90 thousand steps, pass one half between 70 and 100 thousand, and then move between 55 and 100 percent. The dotted ones rise some 60 thousand steps later and end near 100 percent."}}
 axes = seed_by_seed(ACHIEVED, floor=floor)
@@ -234,61 +231,63 @@ for run in runs_of(ACHIEVED):
     assert found["deterministic"]["success_low"] > max(blinded, 0.75), "it looks, and it pushes"
 
 # %% [markdown]
-# **It need not be told the state.** Success is {success}`push-asymmetric-achieved`. Seed 0 has
-# {artifact}`push-asymmetric-achieved/seed0:evaluation.deterministic.success_rate|pct0` of 100 episodes, seed 1
-# {artifact}`push-asymmetric-achieved/seed1:evaluation.deterministic.success_rate|pct0`, seed 2
-# {artifact}`push-asymmetric-achieved/seed2:evaluation.deterministic.success_rate|pct0`, seed 3
-# {artifact}`push-asymmetric-achieved/seed3:evaluation.deterministic.success_rate|pct0`: seeds 2 and 3 miss the 90 % that [its card](../book/experiments.md)
-# asks of each seed. Before black images they have
-# {artifact}`push-asymmetric-achieved/seed0:evaluation.controls.blank.success_rate|pct0`,
-# {artifact}`push-asymmetric-achieved/seed1:evaluation.controls.blank.success_rate|pct0`,
-# {artifact}`push-asymmetric-achieved/seed2:evaluation.controls.blank.success_rate|pct0` and
-# {artifact}`push-asymmetric-achieved/seed3:evaluation.controls.blank.success_rate|pct0`, before those of another episode
-# {artifact}`push-asymmetric-achieved/seed0:evaluation.controls.shuffled.success_rate|pct0`,
-# {artifact}`push-asymmetric-achieved/seed1:evaluation.controls.shuffled.success_rate|pct0`,
-# {artifact}`push-asymmetric-achieved/seed2:evaluation.controls.shuffled.success_rate|pct0` and
-# {artifact}`push-asymmetric-achieved/seed3:evaluation.controls.shuffled.success_rate|pct0`. What hindsight reads is enough to
-# teach an eye and a hand at once, from pixels, joints and the goal. (Seeds 0 and 1 were stopped on the way, and went on with
-# [denormal numbers counted as zero](24_making_it_fast.ipynb), which moves no keypoint and makes their steps cheaper. Seeds 2 and 3 had
-# that from their first steps on, and took {artifact}`push-asymmetric-achieved/seed2:provenance.wall_time_s|duration` and
-# {artifact}`push-asymmetric-achieved/seed3:provenance.wall_time_s|duration` beside another run.)
+# **What hindsight reads is enough**, for an actor that has pixels, joints and the goal. Success is {success}`push-asymmetric-achieved`.
 #
-# In both pairs of seeds the critic that is told less taught sooner ({numref}`fig-critic-achieved`), and its policy ends a few episodes lower. In the pair of trials, which
-# ended at 100,000 steps, the one told the state had risen and the other had not. Three pairs do not say which is better.
+# - Seed 0: {artifact}`push-asymmetric-achieved/seed0:evaluation.deterministic.success_rate|pct0` of 100 episodes,
+#   {artifact}`push-asymmetric-achieved/seed0:evaluation.controls.blank.success_rate|pct0` before black images,
+#   {artifact}`push-asymmetric-achieved/seed0:evaluation.controls.shuffled.success_rate|pct0` before those of another episode.
+# - Seed 1: {artifact}`push-asymmetric-achieved/seed1:evaluation.deterministic.success_rate|pct0`,
+#   {artifact}`push-asymmetric-achieved/seed1:evaluation.controls.blank.success_rate|pct0`,
+#   {artifact}`push-asymmetric-achieved/seed1:evaluation.controls.shuffled.success_rate|pct0`.
+# - Seed 2: {artifact}`push-asymmetric-achieved/seed2:evaluation.deterministic.success_rate|pct0`,
+#   {artifact}`push-asymmetric-achieved/seed2:evaluation.controls.blank.success_rate|pct0`,
+#   {artifact}`push-asymmetric-achieved/seed2:evaluation.controls.shuffled.success_rate|pct0`.
+# - Seed 3: {artifact}`push-asymmetric-achieved/seed3:evaluation.deterministic.success_rate|pct0`,
+#   {artifact}`push-asymmetric-achieved/seed3:evaluation.controls.blank.success_rate|pct0`,
+#   {artifact}`push-asymmetric-achieved/seed3:evaluation.controls.shuffled.success_rate|pct0`.
+#
+# Seeds 2 and 3 miss the 90 % that [its card](../book/experiments.md) asks of each. Seeds 0 and 1 were stopped on the way, and went on with
+# [denormal numbers counted as zero](24_making_it_fast.ipynb): that moves no keypoint and makes steps cheaper. Seeds 2 and 3 had
+# it from the start, and took {artifact}`push-asymmetric-achieved/seed2:provenance.wall_time_s|duration` and
+# {artifact}`push-asymmetric-achieved/seed3:provenance.wall_time_s|duration` beside another run.
+#
+# In both pairs of seeds the critic told less taught sooner ({numref}`fig-critic-achieved`), and its policy ends a few episodes lower.
+# In the pair of trials, ended at 100,000 steps, only the one told the state had risen. Three pairs do not say which is better.
 #
 # ## Told nothing, and an eye that cannot learn
 #
-# Two explanations would make less of this. Perhaps nobody needs the three numbers: a critic that must find the block by itself would do
-# as well. Or perhaps no eye has learned anything: keypoints of a network as it was drawn differ from picture to picture
-# from the first step on, and the layers behind them may make do. Each is one change of this arm:
+# Two explanations would make less of this. Perhaps nobody needs the three numbers: a critic that must find the block itself would do
+# as well. Or perhaps no eye has learned anything: untrained keypoints differ from picture to picture, too, and the layers behind them
+# may make do.
+# Each is one change of this arm, run with one seed, and each ended far behind:
 #
-# - `push-keypoint-honest`: the critic is told nothing. It reads what the actor reads, through an encoder of its own, which learns from the
-#   TD error. Hindsight still relabels with the achieved goal; actor and critic meet it as a relabeled goal, and in no other way.
-# - `push-asymmetric-frozen`: the critic is told the achieved goal, and the actor's encoder keeps its random initial weights. This arm has half the
-#   budget, {artifact}`push-asymmetric-frozen/seed0:evaluation.steps|int` steps. `push-asymmetric-frozen-long` is the same arm and the same
-#   seed once more, on another processor. It was to have the whole budget, and was cut short at
+# - `push-keypoint-honest`: the critic is told nothing. It reads what the actor reads, through its own encoder, taught by the
+#   TD error. Hindsight still relabels with the achieved goal; actor and critic meet it in no other way.
+# - `push-asymmetric-frozen`: the critic is told the achieved goal; the actor's encoder keeps its random initial weights. It has half the
+#   budget, {artifact}`push-asymmetric-frozen/seed0:evaluation.steps|int` steps. `push-asymmetric-frozen-long`, the same arm and
+#   seed on another processor, was to have all of it, and was cut short at
 #   {artifact}`push-asymmetric-frozen-long/seed0:evaluation.steps|int` steps for want of time.
 #
-# And perhaps the reward says enough, if it is asked often enough. Hindsight can say for *every* goal whether a picture fulfils it; a
-# critic hears that for a few goals of each picture. A third arm asks for all of a batch:
+# Or perhaps the reward says enough, if asked often enough. Hindsight can say for *every* goal whether a picture fulfils it; a
+# critic hears that for a few goals a picture. Two more arms ask for all of a batch:
 #
-# - `push-keypoint-rewarded`: the critic is told nothing. Actor and critic share one encoder, which the TD error teaches, and beside it a
+# - `push-keypoint-rewarded`: the critic is told nothing. Actor and critic share one encoder, taught by the TD error and a
 #   second loss {cite:p}`jaderberg2017`. A score $u(f_\psi(o))^\top v(g) + b$, with two small networks $u$ and $v$, says how
-#   likely the picture $o$ fulfils the goal $g$, for all pairs of a picture and a goal in the batch:
+#   likely the picture $o$ fulfils the goal $g$, for all pairs in the batch:
 #
 # $$ L(\psi, \theta, u, v, b) = L_Q(\psi, \theta) + \lambda \, \mathbb{E}_{o, g} \,
 # \mathrm{BCE} \left( u(f_\psi(o))^\top v(g) + b, \; 1 + r(o, g) \right) $$ (eq-reward-head)
 #
-#   with $L_Q$ the TD loss and the reward $r$ either $-1$ or 0. No network is told where the block of a picture is. (The goals that $v$ reads are mostly
-#   places where a block went. But $u$ reads neither goal nor joints, so it has to look.) $\lambda$ was set once, on a spare seed and within
-#   its first steps, to bring the two gradients in the encoder nearer to one size; success was not looked at. Of its
-#   {artifact}`push-keypoint-rewarded/seed0:provenance.parameters.total_steps|int` steps it was given
-#   {artifact}`push-keypoint-rewarded/seed0:evaluation.steps|int`, for want of time. Its twin without the second loss, `push-keypoint-shared`,
-#   was not run. Rewards for many goals come close to a position ([there](21_what_the_camera_can_tell.ipynb)), so of the two it is
-#   `push-keypoint-honest` that shows what plain rewards do.
+#   with $L_Q$ the TD loss and the reward $r$ either $-1$ or 0. No network is told where the block of a picture is. The goals that $v$ reads
+#   are mostly places where a block went, but $u$ reads neither goal nor joints, so it has to look. $\lambda$ was set once, within a spare seed's first
+#   steps, to bring the encoder's two gradients nearer to one size, without a look at success. For want of time it got {artifact}`push-keypoint-rewarded/seed0:evaluation.steps|int` of its
+#   {artifact}`push-keypoint-rewarded/seed0:provenance.parameters.total_steps|int` steps. Its twin without the second loss, `push-keypoint-shared`,
+#   was not run. Rewards for many goals come close to a position ([there](21_what_the_camera_can_tell.ipynb)); `push-keypoint-honest`
+#   shows what plain rewards do.
 # - `push-keypoint-rewarded-n3` changes one thing more: TD targets reach three steps ahead. Behind a locator
-#   the runs with them end highest ([there](28_rewards_say_where.ipynb)), and where the place is read with an error that is drawn anew at each step,
-#   runs with them rise that hardly do without ([there](27_how_steady_an_eye.ipynb)). It was given {artifact}`push-keypoint-rewarded-n3/seed0:evaluation.steps|int` steps.
+#   the runs with them end highest ([there](28_rewards_say_where.ipynb)). Where the place is read with an error drawn anew at each
+#   step, runs rise with them that hardly do without ([there](27_how_steady_an_eye.ipynb)). It got
+#   {artifact}`push-keypoint-rewarded-n3/seed0:evaluation.steps|int` steps.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps. Gray: the four seeds of `push-asymmetric-achieved`; the others have one run each, and the three that are told nothing lie on one another. See where the blue curves end.", "name": "fig-critic-nothing"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one that also predicts rewards for 268 thousand, and with targets three steps ahead for 150 thousand. Told the center, with an encoder that learns nothing, one run lies there for 140 thousand and then stands at 20 percent; its second, longer run lies a little above the floor from 80 thousand steps on and ends between 20 and 30 percent at 200 thousand."}}
 
@@ -361,34 +360,37 @@ display(
 )
 
 # %% [markdown]
-# **Told nothing, it stays on the floor** ({numref}`fig-critic-nothing`). `push-keypoint-honest` ends with
+# **Told nothing, it stays on the floor** ({numref}`fig-critic-nothing`). `push-keypoint-honest` has
 # {artifact}`push-keypoint-honest/seed0:evaluation.deterministic.successes|int` of 100 episodes after
 # {artifact}`push-keypoint-honest/seed0:evaluation.steps|int` steps; doing nothing scores {artifact}`push-floor:no_op.rate|pct1`. At this budget and in
-# this seed, a critic that reads three numbers teaches pushing, and one that reads the picture in their place does not. Whether such a
-# critic gets there later is another question.
+# this seed, a critic teaches pushing from three numbers, and not from the picture. Whether it gets there later is another question.
 #
-# **Asked for rewards, it stays there, too.** `push-keypoint-rewarded` ends with
-# {artifact}`push-keypoint-rewarded/seed0:evaluation.deterministic.successes|int` of 100 episodes, and
+# **Asked for rewards, it stays there, too.** `push-keypoint-rewarded` has
+# {artifact}`push-keypoint-rewarded/seed0:evaluation.deterministic.successes|int` of 100,
 # {artifact}`push-keypoint-rewarded/seed0:evaluation.controls.blank.successes|int` before black images.
 #
-# **Targets three steps ahead do not lift it off in half that time.** `push-keypoint-rewarded-n3` ends with
-# {artifact}`push-keypoint-rewarded-n3/seed0:evaluation.deterministic.successes|int` of 100 episodes. At 150,000 steps the gray curves stand at
-# 85 % or more, and the five runs that have the same targets behind a locator, `push-located-rewards-n3`, at 75 % or more. So longer targets alone are not
-# what this network lacks, as far as one seed and half of the budget can say.
+# **Targets three steps ahead do not lift it off in half that time.** `push-keypoint-rewarded-n3` has
+# {artifact}`push-keypoint-rewarded-n3/seed0:evaluation.deterministic.successes|int` of 100. At 150,000 steps the gray curves stand at
+# 85 % or more, and the five runs of `push-located-rewards-n3`, with the same targets behind a locator, at 75 % or more. As far as
+# one seed and half of the budget can say, longer targets alone are not what this network lacks.
 #
-# **An eye that cannot learn is not blind.** `push-asymmetric-frozen` has
-# {artifact}`push-asymmetric-frozen/seed0:evaluation.deterministic.successes|int` of 100 episodes, more than doing nothing, and before black images
-# {artifact}`push-asymmetric-frozen/seed0:evaluation.controls.blank.successes|int`; there the intervals of the two still overlap. The longer run has
-# {artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.successes|int`
-# ({artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.success_high|pct0`),
-# {artifact}`push-asymmetric-frozen-long/seed0:evaluation.controls.blank.successes|int` before black images and
-# {artifact}`push-asymmetric-frozen-long/seed0:evaluation.controls.shuffled.successes|int` before those of another episode, and no intervals overlap. So the layers behind keypoints that nobody
-# trained do make something of them. They make it late and slowly: the eyes that learn stand far above them at the same step. At these budgets, most of what
-# `push-asymmetric-achieved` has gained depends on an eye that learns. Where a longer run would end is open.
+# **An eye that cannot learn is not blind.** Of 100 episodes:
+#
+# - `push-asymmetric-frozen` has {artifact}`push-asymmetric-frozen/seed0:evaluation.deterministic.successes|int`, more than doing nothing, and
+#   {artifact}`push-asymmetric-frozen/seed0:evaluation.controls.blank.successes|int` before black images. These intervals still overlap.
+# - The longer run has {artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.successes|int`
+#   ({artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.success_high|pct0`),
+#   {artifact}`push-asymmetric-frozen-long/seed0:evaluation.controls.blank.successes|int` before black images,
+#   {artifact}`push-asymmetric-frozen-long/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. No intervals overlap.
+#
+# So the layers behind make something of untrained keypoints, but late and slowly: eyes that learn stand far above
+# at the same step. At these budgets, most of what `push-asymmetric-achieved` has gained depends on an eye that learns. Where a longer
+# run would end is open.
 #
 # ## How much do such eyes see?
 #
-# The probe of [the camera's page](21_what_the_camera_can_tell.ipynb) reads the block from the frozen encoders:
+# Every trained eye sees the block, also where the hand has not learned. The probe of
+# [the camera's page](21_what_the_camera_can_tell.ipynb) reads it from the frozen encoders:
 
 # %% tags=["hide-input"]
 display(told_sight_table())
@@ -413,36 +415,46 @@ located = measurement("locator-push-workspace/seed0")
 located_mm = located["held_out"]["block"]["mean"]
 
 # %% [markdown]
-# All six whose critic was told exactly see the block far better than the same network untrained, and in this probe better than the
-# encoder that imitation trained, though nobody named them a position or an action. (That one acts on two frames, and the probe shows it one
-# frame twice.) They also had ten times its updates; what an equal number would show was not measured. The locator, which was
-# told positions and nothing else, is off by {artifact}`locator-push-workspace/seed0:measurement.held_out.block.mean|f1` mm, on larger
+# All six whose critic was told exactly see the block far better than the same network untrained.
+# In this probe they also see better than imitation's encoder, which acts on two frames and is shown one twice. The six had ten times
+# its updates; what an equal number would show was not measured. The locator, told
+# positions and nothing else, is off by {artifact}`locator-push-workspace/seed0:measurement.held_out.block.mean|f1` mm, on larger
 # pictures.
 #
-# **The eye opens before the hand.** The arm on the floor, `push-keypoint-honest`, whose critic nobody told anything, has an eye as good as
-# theirs. That of `push-keypoint-rewarded` reads as well as the best of them, with less than their whole budget, and it is not the actor's alone:
-# its critic reads the same features. That of `push-keypoint-rewarded-n3` reads best of all, {artifact}`told-sight:runs.push-keypoint-rewarded-n3/seed0.read.block.mean|f0` mm
-# off, after half of their budget. So what these three lack, one seed each, is not an eye for the actor. (The encoder of the critic of `push-keypoint-honest` was
-# not probed.) And a policy behind an eye of the untrained kind rises above the floor, if its critic is told; one seed as well. Rewards alone
-# can open an eye, on two cores. An open eye is not yet a hand.
+# **The eye opens before the hand.** The three arms on the floor, one seed each, do not lack an eye for the actor:
 #
-# What does a told critic give the hand, then? It differs from the others in at least three things. What it reads is exact. What it reads always means the same,
-# since no encoder changes under it. And what it reads is the place itself, which the others must find among an eye's features.
+# - `push-keypoint-honest` has an eye as good as the six. Its critic's encoder was not probed.
+# - `push-keypoint-rewarded` has one as good as the best of them, on less than their whole budget. Its critic reads the same features.
+# - `push-keypoint-rewarded-n3` has the best, {artifact}`told-sight:runs.push-keypoint-rewarded-n3/seed0.read.block.mean|f0` mm
+#   off, after half of their budget.
+#
+# Rewards alone can open an eye, on two cores. An open eye is not yet a hand. And if its critic is told, a policy rises
+# above the floor even behind an eye of the untrained kind; one seed, too.
+#
+# What does a told critic give the hand, then? What it reads differs from what the others read in at least three things:
+#
+# 1. It is exact.
+# 2. It always means the same, since no encoder changes under it.
+# 3. It is the place itself, which the others must find among an eye's features.
+#
 # The next two sections change the first two.
 #
 # ## Two centimeters off
 #
-# What a told critic knows is exact, and the eye of `push-keypoint-rewarded` is off by
-# {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.mean|f0` mm. Is that the difference? Then a critic that is told
-# a place as far off as that should stay on the floor, too. `push-asymmetric-blurred` is `push-asymmetric-achieved` but for one
-# thing: to each of the three numbers that its critic reads a draw is added, from a normal distribution of standard deviation
-# {artifact}`push-asymmetric-blurred/seed0:provenance.parameters.critic_blur|f4` m, a new one at every step. Across the table the
+# A critic told a place 22 mm off, or 7 mm, had not taught the hand by about half of its budget, one seed each. Why try?
+# The eye of `push-keypoint-rewarded` is off by
+# {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.mean|f0` mm. If that is the difference, a critic told
+# as badly should stay on the floor, too.
+#
+# `push-asymmetric-blurred` is `push-asymmetric-achieved` but for one thing. To each of its critic's three numbers a new draw is
+# added at every step, from a normal distribution of standard deviation
+# {artifact}`push-asymmetric-blurred/seed0:provenance.parameters.critic_blur|f4` m. Across the table the
 # place is then off by 22 mm on average. `push-asymmetric-blurred-less` adds less than a third of that, 7 mm on average, as far as
 # [a locator](25_paying_less.ipynb) is off. Hindsight relabels with the exact place, so the rewards stay exact.
 #
 # The stand-in has the eye's mean error and not its shape: an eye is mostly nearer (median
-# {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.median|f0` mm) and at times far off. And it is harsh in one respect. An eye
-# errs alike before like pictures; here a resting block seems to jump from step to step, and a critic can only average that out. So a floor
+# {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.median|f0` mm) and at times far off. It is also harsh: an eye
+# errs alike before like pictures, while here a resting block seems to jump at each step, which a critic can only average out. So a floor
 # here fits the explanation, and does not prove it.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps where the critic is told a place that is off, or nothing, one run each. Gray: the four seeds of `push-asymmetric-achieved`, told exactly. See where these are when the others end.", "name": "fig-critic-blurred"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, above one half by 100 thousand steps. The runs whose critic is told a place 7 or 22 millimeters off, and the one whose critic is told nothing, lie on the do-nothing floor: the first to 174 thousand steps, the second to 150 thousand, the third to 300 thousand."}}
@@ -471,35 +483,35 @@ assert max(halfway(ACHIEVED)) <= 100_000, "the text says: by 100,000"
 assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the text anew"
 
 # %% [markdown]
-# **Off by 22 mm, the eye opens and the hand has not learned** by the step at which the run was ended for want of time,
+# **Off by 22 mm, the eye opens and the hand has not learned** ({numref}`fig-critic-blurred`). Ended for want of time at
 # {artifact}`push-asymmetric-blurred/seed0:evaluation.steps|int` of
-# {artifact}`push-asymmetric-blurred/seed0:provenance.parameters.total_steps|int` ({numref}`fig-critic-blurred`). It has
-# {artifact}`push-asymmetric-blurred/seed0:evaluation.deterministic.successes|int` of 100 episodes, and
+# {artifact}`push-asymmetric-blurred/seed0:provenance.parameters.total_steps|int` steps, the run has
+# {artifact}`push-asymmetric-blurred/seed0:evaluation.deterministic.successes|int` of 100 episodes,
 # {artifact}`push-asymmetric-blurred/seed0:evaluation.controls.blank.successes|int` before black images. Told exactly, all four seeds had passed one
-# half by 100,000 steps; told the state, the two passed it at 140,000 and 160,000, so a later rise is not excluded. Its eye opens less
-# wide: the block is read to {artifact}`told-sight:runs.push-asymmetric-blurred/seed0.read.block.mean|f0` mm, by the median
+# half by 100,000 steps; told the state, the two did at 140,000 and 160,000, so a later rise is not excluded. Its eye opens less
+# wide: {artifact}`told-sight:runs.push-asymmetric-blurred/seed0.read.block.mean|f0` mm, by the median
 # {artifact}`told-sight:runs.push-asymmetric-blurred/seed0.read.block.median|f0`.
 #
-# **Off by 7 mm the hand has not learned either**, and the run was ended at
-# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.steps|int` steps. It has
-# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.deterministic.successes|int` of 100 episodes, and
-# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.controls.blank.successes|int` before black images. Its eye opens no wider: the block
-# is read to {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.mean|f0` mm, by the median
+# **Off by 7 mm the hand has not learned either.** Ended at
+# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.steps|int` steps, the run has
+# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.deterministic.successes|int` of 100,
+# {artifact}`push-asymmetric-blurred-less/seed0:evaluation.controls.blank.successes|int` before black images. Its eye opens no wider:
+# {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.mean|f0` mm, by the median
 # {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.median|f0`. A locator is as far off, and `push-located`, whose critic reads one, rose late
-# ([the page before](25_paying_less.ipynb)). So this is a delay at least. In these two runs the last centimeters made up a good deal of what a told critic is worth.
+# ([the page before](25_paying_less.ipynb)). So this is a delay at least. In these two runs the last centimeters were a good deal of what a told critic is worth.
 #
 # ## Behind an open eye
 #
-# A critic that sees for itself judges from features that change under it, because its encoder learns. So give the critic that is told
-# nothing an eye that is open from the first step, and that stays as it is. Two arms take the encoder of a finished run, frozen, and start
-# actor and critic behind it anew; the critic reads what the actor reads, and nothing else. A third has a critic that is told, as a control:
+# A critic that sees for itself judges from features that change under it, because its encoder learns. Behind an eye that is open from
+# the first step and stays as it is, it had not taught by half of the budget, either. Three arms start actor and critic anew behind
+# a finished run's encoder, frozen. In the first two the critic reads what the actor reads, and nothing else:
 #
 # - `push-eye-told` takes the eye of `push-asymmetric-achieved`, seed 0, behind which one policy pushes.
 # - `push-eye-rewarded` takes that of `push-keypoint-rewarded`. Nobody ever told it a position.
-# - `push-eye-judged` takes the latter, too, and its critic is told the achieved goal in place of what the eye shows.
+# - `push-eye-judged`, the control, takes the latter, too. Its critic is told the achieved goal instead.
 #
 # Each eye learned on the pictures of its own policy, and that of `push-keypoint-rewarded` hardly ever met a push. Each shows one
-# frame, so no motion; the critic of `push-asymmetric-achieved` reads none of the block's motion either. The first two were ended early, for want of
+# frame, so no motion; the critic of `push-asymmetric-achieved` reads none of the block's either. The first two were ended early, for want of
 # time, at {artifact}`push-eye-told/seed0:evaluation.steps|int` and {artifact}`push-eye-rewarded/seed0:evaluation.steps|int` steps; the third ran its
 # {artifact}`push-eye-judged/seed0:evaluation.steps|int`. One seed each.
 
@@ -547,18 +559,20 @@ assert until < 151_000, "the text says: by the step at which they ended"
 # {artifact}`push-eye-rewarded/seed0:evaluation.deterministic.successes|int`; before black images they have
 # {artifact}`push-eye-told/seed0:evaluation.controls.blank.successes|int` and {artifact}`push-eye-rewarded/seed0:evaluation.controls.blank.successes|int`.
 #
-# **It is not that this eye shows too little to act on.** Behind the very encoder of `push-eye-rewarded`, frozen as well, `push-eye-judged` learns
+# **It is not that this eye shows too little to act on.** Behind the same frozen encoder as `push-eye-rewarded`, `push-eye-judged` learns
 # to push: {artifact}`push-eye-judged/seed0:evaluation.deterministic.successes|int` of 100 episodes
 # ({artifact}`push-eye-judged/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-eye-judged/seed0:evaluation.deterministic.success_high|pct0`),
 # {artifact}`push-eye-judged/seed0:evaluation.controls.blank.successes|int` before black images,
-# {artifact}`push-eye-judged/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. The one change is the critic: it
-# reads three numbers in place of the eye's features. It had passed one half by the step at which the other two were ended. (It left the floor some
-# 20,000 to 30,000 steps before. A rise of theirs that is merely later is not excluded.) So an eye that rewards alone have opened, with no position ever told, is good enough for a hand. It is not
-# good enough for the judge of that hand, or not yet at these budgets. (It saves no time either: the dashed curve passes one half later than
-# all the gray ones, whose eye had yet to open.)
+# {artifact}`push-eye-judged/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. The one change is the critic.
+# It had passed one half by the step at which the other two were ended, and left
+# the floor some 20,000 to 30,000 steps before. A rise of theirs that is merely later is not excluded.
 #
-# That fits the section before: a hand bears an eye that is off by centimeters at times, since it looks again at every step; a judge
-# that is as far off teaches late or not at all. It does not prove it, for these eyes differ in more than how far they are off. [The next
+# So an eye that rewards alone have opened is good enough for a hand. It is not good enough for
+# that hand's judge, or not yet at these budgets. Nor does it save time: the dashed curve passes one half later than
+# all the gray ones, whose eye had yet to open.
+#
+# That fits the section before: a hand looks again at every step, and so bears an eye that is off by centimeters at times; a judge
+# as far off teaches late or not at all. It is no proof: these eyes differ in more than how far they are off. [The next
 # page](27_how_steady_an_eye.ipynb) makes eyes that do not, and finds that it matters in *which way* an eye is off.
 #
 # ## All of them
@@ -589,9 +603,9 @@ display(
 SEEING = [arm for arm in ROUTES if measured(arm)]
 
 # %% [markdown]
-# Where an arm has three seeds or more of equal length, success is their interquartile mean with its 95 % bootstrap interval (few
-# seeds: a rough one). Elsewhere each run stands alone, with Wilson's interval over its episodes. The wall time of an arm behind
-# another's encoder holds that arm's, too. All ran beside other work on the same two cores.
+# With three seeds or more of equal length, success is their interquartile mean with its 95 % bootstrap interval, rough for few seeds.
+# Elsewhere each run stands alone, with Wilson's interval over its episodes. The wall time of an arm behind
+# another's encoder holds that arm's, too. All ran beside other work, not all on the same processor.
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show each seed", "code_prompt_hide": "Hide each seed"}
 display(seeds_of_arms(SEEING))
@@ -625,13 +639,13 @@ for arm in (LONGER, ACHIEVED):
 #
 # ## One look, and a push
 #
-# Is that a leak? There is an explanation that needs none. The first image still shows where the block *began*, and the joints and the
+# Is that a leak? One look at the block would explain it without one. The first image still shows where the block *began*; joints and
 # goal stay live. So the gripper can go behind the block and start to push, and is right until the block has moved. If
-# that is all, short pushes succeed and long ones do not, and a black image, which shows no beginning, helps at no distance.
+# that is all, only short pushes succeed, and a black image, which shows no beginning, helps at no distance.
 #
-# And why do [the page before](25_paying_less.ipynb)'s `push-distilled` and `push-distilled-drq` fall to the floor? They learned from
-# frames, but so did the network that the told critic judged. Perhaps they need to see their gripper move, which it never does in a frozen image. If so, they should do
-# as well as the others before images in which everything moves but the block. The simulator can draw these ({numref}`fig-critic-pictures`).
+# Why, then, do [the page before](25_paying_less.ipynb)'s `push-distilled` and `push-distilled-drq` fall to the floor? They learned from
+# frames, but so did the network that the told critic judged. Perhaps they need to see their gripper move, which it never does in a frozen image. Then they
+# should do as well as the others before images in which everything moves but the block ({numref}`fig-critic-pictures`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "One moment, as each kind of images shows it. See the third: the gripper is where it now is, the block is drawn where it began.", "name": "fig-critic-pictures"}, "image": {"alt": "Four pictures of one moment, less than a second after the start: as the camera sees it, the gripper beside the block, which it has pushed; the first picture, gripper and block at their starts; the live picture with the block drawn at its start; black."}}
 student = load_policy(f"{DISTILLED}/seed0")
@@ -655,8 +669,8 @@ plt.show()
 assert np.abs(redrawn.astype(int) - live).max() > 60, "the block has moved"
 
 # %% [markdown]
-# The same hundred episodes once more, sorted by how far the block lies from its goal at the start. (Closer than
-# 5 cm there is nothing to do.) `pixels measure frozen-pictures` plays them.
+# `pixels measure frozen-pictures` plays the same hundred episodes, sorted by how far the block lies from its goal at the start.
+# Closer than 5 cm there is nothing to do.
 
 # %% tags=["hide-input"]
 FROZEN = measurement("frozen-pictures")["policies"]
@@ -700,14 +714,16 @@ display(
 )
 
 # %% [markdown]
-# **A frozen image is one look at the block, and one look is good for a short push.** With the two policies that push before frozen images
-# success falls with the distance: more than half from 5 to 12 cm, about one in ten at most beyond 20 cm, though they touch nearly every block. Before
-# black images nobody succeeds at any distance, and hardly a block is touched. There is no sign of a leak.
+# **A frozen image is one look at the block, and one look is good for a short push.** There is no sign of a leak. With the two policies that push
+# before frozen images success falls with the distance: more than half from 5 to 12 cm, about one in ten at most beyond 20 cm. Yet
+# they touch nearly every block. Before black images nobody succeeds at any distance, and hardly a block is touched.
 #
-# **The student fails where its picture shows the gripper at rest.** Its joints tell it exactly where the gripper is. But before a frozen image it does not find
-# the block in most episodes. When the gripper moves in the picture, while the block is still shown where it began, the student finds
-# nearly every block, and succeeds about as often as the others do before frozen images. Nobody asked it to look for its gripper.
-# `push-asymmetric-keypoint-long`, too, has more successes before the still block than before frozen images; `push-asymmetric` has as many. This does not say whether the student uses the gripper's place in the picture, uses the gripper's motion from one of its two
+# **The student fails where its picture shows the gripper at rest.** Before a frozen image it does not find
+# the block in most episodes, though its joints tell it exactly where the gripper is. When the gripper moves in the picture, and the block
+# is shown where it began, it finds nearly every block and succeeds about as often as the others do before frozen
+# images. `push-asymmetric-keypoint-long`, too, has more successes before the still block; `push-asymmetric` has as many.
+#
+# This does not say whether the student uses the gripper's place in the picture, uses its motion from one of the two
 # frames to the other, or is thrown off by a picture that contradicts its joints. One seed of each was played,
 # and of the students the one without shifts.
 
@@ -795,16 +811,16 @@ check_labels(fulfils)
 #
 # | | |
 # |---|---|
-# | settled | One network can learn to see the block and to push it at once, by its reward, where its critic is told the state, or only the achieved goal, which hindsight reads anyway: all six runs, of `push-asymmetric-keypoint-long` and of `push-asymmetric-achieved`, push, and fall to about the floor before black images and before those of another episode. |
-# | not settled | How surely: two seeds and four. And whether the critic that is told less teaches sooner. |
+# | settled | One network can learn to see the block and to push it at once, by its reward, where its critic is told the state, or only the achieved goal, which hindsight reads anyway. All six runs of `push-asymmetric-keypoint-long` and `push-asymmetric-achieved` push, and fall to about the floor before black images and those of another episode. |
+# | not settled | How surely: two seeds and four. Whether the critic told less teaches sooner. |
 # | seen in two seeds | Such an eye bears [soft edges](21_what_the_camera_can_tell.ipynb), two seeds of each arm, and [a picture moved by a pixel](22_when_augmentation_fights.ipynb), two of the first. Imitation's does so only when it trained with shifts. |
-# | seen once | Told nothing, the same arm stays on the floor, with an eye as good as the others'. With one encoder for both and a second loss that asks which goals a picture fulfils, it stays there, too, with an eye that is no worse. With TD targets three steps ahead as well, it stays there for half of the budget. |
-# | seen once | Told the block's center, with an encoder that stays as it was drawn, it is far behind at half and at two thirds of the budget. At two thirds the controls show that it looks. Where it would end is open. |
-# | seen once | Behind one frozen eye, which nobody ever told a position, a policy learns to push where its critic is told the block's center, and stays on the floor for half of that budget where its critic sees through that same eye. Behind the eye of a policy that pushes, a critic that is told nothing stays there as well. |
-# | seen once | A critic that is told the center 22 mm off, or 7 mm, stays on the floor for half of the budget; told exactly, all four seeds had passed one half by a third of it. The eyes open all the same. |
-# | not settled here | Whether it is the accuracy of its eye that keeps an untold critic on the floor. The blurred place errs in another way than an eye does. [The next page](27_how_steady_an_eye.ipynb) asks that. |
-# | not settled here | Whether the critic must be told anything. `push-keypoint-honest`, one seed, stays on the floor for 300,000 steps, and `push-keypoint-rewarded`, one seed, for nearly as long. Behind an eye that was made steady first the critic need not be told anything, says [the page after that](28_rewards_say_where.ipynb). What one network can learn by plain rewards with more updates takes a GPU; the arms are `push-honest` and `push-gpu-honest` ([the experiments](../book/experiments.md)). |
-# | settled | Frozen images succeed at times because one look at the block is good for a short push: success falls with the distance. The student has no use for such a look unless it sees its gripper move. |
+# | seen once | Told nothing, the same arm stays on the floor, with an eye as good as the others': for 300,000 steps, for nearly as long with a second loss that asks which goals a picture fulfils, and for half of the budget with TD targets three steps ahead as well. |
+# | seen once | Told the center, with an encoder that stays as it was drawn, it is far behind at half and at two thirds of the budget, though at two thirds it looks. |
+# | seen once | Behind one frozen eye, which nobody ever told a position, a policy learns to push where its critic is told the center. Where its critic sees through that same eye, it stays on the floor for half of that budget. So it does, untold, behind the eye of a policy that pushes. |
+# | seen once | Told the center 22 mm off, or 7 mm, it stays on the floor for half of the budget; told exactly, all four seeds had passed one half by a third of it. The eyes open all the same. |
+# | not settled here | Whether it is the accuracy of its eye that keeps an untold critic on the floor. [The next page](27_how_steady_an_eye.ipynb) asks that: the blurred place errs in another way than an eye. |
+# | not settled here | Whether the critic must be told anything. Behind an eye that was made steady first it need not be, says [the page after that](28_rewards_say_where.ipynb). What plain rewards and more updates can teach one network takes a GPU: `push-honest`, `push-gpu-honest` ([the experiments](../book/experiments.md)). |
+# | settled | Frozen images succeed at times because one look is good for a short push. The student has no use for such a look unless it sees its gripper move. |
 # | not settled | Why the student needs that. |
 # | the price | The block's place in training. A simulator has it, and hindsight needs it anyway; a kitchen has not. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
