@@ -8,19 +8,34 @@ from pathlib import Path
 from typing import Any
 
 JSON_COLUMNS = 160
+LONG = 4096  # letters: a block of a disk, and more than one reads
 
 
 def json_text(value: Any) -> str:
     """JSON with the keys of dictionaries in the order given, indented, ending in a newline.
 
-    What fits into ``JSON_COLUMNS`` stands on one line, and so does a list of numbers: results with
+    What fits into ``JSON_COLUMNS`` stands on one line, and so does a list of numbers. What would be
+    longer than :data:`LONG` has no spaces, and its two outer levels an item a line: results with
     many cells stay small.
 
     Raises:
         ValueError: a NaN or an infinity, which JSON cannot carry: use None.
     """
     plain = json.loads(json.dumps(value, allow_nan=False, default=json_type))
-    return _laid_out(plain, "") + "\n"
+    text = _laid_out(plain, "") + "\n"
+    return text if len(text) <= LONG else _packed(plain, levels=2) + "\n"
+
+
+def _packed(value: Any, levels: int) -> str:
+    if not levels or not value or not isinstance(value, dict | list):
+        return json.dumps(value, separators=(",", ":"))
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(k)}:{_packed(v, levels - 1)}" for k, v in value.items()]
+        opening, closing = "{}"
+    else:
+        parts = [_packed(v, levels - 1) for v in value]
+        opening, closing = "[]"
+    return f"{opening}\n" + ",\n".join(parts) + f"\n{closing}"
 
 
 def _laid_out(value: Any, indent: str) -> str:

@@ -12,13 +12,12 @@
 # %% [markdown]
 # # Reading the curve
 #
-# Your run is at 30,000 steps and success is where it was at the start. Do you stop it? Most people
-# stop runs by looking at a curve, and most curves of sparse tasks look the same until the moment they
-# do not.
+# At 30,000 steps your run's success is where it was at the start. Do you stop it? Most curves of sparse tasks look the
+# same until the moment they do not.
 #
-# You will be able to say in which phase a run is, what its losses add to that, and what a stop rule
-# costs. The page leans on [SAC's two losses](04_sac_recap.ipynb), [hindsight](05_her_recap.ipynb) and
-# [the floor](01_proof_of_life.ipynb). Its first curves are of Push from the full state, and all of them were measured here:
+# You will be able to say in which phase a run is, what its losses add, and what a stop rule costs. The page leans on
+# [SAC's two losses](04_sac_recap.ipynb), [hindsight](05_her_recap.ipynb) and [the floor](01_proof_of_life.ipynb).
+# Its first curves are of Push from the full state, all measured here:
 #
 # ```bash
 # pixels train push-state-tuned --seeds 0 1 2 3 4
@@ -67,9 +66,9 @@ in_short("19_reading_the_curve")
 # %% [markdown]
 # ## When has a curve left the floor?
 #
-# Each point of the curve is twenty episodes. Success on Push starts at
-# {artifact}`push-floor:no_op.rate|pct1`, so one or two of twenty are nothing. How many are something?
-# Ask Wilson's interval ([Reach from state](03_reach_from_state.ipynb)) whether it still holds the floor.
+# A point of the curve is twenty episodes, and four successes tell it from the floor. On Push success starts at
+# {artifact}`push-floor:no_op.rate|pct1`. Ask whether Wilson's interval
+# ([Reach from state](03_reach_from_state.ipynb)) still holds that:
 
 # %%
 for successes in range(1, 6):
@@ -78,13 +77,16 @@ for successes in range(1, 6):
 assert not above_floor(3 / 20, 20, FLOOR) and above_floor(4 / 20, 20, FLOOR)
 
 # %% [markdown]
-# Four of twenty. But a curve has many points, and among many even a policy on the floor may score four
-# once. (They are the same twenty episodes at each point. What differs from point to point is the policy.) So: a curve *has left the floor* at the first of two points in a row that are above it. And it *has
-# settled* at the first point from which on nothing differs from its final level by more than luck.
+# But among many points even a policy on the floor may score four once. The episodes are the same at each point; the
+# policy differs. So a curve
+#
+# - *has left the floor* at the first of two points in a row above it;
+# - *has settled* at the first point from which on nothing differs from its final level by more than luck.
 #
 # ## Three phases
 #
-# The source manuscript reads its 5-million-step run in three phases, reported from one seed:
+# The source manuscript reads its 5-million-step run in these three phases, reported from one seed. Our runs, without a
+# camera, have the same shape.
 #
 # | phase | steps | success | critic loss | actor loss | its reading |
 # |---|---|---|---|---|---|
@@ -92,8 +94,8 @@ assert not above_floor(3 / 20, 20, FLOOR) and above_floor(4 / 20, 20, FLOOR)
 # | {term}`hockey stick <hockey-stick curve>` | 2.2 – 3.5 M | 10 – 90 % | rises to 0.3 and more | rises to 1.0 and more | real value structure |
 # | convergence | 3.5 M on | 95 % and more | 0.15 – 0.35 | −0.2 to −0.7 | the policy picks high values |
 #
-# Here is what the rule of the last section finds in our runs, which have no camera and a fiftieth of
-# the budget. One row an arm, medians over its runs; a run that has not settled counts as later than all:
+# Ours, by the rule of the last section, with no camera and a fiftieth of the budget. Medians over an arm's runs; a run
+# that has not settled counts as later than all:
 
 
 # %% tags=["hide-input"]
@@ -173,12 +175,11 @@ print("full state, share of the loss's rise that comes on the floor:", f"{np.med
 assert np.median(early) > 0.5, "say when the loss rises"
 
 # %% [markdown]
-# The shape is the same, on a task without pixels. Success lies on the floor, leaves it within a few
-# points, and settles in most runs. And **the critic's loss rises**, before success does and while it does, to a multiple of what it
-# began with. From the full state most of that comes while success is still flat. So a flat start and a sudden rise are not the
-# camera's signature: runs with a sparse reward and without a camera draw them too.
+# A flat start and a sudden rise are not the camera's signature: runs with a sparse reward and no camera draw them too.
+# Success lies on the floor, leaves it within a few points, and settles in most runs. **The critic's loss rises** to a
+# multiple of its start, before success and with it; from the full state, mostly while success is still flat.
 #
-# *Settles* means: within the run's own budget. What has settled depends on how long one looks. The same two arms with
+# *Settles* means within the run's own budget, and depends on how long one looks. The same two arms with
 # three times the steps ([there](17_is_it_cheating.ipynb)), by the same rule:
 
 # %% tags=["hide-input"]
@@ -212,17 +213,17 @@ for name, short, long in LONG:
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# *The last column counts seeds that settle in both.* Most of them settle later where they may run longer: they end higher, and what looked settled had only
-# slowed down.
+# *The last column counts seeds that settle in both.* Most settle later where they may run longer: they end higher, and
+# what looked settled had only slowed down.
 #
-# One thing differs. The reported loss *falls* on the floor; ours ends the floor higher than it began, in
-# every run, though in some it dips first. It is no law. Why it differs was not asked: the runs differ in many
-# settings.
+# One thing differs: the reported loss *falls* on the floor. Ours ends the floor higher than it began, in every run, though
+# in some it dips first. The reason was not asked: the runs differ in many settings.
 #
-# With step 2's networks, temperature, routing and hindsight it does fall. `pixels demo` runs them for
+# It is no law: with step 2's networks, temperature, routing and hindsight the loss does fall. `pixels demo` runs them for
 # {artifact}`push-demo/seed0:evaluation.steps|int` steps, in
-# {artifact}`push-demo/seed0:provenance.wall_time_s|duration` on one core, with a smaller batch and memory, a larger learning rate and twice the updates a step. A
-# point of its curve is {artifact}`push-demo/seed0:provenance.parameters.curve_episodes|int` episodes, so 0 % is no surprise:
+# {artifact}`push-demo/seed0:provenance.wall_time_s|duration` on one core, with a smaller batch and memory, a larger
+# learning rate and twice the updates a step. A point is
+# {artifact}`push-demo/seed0:provenance.parameters.curve_episodes|int` episodes, so 0 % is no surprise:
 
 # %%
 demo = load_artifact("push-demo/seed0").table().dropna(subset=["critic_loss"])
@@ -233,10 +234,10 @@ print(
 assert ends[1] < 0.7 * ends[0] and demo["success"].max() == 0, "this is not phase 1: say so"
 
 # %% [markdown]
-# The critic learns that everything fails, and is right. That is phase 1: a falling loss, and nothing learned that
-# would push a block.
+# That is phase 1: the loss falls, the critic learns that everything fails, and is right. Nothing learned would push a
+# block.
 #
-# Now back to the tuned runs. Scrub through one. What is drawn faintly lies in the future: you do not have it when you decide.
+# Now scrub through a tuned run. What is drawn faintly lies in the future: you do not have it when you decide.
 
 # %%
 PhaseReader(
@@ -252,22 +253,22 @@ plt.show()
 # %% [markdown]
 # ## What a loss says, and what it cannot
 #
-# The critic's loss is the squared surprise of its own targets. If every episode fails and every state
-# is worth the same, nothing surprises: the loss is small *because* nothing was learned. When the first
-# successes arrive, some states become worth more than others, and the loss grows, as in {numref}`fig-three-phases`. So:
+# The critic's loss is the squared surprise of its own targets. If every episode fails and every state is worth the same,
+# it is small *because* nothing was learned. With the first successes some states become worth more than others, and it
+# grows ({numref}`fig-three-phases`). So:
 #
-# - rising loss, rising success: good news;
-# - rising loss, flat success: no news yet. Values have begun to differ, and what they favor does not push. The runs
-#   above pass through it;
-# - small or falling loss, flat success: the warning. The critic explains its data ever better, and the
-#   data hold nothing;
-# - the actor's loss is $\alpha \log \pi - Q$, roughly *minus the value* that the critic sees. Look at
-#   the early points: with a learned temperature it begins far below 0, since entropy is then worth more
-#   than the task. Only when $\alpha$ is small does it speak of the task.
+# | critic's loss | success | reading |
+# |---|---|---|
+# | rises | rises | good news |
+# | rises | flat | no news yet: values have begun to differ, and what they favor does not push. The runs above pass through it |
+# | small, or falls | flat | the warning: the critic explains its data ever better, and the data hold nothing |
 #
-# That last line can be held against the reported numbers. In the flat phase they are $Q \approx -18.5$
-# *everywhere*, and an actor's loss of about 0, at $\alpha = 0.05$. Actions live in $[-1, 1]^4$, and no
-# policy there has more entropy than the uniform one, $\log 2^4$. That bounds the other term:
+# The actor's loss is $\alpha \log \pi - Q$, roughly *minus the value* that the critic sees. Only when $\alpha$ is small
+# does it speak of the task. A learned temperature starts it far below 0: entropy is then worth more than the task.
+#
+# The reported numbers of the flat phase are $Q \approx -18.5$ *everywhere* and an actor's loss of about 0, at
+# $\alpha = 0.05$. Actions live in $[-1, 1]^4$, where no policy has more entropy than the uniform one, $\log 2^4$. That
+# bounds the other term:
 
 # %%
 alpha, q = 0.05, -18.5
@@ -279,26 +280,26 @@ share = 1 - 1 / (8 + 1)  # HER, k = 8
 print(f"with {share:.0%} of the batch relabeled to Q = 0: about {-(1 - share) * q:.1f}")
 
 # %% [markdown]
-# Not 0. The two numbers cannot be about the same batch. Part of the gap is hindsight: 8 of 9 goals in
-# that batch are relabeled, most of them onto a block that never moved, and for those the critic
-# rightly says 0. Then the loss is near 2, and $-18.5$ can hold for the *original* goals only. The rest stays
-# open. What to take home: a loss is an average over the *replay batch*, and says nothing about the goals
-# that the test will ask for.
+# Not 0: the two numbers cannot be about the same batch. Part of the gap is hindsight: 8 of 9 goals in that batch are
+# relabeled, most onto a block that never moved, and for those the critic rightly says 0. Then the loss is near 2,
+# and $-18.5$ can hold for the *original* goals only. The rest stays open.
+#
+# So a loss is an average over the *replay batch*, and says nothing about the goals that the test will ask for.
 #
 # ## Why flat, then sudden?
 #
-# There are five candidate causes. Each says first what it predicts, then come the data. One table
-# closes the account.
+# Five candidate causes. Each says what it predicts before its data come; one table closes the account.
 #
 # ## One: value spreads one backup at a time
 #
-# A backup carries value from a state to its neighbors, and no farther: a {term}`value wavefront`.
+# A backup carries value from a state to its neighbors, and no farther: a {term}`value wavefront`. On a grid this draws
+# an ever faster start; the loss of the runs rises for much longer than the grid's.
 #
 # **Predicts**: a slow start, then ever faster, without network, encoder or exploration; and a loss that
 # rises *while* the task is being solved.
 #
-# Take a grid, a goal in its middle, reward $-1$ a move, $\gamma = 0.95$. Start where the flat phase ends: every state is worth
-# $-1/(1-\gamma) = -20$, "never". Then let the goal be found, and back up once per sweep.
+# Take a grid, a goal in its middle, reward $-1$ a move, $\gamma = 0.95$. Start where the flat phase ends: every state
+# is worth $-1/(1-\gamma) = -20$, "never". Now the goal is found; back up once per sweep.
 
 # %%
 SIDE, GAMMA, SWEEPS = 41, 0.95, 45
@@ -335,23 +336,22 @@ right.set(xlabel="sweeps of backups", title="mean squared TD error")
 plt.show()
 
 # %% [markdown]
-# On the grid ({numref}`fig-value-front`) the front has ever more cells, until discounting and the edge win. The loss rises only while the first
-# part is solved, and falls during the rest. In the runs it rises for much longer.
-# How far the front must get before acting greedily pays is the idea behind the {term}`effective horizon`
-# {cite}`laidlaw2023,laidlaw2024`: it predicts which tasks deep RL solves, and does so better than the length of an
-# episode does.
+# The front has ever more cells, until discounting and the edge win ({numref}`fig-value-front`). The loss rises only
+# while the first part is solved. How far the front must get before acting greedily pays is the idea behind the
+# {term}`effective horizon` {cite}`laidlaw2023,laidlaw2024`: it predicts, better than an episode's length, which tasks
+# deep RL solves.
 #
 # ## Two: the share of goals inside a radius
 #
-# Say the policy can push the block to goals within a radius $r$ of where it lies, its
-# {term}`competence region`. If goals are spread evenly over an area $A$, their share is that of the circle,
+# Geometry explains that a curve *bends*, not a corner. Say the policy can push the block to goals within a radius $r$ of
+# where it lies, its {term}`competence region`. Of goals spread evenly over an area $A$ that is the share of the circle,
 #
 # $$ \text{share}(r) \approx \frac{\pi r^2}{A} $$ (eq-competence)
 #
 # **Predicts**: the share grows like $r^2$, so a radius that grows steadily gives a success that
 # accelerates all the way.
 #
-# Is it so on Push? Take real resets.
+# Ask real resets of Push:
 
 # %%
 env = envs.make_env("push", render_mode=None)
@@ -380,28 +380,25 @@ assert 1.5 < small_power < 2.5 and large_power < small_power
 assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
 
 # %% [markdown]
-# $\pi r^2 / A$ ignores the edges of the square in which goals are drawn: it is too large from the start,
-# and above 100 % it means nothing (a dash). The *growth* is the better question. Within 5 cm lies the
-# floor itself. Up to there the share grows like $r^2$, roughly. Beyond it the exponent falls, because the
-# square has edges. From 10 to 20 cm, a steadily growing radius gives a nearly steady rise. So geometry
-# explains that a curve *bends*. It does not explain a corner.
+# Up to 5 cm, which is the floor itself, the share grows roughly like $r^2$. Beyond, the exponent falls: the square in
+# which goals are drawn has edges. From 10 to 20 cm a steadily growing radius gives a nearly steady rise. Read the
+# growth: $\pi r^2 / A$ ignores the edges, is too large from the start, and above 100 % means nothing (a dash).
 #
 # ## Three: success feeds itself
 #
-# Every success is data from the places that matter. Below some radius, the
-# {term}`critical competence radius`, the loop loses more than it gains, above it runs away.
+# Every success is data from the places that matter; cut off from its own, a blind twin hardly rises. Below some radius,
+# the {term}`critical competence radius`, the loop loses more than it gains; above, it runs away.
 #
 # **Predicts**: with data that are cut off from the policy's own success, the rise is slow.
 #
-# So cut it off. Up to some step one policy acts and learns, as always. From then on the policy that acts is frozen. A second policy, equal to the first
-# at that step, goes on learning from what the first one meets (a {term}`forked tandem` {cite:p}`ostrovski2021`): as many steps, as many updates, as much
-# hindsight. In `push-blind-acts-25k` the ways part while success is on the floor, so the learner is never shown a push that was intended.
+# So cut it off, with a {term}`forked tandem` {cite:p}`ostrovski2021`. Up to some step one policy acts and learns. Then it
+# is frozen and goes on acting, and a second one, equal to it at that step, learns from what the first
+# one meets: as many steps, as many updates, as much hindsight. Three arms ({numref}`fig-forked-tandem`):
 #
-# A learner that may not try its own actions could be at a loss for that reason alone. Hence the control. In `push-blind-acts-lent` the ways part at the same
-# step, on the same floor, and the learner may not act either. But from then on the policy that acts is one that another run has trained to its end. So there are successes in what
-# the learner is shown.
-#
-# A third arm asks the milder question whether a policy that has risen can do without acting. In `push-blind-acts-60k` the ways part when it has ({numref}`fig-forked-tandem`).
+# - `push-blind-acts-25k`: the ways part on the floor, so the learner is never shown a push that was intended.
+# - `push-blind-acts-lent`, the control, since not acting might do harm by itself: the same step, the same floor, no acting
+#   either. But who acts is then a policy that another run has trained to its end, so the learner is shown successes.
+# - `push-blind-acts-60k`: the ways part when the policy has risen. Can it do without acting?
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The blind twin, and learners that do not act after the ways have parted. Only those that are never shown success stay low.", "name": "fig-forked-tandem"}, "image": {"alt": "Success against environment steps. The blind twin rises from the floor at 40 to 50 thousand steps and ends between 80 and 90 percent. Both controls, in which another run's policy acts from 25 thousand steps on, or the own one stays as it is from 60 thousand on, rise as early and end between 65 and 95. Where who acts stays as it is from 25 thousand on, the five learners creep between the floor and 45 percent to the end."}}
 TWIN, CUT, LENT, LATE = (
@@ -450,19 +447,23 @@ assert max(column.max() for column in own_successes) < 0.2, "the twin makes more
 assert 0.75 < min(shown[LENT]) < max(shown[LENT]) < 0.85, "four of five"
 
 # %% [markdown]
-# **Cut off from its own success, the learner hardly rises.** The policy that acts stays on the floor to the end. What the learner makes of its data is
-# {success}`push-blind-acts-25k`. That is not nothing: hindsight over chance touches alone took one seed to {artifact}`push-blind-acts-25k/seed0:evaluation.deterministic.successes|int` of 100. But a policy that
+# **Cut off from its own success, the learner hardly rises.** The policy that acts stays on the floor to the end; of its
+# data the learner makes {success}`push-blind-acts-25k`. That is not nothing: hindsight over chance touches alone took
+# one seed to {artifact}`push-blind-acts-25k/seed0:evaluation.deterministic.successes|int` of 100. But a policy that
 # learns from its own actions has {success}`push-blind-tuned` after as many steps and updates.
 #
-# **Acting is not what is missing.** On the same floor, from the same step on, and as little allowed to act, a learner that is shown another's successes
-# rises to {success}`push-blind-acts-lent`. Until the ways part the two arms do the same, and their runs lie on the floor. (They ran on
-# different processors, which round differently, so no two of them are equal point for point.) And who had risen by then keeps its level without acting:
-# {success}`push-blind-acts-60k`. So it takes successes to learn success, and a policy that acts brings them about itself. (How often the block is touched, and
-# how near to its goal it comes, grow together; the cut takes both. These are twins without a camera.)
+# **Acting is not what is missing.** From the same step on, on the same floor, a learner that may not act either, but is
+# shown another's successes, rises to {success}`push-blind-acts-lent`. Until then the two arms do the same, though not
+# point for point: they ran on processors that round differently. A policy that has risen keeps its level without acting:
+# {success}`push-blind-acts-60k`. So it takes successes to learn success, and a policy that acts brings them about itself.
 #
-# **But successes hardly hurry the rise.** From 25,000 steps on the learner of `push-blind-acts-lent` is shown a success in four episodes of five. At that time the twin makes hardly any, and has to find its own.
-# The learner may leave the floor a little sooner. But the twin passes one half no later, by the medians of ten runs and of five. So most of these steps are not spent waiting for successes; without
-# any successes, though, little comes of the steps.
+# Two limits: how often the block is touched and how near to its goal it comes grow together, and the cut takes both.
+# And these twins have no camera.
+#
+# **But successes hardly hurry the rise.** From 25,000 steps on the learner of `push-blind-acts-lent` is shown a success
+# in four episodes of five, when the twin makes hardly any. The learner may leave the floor a little sooner, but
+# the twin passes one half no later, by the medians of ten runs and of five. So most of these steps are not spent waiting
+# for successes. Without any successes, though, little comes of the steps.
 #
 # ## Four: too few updates
 #
@@ -542,21 +543,21 @@ assert min(curve.loc[risen_by, "updates"] for curve in curves) > 1.5 * spent, "r
 #
 # ## Five: an encoder that learns to see?
 #
-# For pixels there is a fifth candidate, and it is the source manuscript's own: through the flat phase
-# the encoder learns to see.
+# The source manuscript's own candidate, for pixels: through the flat phase the encoder learns to see. But with noise in
+# the picture's place every run rises too.
 #
-# **Predicts**: with noise in the picture's place, from which nobody learns to see, the rise does not come;
-# and after the rise the encoder knows more about the block than before any training.
+# **Predicts**: no rise with noise, from which nobody learns to see; and after the rise an encoder that knows more about
+# the block than before any training.
 #
-# But step 2 is told where everything is ([is it cheating?](17_is_it_cheating.ipynb)): the vectors alone
-# carry most of what the full state reaches, and little is left to see. Then a picture may be mostly in
-# the way, and a flat phase the time that it takes to learn to *ignore* it.
+# Its rival: step 2's vectors say where everything is ([is it cheating?](17_is_it_cheating.ipynb)) and alone carry most of
+# what the full state reaches. With little left to see, a picture may be mostly in the way, and a flat phase the
+# time that it takes to learn to *ignore* it.
 #
 # **Predicts**: the picture delays the rise against no picture at all, and so does noise.
 #
-# Twins tell the two apart. All get step 2's sixteen numbers, and the settings of the
-# blind twin. One gets the picture, small enough for a core to train on; one gets noise of the same size,
-# drawn anew at every step; one a picture that is always black; one has no picture at all ({numref}`fig-four-twins`).
+# Twins tell the two apart ({numref}`fig-four-twins`). All get step 2's sixteen numbers and the blind twin's settings,
+# and with them the picture, small enough for a core to train on; or noise of its size, drawn anew at every step; or
+# black; or nothing.
 
 # %% tags=["hide-input"]
 TWINS = {
@@ -622,10 +623,10 @@ display(
 )
 
 # %% [markdown]
-# Nothing in the picture is needed, but it is correlated with what matters, so the policy may come to depend on
-# it. Spoil it, and see what the finished policies make of it. Black instead of the picture costs them the
-# least. A *wrong* picture costs more: of another episode, or, worst, the one of the first moment. They look, and
-# do better with their eyes shut than with the wrong thing before them. The run that rose early depends on it the least:
+# The finished policies look, and do better with their eyes shut than with the wrong thing before them. Nothing in the
+# picture is needed, but it is correlated with what matters, so a policy may come to depend on it. Spoil it: black costs
+# the least, a *wrong* picture more, of another episode or, worst, of the first moment. The run that rose early depends
+# on its picture the least:
 
 # %%
 display(controls_table("push-small"))
@@ -642,7 +643,8 @@ assert np.argmax(kept) == 3, "the run that rose early depends on its picture the
 display(verdict("19"))
 
 # %% [markdown]
-# Late and low go together: in {numref}`fig-rises` the runs of the twins fall into two clouds, and nearly all with the picture are in the right one.
+# Late and low go together: the twins' runs fall into two clouds, and nearly all with the picture are in the right one
+# ({numref}`fig-rises`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The twins once more, a point a run: when its curve was at 50 %, and what it reached. Right of the dashed line a run counts as late. See which kinds of points the cloud on the right has.", "name": "fig-rises"}, "image": {"alt": "Final success against environment steps to 50 percent, a point a run. Left of the line, at 35 to 55 thousand steps and 81 to 93 percent: all fifteen runs with black or with the numbers alone, three with noise, one with a picture. Right of it, at 75 to 95 thousand and 63 to 74 percent: four with a picture, two with noise."}}
 rise_and_end(TWINS, late_after=1.25 * LATEST)
@@ -683,21 +685,21 @@ assert max(rates_of("push-small-honest")) < 2 * FLOOR, "it left the floor: the t
 # where the eye is needed. In step 2 the eye is not needed, and there the encoder learned nothing about the block that
 # can be told from nothing, although the policy heeds its picture.
 #
-# Black cost nothing that five runs could show. They rise with the numbers alone and end as high, so the network of the image branch seems no
-# burden in itself, nor its weights and its updates. The price seems to lie in what the picture *shows*: features that
-# change, and that the critic may take for news.
+# The price seems to lie in what the picture *shows*: features that change, and that the critic may take for news. Black
+# cost nothing that five runs could show: they rise with the numbers alone and end as high. So the image branch, with its
+# weights and updates, seems no burden in itself.
 #
-# Two of the five runs with noise are late as well. They may have the same reason, or none: runs without any picture can be late
-# too ([some with a small memory](18_five_steps.ipynb) were). Five runs each cannot say whether noise costs less often than the picture: that the picture
-# costs is what they show. But with noise every run rises, and nothing was seen: the rise does not *wait* for sight.
-# (The noise of these runs came from the generator by which the reset places things, so the first bytes of an episode repeat where the block lies. These twins are
-# told that as a number anyway. Noise has numbers of its own since.)
+# The rise does not *wait* for sight: with noise every run rises, and nothing was seen. Two of the five are late, and may
+# have the same reason, or none: runs without any picture can be late too
+# ([some with a small memory](18_five_steps.ipynb) were). Five runs each show that the picture costs, not whether noise
+# costs less often. Their noise came from the generator by which the reset places things: an episode's first bytes repeat
+# where the block lies, which these twins are told anyway. Noise has numbers of its own since.
 #
-# One explanation of the picture's price: the encoder moves with every
-# update of the critic, and whoever builds on what it says builds on moving ground, for as long as the
-# camera's share is learned at all. These twins do not test it. It fits that where the *actor's* loss trains the encoder no
-# run is late, and that those policies [do not look](18_five_steps.ipynb). With an encoder each, the TD error moves the critic's own: there two runs of five are in time, two are
-# late, and one has not risen when its budget ends ({numref}`fig-rises-routed`). Five runs do not tell that from four late ones of five.
+# One explanation of the price, not tested by these twins: the encoder moves with every update of the critic, and whoever
+# builds on it builds on moving ground, for as long as the camera's share is learned at all. It fits that where
+# the *actor's* loss trains the encoder no run is late, and that those policies [do not look](18_five_steps.ipynb). With
+# an encoder each, the TD error moves the critic's own. There two runs of five are in time, two are late, and one has not
+# risen when its budget ends ({numref}`fig-rises-routed`). Five runs do not tell that from four late ones of five.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "As before, for the three ways to train the encoder of a real picture. Compare the runs left of the dashed line.", "name": "fig-rises-routed"}, "image": {"alt": "Final success against environment steps to 50 percent, a point a run. The actor's loss: three runs left of the line, at 79 to 94 percent. The critic's loss: one left of it, four right of it at 63 to 74 percent. An encoder each: two left of it, two right of it at 70 and 75 percent, and one that was not yet at 50 percent and ends at 8."}}
 ROUTES = {
@@ -715,8 +717,9 @@ late_ones = sum(t > 1.25 * LATEST for t in when if t)
 assert (len(when), late_ones, when.count(None)) == (5, 2, 1), "in time, late, not yet: read anew"
 
 # %% [markdown]
-# Is the price one that has to be paid? Step 2's task was learned once more, [with targets that reach three steps
-# ahead](18_five_steps.ipynb), twice the steps, and the picture of the default camera. Its twin is the same without the picture:
+# The price is one of the twins' settings, not of pictures as such. Step 2's task was learned once more,
+# [with targets that reach three steps ahead](18_five_steps.ipynb), twice the steps, and the default camera's picture.
+# Its twin is the same without the picture:
 
 # %% tags=["hide-input"]
 LATER = {
@@ -729,8 +732,8 @@ with_picture, without = (times_to_half(arm) for arm in LATER)
 assert max(with_picture) < 1.25 * max(without) and min(rates_of("push-small-n3")) > 0.9
 
 # %% [markdown]
-# There no run with the picture is late, by the same measure, and all end above 90 %, three seeds each. So the price is one of those settings, not of pictures
-# as such. Which of the changes took it away? One at a time, with 100,000 steps as the twins have: `push-small-steps` has the longer targets alone,
+# No run with the picture is late, by the same measure, and all end above 90 %, three seeds each. Which change took the
+# price away? One at a time, with the twins' 100,000 steps: `push-small-steps` has the longer targets alone,
 # `push-small-far` the default camera alone, with the goal's sphere in its picture as there.
 
 # %% tags=["hide-input"]
@@ -748,18 +751,23 @@ high, *lower = rates_of(ALONE[0])
 assert high > 0.9 > max(lower) and np.median(rates_of(ALONE[1])) < LOWEST, "read anew"
 
 # %% [markdown]
-# With the longer targets alone, one run succeeds in half of its episodes no later than the runs with the numbers alone and such targets, and ends where the runs with all changes do. The other two
-# are late, and end lower. With the other camera alone, one run of three is late, measured against the numbers alone, and two of the three end lower; of the five runs of `push-small` four are late.
-# So neither change alone does in every run what all together did in three of three. Each may do a part, and so few runs cannot say how large that part is. (With the first seeds alone this
-# page pointed to the targets, and away from the camera. The next took both back.) Step sizes that fall from 150,000 steps on, and the longer budget, change nothing before that: they may have raised the end, and cannot have brought the rise forward.
+# Neither change alone does in every run what all together did in three of three. Each may do a part; so few runs cannot
+# say how large.
 #
-# And these are small pictures and a small budget. Step 2 itself, at
-# 84 × 84 and five million steps, is not settled by them.
+# - Longer targets alone: one run passes one half no later than the slowest with the numbers alone and such targets, and ends
+#   where the runs with all changes do. The other two are late, and end lower.
+# - The other camera alone: one run of three is late, measured against the numbers alone, and two of the three end lower.
+#   Of the five runs of `push-small` four are late.
+#
+# Step sizes that fall from 150,000 steps on, and the longer budget, change nothing before that: they may have raised the
+# end, and cannot have brought the rise forward.
+#
+# Small pictures and a small budget do not settle step 2 itself, at 84 × 84 and five million steps.
 #
 # ## The account
 #
-# Five causes and the rival of the fifth. Where the scoreboard has a rule for it, its verdict stands in the
-# last column; the other verdicts are the page's, and say no more than the sections above.
+# Five causes and the rival of the fifth. Where the scoreboard has a rule, the last column has its verdict. The
+# others are the page's, and say no more than the sections above.
 
 # %% tags=["hide-input"]
 account = [
@@ -818,8 +826,8 @@ display(Markdown("\n".join(rows)))
 # %% [markdown]
 # ## What a stop rule would have killed
 #
-# "Stop when the best success has not risen for $N$ evaluations." Here is that rule on runs which all
-# ended well:
+# Short patience kills runs that would have ended above 80 %. "Stop when the best success has not risen for $N$
+# evaluations", on runs which all ended well:
 
 # %% tags=["hide-input"]
 rows = [
@@ -865,8 +873,8 @@ for run, table in runs:
     )
 
 # %% [markdown]
-# And now carry a patience from one kind of run to another. The source manuscript's state run is flat
-# for 1.28 million steps, its pixel run for 2.2 million, at one evaluation every 20,000 steps in our presets.
+# Now carry a patience from one kind of run to another. The source manuscript's state run is flat for 1.28 million steps,
+# its pixel run for 2.2 million, at one evaluation every 20,000 steps in our presets.
 
 # %%
 state, pixels = 1.28e6 / 20_000, 2.2e6 / 20_000
@@ -877,9 +885,12 @@ print(
 )
 
 # %% [markdown]
-# A stop rule is a claim about how long nothing may happen, and that length is what nobody knows
-# beforehand. Better than a rule on one curve: a control that is known to rise, run with it; the number
-# of *updates* that it needed; and a look at whether the block moves at all.
+# A stop rule is a claim about how long nothing may happen, and nobody knows that beforehand. Better than a rule on one
+# curve:
+#
+# - a control that is known to rise, run with it;
+# - the number of *updates* that it needed;
+# - a look at whether the block moves at all.
 #
 # ```{exercise-start}
 # :label: ex-patience

@@ -12,22 +12,20 @@
 # %% [markdown]
 # # Making it fast
 #
-# The source manuscript trained each arm from pixels for hours on a machine with an accelerator, and
-# one replay memory of half a million transitions takes 85 GB. A subject that costs this much has few
-# readers. This page looks at where the time of one step goes, takes the waste out piece by piece,
-# and shows what each piece was worth. What is left afterwards is the {term}`fast engine`,
-# `labs.fast_sac.FastSAC`, in which most arms of this book were trained. Students that imitate have an engine of their
-# own, and `reach-state` ran in SB3, the reference that the fast engine is held to.
+# The source manuscript trained each arm from pixels for hours on a machine with an accelerator, and one replay memory
+# of half a million transitions takes 85 GB. This page takes the waste out piece by piece. What is left is the
+# {term}`fast engine`, `labs.fast_sac.FastSAC`, in which most arms of this book were trained. Students that imitate have
+# an engine of their own; `reach-state` ran in SB3, the reference of the fast engine.
 #
-# What would make the subject affordable was written down before anything was built. On two CPU
-# cores: environment steps with pictures 8 times as fast, a transition in at most 21,800 bytes, batches
-# from the memory 4 times, updates 2.5 times and whole training 5 times as fast; Reach learned from
-# state in two minutes, and Push in twenty. On a GPU of a data center: 10 times the updates, and 30
-# times end to end. The section *What came out* holds every one of these targets against what was
-# measured.
+# The targets, written down before anything was built, are held against what was measured in *What came out*:
+#
+# - On two CPU cores: environment steps with pictures 8 times as fast, batches from the memory 4 times, updates 2.5
+#   times, whole training 5 times; at most 21,800 bytes a transition; Reach learned from state in two minutes, Push in
+#   twenty.
+# - On a GPU of a data center: updates 10 times, end to end 30 times.
 #
 # You will be able to say where a step's time goes and what each saving is worth. The page leans on
-# [rendering](06_rendering.ipynb), on [the memory](08_replay_memory.ipynb) and on
+# [rendering](06_rendering.ipynb), [the memory](08_replay_memory.ipynb) and
 # [gradient routing](14_gradient_routing.ipynb).
 
 # %% tags=["hide-input"]
@@ -79,9 +77,11 @@ def cpu_ms(function, repeats=10):
 # %% [markdown]
 # ## Where a step's time goes
 #
-# Measure before you mend. One step of the stock route is physics, a picture of 480 × 480, PIL, and a
-# policy that acts. CPU time is counted rather than wall time, so that a busy machine changes the
-# answer less; what shares a cache still changes it some.
+# Inside the environment, drawing dominates. Of a whole step the update is nearly everything, even at one update every
+# twenty steps.
+#
+# A step of the stock route is physics, a picture of 480 × 480, PIL, and a policy that acts. We count CPU time: a busy
+# machine changes it less than wall time, though a shared cache still does.
 
 # %%
 stock, native = envs.make_env("push"), envs.make_env("push", image_size=84)
@@ -99,24 +99,23 @@ for name, cost in pieces.items():
 assert pieces["draw 480 × 480"] > 3 * pieces["physics"], "drawing dominates the stock route"
 
 # %% [markdown]
-# The source manuscript reports, with an accelerator, 0.5 ms of physics, 4 ms to draw 480 × 480, 0.3 ms
-# for PIL and 0.1 ms for an update; its `--fast` (frames drawn at 84 × 84, twelve worker processes, three updates a step of all twelve) raises 65 frames/s to 160, and brings two million steps
-# from 8.5 hours to 3.5. Without an accelerator the prices are others, and the lesson is the same: inside
-# the environment, drawing dominates. The whole step, memory and update included, is another
-# matter. This is what `pixels bench` measured, with one thread and
-# {artifact}`bench:parts.step.updates_per_step|f2` updates a step: one update for every twenty steps.
+# With an accelerator, the source manuscript reports 0.5 ms of physics, 4 ms to draw 480 × 480, 0.3 ms for PIL and 0.1
+# ms for an update. Its `--fast` draws at 84 × 84, in twelve worker processes, with three updates a step of all twelve.
+# That raises 65 frames/s to 160: two million steps take 3.5 hours, not 8.5. Here prices differ; the lesson is the same.
+#
+# `pixels bench` measured the whole step, memory and update included, with one thread and
+# {artifact}`bench:parts.step.updates_per_step|f2` updates a step.
 
 # %%
 speed.step_table()
 
 # %% [markdown]
-# Even at so few updates the update is nearly everything: ManipulationCNN has a 42 × 42 grid after each of its
-# first three convolutions, and a batch holds 256 of them. Two lessons follow. Making the environment fast
-# is worth little while the update is slow, and the number of updates a step is the knob that decides
-# what a run costs. Both ends are mended below.
+# The update is slow because ManipulationCNN has a 42 × 42 grid after each of its first three convolutions, and a batch
+# holds 256 of them. So a fast environment alone is worth little, and the number of updates a step decides what a run
+# costs.
 #
-# Drawing is slow for a reason of its own: there is no graphics card here, and EGL falls back to
-# software without a word. `GL_RENDERER` tells.
+# Drawing is slow because there is no graphics card here: EGL falls back to software without a word. `GL_RENDERER`
+# tells.
 
 # %%
 print(envs.gl_renderer()["renderer"].split(" ")[0])
@@ -124,9 +123,8 @@ print(envs.gl_renderer()["renderer"].split(" ")[0])
 # %% [markdown]
 # ## The picture: draw less
 #
-# The scene holds things that a policy has no use for. Each is an option of
-# `labs.envs.Scene`, and none touches the physics. {numref}`fig-fast-scenes` has each change *alone*, drawn at
-# 84 × 84: what it does to the frame, and what is left of its price.
+# The scene holds things that a policy has no use for. Each is an option of `labs.envs.Scene`, and none touches the
+# physics. {numref}`fig-fast-scenes` shows each change *alone*, at 84 × 84: what it does to the frame, and to its price.
 
 # %% mystnb={"figure": {"caption": "Each option of the scene on its own, the other camera, and the lean scene: the frame with its price, and beside it the pixels that differ from the stock frame. The darker, the more they differ.", "name": "fig-fast-scenes"}, "image": {"alt": "Nine frames of Push at 84 by 84 pixels, each beside the pixels that differ from the stock frame, in dark: stock; without multi-sampling, arm, skybox, mocap bars, shadows, goal sphere; the workspace camera; and the lean scene. Edges change without multi-sampling, the arm and the background vanish, shadows change nothing, the goal sphere is a few pixels, and the workspace camera shows the table with block, goal and the end of the arm."}}
 stock_scene = SCENES["stock"]
@@ -156,18 +154,18 @@ assert prices["lean"] < prices["stock"] / 2 and prices["workspace camera"] < pri
 assert share["no shadows"] == 0 < share["no goal sphere"] < 0.01
 
 # %% [markdown]
-# Shadows change nothing here, since the scene's only light casts none. The goal sphere
-# costs nothing and is a handful of pixels; it goes because of [what it says](21_what_the_camera_can_tell.ipynb),
-# not because of its price. The workspace camera spends the same pixels on the table; it is cheaper too, since
-# most of the robot lies outside of its picture.
+# - Shadows change nothing here: the scene's only light casts none.
+# - The goal sphere is a handful of pixels and costs nothing. It goes because of
+#   [what it says](21_what_the_camera_can_tell.ipynb).
+# - The workspace camera spends the same pixels on the table, and is cheaper: most of the robot lies outside.
+# - Without multi-sampling edges are jagged. With it, software draws every sample of every pixel.
+# - The arm costs most at this size, and says nothing that the gripper does not.
+# - The mocap bars are a translucent ghost of the body that pulls the gripper. Without them the picture is *more*
+#   honest.
 #
-# Without multi-sampling the edges are jagged: software draws every sample of every pixel. The arm costs
-# most at this size and says nothing that the gripper does not say. The mocap bars are a
-# translucent ghost of the body that pulls the gripper: leaving them out makes the picture *more*
-# honest. What a saving is worth depends on what was saved before it, so both are measured: each
-# alone against the stock route of 480 × 480, and one after the other. The first two rows
-# hold the same thing in both columns, measured twice; the two measurements differ by up to 2 ms. That is the noise. The
-# last rows differ from physics alone by less than that.
+# A saving's worth depends on those before it. So the table has each alone, against the stock route of 480 × 480, and
+# one after the other. The first two rows hold the same thing in both columns, up to 2 ms apart: that is the noise. In
+# the right column the last rows differ from physics alone by less.
 
 # %%
 speed.alone_table()
@@ -175,17 +173,16 @@ speed.alone_table()
 # %% [markdown]
 # ## The memory: keep each frame once
 #
-# [The memory's wall](08_replay_memory.ipynb) came from storing two stacks a transition. Fetch
-# episodes last exactly 50 steps, so an episode *is* a block of 51 frames, and everything else is an
-# index into it. The stack at step $t$ is
+# [The memory's wall](08_replay_memory.ipynb) came from storing two stacks a transition. Fetch episodes last exactly 50
+# steps, so an episode *is* a block of 51 frames, and all else is an index into it. The stack at step $t$ is
 #
 # $$
 # \text{stack}(t) = \left( f_{\max(t-3,\,0)}, \; \ldots, \; f_t \right),
 # \qquad \text{next}(t) = \text{stack}(t + 1).
 # $$ (eq-stack-gather)
 #
-# One gather of five frames serves both: the stack is its first four frames, the next one its last
-# four, and the two share their memory.
+# One gather of five frames serves both: its first four are the stack, its last four the next one. They share their
+# memory.
 
 
 # %%
@@ -207,7 +204,7 @@ assert torch.equal(now[:, 3:], after[:, :-3]), "this stack and the next share th
 assert now.untyped_storage().data_ptr() == after.untyped_storage().data_ptr(), "one piece of memory"
 
 # %% [markdown]
-# The memory in `labs` gathers the same way; with the same frames it gives the same stacks.
+# The memory in `labs` gathers the same way, and gives the same stacks.
 
 # %%
 vector = DummyVecEnv([fast_env])
@@ -227,9 +224,8 @@ assert memory.bytes_per_transition < 21_800
 # %% [markdown]
 # ## The update: encode once, differentiate what is needed
 #
-# Stock SAC gives actor and critic an encoder each. In one update each is run more than once, and
-# `backward()` of the actor's loss also fills the gradients of the critic, which are thrown away.
-# Hooks count the passes.
+# Stock SAC gives actor and critic an encoder each, and runs each more than once in an update. `backward()` of the
+# actor's loss also fills the critic's gradients, which are thrown away. Hooks count the passes.
 
 
 # %%
@@ -266,24 +262,28 @@ for name, (forward, backward) in passes.items():
 assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder"] == (3, 1)
 
 # %% [markdown]
-# A backward pass costs about two forward passes, so 11 become 5. Sharing the encoder, which is another
-# [routing](14_gradient_routing.ipynb), makes 7 of 11; encoding each batch once makes 5 of 7. Two more changes cost one line
-# each. *Channels last*: the convolution reads the channels of a pixel from neighboring addresses.
-# *Needed gradients only*: `torch.autograd.grad(loss, parameters)` instead of `loss.backward()`.
+# A backward pass costs about two forward passes, so 11 become 5. Sharing the encoder, another
+# [routing](14_gradient_routing.ipynb), makes 7 of 11; encoding each batch once makes 5 of 7. Two more changes cost one
+# line each:
 #
-# `torch.compile` is the change that one expects most of. On a CPU it is switched off: nearly all the
-# time goes into convolutions and matrix products, which it leaves as they are, and compiling took
-# {artifact}`bench:parts.savings.update.compile_s|duration` before the first update. `FastSAC(..., compile=True)` switches it on. Either way the update equals its reference to 1e-5, as long as no
-# number lies so close to a kink (of a ReLU, or of the minimum of two values) that the order of summation decides
-# on which side of the kink it falls. The reference is SB3's SAC; for one encoder that the critic trains, which SB3 does not have, it is
-# `labs.drqv2_sac.DrQv2SAC`, whose actor is judged on the features from before the critic's step.
+# - *Channels last*: the convolution reads a pixel's channels from neighboring addresses.
+# - *Needed gradients only*: `torch.autograd.grad(loss, parameters)` instead of `loss.backward()`.
+#
+# On a CPU `torch.compile` is off; `FastSAC(..., compile=True)` switches it on. Nearly all the time goes into
+# convolutions and matrix products, which it leaves as they are; compiling took
+# {artifact}`bench:parts.savings.update.compile_s|duration` before the first update.
+#
+# Either way the update equals its reference to 1e-5, as long as no number lies so close to the kink of a ReLU or a
+# minimum that the order of summation decides its side. The reference is SB3's SAC. For one encoder that the critic
+# trains, which SB3 lacks, it is `labs.drqv2_sac.DrQv2SAC`, whose actor is judged on the features from before the
+# critic's step.
 
 # %% [markdown]
 # ## What a large GPU waits for
 #
-# On a GPU the compiled parts became CUDA graphs: kernels that are recorded once and launched as one. That
-# should have been enough. A first look at a GPU of a data center ({artifact}`gpu-first-look:gpu`, {artifact}`gpu-first-look:cores|int` cores
-# beside it) showed that it was not.
+# On a GPU the compiled parts became CUDA graphs: kernels recorded once and launched as one. A first look at a GPU of a
+# data center ({artifact}`gpu-first-look:gpu`, {artifact}`gpu-first-look:cores|int` cores beside it) showed that this
+# was not enough.
 
 # %% tags=["hide-input"]
 look = measurement("gpu-first-look")
@@ -302,24 +302,28 @@ display(Markdown("\n".join(rows)))
 # %% [markdown]
 # *60 updates timed and 10 profiled, on an idle machine, alone; workers timed without updates. One look, so no interval; `push-gpu-honest` as it was then, with twice its pictures.*
 #
-# The GPU waits, most of an update. What lies between its kernels is Python: the sampling, three optimizers, and the way from one
-# compiled part to the next, whose launches take longer than what they launch. A faster GPU would shorten only its own part.
+# The GPU waits, most of an update. Between its kernels lies Python: the sampling, three optimizers, and the way between
+# compiled parts, whose launches take longer than what they launch. A faster GPU would shorten only its own part.
 #
-# The cure is to record *everything*: the draw from the memory, hindsight, the losses, the optimizer steps and the target
-# networks, as one graph (`labs.fast_graph`). A recorded update reads and writes the same addresses forever, which has a
-# price in care: how many episodes the memory holds, and which of them moved, must be read on the device and not in Python;
-# random numbers must come from generators that the graph knows; another learning rate is another recording. On a GPU this is
-# now the default. **The recorded update has not run on a GPU yet**; the tests that compare it with the plain one wait for one, too. Both runs of that
-# first look ended with the machine, after {artifact}`gpu-first-look:cut_off.push-gpu-keypoint.steps|int` and
+# The cure is to record *everything* as one graph (`labs.fast_graph`): the draw from the memory, hindsight, losses,
+# optimizer steps and target networks. It reads and writes the same addresses forever, which needs care:
+#
+# - How many episodes the memory holds, and which of them moved, must be read on the device, not in Python.
+# - Random numbers must come from generators that the graph knows.
+# - Another learning rate is another recording.
+#
+# On a GPU this is now the default. **The recorded update has not run on a GPU yet**, nor have the tests that compare it
+# with the plain one. Both runs of that look ended with the machine, after
+# {artifact}`gpu-first-look:cut_off.push-gpu-keypoint.steps|int` and
 # {artifact}`gpu-first-look:cut_off.push-gpu-honest.steps|int` steps, without a success in their last measurement.
 
 # %% [markdown]
 # ## One picture, many goals
 #
-# Hindsight gives a sampled transition another goal, and the reward of every goal is known: it is a distance.
-# So nothing forbids asking about several goals at once: tables of values were learned so {cite:p}`kaelbling1993`,
-# and networks that put out the value of every goal {cite:p}`matthews2026`. With a camera it is also cheap. A goal enters behind the encoder: the picture is
-# encoded once, and $M$ rows of features, joints and goals go on from there,
+# Hindsight gives a transition another goal, and every goal's reward is known: a distance. So one may ask about several
+# at once. Tables of values were learned so {cite:p}`kaelbling1993`, and networks that put out the value of every goal
+# {cite:p}`matthews2026`. With a camera it is also cheap: a goal enters behind the encoder. The picture is encoded once,
+# and $M$ rows of features, joints and goals go on from there,
 #
 # $$ L = \frac{1}{BM} \sum_{i=1}^{B} \sum_{j=1}^{M} \bigl( Q(f_\psi(o_i),\, v_i,\, g_{ij},\, a_i) - y_{ij} \bigr)^2 . $$ (eq-many-goals)
 #
@@ -359,28 +363,26 @@ seeing.close()
 assert update_ms[8] < 4 * update_ms[1], "eight goals for less than four times one"
 
 # %% [markdown]
-# The picture is small and the heads are not, so on one core further goals are not free for ever. With
-# a larger encoder, or on a GPU, further goals are nearer to free. One update on $B$ pictures with $M$
-# goals equals one on $BM$ pictures that hold each picture $M$ times; a test says so with one encoder
-# and with two. What the goals teach the encoder is measured where
+# On one core further goals are not free for ever: the picture is small and the heads are not. With a larger encoder, or
+# on a GPU, they are nearer to free. One update on $B$ pictures with $M$ goals equals one on $BM$ pictures, each picture
+# $M$ times; a test says so with one encoder and with two. What the goals teach the encoder is measured where
 # [the other encoders are probed](21_what_the_camera_can_tell.ipynb).
 #
 # ## Judged by SB3's own tests
 #
-# `FastSAC` keeps SB3's interface as well, so SB3's own tests can judge it. SB3's tests of saving,
-# dict observations and HER, as far as they use a SAC, ran as they are, with `FastSAC` in the place of `SAC`. They are the tests
-# of version {artifact}`sb3-tests:tests_version`, the newest that were at hand, and they ran on the installed
-# {artifact}`sb3-tests:installed_version`. Of {artifact}`sb3-tests:run|int` tests
-# {artifact}`sb3-tests:passed|int` pass and {artifact}`sb3-tests:failed|int` fail. The other
-# {artifact}`sb3-tests:left_out|int` tests of these files use another algorithm, or none. These fail,
-# beside what SB3's SAC makes of them:
+# `FastSAC` keeps SB3's interface, so SB3's own tests can judge it. Of the {artifact}`sb3-tests:run|int` tests of
+# saving, dict observations and HER that use a SAC, {artifact}`sb3-tests:passed|int` pass and
+# {artifact}`sb3-tests:failed|int` fail. They ran as they are, with `FastSAC` in the place of `SAC`. The other
+# {artifact}`sb3-tests:left_out|int` of these files use another algorithm, or none. The tests are of version
+# {artifact}`sb3-tests:tests_version`, the newest at hand, and ran on the installed
+# {artifact}`sb3-tests:installed_version`. These fail, beside what SB3's SAC makes of them:
 
 # %%
 sb3_tests.failures_table()
 
 # %% [markdown]
-# What is refused on purpose says so in one line. `tests/test_sb3_contract.py` asks what these tests
-# ask, in the book's own words, at every change. To run SB3's yourself:
+# What is refused on purpose says so in one line. `tests/test_sb3_contract.py` asks the same, in the book's own words,
+# at every change. To run SB3's yourself:
 #
 # ```
 # git clone https://github.com/DLR-RM/stable-baselines3
@@ -389,16 +391,17 @@ sb3_tests.failures_table()
 #
 # ## Fewer bits
 #
-# What is left is convolutions, and more of those go through a processor when numbers are shorter.
-# *bfloat16* keeps float32's exponent and the first seven bits of its mantissa {cite:p}`kalamkar2019`.
-# Recent processors multiply it and add up in float32; `labs.mixed_precision` asks whether this one
-# does. Only encoders compute in it. Weights, optimizer states, losses, the heads of actor and critic and the softmax over positions stay in float32:
-# near −20, where Push's values lie, bfloat16 has steps of an eighth, and far from the goal one step of the way is worth less.
+# What is left is convolutions, and a processor does more of those when numbers are shorter. *bfloat16* keeps float32's
+# exponent and the first seven bits of its mantissa {cite:p}`kalamkar2019`. Recent processors multiply it and add up in
+# float32; `labs.mixed_precision` asks whether this one does.
 #
-# Does an encoder still see as well? A cell of its map is centimeters wide, so the exact place of the
-# block lies in the digits that are dropped. Ask one that is trained: the locator of
-# [the next page](25_paying_less.ipynb), a small network that reads the block's place from a frame, gets the same new
-# frames in both.
+# Only encoders compute in it. Weights, optimizer states, losses, the heads of actor and critic and the softmax over
+# positions stay in float32: near −20, where Push's values lie, bfloat16 has steps of an eighth, and far from the goal
+# one step of the way is worth less.
+#
+# Does an encoder still see as well? A cell of its map is centimeters wide: the exact place of the block lies in the
+# digits that are dropped. We give the trained locator of [the next page](25_paying_less.ipynb), a small network that
+# reads the block's place from a frame, the same new frames in both precisions.
 
 # %%
 config = preset("push-asymmetric")
@@ -423,10 +426,12 @@ print("bfloat16 pays here" if mixed_precision("cpu") else "no instructions for b
 assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 
 # %% [markdown]
-# It moves what is read by a small share of the error that was there before. `FastSAC(...,
-# autocast=torch.bfloat16)` trains so, and `pixels train --precision bfloat16`. Most arms of this book run
-# in float32 on a CPU. `reach-small` and `push-distilled` with their relatives (`--precision fastest`) take bfloat16 where
-# the processor multiplies it; on a GPU the arms of the fast engine do, unless their configuration says float32. Their cards say so.
+# It moves what is read by a small share of the error that was there before. `FastSAC(..., autocast=torch.bfloat16)`
+# trains so, and `pixels train --precision bfloat16`.
+#
+# Most arms of this book run in float32 on a CPU. `reach-small` and `push-distilled` with their relatives
+# (`--precision fastest`) take bfloat16 where the processor multiplies it. On a GPU the arms of the fast engine do,
+# unless their configuration says float32. Their cards say so.
 #
 # ## Numbers that are nearly nothing
 #
@@ -466,11 +471,13 @@ display(
 )
 
 # %% [markdown]
-# We took the line for the cause, and then the control became cheaper as well, when it went on with nothing changed. A run that goes on finds another load on the machine, and that may be a part of what
-# seeds 0 and 1 gained, or all of it. What did we suspect? Below about $10^{-38}$ float32 has no full mantissa left; it goes on
-# down to $10^{-45}$ with fewer and fewer digits. Such numbers are called *denormal*, and many processors compute with them in
-# a slow path. A softmax over pixels makes them in thousands: as keypoints become sharp, one cell takes the weight, and those far below it get
-# $e^{-90}$. The gradient then carries them into every convolution.
+# We took the line for the cause. Then the control became cheaper too, when it went on with nothing changed. A run that
+# goes on finds another load on the machine, which may be part of what seeds 0 and 1 gained, or all of it.
+#
+# We suspected *denormal* numbers. From about $10^{-38}$ down to $10^{-45}$ float32 has fewer and fewer digits, and many
+# processors compute with such numbers in a slow path. A softmax over pixels makes thousands of them: as keypoints
+# become sharp, one cell takes the weight, and those far below get $e^{-90}$. The gradient carries them into every
+# convolution.
 #
 # Take the keypoint encoder as it is born, and only make its softmax sharper:
 
@@ -521,11 +528,12 @@ display(Markdown("\n".join(rows)))
 assert denormal[1] == 0 < 0.01 < denormal[300]
 
 # %% [markdown]
-# A soft softmax makes none of them, and a very sharp one few, since most of its weights round to zero by themselves. Most lie in
-# between, and there the keypoints of a policy may come to lie. What they cost depends on the processor: compare the last two columns, which are from the one that made
-# this page. (Seeds 0 and 1 ran on another make.) What they are worth is nothing, since no keypoint
-# moves when they count as zero. So `pixels train` begins with `torch.set_flush_denormal(True)`. In your own script it is
-# the same line, before torch starts its threads.
+# No keypoint moves when denormal numbers count as zero. What they cost depends on the processor: the last two columns
+# are from the one that made this page, and seeds 0 and 1 ran on another make. A soft softmax makes none, a very sharp
+# one few: most of its weights round to zero. Most lie in between, where a policy's keypoints may come to lie.
+#
+# So `pixels train` begins with `torch.set_flush_denormal(True)`. In your own script it goes before torch starts its
+# threads.
 #
 # ## Each saving, one after the other
 #
@@ -537,19 +545,18 @@ figure = speed.waterfalls()
 # %% [markdown]
 # ## Overlap: draw while learning
 #
-# Between `step_async` and `step_wait` the workers step and draw, and the learner updates. A worker
-# writes its newest frame into shared memory, 21,168 bytes, and the learner moves its stacks on by one. Workers
-# are no gift: each message costs some fraction of a millisecond, which is much beside a step without
-# a picture. The rates below are wall time on a machine with other work to do: differences below a
-# factor of two mean nothing here.
+# Between `step_async` and `step_wait` the workers step and draw, and the learner updates. A worker writes its newest
+# frame into shared memory, 21,168 bytes, and the learner moves its stacks on by one. Each message costs some fraction
+# of a millisecond, much beside a step without a picture. The rates are wall time on a machine with other work:
+# differences below a factor of two mean nothing here.
 
 # %%
 assert 84 * 84 * 3 == 21_168
 speed.workers_table()
 
 # %% [markdown]
-# This table therefore shows no gain for training from state. Nor could two cores show more than a
-# factor of two anywhere else: what workers gain needs a machine with more cores.
+# So this table shows no gain for training from state. Nor could two cores show more than a factor of two elsewhere:
+# what workers gain needs a machine with more cores.
 
 # %%
 rates = [row["rate"] for row in speed.measured()["parts"]["workers"]["state_training"]["rows"]]
@@ -558,11 +565,13 @@ assert max(rates) < 2 * min(rates), "else the sentence above is wrong"
 # %% [markdown]
 # ## What came out
 #
-# Every target stands beside what was measured. (The same update appears in several tables of this page with times
-# that differ, by a sixth for the stock one and by over a third for ours: they were measured apart, on a machine with other work to do. Compare within a table.) Ours ran beside the stock route, in turns in the same
-# run, on {artifact}`bench:machine.cores|int` cores without a graphics card. The last two rows come
-# from the arms `reach-state-tuned` and `push-state-tuned`: the median over the seeds of the wall time,
+# Every target for CPU cores is met, end to end with bfloat16; both for a GPU are open. Ours and the stock route ran in
+# turns in the same run, which keeps the ratios fair, on {artifact}`bench:machine.cores|int` cores without a graphics
+# card. The last two rows are `reach-state-tuned` and `push-state-tuned`: the median over the seeds of the wall time,
 # setting up and evaluations included, until a point of the curve first reaches the rate.
+#
+# Compare within a table: between this page's tables the time of the same update differs, by a sixth for the stock one
+# and by over a third for ours. They were measured apart, on a machine with other work.
 
 # %%
 targets = speed.ratios_table()
@@ -570,21 +579,18 @@ assert "missed" not in targets.data, "else the last section is wrong"
 targets
 
 # %% [markdown]
-# Each point of those curves is {artifact}`reach-state-tuned/seed0:provenance.parameters.curve_episodes|int`
-# episodes, so one lucky point can be early; and wall time counts whatever else the machine does.
+# Each point of those curves is {artifact}`reach-state-tuned/seed0:provenance.parameters.curve_episodes|int` episodes,
+# so a lucky point can be early; wall time counts whatever else the machine does.
 #
-# End to end was compared at {artifact}`bench:parts.whole.asked_updates_per_step|f2` updates per
-# environment step, with {artifact}`bench:parts.whole.n_envs|int` environments. At this rate training
-# is nearly all update: the workers hide the environment behind the update, but cannot hide an update.
-# Runs that update less often, or through a smaller network, come closer to the
-# {artifact}`bench:parts.env.ratio|x1` of the environment.
+# End to end was compared at {artifact}`bench:parts.whole.asked_updates_per_step|f2` updates per environment step, with
+# {artifact}`bench:parts.whole.n_envs|int` environments. Training is then nearly all update: workers hide the
+# environment behind it, but not the update itself. Runs that update less often, or through a smaller network, come
+# closer to the {artifact}`bench:parts.env.ratio|x1` of the environment.
 #
-# The processor of the bench has instructions for bfloat16. One that lacks them falls back to float32;
-# what the update gains then is taken from {numref}`fig-fast-savings`, up to "channels last". End to end was
-# not measured in float32.
+# A processor without instructions for bfloat16 falls back to float32, unlike the bench's. What the update gains then is
+# taken from {numref}`fig-fast-savings`, up to "channels last". End to end was not measured in float32.
 #
-# When the bench began, the load average of the machine was {artifact}`bench:machine.load_at_start|f1`.
-# Measuring in turns keeps the ratios fair; CPU time stands beside wall time.
+# When the bench began, the load average was {artifact}`bench:machine.load_at_start|f1`.
 #
 # ## On your machine
 #
@@ -663,8 +669,8 @@ for rate in (0.0, 0.05, 0.25, 1.0):
 #
 # | | |
 # |---|---|
-# | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once. The update equals SB3's to 1e-5, and `DrQv2SAC`'s where one encoder is trained by the critic. Every target for CPU cores is met, end to end with bfloat16. What remains is the update itself: the more updates a step, the less everything else matters. One line rids a run of denormal numbers, and no keypoint moves by it. |
-# | not settled | What denormal numbers cost: that depends on the processor, and the runs that became cheaper had a control that did so as well. Any GPU: both targets are open. Compiled in parts, an update left a large GPU idle most of the time; recorded as a whole it is to be measured, and its tests are skipped without a GPU. Processors without bfloat16, end to end. What workers gain on more than two cores. |
+# | settled | Nearly all of what the stock route drew was thrown away. Now only what is needed is drawn, frames are stored once, and encoders run once. The update equals SB3's to 1e-5, and `DrQv2SAC`'s where the critic trains one encoder. Every target for CPU cores is met, end to end with bfloat16. What remains is the update. Counting denormal numbers as zero is one line, and moves no keypoint. |
+# | not settled | What denormal numbers cost: that depends on the processor, and the control became cheaper too. Any GPU: both targets are open. Compiled in parts, an update left a large GPU idle most of the time; recorded as a whole it is to be measured. Processors without bfloat16, end to end. What workers gain on more than two cores. |
 # | command | `pixels bench --name my-bench`, then `speed.ratios_table("my-bench")`; `python scripts/sb3_own_tests.py CLONE` for SB3's tests; `pixels train reach-state-tuned --seeds 0 1 2 3 4`, and the same for `push-state-tuned`, for the times |
 #
 # [The next page](25_paying_less.ipynb) asks what can be paid less for.

@@ -12,15 +12,13 @@
 # %% [markdown]
 # # Paying less
 #
-# Here is the honest task once more. The policy sees one camera, feels its own joints, and is told
-# the goal. The block's position is in the picture and nowhere else. The source manuscript paid 40
-# hours on a GPU for an easier task, in which that position was given as a number. This page asks what
-# **two CPU cores** can buy.
+# The honest task once more: one camera, the joints and the goal, with the block's position in the picture and
+# nowhere else. The source manuscript paid 40 hours on a GPU for an easier task: that position was given as a
+# number. What can **two CPU cores** buy?
 #
-# You will leave it with a pixel policy that you can train over lunch, with the proof that it looks,
-# and with what makes it so much cheaper. It leans on
-# [keypoints](10_spatial_softmax.ipynb), on [what the camera can tell](21_what_the_camera_can_tell.ipynb)
-# and on [the blind twin](17_is_it_cheating.ipynb).
+# You will leave with a pixel policy that trains over lunch, the proof that it looks, and what makes it so cheap.
+# The page leans on [keypoints](10_spatial_softmax.ipynb), on
+# [what the camera can tell](21_what_the_camera_can_tell.ipynb) and on [the blind twin](17_is_it_cheating.ipynb).
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -65,36 +63,34 @@ display(
 # %% [markdown]
 # ## Who pays for sight?
 #
-# In the five steps the encoder learns to see *from the reward*. That is a thin signal: one bit a step,
-# backed up through a critic that is wrong at first, about thousands of weights. Every update pays for
-# several passes of a large network over 256 pictures.
+# In the five steps the encoder learns to see *from the reward*: one bit a step, through a critic that is wrong at
+# first, for thousands of weights. Every update takes 256 pictures through a large network several times.
 #
-# But where the block is, the simulator knows. Told so directly, a small network learns it by plain
-# regression, from frames that cost one step and one rendering each. This is
-# {term}`privileged information`, used in training only: the finished policy gets pixels. On a real robot
-# the positions would come from a motion capture rig, or from a marker that is taken off afterwards.
+# But the simulator knows where the block is. Told so, a small network learns it by plain regression, from frames
+# that cost one step and one rendering each. This is {term}`privileged information`, in training only: the
+# finished policy gets pixels. On a real robot it would come from motion capture, or a marker that is taken off
+# afterwards.
 #
-# So: sight first, by regression; then freeze it; then control, on what is seen. Each step is then a
-# few numbers in place of a picture, and an update costs what it costs from state.
+# So: sight first, by regression; then freeze it; then control. A step is then a few numbers, and an update costs
+# what it costs from state.
 
 # %% [markdown]
 # ## The locator
 #
-# One frame goes in. Four numbers come out: the block's $x$ and $y$ on the table, in meters, and
-# $\cos 4\psi$ and $\sin 4\psi$, where $\psi$ is its angle about the vertical.
+# One frame goes in, four numbers come out: the block's $x$ and $y$ on the table, in meters, and
+# $\cos 4\psi$ and $\sin 4\psi$ of its angle $\psi$ about the vertical.
 #
-# Why not $\psi$ itself? A cube looks the same after a quarter turn, so one picture has four right
-# answers. Regression learns their mean, which is none of them. Cut down to a quarter turn, the angle
-# still jumps: 44° and −44° look almost the same, and as targets they are far apart. $4\psi$ goes around
-# the circle exactly once in a quarter turn:
+# Why not $\psi$ itself? A cube looks the same after a quarter turn: one picture has four right answers, and
+# regression learns their mean, which is none of them. Cut down to a quarter turn, the angle still jumps: 44° and
+# −44° look almost the same. $4\psi$ goes around the circle exactly once in a quarter turn:
 #
 # $$ \big( \cos 4 (\psi + \tfrac{\pi}{2}), \, \sin 4 (\psi + \tfrac{\pi}{2}) \big)
 # = ( \cos 4 \psi, \, \sin 4 \psi ) $$ (eq-quarter-turn)
 #
 # One picture, one target, and like pictures have near targets.
 #
-# The network is a small encoder with keypoints, then two linear layers. Its first two convolutions
-# stride, so that the wide ones work on a grid of 21 × 21, where few cores can follow.
+# The network is a small encoder with keypoints, then two linear layers. Two strides come first, so that the wide
+# convolutions work on a grid of 21 × 21, where few cores can follow.
 #
 # | layer | what | output | parameters |
 # |---|---|---|---|
@@ -155,10 +151,9 @@ counts = [
 assert [n for n in counts if n] == [1216, 4640, 9248, 1, 8320, 516], "as in the table"
 
 # %% [markdown]
-# The loss is a mean squared error, with two touches. Every target $z_k$ is standardized with the mean
-# $m_k$ and the standard deviation $\sigma_k$ of the training targets: a place varies by
-# a tenth of a meter and a cosine by nearly one, and the larger number should not drown the smaller. And the angle
-# weighs less than the place ($w_k$ below): a push needs the place first.
+# The loss is a mean squared error with two touches. Every target $z_k$ is standardized with the mean $m_k$ and
+# the standard deviation $\sigma_k$ of the training targets, since a place varies by a tenth of a meter and a
+# cosine by nearly one. And the angle weighs less ($w_k$): a push needs the place first.
 #
 # $$ L(\theta) = \mathbb{E} \, \frac{1}{4} \sum_{k=1}^{4} w_k
 # \left( f_\theta(o)_k - \frac{z_k - m_k}{\sigma_k} \right)^2, \qquad w = (1, \, 1, \, 0.1, \, 0.1) $$ (eq-locator-loss)
@@ -166,18 +161,18 @@ assert [n for n in counts if n] == [1216, 4640, 9248, 1, 8320, 516], "as in the 
 # {artifact}`locator-push-workspace/seed0:provenance.parameters.frames|int` frames teach it, in
 # {artifact}`locator-push-workspace/seed0:provenance.parameters.epochs|int` passes of batches of
 # {artifact}`locator-push-workspace/seed0:provenance.parameters.batch|int`, by Adam. Another
-# {artifact}`locator-push-workspace/seed0:provenance.parameters.held_out|int` are held out. The optimizer
-# never meets the state of an episode, a reward or an action: frames and positions are all it gets.
+# {artifact}`locator-push-workspace/seed0:provenance.parameters.held_out|int` are held out. The optimizer gets
+# frames and positions, never an episode's state, a reward or an action.
 
 # %% [markdown]
 # ## Moments
 #
-# What frames should the locator see? We did not take those of a random policy, which seldom touches the block. (They turn out to be enough, with rewards for a
-# teacher: [there](28_rewards_say_where.ipynb).) Each training moment puts the block somewhere new, often right beside the gripper, where pushing
-# happens and fingers hide it.
+# Each training moment puts the block somewhere new, often right beside the gripper, where pushing happens and
+# fingers hide it. A random policy seldom touches the block, so its frames were not used. With rewards for a
+# teacher they are enough: [there](28_rewards_say_where.ipynb).
 #
-# First a check of the loss and of the network: twelve moments by heart. This says nothing about new
-# frames; a network that cannot even do this is broken.
+# First a check of loss and network: twelve moments by heart. It says nothing about new frames, but a network that
+# fails it is broken.
 
 # %%
 view = View.of(config)
@@ -206,8 +201,8 @@ print(f"loss on the twelve: {losses[0]:.2f} at first, {losses[-1]:.4f} after {le
 assert losses[-1] < losses[0] / 10
 
 # %% [markdown]
-# Now the weights that all frames have taught. Our modules carry the same names as `labs.locator.Locator`,
-# so they can take its weights. Then both must read the same.
+# Now the weights that all frames have taught. Our modules, named as those of `labs.locator.Locator`, take its
+# weights and must read the same.
 
 # %% mystnb={"figure": {"caption": "Twelve moments that the locator of seed 0 never met, and how far off it reads the block, one reading each. Compare where the block lies free with where fingers hide it.", "name": "fig-paying-moments"}, "image": {"alt": "Twelve small frames of the workspace camera: the white table, the gray gripper at different heights, the dark block at different places and angles, sometimes hidden by the fingers, half or wholly. Above each stands how far off the locator reads the block."}}
 trained, _ = load_locator(config)
@@ -244,17 +239,15 @@ for path in seeds_of("locator-push-workspace"):
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# The block is 50 mm wide, and an episode succeeds within 50 mm of the goal. That sounds like sight enough.
-# But a first locator with errors as small was not enough.
+# The block is 50 mm wide, and an episode succeeds within 50 mm of the goal. That sounds like enough. For
+# a first locator, with errors as small, it was not.
 #
 # ## The failure before the fix
 #
-# The first locator met moments in which the gripper stayed at the height where an episode starts. On
-# held-out moments *of that kind* its mean error was
-# {artifact}`locator-first-attempt:held_out_mm.seed0.mean|f1` mm (seed 0) and
-# {artifact}`locator-first-attempt:held_out_mm.seed1.mean|f1` mm (seed 1). Then a policy was trained on
-# what it reads, by reward, and did not leave the floor. (So the locator was mended with seeds 0 and 1 in view, and the arms that
-# look through it report these seeds too.)
+# In the moments of the first locator the gripper stayed at the height where an episode starts. On held-out
+# moments *of that kind* its mean error was {artifact}`locator-first-attempt:held_out_mm.seed0.mean|f1` mm (seed
+# 0) and {artifact}`locator-first-attempt:held_out_mm.seed1.mean|f1` mm (seed 1). A policy trained by reward on
+# what it reads did not leave the floor:
 
 # %% tags=["hide-input"]
 attempt_1 = measurement("locator-first-attempt")
@@ -269,11 +262,10 @@ for index, step in enumerate(attempt_1["runs"][0]["steps"]):
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# This table alone does not convict the locator: the runs were stopped early, and the same route stays on
-# the floor as long with the better one (`push-located`, {numref}`fig-paying-located`). A measurement tells more: let the *state* policy
-# push, and compare what the locator reads with what is there. A pushing gripper rises above the
-# block and comes down behind it. The locator had never seen it there, and was wrong exactly when it
-# mattered.
+# This alone does not convict the locator: the runs were stopped early, and with the better one the same route
+# stays on the floor as long (`push-located`, {numref}`fig-paying-located`). So let the *state* policy push, and
+# compare reading with truth. A pushing gripper rises above the block and comes down behind it. The locator had
+# never seen it there, and was wrong exactly when it mattered.
 
 # %%
 before = attempt_1["while_pushing_mm"]
@@ -298,22 +290,20 @@ display(
 assert np.mean(errors) < before["mean"], "the fix did not help: read this section anew"
 
 # %% [markdown]
-# One change: the moments' gripper moves through all the heights that a pushing gripper visits. A
-# regression is only as good as the distribution that it was taught on. That is the price of
-# teaching sight apart from control.
+# One change: the moments' gripper moves through all the heights that a pushing gripper visits. It was made with
+# seeds 0 and 1 in view, which the arms that look through the locator report too. A regression is only as good as
+# the distribution that taught it: the price of teaching sight apart from control.
 #
 # ## Control on what is seen, by reward
 #
-# SAC and hindsight as from the state ([there](17_is_it_cheating.ipynb)), with the locator's readings
-# of the last three frames in the state's place. Call what the policy has $\hat o$: those twelve
-# readings and the joints. This is `push-located`. It learns, much later than from the state ({numref}`fig-paying-located`). A reading is
-# off by millimeters mostly and by centimeters at times, and a critic that must judge from such readings
-# has to average that out.
+# `push-located` is SAC and hindsight as from the state ([there](17_is_it_cheating.ipynb)), with the locator's
+# readings of the last three frames in the state's place. Those twelve readings and the joints are $\hat o$. It
+# learns, much later than from the state ({numref}`fig-paying-located`). A reading is off by millimeters mostly and
+# by centimeters at times, and a critic that judges from it has to average that out.
 #
-# But the critic exists in training only. So let it be told the state $s$, while the actor acts on
-# $\hat o$: an {term}`asymmetric actor-critic` {cite}`pinto2017`. The replay memory holds both for every
-# moment. The equations are those of [SAC](04_sac_recap.ipynb), with the goal $g$ written out; what
-# is new is who reads what. The critic never reads $\hat o$:
+# But the critic exists in training only. So `push-asymmetric` tells it the state $s$, while the actor acts on
+# $\hat o$: an {term}`asymmetric actor-critic` {cite}`pinto2017`. The equations are those of
+# [SAC](04_sac_recap.ipynb), with the goal $g$ written out. The critic never reads $\hat o$:
 #
 # $$ \begin{aligned}
 # L_Q(\theta_1, \theta_2) &= \sum_{i=1,2} \mathbb{E} \left( Q_{\theta_i}(s, g, a) - y \right)^2, \\
@@ -326,16 +316,15 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # $$ L_\pi(\phi) = \mathbb{E}_{(s, \hat o, g), \; a \sim \pi_\phi(\cdot \mid \hat o, g)} \big[
 # \alpha \log \pi_\phi(a \mid \hat o, g) - \min_i Q_{\theta_i}(s, g, a) \big] $$ (eq-asymmetric-actor)
 #
-# (The factor $1 - d$ of the recap is missing because a Fetch episode never ends early.) The critic
-# regresses on exact states, as that of the state policy does. The actor no longer has to *find out* what is good, only to see where. This is
-# `push-asymmetric`.
+# The critic regresses on exact states, as the state policy's does. The actor no longer has to *find out* what is good, only
+# to see where. The recap's factor $1 - d$ is gone: a Fetch episode never ends early.
 #
 # ## Control on what is seen, by imitation
 #
-# There is a policy $\pi^*$ that pushes well: the one that knows the state. So let it tell. The student
-# drives, and at every frame the teacher says what it would do; the student regresses on the answers. No
-# critic, no reward, no hindsight. This is {term}`DAgger` {cite}`ross2011`. After each round $n$ of
-# driving, with $\mu_\phi$ the mean of the student's Gaussian:
+# The policy $\pi^*$ that knows the state pushes well. So let it tell. The student drives, the teacher says at
+# every frame what it would do, and the student regresses on the answers: no critic, no reward, no hindsight. This
+# is {term}`DAgger` {cite}`ross2011`. After each round $n$ of driving, with $\mu_\phi$ the mean of the student's
+# Gaussian:
 #
 # $$ \begin{aligned}
 # \phi_{n+1} &\approx \arg\min_\phi \; \mathbb{E}_{(s, \hat o, g) \sim \mathcal{D}_n}
@@ -343,28 +332,30 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 # \mathcal{D}_n &= \mathcal{D}_{n-1} \cup \{ \text{moments that } \pi_{\phi_n} \text{ met} \}
 # \end{aligned} $$ (eq-dagger)
 #
-# What matters is $\mathcal{D}_n$: the moments are the *student's own*. With the teacher's episodes in
-# their place, this is plain cloning, which fails in a known way: the student's first mistake takes it
-# where the teacher never goes, and there nobody ever told it what to do. Only the first round is driven by
-# the teacher. A little noise is added to what is done, never to the answer. The teacher is privileged
-# information once more, and in training only.
+# What matters is $\mathcal{D}_n$: after the first round, which the teacher drives, the moments are the
+# *student's own*. Plain cloning, from the teacher's episodes, fails in a known way: the first mistake takes the
+# student where the teacher never goes, and there nobody ever told it what to do. A little noise is added to what
+# is done, never to the answer.
 #
-# Two arms do it. `push-told` regresses from the locator's readings. `push-distilled` goes without a
-# locator: $\hat o$ is then the last two frames themselves,
-# {artifact}`push-distilled/seed0:provenance.parameters.image_size|int` pixels wide, and the joints. One network learns to
-# see from the teacher's answers alone; nobody ever tells it a position. Its encoder is the locator's: three
-# convolutions, then keypoints. `push-distilled-drq` [shifts](12_random_shift.ipynb) each pair of frames by a few pixels
-# before it learns from them; why that could hurt, and whether it does, is
-# [another page's question](22_when_augmentation_fights.ipynb).
+# Three arms imitate:
 #
-# A round of `push-told` is {artifact}`push-told/seed0:provenance.episodes_of_a_round|int` episodes and
-# {artifact}`push-told/seed0:provenance.parameters.gradient_steps|int` updates of
-# {artifact}`push-told/seed0:provenance.parameters.batch_size|int` moments; one of `push-distilled` as many episodes and
-# {artifact}`push-distilled/seed0:provenance.parameters.gradient_steps|int` updates of
-# {artifact}`push-distilled/seed0:provenance.parameters.batch_size|int`, its products in bfloat16 where the processor has
-# them. In the first, each seed has the teacher of the same seed. In the second,
-# every seed has that of `push-state-tuned`, seed 0, whose weights lie in `data/`. (Earlier starts of the second, at 84 × 84
-# pixels, were dropped within minutes for their pace, all of them still on the floor. They left no result.)
+# - `push-told` regresses from the locator's readings. A round is
+#   {artifact}`push-told/seed0:provenance.episodes_of_a_round|int` episodes and
+#   {artifact}`push-told/seed0:provenance.parameters.gradient_steps|int` updates of
+#   {artifact}`push-told/seed0:provenance.parameters.batch_size|int` moments. Each seed has the teacher of the same
+#   seed.
+# - `push-distilled` has no locator: $\hat o$ is the last two frames,
+#   {artifact}`push-distilled/seed0:provenance.parameters.image_size|int` pixels wide, and the joints. One network,
+#   its encoder built as the locator's, learns to see from the teacher's answers alone; nobody ever tells it a
+#   position. A round is as many episodes and
+#   {artifact}`push-distilled/seed0:provenance.parameters.gradient_steps|int` updates of
+#   {artifact}`push-distilled/seed0:provenance.parameters.batch_size|int`, its products in bfloat16 where the
+#   processor has them. Every seed has the teacher of `push-state-tuned`, seed 0, whose weights lie in `data/`.
+#   Earlier starts at 84 × 84 pixels were dropped within minutes for their pace, all on the floor, and left no
+#   result.
+# - `push-distilled-drq` also [shifts](12_random_shift.ipynb) each pair of frames by a few pixels before it learns
+#   from them. Why that could hurt, and whether it does, is
+#   [another page's question](22_when_augmentation_fights.ipynb).
 
 # %% tags=["hide-input"]
 early = measurement("told-first-attempt")
@@ -385,18 +376,19 @@ display(
 # %% [markdown]
 # ## Sight and control at once
 #
-# Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. What a reward
-# teaches about the block is little, at least where numbers say it already ([the
-# probe](21_what_the_camera_can_tell.ipynb); [the next page](26_what_the_critic_must_know.ipynb) finds more, at a larger budget). So the encoder $f_\psi$ gets an
-# {term}`auxiliary loss` beside the critic's: a linear head $W$ reads the positions of gripper and block
-# from the picture's features and from the vectors $v$ beside them, and the simulator says whether they are right {cite:p}`jaderberg2017`,
+# Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. But a
+# reward teaches little about the block, at least where numbers say it already
+# ([the probe](21_what_the_camera_can_tell.ipynb)); [the next page](26_what_the_critic_must_know.ipynb) finds
+# more, at a larger budget. So the encoder $f_\psi$ gets an {term}`auxiliary loss` beside the critic's
+# {cite:p}`jaderberg2017`. A linear head $W$ reads the positions of gripper and block from the picture's features
+# and the vectors $v$ beside them, and the simulator says whether they are right,
 #
 # $$ L(\psi, \theta, W) = L_Q(\psi, \theta) + \frac{\lambda}{6}\, \mathbb{E} \left\| W [f_\psi(o), v] - \tilde p \right\|^2 $$ (eq-auxiliary)
 #
-# with $\tilde p$ the six positions in standard deviations, so that 1 is the loss of who never looks. The joints say where the gripper is; only the block's three need the
-# picture. Head and truth
-# exist in training only. `push-small-helped` does this with $\lambda = 1$ and one picture of 36 × 36, which a core can
-# afford; `push-small-honest` is the same without the second loss.
+# with $\tilde p$ the six positions in standard deviations, so that 1 is the loss of who never looks. Only the
+# block's three need the picture: the joints tell the gripper's. Head and truth exist in training only.
+# `push-small-helped` does this with $\lambda = 1$ and one picture of 36 × 36, which a core can afford;
+# `push-small-honest` goes without the second loss.
 
 # %% [markdown]
 # ## What came out
@@ -432,13 +424,13 @@ students = [iqm([final_success(run) for run in runs_of(arm)]) for arm in (DISTIL
 assert all(abs(student.value - told_critic.value) < 0.06 for student in students), "as well as"
 
 # %% [markdown]
-# Success is the interquartile mean over the seeds with its 95 % bootstrap interval (few seeds: a rough
-# one). Where an arm has fewer than three seeds, or seeds of unequal lengths, no mean is formed: each stands alone, with
-# Wilson's interval over its episodes.
+# Success is the interquartile mean over the seeds with its 95 % bootstrap interval, a rough one with few seeds.
+# An arm with fewer than three seeds, or seeds of unequal lengths, gets no mean: each stands alone, with Wilson's
+# interval over its episodes.
 #
-# The wall times hold everything: the frames of the locator, its training, the teacher's own training
-# where there is a teacher, evaluation and video. The steps do not, and neither does {numref}`fig-paying-routes`: the locator's
-# {artifact}`push-asymmetric/seed0:provenance.parameters.locator_frames|int` frames and the teacher's own steps come on
+# The wall times hold everything: the locator's frames and training, the teacher's own training, evaluation and
+# video. The steps do not, nor does {numref}`fig-paying-routes`: the locator's
+# {artifact}`push-asymmetric/seed0:provenance.parameters.locator_frames|int` frames and the teacher's steps come on
 # top.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success at Push while the state policy, its blind twin and the policies that act on pixels train. Thin lines: seeds; thick: their interquartile mean; band: its 95 % bootstrap interval over seeds.", "name": "fig-paying-routes"}, "image": {"alt": "Success at Push against environment steps: the state policy, its blind twin, and the policies that act on pixels; with the do-nothing floor as a dotted line."}}
@@ -482,14 +474,13 @@ display(
 display(seeds_of_arms(SEEING))
 
 # %% [markdown]
-# Seed by seed, the column *sampled actions* is poor after imitation: regression teaches what to do, and nobody
-# taught this actor how little to explore.
+# Seed by seed, the column *sampled actions* is poor after imitation: regression teaches what to do, not how
+# little to explore.
 #
 # ## Does it look?
 #
-# A success rate does not say so. The controls do: the same policy, the same hundred episodes, and
-# something else in place of the camera's images: black, the images of another episode, the first
-# image for ever.
+# A success rate does not say so. The controls do: the same policy and hundred episodes, but black images,
+# those of another episode, or the first image for ever.
 
 # %% tags=["hide-input"]
 display(looking_table(SEEING))
@@ -574,11 +565,11 @@ check_angle(block_angle)
 #
 # | | |
 # |---|---|
-# | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state, or from a teacher that knows it. Both exist in training only. The critic that is told the state, behind a locator, needs no teacher, and its policies end above those of the blind twin of 100,000 steps. |
-# | settled | Sight need not be taught apart. One network that imitates a teacher frame by frame sees well enough to push as the told critic's policies do, and nobody ever told it a position. What it has learned is its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges. |
-# | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position but neither its angle nor its speed, and three frames show both. |
-# | not settled | How much the told state saves behind a locator. `push-located`, whose critic sees no more than the actor, was far slower: two seeds, one of them cut short at a point where the other had not risen either. |
-# | not settled | Whether one small network can learn sight and control at once *by its reward*. `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor with small pictures and 100,000 steps, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, and `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor as well ([there](21_what_the_camera_can_tell.ipynb)). [The next page](26_what_the_critic_must_know.ipynb) goes on from here. |
+# | settled | With the block's position in the picture alone, two cores buy a policy that pushes, and the controls show that it looks. Control came from a critic that is told the state or a teacher that knows it, both in training only. The told critic, behind a locator, needs no teacher, and its policies end above those of the blind twin of 100,000 steps. |
+# | settled | Sight need not be taught apart. One network that imitates frame by frame pushes as the told critic's policies do, and nobody ever told it a position. It has learned its own pictures: [moved by a pixel](22_when_augmentation_fights.ipynb) or [drawn with softer edges](21_what_the_camera_can_tell.ipynb), they cost it half of its successes, unless it trained with shifts. The locator before `push-told` and `push-asymmetric` bears soft edges. |
+# | not settled | Why `push-asymmetric` ends above its blind twin. A possible reason: the twin is given the block's position, and three frames show its angle and speed too. |
+# | not settled | How much the told state saves behind a locator. `push-located`, whose critic sees no more than the actor, was far slower: two seeds, one cut short where the other had not risen either. |
+# | not settled | Whether one small network can learn sight and control at once *by its reward*. With small pictures and 100,000 steps, `push-small-helped`, one seed, and `push-small-honest`, three, end on the floor, with the second loss as without. Their encoders [had begun to see](21_what_the_camera_can_tell.ipynb). Eight goals for each picture opened the eye sooner, but `push-eight-goals-long`, one seed of 300,000 steps, ended on the floor too ([there](21_what_the_camera_can_tell.ipynb)). |
 # | the price | Positions in training, which a simulator has and a kitchen has not. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
 #

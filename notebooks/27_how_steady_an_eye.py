@@ -12,14 +12,15 @@
 # %% [markdown]
 # # How steady an eye
 #
-# [The page before](26_what_the_critic_must_know.ipynb) ends on a suspicion. A critic that sees for itself stays on the floor, though its eye
-# has opened; told the block's center exactly, it teaches; told it 7 mm off, it does not, or not in time. So is it the last centimeters
-# that the judge lacks?
+# [The page before](26_what_the_critic_must_know.ipynb) ends on a suspicion: that the judge lacks the last centimeters. A critic that sees for itself stays on the floor, though its eye has opened.
+# Told the block's center exactly, it teaches; told it 7 mm off, it does not, or not in time.
 #
-# An eye that was trained cannot answer that. Its error cannot be chosen, and it differs from another eye in more than its error. So this page
-# makes eyes to measure: no camera, the block's place, and an error that we choose. Such a run costs minutes, not hours. You will be able to say in which of two ways an eye may be wrong, and what
-# helps an eye that is wrong in the other way. [The page after](28_rewards_say_where.ipynb) builds an eye that is steadier than those, and tells it no position. This one leans on
-# [the blind twin](17_is_it_cheating.ipynb), on [the locator](25_paying_less.ipynb) and on the page before.
+# A trained eye cannot answer: its error cannot be chosen, and it differs from another eye in more than its error. So this page
+# makes eyes to measure: no camera, the block's place, and an error that we choose. Such a run costs minutes, not hours.
+# You will be able to say in which of two ways an eye may be wrong, and what helps one that is wrong in the other way.
+#
+# [The page after](28_rewards_say_where.ipynb) builds an eye that is steadier than those, and tells it no position. This page leans on
+# [the blind twin](17_is_it_cheating.ipynb), [the locator](25_paying_less.ipynb) and the page before.
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -69,14 +70,13 @@ display(
 # %% [markdown]
 # ## Two ways to be wrong
 #
-# An eye can be off in two ways. Let the block lie still and look again and again. If each look says something else, the eye is *shaken*:
-# its readings scatter around their mean. If each look says the same, and it is not where the block is, the eye is *bent*: as on a map that was drawn askew, every place
-# has a reading of its own, and it is the wrong one. A mean error of so many millimeters does not tell the two apart. For a learner they need not be the same:
-# a map can be learned, and chance cannot.
+# Look again and again at a block that lies still. If each look says something else, the eye is *shaken*: its readings scatter around their mean.
+# If each says the same, and not where the block is, it is *bent*: as on a map drawn askew, every place has its own, wrong reading.
+# A mean error in millimeters does not tell the two apart. For a learner they need not be the same: a map can be learned, chance cannot.
 #
 # `labs.simulated_eye` makes both. A *drawn* error is thrown anew at each step. A *fixed* one is a smooth random function of the place,
-# the same at every look of a run. {numref}`fig-eye-two-ways` shows one push by a policy that knows the state, as either eye sees it, and as
-# [the locator](25_paying_less.ipynb) does, which was told positions and has a camera.
+# the same at every look of a run. {numref}`fig-eye-two-ways` shows one push, by a policy that knows the state, as either eye sees it, and as
+# [the locator](25_paying_less.ipynb) does, which has a camera and was told positions.
 
 # %% mystnb={"figure": {"caption": "One push from above: the block's way from the ring on, and a dot for each look, tied to where the block then was. See that the dots of the first have no order, and those of the second are a line of their own.", "name": "fig-eye-two-ways"}, "image": {"alt": "Three panels show one push from above: the block's way over the table as a dark line, and where an eye saw the block as dots. Drawn anew, 22 millimeters off: the dots are scattered around the line without order. Fixed, 22 millimeters off: the dots form a second line, bent away from the first. The locator: the dots keep beside the line, most of them about a centimeter to one side once the block moves."}}
 config = effective("push-located")
@@ -95,10 +95,9 @@ plt.show()
 # %% [markdown]
 # ## Eyes at work
 #
-# Of which kind are our eyes? `pixels measure eyes-at-work` lets that same policy, which knows the state, push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, while the eyes look on; nobody acts on what they read. A
-# held-out error, as on [the camera's page](21_what_the_camera_can_tell.ipynb), is taken over moments that somebody drew; these are the moments
-# that a policy meets. Shaken and bent are measured while the block lies still and the gripper comes near: the spread of a reading within an
-# episode, and of the episodes' means, in each coordinate.
+# Of which kind are our eyes? `pixels measure eyes-at-work` lets that policy push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, while the eyes look on;
+# nobody acts on what they read. A policy meets these moments; the held-out error of [the camera's page](21_what_the_camera_can_tell.ipynb) is over moments that somebody drew.
+# While the block lies still and the gripper comes near, shaken is the spread of a reading within an episode, bent that of the episodes' means, in each coordinate.
 
 # %% tags=["hide-input"]
 display(eyes_table())
@@ -121,29 +120,33 @@ assert stock["bent"] > stock["shaken"], (
 assert EYES["guess/seed0"]["shaken"] < 0.2 and EYES["guess/seed0"]["bent"] > 90
 
 # %% [markdown]
-# *Before: the gripper is more than 8 cm from the block. Beside: nearer, the block not yet moved. Pushed: it has moved a centimeter. The
-# episodes last 50 steps and the policy is quick, so most moments are of the last kind. The moments of an episode resemble each other, so no interval is given. With few looks at a
-# block some of the scatter stays in their mean; it is counted as bent, too.*
+# *Before: the gripper is more than 8 cm from the block. Beside: nearer, the block not yet moved. Pushed: it has moved a centimeter. Most moments are of this last kind:
+# the policy is quick, and episodes last 50 steps. An episode's moments resemble each other, so no interval is given. With few looks at a
+# block some scatter stays in their mean and counts as bent, too.*
 #
-# **Most eyes that learned are shaken more than bent**: the gripper that comes near moves what they read. This is not chance, as in the drawn eyes: before the same picture a
-# network always reads the same, and the joints tell where the gripper is. How much of this scatter a critic could learn around was not measured. The gripper does not blind them: beside the block they
-# are about as far off as before. (The exception looks through [the default camera](21_what_the_camera_can_tell.ipynb), which sees the table aslant from afar. It is bent at least as much.) With both ways taken together, the errors of the encoders lie between the two that the page before gave to its critics,
+# **Most eyes that learned are shaken more than bent**: the gripper that comes near moves what they read. It does not blind them: beside the block they
+# are about as far off as before. The exception, bent at least as much, looks through [the default camera](21_what_the_camera_can_tell.ipynb), which sees the table aslant from afar.
+#
+# This is not chance, as in the drawn eyes: a network always reads the same picture the same, and the joints tell where the gripper is. How much of this scatter
+# a critic could learn around was not measured.
+#
+# Both ways taken together, the errors of the encoders lie between the two that the page before gave to its critics,
 # {artifact}`push-place-drawn-7/seed0:provenance.parameters.place_error|f4` and {artifact}`push-place-drawn-22/seed0:provenance.parameters.place_error|f4` m in each
 # coordinate, 7 and 22 mm across the table.
 #
 # ## Eyes made to measure
 #
-# The arms are [the tuned blind twin](17_is_it_cheating.ipynb) but for one thing. The twin reads joints, goal and where the block's center is,
-# exactly, and learns to push with {success}`push-blind-tuned`. These read joints, goal, and what a made eye says of that center:
+# The arms are [the tuned blind twin](17_is_it_cheating.ipynb) but for one thing. The twin reads joints, goal and the block's exact center, and learns to push
+# with {success}`push-blind-tuned`. These read, in place of that center, what a made eye says of it:
 #
-# - `push-place-drawn-7`, `-14` and `-22`: shaken, 7, 14 and 22 mm off on average. The middle one is as shaken as the eyes that learned.
+# - `push-place-drawn-7`, `-14` and `-22`: shaken, 7, 14 and 22 mm off on average. The middle one is as shaken as the encoders that learned.
 # - `push-place-fixed-22`: bent, 22 mm off. Every seed has a map of its own.
 #
-# Actor and critic look through the same eye, and nobody is told better. Rewards and hindsight keep to the true place, as they do for every
-# arm with a camera. Two more arms take actor and critic apart:
+# Actor and critic look through the same eye; nobody is told better. Rewards and hindsight keep to the true place, as for every arm with a camera.
+# Two more arms take actor and critic apart:
 #
-# - `push-place-judged-22`: the actor's eye is shaken, 22 mm off, and the critic is told the place exactly.
-# - `push-place-blurred-22`: the actor is told the place exactly, and the critic reads it shaken, 22 mm off: the blurred critic of the
+# - `push-place-judged-22`: the actor's eye is shaken, 22 mm off; the critic is told the place exactly.
+# - `push-place-blurred-22`: the actor is told the place exactly; the critic reads it shaken, 22 mm off. This is the blurred critic of the
 #   page before, without an eye that has to learn from it.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps behind eyes made to measure, a line for every run. Gray: the seeds of `push-blind-tuned`, which reads the place exactly. See which color comes nearest to the gray.", "name": "fig-eye-made"}, "image": {"alt": "Gray: the ten seeds of the blind twin rise from the do-nothing floor between 30 and 60 thousand steps, to between 70 and 95 percent. Of three runs whose eye is bent by 22 millimeters two rise between 50 and 60 thousand steps and end at 65 and 75 percent, the third rises from 70 thousand on and ends at 55. Shaken by 7 millimeters, a run rises at 60 to 70 thousand and ends at 55 percent; by 14, three runs stay below 30 percent to 90 thousand and end between 30 and 60; by 22, a run never leaves the floor."}}
@@ -172,39 +175,43 @@ plt.show()
 display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BENT])} episodes.*"))
 
 # %% [markdown]
-# **Behind an eye that is bent by two centimeters a policy learns.** `push-place-fixed-22` has {success}`push-place-fixed-22`;
-# each of them has fewer than any seed of the exact twin. Two of the curves pass one half with the last of the gray ones, or a little later; the third needs the whole budget ({numref}`fig-eye-made`). The same mistake at the same place is a language of its own, and both networks learn to speak it.
+# **Behind an eye that is bent by two centimeters a policy learns**: `push-place-fixed-22` has {success}`push-place-fixed-22`. Each seed
+# has fewer than any of the exact twin. Two of the curves pass one half with the last of the gray ones, or a little later; the third needs the whole budget
+# ({numref}`fig-eye-made`). Both networks learn to read such a map.
 #
 # **Shaken by as much, it is worth nothing**: `push-place-drawn-22` stays on the floor, with
 # {artifact}`push-place-drawn-22/seed0:evaluation.deterministic.successes|int` of 100. In between the damage grows with the shaking:
-# {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int` at 7 mm;
-# at 14 mm {success}`push-place-drawn-14`, and those runs leave the floor late and still rise when they end. So at 22 mm what matters is whether
-# an eye says the same thing twice. Among eyes that do not, it matters how far off they are.
+# {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int` at 7 mm; {success}`push-place-drawn-14` at 14 mm, in runs that
+# leave the floor late and still rise when they end. So at 22 mm it matters whether an eye says the same thing twice; among eyes that do not, how far off they are.
 #
-# **The hand bears what its judge does not.** Behind the eye with which `push-place-drawn-22` learned nothing, `push-place-judged-22` has
-# {artifact}`push-place-judged-22/seed0:evaluation.deterministic.successes|int` of 100: the critic is told the place exactly, the actor
-# is as badly off as before. The other way round, `push-place-blurred-22`, whose actor reads the place exactly
-# and whose critic reads it shaken, has {artifact}`push-place-blurred-22/seed0:evaluation.deterministic.successes|int`.
+# **The hand bears what its judge does not.** `push-place-judged-22` has {artifact}`push-place-judged-22/seed0:evaluation.deterministic.successes|int` of 100: its actor is as badly off
+# as that of `push-place-drawn-22`, its critic is told the place exactly. The other way round, `push-place-blurred-22` has
+# {artifact}`push-place-blurred-22/seed0:evaluation.deterministic.successes|int`.
 #
-# Why should the judge be the weaker of the two? This page does not show it; here is a possible reason. Its target is its own opinion of the next look. A reading that jumps by centimeters between two steps in
-# which nothing happened makes the value of the same situation jump, too, and each target inherits the scatter of the last. A hand that looks again at every step
+# Why the judge is the weaker of the two, this page does not show. A possible reason: its target is its own opinion of the next look. When a reading
+# jumps by centimeters though nothing happened, the value of the same situation jumps, too, and each target inherits the scatter of the last. A hand that looks again at every step
 # corrects itself.
 #
 # **This is about where the eyes of the page before stand.** They are shaken by {artifact}`eyes-at-work:eyes.push-keypoint-rewarded/seed0.shaken|f1` mm in each coordinate,
-# `push-place-drawn-14` by 11. At the budget of 100,000 steps that costs a policy most of its success. And the critic there that was told a place 22 mm off was told a *shaken* one,
-# which fits. The one that was told it 7 mm off does not fit: here a policy learns behind an eye that is shaken by 7 mm, and both of its networks look through it. That arm has to learn to see besides, with other
-# settings. What kept it down is not settled.
-# (The blur of those critics, and of `push-place-blurred-22`, came from the generator by which the reset places things, so the first of an episode is not quite independent
-# of where the block lies. It has numbers of its own since.)
-# (A made eye may be harsher in one respect: its errors at two steps have nothing to do with each other, and those of a real eye may resemble each other for some steps. And a
-# critic behind a real eye has to find the place among {artifact}`push-eye-rewarded/seed0:provenance.parameters.num_filters|int` keypoints first.)
+# `push-place-drawn-14` by 11, which at 100,000 steps costs a policy most of its success. The critic there that was told a place 22 mm off was told a *shaken* one,
+# which fits. The one told it 7 mm off does not fit: here a policy learns though both networks look through an eye shaken by 7 mm.
+# That arm has to learn to see besides, with other settings. What kept it down is not settled.
+#
+# The comparison has limits:
+#
+# - The blur of those critics, and of `push-place-blurred-22`, came from the generator by which the reset places things. So the first blur of an episode is not quite independent
+#   of where the block lies. It has numbers of its own since.
+# - A made eye may be harsher: its errors at two steps have nothing to do with each other; a real eye's may resemble each other for some steps.
+# - A critic behind a real eye has to find the place among {artifact}`push-eye-rewarded/seed0:provenance.parameters.num_filters|int` keypoints first.
 #
 # ## A steadier eye
 #
-# What helps a shaken eye? It can be looked through more than once. `push-place-drawn-14-looks` keeps the last four looks side by side, as
-# [frame stacking](07_pixel_wrapper.ipynb) does with pictures, and leaves it to the networks what to make of them. Or the judge can lean on its opinion less:
-# in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly, before it asks the critic, as DrQ-v2 does {cite:p}`yarats2021`
-# ($\gamma^3$ instead of $\gamma$ of what is uncertain). The second is not free of harm: the actions on the way are an older policy's.
+# What helps a shaken eye? Two remedies:
+#
+# - More looks: `push-place-drawn-14-looks` keeps the last four side by side, as [frame stacking](07_pixel_wrapper.ipynb) does with pictures,
+#   and leaves it to the networks what to make of them.
+# - Longer targets, so that the judge leans less on its opinion: in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly,
+#   before it asks the critic, as DrQ-v2 does {cite:p}`yarats2021`. What is uncertain counts by $\gamma^3$ instead of $\gamma$. This is not free of harm: the actions on the way are an older policy's.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind an eye that is shaken, 14 mm off: as it is, with four looks, and with targets three steps ahead, three runs each. Gray: the seeds of `push-blind-tuned`. See when each leaves the floor.", "name": "fig-eye-remedies"}, "image": {"alt": "Gray: the ten seeds of the blind twin. The three runs whose eye is shaken by 14 millimeters stay below 30 percent to 90 thousand steps and end between 30 and 60. With four looks kept, or targets three steps ahead, they leave the floor at about 50 thousand and end between 60 and 80 percent."}}
 for arm, knob in ((LOOKS, "frame_stack"), (AHEAD, "n_steps")):
@@ -224,11 +231,12 @@ plt.show()
 display(Markdown(f"*A point is {episodes_a_point([EXACT, BETWEEN, LOOKS, AHEAD])} episodes.*"))
 
 # %% [markdown]
-# **Either is worth at least as much as an eye half as shaken** ({numref}`fig-eye-remedies`). With four looks it is {success}`push-place-drawn-14-looks`, with targets
-# that reach three steps ahead {success}`push-place-drawn-14-n3`, where the plain arm has
-# {success}`push-place-drawn-14` and the eye that is half as shaken, in its one run,
-# {success}`push-place-drawn-7`. No look got better. It is not shown whether the scatter is averaged, over looks by the networks or over steps
-# by the rewards: four looks also show how the block moves, and longer targets may help an exact eye as well. The exact twin was given neither here.
+# **Either is worth at least as much as an eye half as shaken** ({numref}`fig-eye-remedies`). With four looks it is {success}`push-place-drawn-14-looks`, with
+# longer targets {success}`push-place-drawn-14-n3`. The plain arm has {success}`push-place-drawn-14`, the eye half as shaken, in its one run,
+# {success}`push-place-drawn-7`.
+#
+# No look got better. It is not shown whether the scatter is averaged, over looks by the networks or over steps by the rewards. Four looks also show how the block moves;
+# longer targets may help an exact eye as well. The exact twin was given neither here.
 #
 # All arms of this page that have no camera:
 
@@ -271,8 +279,12 @@ display(provenance_card(BENT), provenance_card(BETWEEN))
 # :label: ex-bent-and-shaken
 # ```
 # Write the two numbers of the table. `off` is (E, T, 2), in millimeters: how far off each of T looks at each of E blocks is, along x and along
-# y, while every block lies still. Return `(shaken, bent)`: how far a look is from the mean of its block's looks, and
-# how far a block's mean is from the mean of all, coordinate by coordinate; each as the root of the mean square over all looks, or blocks, and both coordinates, divided by $n$, not by $n - 1$.
+# y, while every block lies still. Return `(shaken, bent)`:
+#
+# - shaken: how far a look is from the mean of its block's looks,
+# - bent: how far a block's mean is from the mean of all,
+#
+# both coordinate by coordinate. Each is the root of the mean square over all looks, or blocks, and both coordinates, divided by $n$, not by $n - 1$.
 # An error that all looks share is neither.
 # ```{exercise-end}
 # ```
@@ -345,7 +357,7 @@ check_spreads(shaken_and_bent)
 # |---|---|
 # | settled | A critic bears an eye that is bent by two centimeters: three seeds of three. Four looks, or targets that reach three steps ahead, bring a policy whose eye is shaken by 14 mm from less than half of all episodes to seven tenths or more: three seeds each. |
 # | seen once | A critic does not bear an eye that is shaken by two centimeters. A hand bears it if its judge does not look through it; a hand that knows the place exactly learns nothing from a judge that does. Either remedy is worth an eye half as shaken. |
-# | not settled | What each of the two does for an eye that is exact: [the next page](28_rewards_say_where.ipynb) gives it the targets alone, with a longer budget. How errors that last for some steps, as those of real eyes may, compare with either kind. Why a judge bears less than a hand; and why the critic of the page before that was told the place 7 mm off did not teach. |
+# | not settled | What each remedy does for an exact eye: [the next page](28_rewards_say_where.ipynb) gives it the targets alone, with a longer budget. How errors that last for some steps, as those of real eyes may, compare with either kind. Why a judge bears less than a hand; and why the critic of the page before that was told the place 7 mm off did not teach. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
 #
 # ```bash

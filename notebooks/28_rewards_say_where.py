@@ -12,12 +12,12 @@
 # %% [markdown]
 # # Rewards can say where
 #
-# A critic can learn behind an eye that is wrong, [the page before](27_how_steady_an_eye.ipynb) found, if the eye says the same thing twice; if it does not, more looks help. The
-# locators of [*Paying less*](25_paying_less.ipynb) are steadier than the eyes of the policies that had to see and to push at once. But they were told where the block is, for tens of thousands of frames. That is the privilege that the honest task forbids.
+# A critic can learn behind an eye that is wrong, [the page before](27_how_steady_an_eye.ipynb) found, if the eye says the same thing twice; if not, more looks help. The
+# locators of [*Paying less*](25_paying_less.ipynb) are steadier than the eyes of policies that had to see and to push at once. But they were told where the block is, for
+# tens of thousands of frames. The honest task forbids that.
 #
-# This page builds a locator that is told no position, only rewards, and lets a policy learn behind it. Then it takes away what is still given, one thing after another: first whoever
-# sets the block down for the locator's frames, then the camera that was aimed at the table. (Reach's rewards are distances and say more: [four of them tell the goal](20_reach_and_pixels.ipynb).) You will be able to say how a place can be learned from
-# answers of yes and no, what a policy does behind such an eye, and what it pays for having to look.
+# This page builds a locator that is told only rewards, and lets a policy learn behind it. Then it takes away, in turn, whoever sets the block down for the locator's frames and the
+# camera that was aimed at the table. You will be able to say how a place can be learned from yes and no, what a policy does behind such an eye, and what it pays for having to look.
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -69,11 +69,10 @@ display(
 # %% [markdown]
 # ## One answer for every goal
 #
-# A locator that is told positions is exact enough: it is off by {artifact}`locator-push-workspace/seed0:measurement.held_out.block.mean|f1` mm. But
-# somebody told it. Can it be as exact by rewards alone?
+# A locator that is told positions is exact enough: it is off by {artifact}`locator-push-workspace/seed0:measurement.held_out.block.mean|f1` mm. Can rewards alone do as well?
 #
-# One reward says little. The block is within 5 cm of the goal, or it is not: the place may be anywhere inside a disk, or anywhere outside of it. But hindsight knows the answer for *every* goal, and
-# what they all allow is a small spot ({numref}`fig-rewards-answers`).
+# One reward says little: the block may be anywhere within 5 cm of the goal, or anywhere else. But hindsight knows the answer for *every* goal, and
+# what they all allow is a small spot ({numref}`fig-rewards-answers`). Reach's rewards are distances and say more: [four of them tell the goal](20_reach_and_pixels.ipynb).
 
 # %% mystnb={"figure": {"caption": "A table from above. Blue: where the block may be, by the answers so far. Dots: the goals that were asked about, red where the answer was yes. Cross: the block. See what is left once some answers are yes.", "name": "fig-rewards-answers"}, "image": {"alt": "Three panels show a table of 30 by 30 centimeters from above, a cross where the block is, and shaded what the answers leave possible. After one answer, no, all is shaded but a disk of five centimeters around the goal. After ten answers, all no, less than half is shaded. After a hundred, some of them yes, nothing is left but a spot under the cross."}}
 rng = np.random.default_rng(3)
@@ -99,16 +98,17 @@ plt.show()
 assert left[1] > 800 and left[100] < 1
 
 # %% [markdown]
-# The goals at which the answer changes lie on a circle around the block, and its middle is the block's place. So let the locator name a point
-# $p_\psi(o)$ for a picture $o$, and let nothing but the point's distance from a goal predict the answer:
+# The goals at which the answer changes lie on a circle, with the block in its middle. So let the locator name a point
+# $p_\psi(o)$ for a picture $o$, and let only its distance from a goal predict the answer:
 #
 # $$ L(\psi, k) = \mathbb{E}_{o, g} \, \mathrm{BCE} \big( k \, (\epsilon - \lVert p_\psi(o) - g \rVert), \; 1 + r(o, g) \big) $$ (eq-place-by-rewards)
 #
 # with $\epsilon$ = 5 cm, the reward $r$ either $-1$ or 0, and the sharpness $k$ learned as well. The goals are the places of the
-# other blocks of the batch; a picture is never asked about its own, which would be its place by another name. Compare
-# {eq}`eq-reward-head` [two pages before](26_what_the_critic_must_know.ipynb): there a score came from two networks that could agree on any code. Here the code *is* a
-# point on the table, so what comes out is a place, in meters, and nobody named one. {numref}`fig-rewards-points` tries it with
-# ninety points that are free to move, and no picture at all.
+# other blocks of the batch. A picture is never asked about its own: that would be its place by another name.
+#
+# In {eq}`eq-reward-head` [two pages before](26_what_the_critic_must_know.ipynb) a score came from two networks that could agree on any code. Here the code *is* a
+# point on the table, in meters, and nobody named one. {numref}`fig-rewards-points` tries it with
+# ninety free points and no picture.
 
 # %% mystnb={"figure": {"caption": "Blocks (crosses), and the points that have to find them (dots), tied together; the titles give the median distance. One draw. See where the dots start: rewards alone have moved them.", "name": "fig-rewards-points"}, "image": {"alt": "Three panels from above. Ninety crosses are blocks on a table; a line ties each to its point. At first all points lie in one spot in the middle. After 40 updates they have spread, and most lines are one to a few centimeters long. After 400 most points lie on or beside their crosses; a few are still far from theirs."}}
 torch.manual_seed(0)
@@ -137,10 +137,12 @@ plt.show()
 assert off.median() < 15
 
 # %% [markdown]
-# `push-located-rewards` learns so. Its locator sees frames of 64 × 64 pixels, as the keypoints of [two pages before](26_what_the_critic_must_know.ipynb) did, of moments for each of which somebody has set the
-# block down anew, as for the other locator. It is told which goals each fulfils, and no position. Two more locators get less. One learns from the frames
-# of random actions, where the block is wherever a reset has put it. (There another frame of the same episode may ask about the goal that a picture fulfils exactly, as hindsight does.)
-# The other looks through the default camera.
+# `push-located-rewards` learns so. Its locator sees 64 × 64 pixels, as the keypoints of [two pages before](26_what_the_critic_must_know.ipynb) did. Somebody has set the
+# block down anew for each frame, as for the other locator. It is told which goals a frame fulfils, and no position. Two more locators get less:
+#
+# - One learns from frames of random actions, the block wherever a reset has put it. There another frame of the same episode may ask about the goal that a picture
+#   fulfils exactly, as hindsight does.
+# - The other looks through the default camera.
 
 # %% tags=["hide-input"]
 rows = [
@@ -159,9 +161,9 @@ for name, words in LOCATORS.items():
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# **Rewards teach a place as well as positions do.** Nobody told this locator where a block was, and on new frames it is as near as its sister, who was told. (She sees larger
-# frames.) [Followed along pushes](27_how_steady_an_eye.ipynb), it is as near and as steady. The default camera, which
-# shows the block on [a few pixels](21_what_the_camera_can_tell.ipynb), costs most. Every row is a seed 0. Random play in every seed, beside the set-down blocks:
+# **Rewards teach a place as well as positions do.** On new frames this locator is as near as its sister, who was told where the block is and sees larger
+# frames. [Followed along pushes](27_how_steady_an_eye.ipynb), it is as near and as steady. The default camera costs most. Every row is a seed 0. Random play
+# in every seed, beside the set-down blocks:
 
 # %% tags=["hide-input"]
 errors = {}
@@ -173,14 +175,13 @@ set_down, in_play = errors.values()
 assert min(in_play) < min(set_down) and sorted(in_play)[1] > max(set_down), "read the text anew"
 
 # %% [markdown]
-# Random play may cost a few millimeters, or nothing: its worst seeds are behind all others, and its best is ahead of them. Its held-out frames come
-# from a few dozen episodes, in which the block mostly lies still, so its interval above is too narrow; and each row is tested on frames of its own kind.
+# Random play may cost a few millimeters, or nothing: its worst seeds are behind all others, its best is ahead of them. Its interval above is too narrow: its held-out frames come
+# from a few dozen episodes, in which the block mostly lies still. And each row is tested on frames of its own kind.
 #
 # ## A policy that nobody told
 #
-# Behind such a locator the rest is as before: actor and critic read the point, joints and the goal, and learn by their rewards. Nobody is told anything: not the
-# actor, not its critic, not its eye. `push-located-rewards` shows the last reading, `push-located-rewards-looks` the last four; `push-located`, whose
-# locator was told positions, shows three.
+# Behind such a locator the rest is as before: actor and critic read the point, the joints and the goal, and learn by their
+# rewards. `push-located-rewards` shows the last reading, `push-located-rewards-looks` the last four. `push-located`, whose locator was told positions, shows three.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps, a line for every run. Gray: `push-located`, two seeds, one of them cut short. See what the looks change: blue and the red run that ends higher look through the same locator.", "name": "fig-rewards-looks"}, "image": {"alt": "Gray: two seeds behind the locator that was told positions; one is cut short on the floor at 80 thousand steps, the other stands between 30 and 55 percent from 110 thousand on. Behind the locator that rewards taught, one look kept, a run stands between 10 and 30 percent from 70 thousand steps on. With four looks two runs rise between 50 and 100 thousand steps, and end at 60 and 95 percent."}}
 assert set(preset(BY_REWARDS).differences(preset(MEMORY))) - NOT_CHANGES == {"frame_stack"}
@@ -200,20 +201,22 @@ display(Markdown(f"*A point is {episodes_a_point(NOBODY)} episodes.*"))
 display(looking_table(NOBODY))
 
 # %% [markdown]
-# **Nobody was told anything, and it pushes.** `push-located-rewards-looks` has
+# **Nobody was told anything, and it pushes.** With one camera, the joints, the goal and a reward, `push-located-rewards-looks` has
 # {artifact}`push-located-rewards-looks/seed0:evaluation.deterministic.successes|int` of 100 episodes
 # ({artifact}`push-located-rewards-looks/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-located-rewards-looks/seed0:evaluation.deterministic.success_high|pct0`),
 # {artifact}`push-located-rewards-looks/seed0:evaluation.controls.blank.successes|int` before black images and
-# {artifact}`push-located-rewards-looks/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. It has one camera, the joints, the goal and a
-# reward. Seed 0 took {artifact}`push-located-rewards-looks/seed0:provenance.wall_time_s|duration` beside other work on the same two cores; the locator, which lay there
-# already, had taken {artifact}`push-located-rewards-looks/seed0:provenance.locator_time_s|duration`. Seed 1, with a locator of its own, has
+# {artifact}`push-located-rewards-looks/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. That is seed 0. It took
+# {artifact}`push-located-rewards-looks/seed0:provenance.wall_time_s|duration` beside other work on the same two cores; its locator, trained before, had taken
+# {artifact}`push-located-rewards-looks/seed0:provenance.locator_time_s|duration`. Seed 1, with a locator of its own, has
 # {artifact}`push-located-rewards-looks/seed1:evaluation.deterministic.successes|int`.
 #
-# **With four looks it rises, with one it hardly does**, in the one pair that was run ({numref}`fig-rewards-looks`). With one look, behind the same locator, it is
-# {artifact}`push-located-rewards/seed0:evaluation.deterministic.successes|int`. And `push-located`, told positions and given three looks at larger frames, has
-# {artifact}`push-located/seed1:evaluation.deterministic.successes|int` in the seed that ran its whole budget. (Its locator reads the block's angle as well; whether
-# those numbers help or harm was not asked. A start of `push-located-rewards`, seed 1, and one with one look behind the locator of random play were stopped early, to make room for four looks, and left
-# no result. Neither stood above seed 0 where it ended.)
+# **With four looks it rises, with one it hardly does**, in the one pair that was run ({numref}`fig-rewards-looks`). With one look, behind the same locator, it has
+# {artifact}`push-located-rewards/seed0:evaluation.deterministic.successes|int`. `push-located`, told positions and given three looks at larger frames, has
+# {artifact}`push-located/seed1:evaluation.deterministic.successes|int` in the seed that ran its whole budget. Its locator reads the block's angle as well; whether
+# that helps or harms was not asked.
+#
+# Two more starts with one look were stopped early, to make room for four, and left no result: `push-located-rewards`, seed 1, and one behind the locator of random play.
+# Neither stood above seed 0 where it ended.
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show each seed", "code_prompt_hide": "Hide each seed"}
 for arm in NOBODY:
@@ -232,12 +235,12 @@ assert floor < alone["success_low"], "with one look it stays on the floor: read 
 # %% [markdown]
 # ## Ninety percent
 #
-# Neither of the two seeds with four looks has the 90 % that [their card](../book/experiments.md) asks of each. Look at their curves in {numref}`fig-rewards-looks` again: past 100,000 steps they rise little, and go up and down from point to
-# point. So did those of [Reach](20_reach_and_pixels.ipynb), and the mend was to let Adam's step sizes fall to zero. `push-located-rewards-annealed` does the same here:
-# it goes on for 50,000 steps, and over them the step sizes fall (`anneal = 0.25`). With the same seed it is the same run until 150,000 steps, point for point; what comes after is that last quarter.
+# Neither of the two seeds with four looks has the 90 % that [their card](../book/experiments.md) asks of each. Past 100,000 steps their curves in {numref}`fig-rewards-looks` rise little, and go
+# up and down. So did those of [Reach](20_reach_and_pixels.ipynb), and the mend was to let Adam's step sizes fall to zero. `push-located-rewards-annealed` goes on for 50,000 steps, over
+# which they fall (`anneal = 0.25`). With the same seed it is the run above until 150,000 steps, point for point.
 #
-# Then there is the other remedy, the targets that reach three steps ahead. Nothing says that it helps an eye that four looks have steadied already. `push-located-rewards-n3` asks: it
-# is that arm with `n_steps = 3`, and looks through the same locators, seed by seed.
+# The other remedy is targets three steps ahead. Do they help an eye that four looks have steadied already? `push-located-rewards-n3` is
+# the annealed arm with `n_steps = 3`, behind the same locators, seed by seed.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of `push-located-rewards-annealed`, blue, and of `push-located-rewards-n3`, red, a line for every run. From the vertical line on the step sizes fall. See how far apart the runs of a color leave the floor.", "name": "fig-rewards-targets"}, "image": {"alt": "Blue squares: four seeds with four looks and falling step sizes leave the floor between 40 and 120 thousand steps, and end between 65 and 95 percent. Red circles: five seeds whose targets reach three steps ahead leave it by 60 thousand steps, reach 80 percent between 70 and 110 thousand, and end between 90 and 100 percent."}}
 assert set(preset(MEMORY).differences(preset(SETTLED))) - NOT_CHANGES == {"total_steps", "anneal"}
@@ -305,12 +308,13 @@ display(
 )
 
 # %% [markdown]
-# **Each seed has the 90 % of its card:** {success}`push-located-rewards-n3`, from one camera, the joints and the goal, taught by rewards. Before black images nothing of it is left.
+# **Each seed has the 90 % of its card:** {success}`push-located-rewards-n3`, taught by rewards. Before black images nothing of it is left.
 #
-# **Longer targets bring it off the floor sooner**, in each of the four pairs ({numref}`fig-rewards-targets`), and leave more of the budget for what comes after the rise. So the two remedies do not stand in each other's way: looks
-# steady what is read, targets spare the critic. Nobody asked how much the additional 50,000 steps did and how much the falling step sizes did: 200,000 steps with
-# constant step sizes were not run. Both knobs got one value each, the first that was tried. (Seeds 2 and 3 ran first, to be compared with the two that had done worse or risen
-# late; all five stand above.)
+# **Longer targets bring it off the floor sooner**, in each of the four pairs ({numref}`fig-rewards-targets`), and leave more of the budget for what comes after the rise. So the two remedies
+# do not stand in each other's way: looks steady what is read, targets spare the critic.
+#
+# Both knobs got one value each, the first that was tried. 200,000 steps with constant step sizes were not run. Seeds 2 and 3 ran first, to be compared with the
+# two that had done worse or risen late; all five stand above.
 
 # %% tags=["hide-input"]
 film(
@@ -325,14 +329,16 @@ film(
 # %% [markdown]
 # ## Nobody sets the block down
 #
-# What was still given? Rewards, for every picture and every goal, which is what hindsight takes in all arms of this book. For as many goals as a batch of pictures has, these rewards come
-# close to a position, as {numref}`fig-rewards-answers` shows. A relabeled goal is itself a place of the block: where it lay at a later step, and often where it lies now. Actor and critic read it as their goal.
-# So "told nothing" means here: nobody says of a picture where its block lies; rewards and relabeled goals, which hindsight computes, are all that is heard. (Hindsight also asks whether the block
-# moved, and relabels only where it did.) A helper was given as well, somebody who
-# set the block down anew for each of the locator's frames. A robot at a table has no such helper.
+# What was still given? Rewards, and a helper who set the block down anew for each of the locator's frames. A robot at a table has no such helper.
 #
-# `push-located-played` learns behind the locator of random play, with 150,000 steps and four looks but no other remedy, as above. `push-located-played-n3` does the same with the settings of *Ninety percent*: all that locator and policy
-# have ever seen are frames that the robot's own actions made, random ones at first.
+# Hindsight takes rewards, for every picture and every goal, in all arms of this book. For as many goals as a batch has pictures, they come
+# close to a position ({numref}`fig-rewards-answers`). A relabeled goal, which actor and critic read as theirs, is itself a place of the block: where it lay later, and often
+# where it lies now. Hindsight also asks whether the block moved, and relabels only where it did.
+#
+# So "told nothing" means here: nobody says of a picture where its block lies. Rewards and relabeled goals, which hindsight computes, are all that is heard.
+#
+# `push-located-played` has no helper: it learns behind the locator of random play, with 150,000 steps, four looks and no other remedy. `push-located-played-n3` adds
+# the settings of *Ninety percent*. All that locator and policy have ever seen are frames that the robot's own actions made, random ones at first.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind locators of random play, a line for every run. Gray: the seeds of `push-located-rewards-n3`, for whose locators the block was set down. See where red leaves the floor, and where it ends.", "name": "fig-rewards-played"}, "image": {"alt": "Gray: the five seeds whose locators saw the block set down anew rise between 30 and 80 thousand steps, to 90 percent and more. Dashed blue: the run behind a locator of random play, with 150 thousand steps, rises at 80 thousand and ends at 70 percent. Red: three runs behind such locators, with targets three steps ahead, rise between 60 and 100 thousand steps and end at 95 percent."}}
 assert set(preset(MEMORY).differences(preset(PLAYED))) - NOT_CHANGES == {"locator_moments"}
@@ -352,17 +358,19 @@ display(Markdown(f"*A point is {episodes_a_point([BOTH, PLAYED, NO_HAND])} episo
 display(looking_table((BOTH, PLAYED, NO_HAND)))
 
 # %% [markdown]
-# **Nobody has to set the block down**: {success}`push-located-played-n3`, and each seed has the 90 % of its card ({numref}`fig-rewards-played`). The locator's frames are steps that no curve here counts,
-# {artifact}`push-located-played-n3/seed0:provenance.parameters.locator_frames|int` of them, a sixth of the policy's own. The earlier arm has
-# {artifact}`push-located-played/seed0:evaluation.deterministic.successes|int` of 100, one seed.
+# **Nobody has to set the block down**: {success}`push-located-played-n3`, and each seed has the 90 % of its card ({numref}`fig-rewards-played`). The earlier arm has
+# {artifact}`push-located-played/seed0:evaluation.deterministic.successes|int` of 100, one seed. No curve here counts the steps of the locator's frames,
+# {artifact}`push-located-played-n3/seed0:provenance.parameters.locator_frames|int` of them, a sixth of the policy's own.
 
 # %% [markdown]
 # ## The camera that everybody has
 #
 # The camera above was aimed at the table by hand. The default one shows the whole robot, and the block on
-# [a few pixels](21_what_the_camera_can_tell.ipynb). `push-located-rewards-far` looks through it, in the 84 × 84 pixels of the source, and is `push-located-rewards-n3` otherwise ({numref}`fig-rewards-far`). Its locator is off by
-# {artifact}`eyes-at-work:eyes.locator-push-default-rewards/seed0.phases.beside.mean|f0` mm beside the block, where the other one has
-# {artifact}`eyes-at-work:eyes.locator-push-workspace-rewards/seed0.phases.beside.mean|f0`; and it is bent as much as shaken,
+# [a few pixels](21_what_the_camera_can_tell.ipynb). `push-located-rewards-far` looks through it, in the 84 × 84 pixels of the source, and is
+# `push-located-rewards-n3` otherwise ({numref}`fig-rewards-far`).
+#
+# Beside the block its locator is off by {artifact}`eyes-at-work:eyes.locator-push-default-rewards/seed0.phases.beside.mean|f0` mm, the other one by
+# {artifact}`eyes-at-work:eyes.locator-push-workspace-rewards/seed0.phases.beside.mean|f0`. It is bent as much as shaken,
 # {artifact}`eyes-at-work:eyes.locator-push-default-rewards/seed0.bent|f0` mm and {artifact}`eyes-at-work:eyes.locator-push-default-rewards/seed0.shaken|f0`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success through the default camera; gray, the seeds of `push-located-rewards-n3`. From the vertical line of its color on, a run's step sizes fall. See where red and blue stand when theirs begin to.", "name": "fig-rewards-far"}, "image": {"alt": "Gray: the five seeds with the camera aimed at the table. Red: through the default camera a run stays on the floor to 110 thousand steps, then rises: 60 percent at 150 thousand, where its step sizes begin to fall, and between 40 and 85 after that. Blue: the same run with more steps goes on between 40 and 75 percent; its own step sizes begin to fall at 225 thousand, and from 250 thousand on it has between 75 and 95."}}
@@ -413,7 +421,7 @@ display(
 # %% [markdown]
 # ## How soon?
 #
-# The curves of {numref}`fig-rewards-targets` have done most of their rise by 130,000 steps, and nothing says that the step sizes have to wait so long before they fall. `push-located-rewards-quick` is
+# The curves of {numref}`fig-rewards-targets` have done most of their rise by 130,000 steps. Must the step sizes wait so long before they fall? `push-located-rewards-quick` is
 # `push-located-rewards-n3` in 130,000 steps, of which the last quarter anneals.
 
 # %% tags=["hide-input"]
@@ -433,15 +441,16 @@ display(Markdown("\n".join(rows)))
 assert len(ends) == 3 and ends[0] == max(ends) and spent[0] == min(spent), "read the text anew"
 
 # %% [markdown]
-# Both cores of the machine were theirs, but for short tests that ran beside seed 6. "All in all" is from the first of the locator's frames to the end of evaluation
-# and film. The machine is a rented one, and not equally fast at every hour. The first of these seeds was the quickest and the best: when it was the only one, this page
-# said a quarter of an hour and {artifact}`push-located-rewards-quick/seed5:evaluation.deterministic.success_rate|pct0`. How many times the state's steps these are, [claim 7](20_reach_and_pixels.ipynb) counts. Another one is yours: `pixels train push-located-rewards-quick --seeds 8 --subproc --torch-threads 2`.
+# "All in all" is from the first of the locator's frames to the end of evaluation and film. Both cores were theirs, but for short tests beside seed 6. The
+# rented machine is not equally fast at every hour. The first of these seeds was the quickest and the best, with
+# {artifact}`push-located-rewards-quick/seed5:evaluation.deterministic.success_rate|pct0`. How many times the state's steps these are, [claim 7](20_reach_and_pixels.ipynb) counts.
+# Another seed is yours: `pixels train push-located-rewards-quick --seeds 8 --subproc --torch-threads 2`.
 
 # %% [markdown]
 # ## What it costs to look
 #
-# Take the camera away, and tell the policy where the block is: `push-blind-n3` is [the blind twin](17_is_it_cheating.ipynb) with the same targets, the same falling step sizes and the same budget ({numref}`fig-rewards-twin`). It
-# reads joints, goal, and the block's center as a number, exactly. It keeps no four looks: a number does not shake.
+# Take the camera away, and tell the policy where the block is. `push-blind-n3` is [the blind twin](17_is_it_cheating.ipynb) with the same targets, falling step sizes and
+# budget ({numref}`fig-rewards-twin`). It reads joints, goal, and the block's center as an exact number. It keeps no four looks: a number does not shake.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success with the camera, gray, the seeds of `push-located-rewards-n3`, and of the twin that reads the place as a number, a line for every run. See whether the twin is sooner.", "name": "fig-rewards-twin"}, "image": {"alt": "Gray: the five seeds with the camera rise between 30 and 80 thousand steps. Red: the three seeds of the twin that reads the place as a number rise among them, and end between 90 and 100 percent, among the gray ones."}}
 changed = set(preset("push-blind-tuned").differences(preset(TWIN))) - NOT_CHANGES
@@ -563,14 +572,14 @@ check_answers_loss(answers_loss)
 #
 # | | |
 # |---|---|
-# | settled | A locator need be told no position. Asked only which goals a picture fulfils, it reads the block in new frames to about a centimeter or better where the camera is aimed at the table, after nothing but random play as well, and to {artifact}`locator-push-default-rewards/seed0:measurement.held_out.block.mean\|f0` mm through the default one. |
-# | settled | Behind such a locator, with four looks, targets three steps ahead and step sizes that fall at the end, a policy learns to push from pixels, joints and the goal: {success}`push-located-rewards-n3`. Nobody ever told its actor, its critic or its eye a position (for its eye's frames the block was set down by hand). It falls to the floor before black images and before those of another episode. |
-# | settled | Nobody has to set the block down for its eye. Behind locators that learned from random play: {success}`push-located-played-n3`. |
-# | seen in every pair | Targets that reach three steps ahead bring it off the floor sooner, each seed behind its own locator. |
-# | seen once | With one look it hardly leaves the floor. Through the default camera it takes about twice the steps or more to half of its episodes, and has {success}`push-located-rewards-far-long` where it is given them. |
-# | not settled | How much of what the last quarter brought came from the additional steps, and how much from the falling step sizes. Whether the default camera's late rise is that of an eye that is less exact, or of one that is bent. What twice the updates a step add: `push-gpu-located`, with fifteen workers, waits for a GPU. What a larger picture and more frames for the locator add: no arm asks that. |
+# | settled | Asked only which goals a picture fulfils, a locator reads the block in new frames to about a centimeter or better where the camera is aimed at the table, after random play alone as well. Through the default camera: {artifact}`locator-push-default-rewards/seed0:measurement.held_out.block.mean\|f0` mm. |
+# | settled | Behind such a locator, with four looks, targets three steps ahead and step sizes that fall at the end, a policy learns to push from pixels, joints and goal: {success}`push-located-rewards-n3`. Nobody told actor, critic or eye a position; for the eye's frames the block was set down by hand. It falls to the floor before black images and those of another episode. |
+# | settled | Nobody has to set the block down. Behind locators of random play: {success}`push-located-played-n3`. |
+# | seen in every pair | Targets three steps ahead bring it off the floor sooner, each seed behind its own locator. |
 # | seen in three seeds | The exact place, shown once, does no better with the same targets and budget: {success}`push-blind-n3`. |
-# | the price | What hindsight needs in any case: for a picture and a goal, whether the one fulfils the other. A simulator says that for every pair. A kitchen has to be asked. |
+# | seen once | With one look it hardly leaves the floor. Through the default camera it takes about twice the steps or more to half of its episodes, and with a longer budget has {success}`push-located-rewards-far-long`. |
+# | not settled | How much of the last quarter's gain came from the additional steps, how much from the falling step sizes. Whether the default camera's late rise is that of a less exact eye, or of a bent one. What twice the updates a step add: `push-gpu-located`, with fifteen workers, waits for a GPU. What a larger picture and more locator frames add: no arm asks. |
+# | the price | What hindsight needs in any case: whether a picture fulfils a goal. A simulator says that for every pair. A kitchen has to be asked. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
 #
 # ```bash

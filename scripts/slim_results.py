@@ -9,6 +9,8 @@
   the arm nor anything plays its policy; with them, what says how to build their network;
 * the weights of every locator that no policy with weights, and no measurement, looks through.
 
+Long JSON is written as :mod:`labs.json_text` writes it now, which takes less room.
+
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
 left out, under ``left_out``.
 """
@@ -27,6 +29,7 @@ from labs.artifacts import (
     data_root,
     load_artifact,
     seed_folders,
+    write_atomically,
     write_record,
 )
 from labs.errors import ending
@@ -34,6 +37,8 @@ from labs.experiments.locating import LOCATOR_FILE, folder
 from labs.experiments.policies import SPEC
 from labs.experiments.policies import WEIGHTS as POLICY
 from labs.experiments.presets import CRITERIA, PRESETS, effective
+from labs.json_text import LONG, json_text
+from labs.provenance import sha256
 
 VIDEO = "video.mp4"
 
@@ -124,6 +129,24 @@ def slim(path: Path, shelf: Path | None = None) -> int:
     return saved
 
 
+def pack(path: Path) -> int:
+    """Writes an artifact's JSON anew where that is shorter. Returns the bytes that this saves."""
+    artifact, saved = load_artifact(path), 0
+    record = artifact.provenance
+    files = dict(record["files"])
+    for name in (name for name in files if name.endswith(".json")):
+        file = path / name
+        before = file.read_text()
+        after = json_text(json.loads(before))
+        if len(before) > LONG and len(after) < len(before):
+            write_atomically(file, after)
+            files[name] = sha256(file)
+            saved += len(before) - len(after)
+    if saved:
+        write_record(path, record | {"files": files})
+    return saved
+
+
 def slim_all(shelf: Path | None = None) -> int:
     """Slims every run and locator in ``data/``; says how many it changed and what that saves.
 
@@ -133,7 +156,13 @@ def slim_all(shelf: Path | None = None) -> int:
     seeds = (p for arm in sorted(data_root().glob("*")) for p in seed_folders(arm))
     runs = [p for p in seeds if (p / PROVENANCE).exists()]
     saved = [slim(path, shelf) for path in runs]
-    print(json.dumps({"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved)}))
+    artifacts = [p.parent for p in data_root().rglob(PROVENANCE)]
+    packed = [pack(path) for path in sorted(artifacts)]
+    print(
+        json.dumps(
+            {"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved), "packed": sum(packed)}
+        )
+    )
     return 0
 
 

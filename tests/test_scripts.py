@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.artifacts import repository_root, write_artifact
+from labs.artifacts import load_artifact, repository_root, write_artifact
 from scripts import slim_results
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "scripts").glob("*"))
@@ -45,6 +46,22 @@ def test_setup_explains_itself_and_installs_nothing(flags, code, words):
 @pytest.mark.parametrize("arm", slim_results.WITH_FILM)
 def test_a_film_that_is_to_be_kept_is_there(arm):
     assert (repository_root() / "data" / arm / "seed0" / slim_results.VIDEO).exists()
+
+
+def test_long_json_is_packed_and_says_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
+    values = {"cells": [{"error": i / 7, "curve": [0.5, None], "of": {"n": i}} for i in range(99)]}
+    for name, found in (("long", values), ("short", {"cells": values["cells"][:2]})):
+        with write_artifact(tmp_path / name, kind="measurement", parameters={}) as folder:
+            (folder / "measurement.json").write_text(json.dumps(found, indent=4))
+    assert slim_results.main([]) == 0
+    text = load_artifact("long").file("measurement.json").read_text()
+    assert json.loads(text) == values and len(text) < len(json.dumps(values))
+    assert text.count("\n") > 99, "a cell a line"
+    assert "    " in load_artifact("short").file("measurement.json").read_text()
+    capsys.readouterr()
+    assert slim_results.main([]) == 0
+    assert '"packed": 0' in capsys.readouterr().out
 
 
 def test_only_seeds_are_slimmed(tmp_path, monkeypatch, capsys):
