@@ -14,8 +14,12 @@ import tyro
 from labs.errors import UserError, nearest
 
 
-def parse(kind: type, argv: Sequence[str], prog: str, default: Any = None):
+def parse(
+    kind: type, argv: Sequence[str], prog: str, default: Any = None, *, about: str | None = None
+):
     """Parses flags by a dataclass; a wrong one becomes one line.
+
+    ``about``: what the command does, for its help; None: the dataclass says it.
 
     Raises:
         UserError: what is wrong with the flags.
@@ -24,9 +28,8 @@ def parse(kind: type, argv: Sequence[str], prog: str, default: Any = None):
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
-            if default is None:
-                return tyro.cli(kind, args=list(argv), prog=prog)
-            return tyro.cli(kind, args=list(argv), prog=prog, default=default)
+            given = {} if default is None else {"default": default}
+            return tyro.cli(kind, args=list(argv), prog=prog, description=about, **given)
     except SystemExit as stop:
         if not stop.code:
             raise

@@ -127,7 +127,8 @@ def require_memory(needed: int, what: str = "the replay memory", remedy: str | N
 
 
 class PixelReplayBuffer:
-    """A ring of transitions with pixels, stored as uint8 and sampled uniformly.
+    """A ring of transitions with pixels, stored as uint8 and sampled uniformly, as in Mnih et al.
+    2015 (Nature 518).
 
     uint8 is a quarter of float32, and it is what the camera gives: nothing is lost. The division
     by 255 happens when a batch is sampled, on the few images that are needed.

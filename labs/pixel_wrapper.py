@@ -65,7 +65,8 @@ def _check_render_mode(env: gym.Env) -> None:
 
 
 def render_and_resize(env: gym.Env, image_size: tuple[int, int] = (84, 84)) -> np.ndarray:
-    """Takes one camera frame and brings it to a size, channels first.
+    """Takes one camera frame and brings it to a size, channels first; 84 × 84 is that of Mnih et
+    al. 2015 (Nature 518).
 
     Where the environment already draws at ``image_size`` nothing is resized. Otherwise PIL's
     bilinear filter shrinks the frame: most of what was drawn is then thrown away, which is why
@@ -107,7 +108,8 @@ class PixelObservationWrapper(gym.Wrapper, gym.utils.RecordConstructorArgs):
 
     The goal mode is the question of honesty. In the Fetch tasks ``achieved_goal`` is the exact
     position of the gripper (Reach) or of the *object* (Push): an agent that receives it need not
-    look.
+    look. The tasks are those of Plappert et al. 2018 (arXiv 1802.09464); frames are stacked as in
+    Mnih et al. 2015 (Nature 518).
 
     ===============  ===================================  =====================================
     ``goal_mode``    goals in the observation             what the camera is needed for

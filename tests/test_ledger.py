@@ -266,3 +266,13 @@ def test_success_of_push_stands_over_its_floor_and_reach_has_none():
     assert ledger.floor_of(["push", "reach"]) is None
     figure = three_phases(run, floor=None)
     assert "doing nothing" not in {line.get_label() for line in figure.axes[0].lines}
+
+
+def test_the_source_s_phases_are_named_and_do_not_dwarf_a_short_run():
+    run = ledger.measured("push-state-tuned")[0]
+    figure = three_phases(run, source=True)
+    (words,) = (text.get_text() for text in figure.axes[0].get_legend().get_texts())
+    assert words == "reported: flat", "the run ends long before the others begin"
+    assert figure.axes[0].get_xlim()[1] < 1.2 * run.table()["step"].max()
+    with pytest.raises(UserError, match="phases of Push"):
+        three_phases("reach-state/seed0", source=True)

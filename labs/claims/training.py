@@ -84,7 +84,21 @@ def warming_up(root: Path) -> Finding:
     two must have got there. Where more updates surely put the rise off, none waits for them, and an
     encoder that warms up would not either: that decides nothing.
     """
-    return _first_decides(_seeing_and_blind(root, "gradient_steps"), partial(_waiting, root))
+    found = _first_decides(_seeing_and_blind(root, "gradient_steps"), partial(_waiting, root))
+    return replace(found, effect=found.effect + _eyes_along(root))
+
+
+def _eyes_along(root: Path) -> str:
+    """What a probe read from encoders along runs, told beside claim 6: a run of each arm."""
+    parts = []
+    for run in measurement(root, "eye-along-run", optional=True).get("runs", []):
+        first, last = run["points"][0], run["points"][-1]
+        before, after = (point["head"]["block"]["mean"] for point in (first, last))
+        parts.append(
+            f"`{run['arm']}` {before:.0f} mm off untrained, {after:.0f} at its end, success "
+            f"{last['success']:.0%}"
+        )
+    return f"; the block as the encoder of one run shows it: {'; '.join(parts)}" if parts else ""
 
 
 def _waiting(root: Path, few: Arm, many: Arm) -> Finding:

@@ -151,7 +151,8 @@ def require_data() -> None:
 
 
 def results(argv: list[str]) -> int:
-    parse(NoOptions, argv, "pixels results")
+    about = "What results exist, and where they come from. No flags."
+    parse(NoOptions, argv, "pixels results", about=about)
     require_data()
     from labs.experiments.results import table
 
@@ -161,7 +162,8 @@ def results(argv: list[str]) -> int:
 
 
 def claims(argv: list[str]) -> int:
-    parse(NoOptions, argv, "pixels claims")
+    about = "What was claimed, what came out, and how sure that is. No flags."
+    parse(NoOptions, argv, "pixels claims", about=about)
     require_data()
     from labs.artifacts import data_root, list_artifacts
     from labs.claims.scoreboard import as_text

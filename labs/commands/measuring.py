@@ -13,7 +13,8 @@ from labs.flags import NoOptions, parse
 
 
 def probe(argv: list[str]) -> int:
-    parse(NoOptions, argv, "pixels probe")
+    about = "Which loss gives the encoder a gradient, in each routing. No flags."
+    parse(NoOptions, argv, "pixels probe", about=about)
     from labs.routing_probe import main as probe
 
     probe()
@@ -91,7 +92,8 @@ def bench(argv: list[str]) -> int:
 
 
 def doctor(argv: list[str]) -> int:
-    parse(NoOptions, argv, "pixels doctor")
+    about = "Is this machine ready, and what to do where it is not? No flags."
+    parse(NoOptions, argv, "pixels doctor", about=about)
     from labs.experiments.doctor import report
 
     return report()

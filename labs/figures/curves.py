@@ -280,10 +280,16 @@ def three_phases(
     Args:
         run: a training artifact, or its path below ``data/``.
         floor: success of doing nothing, drawn as a line.
-        source: shade the phases where the source manuscript saw them.
+        source: shade the phases where the source manuscript saw them, as far as the run goes.
+
+    Raises:
+        UserError: no such result; or the source's phases, of Push, in a run of another task.
     """
     run = load_artifact(run) if isinstance(run, str) else run
+    if source and run.parameters.get("task") != "push":
+        raise UserError("--source marks phases of Push: name a run of Push, or leave it out")
     table = run.table()
+    last = float(table["step"].max())
     use_style()
     figure, rows = plt.subplots(3, 1, sharex=True, figsize=(7.0, 5.4))
     columns = (("success", "success"), ("critic_loss", "critic loss"), ("actor_loss", "actor loss"))
@@ -291,15 +297,17 @@ def three_phases(
         axes.plot(table["step"], table[column], color=color)
         axes.set_ylabel(name)
         if source:
-            for (_, start, end), shade in zip(
-                SOURCE_PHASES, ("#EEEEEE", "#DDDDDD", "#EEEEEE"), strict=True
-            ):
-                axes.axvspan(start, end, color=shade, zorder=-1)
+            shades = zip(SOURCE_PHASES, ("#F2F2F2", "#D5D5D5", "#E5E5E5"), strict=True)
+            for (phase, start, end), shade in shades:
+                if start < last:
+                    label = f"reported: {phase}"
+                    axes.axvspan(start, min(end, last), color=shade, zorder=-1, label=label)
     if floor is not None:
         draw_floor(rows[0], floor)
+    if source or floor is not None:
         rows[0].legend(fontsize="small")
     success_axis(rows[0])
-    in_thousands(rows[-1], float(table["step"].max()))
+    in_thousands(rows[-1], last)
     return figure
 
 

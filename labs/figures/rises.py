@@ -12,19 +12,23 @@ from matplotlib.axes import Axes
 from labs.artifacts import runs_of
 from labs.errors import UserError
 from labs.experiments.results import final_success, steps_until
+from labs.figures.curves import draw_floor
 from labs.figures.legend import colors_of
 from labs.figures.style import use_style
 
 MARKERS = "osD^vP"  # color alone does not tell arms apart for everybody
 
 
-def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0.5) -> Axes:
+def rise_and_end(
+    arms: Mapping[str, str], *, late_after: float, level: float = 0.5, floor: float | None = None
+) -> Axes:
     """Final success of every run against the steps until its curve was at a level.
 
     Args:
         arms: named arm → what the legend calls it.
         late_after: environment steps from which on a run counts as late, a dashed line.
         level: success in [0, 1].
+        floor: success of doing nothing, drawn as a line.
 
     Returns:
         The axes. A run that was never there stands at the right edge, under "not yet".
@@ -60,5 +64,7 @@ def rise_and_end(arms: Mapping[str, str], *, late_after: float, level: float = 0
     axes.set(xlabel=f"environment steps to {level:.0%}", ylabel="final success", ylim=(-0.03, 1.03))
     axes.set_xlim(left=min(known) - 0.1 * edge)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    if floor is not None:
+        draw_floor(axes, floor)
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize="small")  # a phone is narrow
     return axes
