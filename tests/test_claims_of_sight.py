@@ -152,7 +152,7 @@ def test_claim_16_falls_with_a_policy_that_loses_a_tenth(data, lost, won, expect
     measured(data, "shrunk-pictures", one_policy)
     found = judge(CLAIM["16"], data)
     assert found.verdict == expected
-    assert f"`any` succeeds in 50 of 100 episodes on native frames, in {50 - lost + won}" in (
+    assert f"`any/seed0` succeeds in 50 of 100 episodes on native frames, in {50 - lost + won}" in (
         found.effect
     )
 

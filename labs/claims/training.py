@@ -320,7 +320,8 @@ def large_memory(root: Path) -> Finding:
         raise NotMeasured(f"the larger memory, `{large.name}`, does not hold its whole run")
     found = _first_decides(pairs, partial(_gain, "buffer_size"))
     reported = LIMITS["reported_memory"]
-    arms = [arm for pair in all_matched(root, "buffer_size", None, task="push") for arm in pair]
+    alike = {"task": "push", "observation": large.config["observation"]}
+    arms = [arm for pair in all_matched(root, "buffer_size", None, **alike) for arm in pair]
     risen = [arm for arm in arms if iqm(arm.rates).low >= LIMITS["learned"]]
     fewer = large.config["buffer_size"] < reported
     if found.verdict == HOLDS and (
