@@ -41,7 +41,7 @@ def use_style() -> None:
             "legend.frameon": False,
             "font.size": 10,
             "figure.figsize": (7.0, 3.6),
-            "figure.dpi": 100,
+            "figure.dpi": 96,  # an inch of CSS
             "figure.constrained_layout.use": True,
             "savefig.dpi": 150,
             "image.cmap": "viridis",
