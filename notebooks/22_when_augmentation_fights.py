@@ -567,7 +567,7 @@ display(Markdown("\n".join(answers)))
 # eighth.
 #
 # Not settled: whether a policy with *keypoints* that a *reward* trains can learn so. (With NatureCNN one that is told the block's place
-# does, and [sooner than without shifts](19_reading_the_curve.ipynb).) It takes two arms that differ in shifts alone, to
+# does, [sooner than without shifts, and without looking](19_reading_the_curve.ipynb).) It takes two arms that differ in shifts alone, to
 # a budget at which the one without has risen. The reported run stopped at 1.54 million steps, and its own control
 # rose only after 2.2 million. A trial of such a control on Reach, keypoints in place of NatureCNN in
 # [the arms by reward](20_reach_and_pixels.ipynb), was stopped while it lay on the floor: no pair came of it.
