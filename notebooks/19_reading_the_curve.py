@@ -561,7 +561,7 @@ assert min(curve.loc[risen_by, "updates"] for curve in curves) > 1.5 * spent, "r
 # more. Both were tried, one change each against `push-small-u050`, on its seed 0 ({numref}`fig-begin-anew`): in `push-small-u050-reset` all networks are drawn
 # anew after 50,000 steps, while the memory stays; `push-small-u050-drq` has [random shifts](12_random_shift.ipynb).
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Half of an update a step, with a picture, each run for itself: three as they are, one with all networks drawn anew at the dashed line, one with random shifts; {artifact}`push-small/seed0:provenance.parameters.curve_episodes|int` episodes a point. Up to the dashed line the first is the run with seed 0, point for point.", "name": "fig-begin-anew"}, "image": {"alt": "Success against environment steps, a line a run. Three gray lines with twice the updates lie at the do-nothing floor until 80 thousand steps; one of them then rises to 35 percent. The run whose networks are drawn anew at 50 thousand steps stays on the floor until 70 thousand and then rises to about 60 percent. The run with random shifts leaves the floor at 40 thousand steps, passes one half at 50 thousand and goes on rising."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Half of an update a step, with a picture, each run for itself: three as they are, one with all networks drawn anew at the dashed line, one with random shifts; {artifact}`push-small/seed0:provenance.parameters.curve_episodes|int` episodes a point. Up to the dashed line the one that is drawn anew is the gray run with seed 0, point for point.", "name": "fig-begin-anew"}, "image": {"alt": "Success against environment steps, a line a run. Three gray lines with twice the updates lie at the do-nothing floor until 80 thousand steps; one of them then rises to 35 percent. The run whose networks are drawn anew at 50 thousand steps stays on the floor until 70 thousand and then rises to about 60 percent. The run with random shifts leaves the floor at 40 thousand steps, passes one half at 50 thousand and goes on rising."}}
 ANEW, SHIFTED = "push-small-u050-reset", "push-small-u050-drq"
 beside = {
     SEEING[2]: ("#999999", "-"),
@@ -762,7 +762,7 @@ for head in ("head", "linear"):
 # other run shows that the same network and reward *can* open the eye, within the same steps, and that the probe sees it.
 # There a flat curve does hide an eye that opens, as the source manuscript says. It is one where the eye is needed.
 #
-# These are one run each. The reported seeds say the same at their end:
+# These are one run each. The reported seed 0 of each arm says as much at its end:
 
 # %%
 display(probe_table(("push-small", "push-small-honest")))

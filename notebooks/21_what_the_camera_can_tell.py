@@ -1106,7 +1106,7 @@ assert max(max(rates) for rates in ends.values()) < 0.1, "a policy left the floo
 # - The sphere can be read, but no policy takes it for the goal where the goal is a vector. Before the default camera it
 #   costs five millimeters of sight. Who trained without it stumbles when it appears, who trained with it when it moves.
 #   Whoever relabels goals should not draw it, or should know that it stays.
-# - A reward teaches an encoder what pays: where goal and block are when nothing else tells it, nothing about the block
+# - A reward teaches an encoder what pays: where goal and block are when nothing else tells it, next to nothing about the block
 #   where numbers do. It can do so while success is still on the floor.
 # - Judged by eight goals, one picture teaches more than judged by one, but not enough to push.
 #
