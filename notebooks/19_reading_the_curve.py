@@ -593,14 +593,14 @@ assert final_success(shifted) > max(most.rates)
 # optimizers and the first temperature, it leaves the floor 25,000 steps later and ends with
 # {artifact}`push-small-u050-reset/seed0:evaluation.deterministic.successes|int` of 100. Left as it was, it ends with
 # {artifact}`push-small-u050/seed0:evaluation.deterministic.successes|int`. The memory is the same, the rate is the same, and the new networks
-# have had half of the updates. So this run was held back by what its networks had become, and not by anything that they still lacked.
+# have had half of the updates. So this run seems to have been held back by what its networks had become, not by updates that they still lacked.
 #
 # **With random shifts it rises, too, and early.** `push-small-u050-drq` leaves the floor by 40,000 steps, with as many updates from the same seed on, and passes
 # one half at 50,000: before any run of `push-small`, and no later than the slowest blind twin. It ends with
 # {artifact}`push-small-u050-drq/seed0:evaluation.deterministic.successes|int` of 100. A shift of up to
 # {artifact}`push-small-u050-drq/seed0:provenance.parameters.pad|int` pixels makes 25 pictures of one, which are harder to know by heart.
 #
-# But **it rises by not looking**. Before black pictures it has
+# But **it ends without looking**. Before black pictures it has
 # {artifact}`push-small-u050-drq/seed0:evaluation.controls.blank.successes|int` of 100, before those of another episode
 # {artifact}`push-small-u050-drq/seed0:evaluation.controls.shuffled.successes|int`, before its first one for ever
 # {artifact}`push-small-u050-drq/seed0:evaluation.controls.frozen.successes|int`. The run that was drawn anew heeds its picture: it has
@@ -610,7 +610,7 @@ assert final_success(shifted) > max(most.rates)
 # [no longer fits the vectors](22_when_augmentation_fights.ipynb) is soon let go, and what is left is the blind twin.
 #
 # Either remedy is one run, and of the two other runs that were left as they were one rose late by itself. So this is seen, not settled. It says what
-# a flat phase of a run that sees *can* be: no wait for updates, but what too many of them on too few pictures have left behind.
+# a flat phase of a run that sees *can* be: no wait for updates, but what many of them have left behind.
 #
 # ## Five: an encoder that learns to see?
 #
