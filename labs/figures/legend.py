@@ -68,6 +68,8 @@ WORDS = {
     "push-small-buffer50k": "vectors and a picture, memory of 50,000",
     "push-small-far": "vectors and a picture by the default camera",
     "push-small-k8": "vectors and a picture, k = 8",
+    "push-small-keypoint": "vectors and keypoints of a picture",
+    "push-small-keypoint-drq": "the same, random shifts",
     "push-small-n3": "vectors and a picture, targets three steps ahead",
     "push-small-noise": "vectors and noise",
     "push-small-separate": "vectors and a picture, an encoder each",

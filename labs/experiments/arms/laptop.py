@@ -159,6 +159,17 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(real, arm="push-small-u050-reset", gradient_steps=4, reset_every=50_000),
             "step 2's vectors and a picture of 36 × 36, 0.5 updates a step, drawn anew halfway",
         ),
+        # Do keypoints and random shifts work together, where a reward trains both?
+        (
+            replace(real, arm="push-small-keypoint", encoder="keypoint"),
+            "step 2's vectors and a picture of 36 × 36, read as keypoints",
+        ),
+        (
+            replace(
+                real, arm="push-small-keypoint-drq", augmentation="drq", pad=2, encoder="keypoint"
+            ),
+            "step 2's vectors and a picture of 36 × 36, read as keypoints, with random shifts",
+        ),
         (
             replace(blind, arm="push-blind-buffer10k", buffer_size=10_000),
             "the tuned blind twin with a memory of 10,000 transitions, a tenth of its budget",
