@@ -185,7 +185,7 @@ class NormalizedCombinedExtractor(ImageDictExtractor):
 
 
 def _normalized_nature_cnn(channels: int, width: int, image_size: tuple[int, int]) -> nn.Sequential:
-    # No ReLU before LayerNorm: it would throw away the sign that Tanh is about to use.
+    # No ReLU before LayerNorm: it would make all negative numbers one and the same.
     cnn = NatureCNN(channels, width, image_size, output_relu=False)
     return nn.Sequential(cnn, nn.LayerNorm(width), nn.Tanh())
 

@@ -13,16 +13,17 @@
 # # Reach from state
 #
 # The first trained policy sees no picture. It reads ten exact numbers from the robot's joints and
-# three from the target. (SB3 joins all entries of the observation, and one of them repeats the gripper's position: its
-# actor has 16 inputs for these 13 numbers.) That makes it a *yardstick*: whatever pixels cost later is counted from
-# here.
+# three from the target. That makes it a *yardstick*: whatever pixels cost later is counted from
+# here. Its actor has 16 inputs for these 13 numbers: Stable-Baselines3 (SB3) joins all entries of the observation, and
+# `achieved_goal` repeats the gripper's position.
 #
-# It is also the first use of a pattern that returns for every experiment of this book. An experiment compares
+# Every experiment of this book follows the pattern of this one. It compares
 # {term}`arms <arm>`, here not the robot's: an arm is one named configuration, trained with several seeds. A headless
-# run trains, evaluates, and leaves an {term}`artifact`. The page reads the artifact. You will be able
-# to read a learning curve, an evaluation and a record of origin, as all later pages show them. The page
-# leans on [the two tasks and their floors](01_proof_of_life.ipynb). To make all of it again, type one
-# line (without `--again` it says that the results are there, and does nothing):
+# run trains, evaluates, and leaves an {term}`artifact`. The page reads the artifact.
+#
+# You will be able to read a learning curve, an evaluation and a record of origin, as all later pages show them. The page
+# leans on [the two tasks and their floors](01_proof_of_life.ipynb). One line makes all of it again. Without `--again`
+# it only says that the results are there:
 #
 # ```bash
 # pixels train reach-state --seeds 0 1 2 3 4 --again
@@ -64,10 +65,10 @@ for name, policy in FLOORS.items():
 # %% [markdown]
 # ## The learning curve
 #
-# Soft actor-critic {cite}`haarnoja2018b`, as Stable-Baselines3 (SB3) has it, learns from the dictionary
-# of state, achieved and desired goal. Every thousand steps the policy plays a few episodes with
-# fixed seeds that training never meets ({numref}`fig-reach-state`). The line is the {term}`interquartile mean <IQM>` over the seeds,
-# the band its bootstrap interval ({term}`stratified bootstrap`).
+# Soft actor-critic {cite}`haarnoja2018b`, as SB3 has it, learns from the dictionary
+# of state, achieved and desired goal. Every thousand steps the policy plays twenty episodes with
+# fixed seeds that training never meets ({numref}`fig-reach-state`). The line is the {term}`interquartile mean <IQM>` over
+# the five training seeds, the band its bootstrap interval ({term}`stratified bootstrap`).
 
 # %% mystnb={"figure": {"caption": "Reach from the state: success on the test episodes while five seeds train. Thin: the runs; line and band: their interquartile mean with its interval.", "name": "fig-reach-state"}, "image": {"alt": "Success rate against environment steps for Reach from state: five seeds rise from near zero to 90 percent by 5,000 to 8,000 steps, waver between 65 and 100 percent, and are all at 100 from 14,000 on."}}
 success_curves([ARM])
@@ -76,11 +77,12 @@ plt.show()
 # %% [markdown]
 # ## The result
 #
-# After training, each policy plays 100 episodes of the environment, which start alike for every
-# policy of this book: once with its mean action, once with sampled actions. (The physics is always the stock one. A
-# policy with a camera sees it through the camera and the scene that it was trained with.) An episode is a
+# After training, each policy plays 100 episodes, which start alike for every
+# policy of this book: once with its mean action, once with sampled actions. The physics is always the stock one; a
+# policy with a camera sees it through the camera and the scene that it was trained with. An episode is a
 # {term}`success` if the gripper is within 5 cm of its goal *at the last step*; passing through does not count.
-# *Steps to 90 %* is the first point of the curve that is so high. The interval in the last row is over the seeds.
+# *Steps to 90 %* is the first point of the curve that is so high. The interval beside a seed's success is over its
+# episodes, the one in the last row over the seeds.
 
 # %%
 display(results_table(ARM))
@@ -91,7 +93,7 @@ for run in runs_of(ARM):
 # Seed 0 reaches its goal in
 # {artifact}`reach-state/seed0:evaluation.deterministic.success_rate|pct0` of its episodes and stops
 # {artifact}`reach-state/seed0:evaluation.deterministic.final_distance_mean|cm` from it on
-# average. The source manuscript planned 500,000 steps, expected success near 100 % by
+# average. For this run the source manuscript planned 500,000 steps, expected success near 100 % by
 # 200,000 to 300,000, and left the result empty.
 
 # %% tags=["hide-input"]
@@ -103,13 +105,14 @@ film(
 # %% [markdown]
 # ## The same, with good settings
 #
-# The run above has Stable-Baselines3's networks, batch size and target rate, one environment, and two settings
-# for episodes this short: a discount of 0.95 and a learning rate of 0.001. (Most of the words that follow are
-# explained on the [next page](04_sac_recap.ipynb), LayerNorm on [a later one](11_features_extractor.ipynb).)
-# Against a bad yardstick everything looks good. `reach-state-tuned` has standardized inputs,
+# Against a bad yardstick everything looks good. The run above has SB3's networks, batch size and target rate, one
+# environment, and two settings of its own: a discount of 0.95, as episodes are short, and a learning rate of 0.001.
+#
+# `reach-state-tuned` has standardized inputs,
 # LayerNorm in the {term}`critics <twin critics>`, a {term}`target <target network>` that follows four times as fast
-# ($\tau = 0.02$), four environments, and half an {term}`update a step <replay ratio>`. Its learner differs as well: the book's own (`engine="fast"`,
-# [a later page](24_making_it_fast.ipynb)) in place of SB3's `train()`. The results:
+# ($\tau = 0.02$), four environments, and half an {term}`update a step <replay ratio>`. Its learner is the book's own
+# (`engine="fast"`, [a later page](24_making_it_fast.ipynb)) in place of SB3's `train()`. Most of these words are
+# explained on the [next page](04_sac_recap.ipynb), LayerNorm on [a later one](11_features_extractor.ipynb). The results:
 
 # %% tags=["hide-input"]
 TUNED = "reach-state-tuned"
@@ -129,8 +132,8 @@ assert np.argmax(busy) == 4 and busy[4] > 2 * max(busy[:4]), "another seed was s
 
 # %% [markdown]
 # This arm's *sampled* actions succeed far less often than its mean action; in the first arm there is no such gap. The
-# reason is the {term}`entropy coefficient`, which weighs noise against reward. It starts near one and falls with
-# the updates, and this arm stops after few of them: its mean action is good by then, its noise still large.
+# likely reason is the {term}`entropy coefficient`, which weighs noise against reward. It starts near one and falls with
+# the updates, and this arm stops after few of them. By then its mean action is good, its noise still large:
 
 # %% tags=["hide-input"]
 rows = [
@@ -145,17 +148,20 @@ for arm in (ARM, TUNED):
     updates = sorted({int(end["updates"]) for end in ends})
     rows.append(
         f"| `{arm}` | {' or '.join(f'{n:,}' for n in updates)} "
-        f"| {min(last[arm]):.4f} to {max(last[arm]):.4f} | {min(sampled):.0%} to {max(sampled):.0%} |"
+        f"| {min(last[arm]):.4f} to {max(last[arm]):.4f} "
+        f"| {' to '.join(dict.fromkeys(f'{rate:.0%}' for rate in (min(sampled), max(sampled))))} |"
     )
 display(Markdown("\n".join(rows)))
 assert min(last[TUNED]) > 50 * max(last[ARM]), "the noise explains nothing: read this anew"
 
 # %% [markdown]
-# Which of these settings matter? A search changes one at a time, on a seed that no table of this book
-# reports. Each trial has {artifact}`search-reach-state-tuned:provenance.parameters.steps|int` steps. One
-# seed is a hint, no proof; a trial that beats the unchanged arm is left in the table. One change keeps the success
-# below 90 % for all of these steps: a target network that follows slowly. (The first arm's target follows as slowly, and that arm gets there with more steps.)
-# (The trials were judged on fifty of the hundred episodes that the tables use. A search made now has episodes of its own.)
+# Which of these settings matter? A search changes one at a time, on a training seed that no result of this book
+# uses. Each trial has {artifact}`search-reach-state-tuned:provenance.parameters.steps|int` steps. One
+# seed is a hint, no proof; a trial that beats the unchanged arm is left in the table. The trials were judged on the
+# hundred episodes that the tables use; a search made now has episodes of its own.
+#
+# One change keeps the success below 90 % for all of these steps: a target network that follows slowly. The first arm's
+# target follows as slowly, and that arm gets there with more steps.
 # A learning rate of 3e-4, and likewise half as many updates, does reach 90 %, but ends ten to fifteen points lower.
 
 # %%
@@ -178,16 +184,16 @@ for name in ("learning rate 3e-4", "half as many updates"):
 # %% [markdown]
 # ## Where the numbers come from
 #
-# An artifact carries its own history. Each of its files is hashed; loading checks the hashes. If
+# An artifact carries its own history. Each of its files is hashed, and loading checks the hashes: if
 # one byte differs, the book does not build.
 
 # %%
 display(provenance_card(ARM))
 
 # %% [markdown]
-# Seed 0's policy is in its artifact too, as plain numbers, without any pickled code. (The other seeds' weights are too large for the
-# repository: their hashes stay in the record, and `pixels train reach-state --seeds 1 --again` makes them anew.) So we can
-# take it out and let it act:
+# Seed 0's policy is in its artifact too, as plain numbers, without any pickled code. The other seeds' weights are too
+# large for the repository: their hashes stay in the record, and `pixels train reach-state --seeds 1 --again` makes them
+# anew. So we can take out seed 0's policy and let it act:
 
 # %%
 policy = load_policy(runs_of(ARM)[0].path)
@@ -200,7 +206,7 @@ assert again.success.mean() >= 0.9
 # :label: ex-wilson
 # ```
 # 100 of 100 episodes succeed. Is the success rate 100 %? The {term}`Wilson interval` says how low the true
-# rate may be. Complete it for $s$ successes in $n$ episodes, with $\hat p = s/n$ and $z = 1.96$:
+# rate may be. Complete it for $s$ successes in $n$ episodes, with $\hat p = s/n$ and, for a 95 % interval, $z = 1.96$:
 #
 # $$
 # \frac{\hat p + \frac{z^2}{2n} \pm z\sqrt{\frac{\hat p(1-\hat p)}{n} + \frac{z^2}{4n^2}}}
@@ -273,6 +279,6 @@ print(
 # ## Settled
 #
 # From exact state, Reach is a matter of minutes on one core, for every seed. So environment,
-# learner, evaluation and artifact work together. What follows replaces the exact state by a
-# picture. The next two pages recall [SAC](04_sac_recap.ipynb) and [HER](05_her_recap.ipynb) for
+# learner, evaluation and artifact work together. What follows puts a picture in the place of the exact
+# state. The next two pages recall [SAC](04_sac_recap.ipynb) and [HER](05_her_recap.ipynb) for
 # those who want them; others go on to [rendering](06_rendering.ipynb).

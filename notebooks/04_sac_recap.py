@@ -13,26 +13,28 @@
 # # SAC in miniature
 #
 # Almost every policy of this book is trained by soft actor-critic, {term}`SAC` {cite}`haarnoja2018`, in its later
-# form, without a value network and with a temperature that sets itself {cite}`haarnoja2018b`. This page builds all of it, in
-# about a hundred lines, and trains it on the real Reach task in seconds. If you know SAC, read the exercise and go
+# form: without a value network, and with a temperature that sets itself {cite}`haarnoja2018b`. This page builds it in
+# about a hundred lines and trains it on the real Reach task in seconds. If you know SAC, read the exercise and go
 # on. If you do not, build it once: later pages change single lines of it, and a single line decides whether
 # anything is learned.
 #
 # You will be able to write each of SAC's losses, and to say what goes wrong without it. The page leans
 # on [the Reach task](01_proof_of_life.ipynb), and on your knowing what states, actions and returns are.
 #
-# SAC asks for two things at once, a high reward *and* a policy that stays as random as it can
+# SAC asks for two things at once, a high return *and* a policy that stays as random as it can
 # afford:
 #
 # $$ J(\pi) = \mathbb{E}_\pi \Big[ \sum_t \gamma^t \big( r_t + \alpha \, \mathcal{H}(\pi(\cdot \mid s_t)) \big) \Big],
 # \qquad \mathcal{H}(\pi) = -\mathbb{E}_{a \sim \pi} \log \pi(a \mid s) $$ (eq-soft-objective)
 #
-# Q-learning takes $\max_a Q(s', a)$. With four real numbers for an action nobody can try them all. So a second network,
-# the *actor*, is trained to climb $Q$, and its action stands in the target where Q-learning has the maximum. This target inherits
-# the maximum's optimism, as we shall see.
+# The second part of the sum, the **entropy** $\mathcal{H}$, keeps the agent exploring. Its weight $\alpha$ is called the
+# {term}`temperature <entropy coefficient>`.
 #
-# The second part of the sum, the **entropy**, keeps the agent exploring. Its price $\alpha$ is called the
-# {term}`temperature <entropy coefficient>`. SAC is made of five ideas: a policy whose probabilities we can compute,
+# For the worth of the next state, Q-learning takes $\max_a Q(s', a)$. With four real numbers for an action
+# nobody can try them all. So a second network, the *actor*, is trained to climb $Q$, and its action stands where
+# Q-learning has the maximum. It inherits the maximum's optimism, as we shall see.
+#
+# SAC is made of five ideas: a policy whose probabilities we can compute,
 # two critics, a soft Bellman target, a slow copy of the critics, and a temperature that sets itself.
 
 # %%
@@ -59,8 +61,7 @@ _ = torch.manual_seed(0)
 # ## A policy whose probabilities we can compute
 #
 # Actions live in $[-1, 1]$; a Gaussian does not. So the policy draws $u$ from a Gaussian and
-# *squashes* it, $a = \tanh u$. The likely mistake is to keep using the Gaussian's log-probability.
-# Here it is:
+# *squashes* it, $a = \tanh u$. The likely mistake is to keep the Gaussian's log-probability:
 
 
 # %%
@@ -94,16 +95,16 @@ assert np.mean(np.abs(naive) > 0.99) > 0.5
 
 # %% [markdown]
 # The policy believes that it is wonderfully random. In truth it throws a coin: full speed one way,
-# or full speed the other ({numref}`fig-sac-squeeze`, left). It widened the Gaussian without end, and tanh pressed everything against
-# the ends.
+# or full speed the other ({numref}`fig-sac-squeeze`, left). It widened the Gaussian on and on, and tanh pressed almost all of it
+# against the ends.
 #
-# A density must pay for being squeezed. Where tanh is flat, many $u$ share few $a$, and the density
-# of $a$ is larger by one over the slope, $1 - \tanh^2 u$:
+# A density must pay for being squeezed. Where tanh is flat, many $u$ share few $a$. So the density
+# of $a$ is that of $u$ divided by the slope, $1 - \tanh^2 u$:
 #
 # $$ \log \pi(a \mid s) = \sum_i \Big[ \log \mathcal{N}(u_i; \mu_i, \sigma_i) -
 # \log \big( 1 - \tanh^2 u_i \big) \Big] $$ (eq-squashed)
 #
-# In 32-bit numbers $1 - \tanh^2 u$ is exactly 0 for $|u|$ above about 9, and its logarithm is
+# In 32-bit numbers $1 - \tanh^2 u$ is exactly 0 for $|u|$ above about 9, and its logarithm
 # minus infinity. So we write the logarithm as $2 (\log 2 - u - \mathrm{softplus}(-2u))$, which is
 # the same and stays finite.
 
@@ -129,8 +130,10 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# One independent judge of the formula, the fact that a density integrates to 1; and two that use the same
-# rewriting, PyTorch's transformed distribution and the function of the labs.
+# Paid for, the squeeze leaves the actions nearly uniform (right). No squashed Gaussian is quite uniform, hence the bumps.
+#
+# The formula has one independent judge: a density integrates to 1. PyTorch's transformed distribution and the function of
+# the labs judge it, too, but by the same rewriting.
 
 # %%
 from labs.visual_encoder import squashed_gaussian_log_prob
@@ -191,10 +194,9 @@ class Policy(nn.Module):
 # %% [markdown]
 # ## Reach, in numbers of the size of one
 #
-# The state: where the gripper is, where the goal is, how fast the gripper moves. The simulator
-# speaks in meters, and all that matters happens within 15 cm, so we count in *decimeters* from the
-# gripper's start. The reward, minus the distance, is counted in decimeters as well. Networks like
-# inputs and outputs of the size of one.
+# The state says where the gripper is, where the goal is, and how fast the gripper moves. Networks like
+# inputs and outputs of the size of one. The simulator speaks in meters, and goals lie within 15 cm of the gripper's start along
+# each axis, so we count in *decimeters* from there. The reward, minus the distance, is in decimeters as well.
 
 
 # %%
@@ -260,7 +262,7 @@ assert random_memory.columns[-1].sum() == 0, "Reach never terminates: time runs 
 
 # %% [markdown]
 # `done` deserves a second look. A Fetch episode stops after fifty steps, but the world does not end
-# there: the state has a future, which just was not played. So `done` is 0, and the critic may look
+# there: the state has a future that was not played. So `done` is 0, and the critic may look
 # past the fiftieth step. Only `terminated` ends the future.
 #
 # ## Two critics, because a maximum flatters
@@ -271,7 +273,7 @@ assert random_memory.columns[-1].sum() == 0, "Reach never terminates: time runs 
 # How bad is it? We fit two critics to the same 300 random steps, here only to the reward itself.
 # In states that neither has seen, critic 1 picks its favorite among 64 random actions. How much
 # better is the favorite than the average action? We ask critic 1, and then critic 2, which had no
-# say in the choice. One pair could be an accident, so we fit ten.
+# say in the choice. One pair could be an accident, so we fit ten, and print mean ± standard deviation.
 
 
 # %%
@@ -321,16 +323,16 @@ assert claims_more >= 9, "the one who chose is the one who flatters"
 # ## The soft Bellman target
 #
 # Each critic learns by regression on a target: the reward now, plus what the next state is worth.
-# Equation {eq}`eq-soft-objective` says that entropy counts as reward, so the worth of a state is
-# its value *plus* $\alpha$ times the entropy, and a sample of the entropy is $-\log \pi$:
+# By equation {eq}`eq-soft-objective` entropy counts as reward. So a state is worth the $Q$ of the policy's action there
+# *plus* $\alpha$ times the entropy, and a sample of the entropy is $-\log \pi$. With $d$ for `done`:
 #
 # $$ y = r + \gamma \, (1 - d) \Big[ \min_{i=1,2} Q_{\bar\theta_i}(s', a') - \alpha \log \pi(a' \mid s') \Big],
 # \qquad a' \sim \pi(\cdot \mid s') $$ (eq-soft-target)
 #
 # $$ L_Q(\theta_1, \theta_2) = \sum_{i=1,2} \mathbb{E} \left( Q_{\theta_i}(s, a) - y \right)^2 $$ (eq-critic-loss)
 #
-# The bar on $\bar\theta$ marks a {term}`target network`: a copy that follows slowly. And $y$ is a
-# number to aim at, not something to bend: no gradient may flow into it.
+# The mean is over steps from the memory. The bar on $\bar\theta$ marks a {term}`target network`: a copy of the critics that
+# follows slowly. And $y$ is a number to aim at, not something to bend: no gradient may flow into it.
 #
 # ```{exercise-start}
 # :label: ex-soft-target
@@ -439,8 +441,8 @@ check_soft_target(soft_target)
 #
 # ## Actor, target network, temperature
 #
-# Three short equations complete the agent. The **actor** climbs the critics' smaller value, and
-# pays for being predictable:
+# Three short equations complete the agent. The **actor**, with parameters $\phi$, climbs the critics' smaller value and
+# pays for being predictable. Its step leaves the critics as they are:
 #
 # $$ L_\pi(\phi) = \mathbb{E}_{s, \, a \sim \pi_\phi} \big[ \alpha \log \pi_\phi(a \mid s) - \min_i Q_{\theta_i}(s, a) \big] $$ (eq-actor-loss)
 #
@@ -449,17 +451,21 @@ check_soft_target(soft_target)
 # $$ \bar\theta \leftarrow (1 - \tau) \, \bar\theta + \tau \, \theta $$ (eq-polyak)
 #
 # The **temperature** is a thermostat {cite}`haarnoja2018b`. It rises while the entropy lies below
-# a target $\bar{\mathcal{H}}$ and falls while it lies above; the custom is $\bar{\mathcal{H}} = -\dim(a)$, here $-4$. (The entropy
-# of a *density* may be negative. Uniform actions have $4 \log 2 \approx 2.8$, where the entropy in {numref}`fig-sac-reach` begins; at $-4$ they are as random as if each
-# of the four were drawn from an interval $1/e \approx 0.37$ wide.) In Stable-Baselines3's form, which has $\log \alpha$ where the paper has $\alpha$:
+# a target $\bar{\mathcal{H}}$ and falls while it lies above. In Stable-Baselines3's form, which has $\log \alpha$ where the
+# paper has $\alpha$:
 #
 # $$ L(\log \alpha) = -\log \alpha \; \mathbb{E} \big[ \log \pi(a \mid s) + \bar{\mathcal{H}} \big] $$ (eq-temperature)
+#
+# The custom is $\bar{\mathcal{H}} = -\dim(a)$, here $-4$: the entropy of a *density* may be negative. Uniform actions have
+# $4 \log 2 \approx 2.8$, near which the entropy in {numref}`fig-sac-reach` begins. At $-4$ they are as random as if each
+# of the four were drawn from an interval $1/e \approx 0.37$ wide.
 
 
 # %%
 class SAC:
     """The whole agent. `alpha` fixes the temperature; None lets it set itself."""
 
+    # Larger steps and a shorter horizon than the arms of this book: 1500 updates must do.
     def __init__(self, state_dim=9, action_dim=4, *, alpha=None, gamma=0.9, tau=0.02, lr=3e-3):
         self.policy = Policy(state_dim, action_dim)
         self.critic = TwinCritic(state_dim, action_dim)
@@ -541,9 +547,9 @@ for ours, theirs in zip(agent.target.parameters(), before, strict=True):
 # %% [markdown]
 # ## Does it learn?
 #
-# 300 random steps to begin with, then one update for every step. Every 300 steps the policy plays
-# ten fixed goals without noise, and we note how far from the goal the gripper ends. The negative
-# controls are the policy that does nothing and the one that moves at random. And one ablation: the
+# First come 300 random steps, then one update for every step. Every 300 steps the policy plays
+# ten fixed goals without noise, and we note how far from the goal the gripper ends. The controls are a policy
+# that does nothing and one that moves at random. The ablation is the
 # same agent with $\alpha = 0$, which has no reason to stay random.
 
 # %%
@@ -603,7 +609,7 @@ left.plot(*cold_curve.T, "s--", label="SAC with α = 0")
 left.axhline(idle, color="0.45", ls=":", label="do nothing")
 left.axhline(wild, color="0.45", ls="-.", label="random")
 left.axhspan(0, 5, color="0.92", zorder=0)
-left.set(xlabel="environment steps", ylabel="final distance (cm)", yscale="log")
+left.set(xlabel="environment steps", ylabel="final distance (cm)", yscale="log", ylim=(1, 60))
 left.set_yticks([1, 2, 5, 10, 20, 40], labels=["1", "2", "5", "10", "20", "40"])
 left.minorticks_off()
 left.set_title("ten fixed goals; gray: success")
@@ -618,9 +624,10 @@ plt.show()
 
 # %% [markdown]
 # One seed each, so only the coarse things count. The agent learns, and the two controls show that
-# the task does not solve itself ({numref}`fig-sac-reach`, left). The thermostat steers the entropy toward its target, which these few steps do not reach. Without it the
+# the task does not solve itself ({numref}`fig-sac-reach`, left). The thermostat steers the entropy toward its target, which
+# these few steps do not reach (right). Without it the
 # entropy falls much further, because nothing pays for it. On Reach this does little harm: the reward speaks at
-# every step, and there is nothing that must be discovered first. Where reward is rare, a policy
+# every step, and nothing must be discovered first. Where reward is rare, a policy
 # that has stopped exploring is lost. The [next page](05_her_recap.ipynb) makes reward rare.
 
 # %%
@@ -635,8 +642,12 @@ assert late_cold < late - 3
 #
 # SAC is five ideas: a squashed Gaussian that pays for the squeeze, two critics of which the smaller
 # counts, a target that includes entropy, a slow copy of the critics, and a thermostat.
-# Stable-Baselines3's SAC {cite}`raffin2021` has the same equations but for two details: its critic's loss has a factor ½,
-# which Adam hardly feels, and where we rewrote the logarithm of tanh's slope it adds $10^{-6}$ to the slope ([what that does](16_bridge_to_sb3.ipynb)). The book's own learner, in which most arms run, [is held to it](24_making_it_fast.ipynb). What this book changes is what stands *before* the two networks: an encoder that both
-# would like to train.
+#
+# Stable-Baselines3's SAC {cite}`raffin2021` has the same equations but for two details. Its critic's loss has a factor ½,
+# which Adam hardly feels. And where we rewrote the logarithm of tanh's slope, it adds $10^{-6}$ to the slope
+# ([what that does](16_bridge_to_sb3.ipynb)). The book's own learner, in which most arms run,
+# [is held to it](24_making_it_fast.ipynb).
+#
+# What this book changes stands *before* actor and critic: an encoder that both would like to train.
 # Equations {eq}`eq-critic-loss` and {eq}`eq-actor-loss` both reach for it, and
 # [who may have it](14_gradient_routing.ipynb) will matter.

@@ -12,14 +12,14 @@
 # %% [markdown]
 # # HER in miniature
 #
-# Push pays $-1$ until the block lies at its target. An agent that has never succeeded knows one
+# Push pays $-1$ while the block is away from its target. An agent that has never succeeded knows one
 # number, and one number teaches nothing. Hindsight experience replay, {term}`HER`
 # {cite}`andrychowicz2017`, finds lessons in failures: *I did not get where I should; but had I been
 # asked for the place where I did get, that would have been the way.*
 #
-# We build it on the same robot as before, with the reward made sparse: `FetchReach-v4` pays $-1$
+# We build it on the same robot, with the reward made sparse: `FetchReach-v4` pays $-1$
 # while the gripper is more than 5 cm from the goal, and $0$ within. Sparse Reach is quick enough to
-# train here on the spot, with HER and without. Push takes far longer; one episode of it stands
+# train on the spot, with HER and without. Push takes far longer; one episode of it stands
 # below to be taken apart.
 #
 # You will be able to relabel an episode, to say which share of a batch that changes, and to name what
@@ -48,7 +48,7 @@ STEPS = envs.EPISODE_STEPS
 # %% [markdown]
 # ## How much does a random episode say?
 #
-# We store whole episodes. HER needs to know what came *later* in the same episode.
+# We store whole episodes, since HER needs to know what came *later* in the same episode, and play thirty at random.
 
 
 # %%
@@ -79,7 +79,8 @@ def play_random(task, episodes):
     env = envs.make_env(task, render_mode=None)
     act = lambda now: rng.uniform(-1, 1, 4).astype(np.float32)
     played = [play(env, act, seed) for seed in range(episodes)]
-    return played, env.unwrapped.compute_reward
+    env.close()
+    return played, env.unwrapped.compute_reward  # that of Push is the same function
 
 
 reach, compute_reward = play_random("FetchReach-v4", 30)
@@ -95,14 +96,14 @@ assert len(reach[0].observation) == len(reach[0].action) + 1 == STEPS + 1
 # %% [markdown]
 # ## Ask for what happened
 #
-# The reward of these tasks is a *function* of the place reached and the goal, and it is known. So a
-# stored step can be asked again: what would it have paid under another goal $g'$?
+# In most random episodes every reward is the same. But the reward of these tasks is a known *function* of the place reached
+# and the goal. So a stored step can be asked again: what would it have paid under another goal $g'$?
 #
 # $$ r'_t = r(\text{achieved}_{t+1}, g') = \begin{cases} 0 & \lVert \text{achieved}_{t+1} - g' \rVert \le 5 \text{ cm} \\
 # -1 & \text{otherwise} \end{cases} $$ (eq-relabeled-reward)
 #
-# The arm moves the same way whatever it was asked for. So $(s_t, a_t, s_{t+1})$ stays true, and
-# only goal and reward change. This works because SAC learns *off-policy*: it may learn from
+# The arm moves the same way whatever it was asked for. So $(s_t, a_t, s_{t+1})$ stays true, with $s$ for all but the goal, and
+# only goal and reward change. This works because SAC learns {term}`off-policy`: it may learn from
 # actions that the policy for $g'$ would not have chosen.
 #
 # Which goal? The {term}`future strategy` draws a step $t'$ at or after $t$ in the same episode and asks
@@ -110,8 +111,10 @@ assert len(reach[0].observation) == len(reach[0].action) + 1 == STEPS + 1
 #
 # $$ t' \sim \mathcal{U}\{t, \dots, T - 1\}, \qquad g' = \text{achieved}_{t'+1} $$ (eq-future)
 #
-# Step $t$ itself is allowed; then the reward is 0 by construction. Stable-Baselines3 draws in the
-# same way. Try it on a real episode of Push. A script pushes the block, and the time runs out
+# Here $T$ is the length of an episode, fifty steps. Step $t$ itself is allowed; then the reward is 0 by construction.
+# Stable-Baselines3 draws in the same way.
+#
+# Try it on a real episode of Push. A script pushes the block, and the time runs out
 # before it arrives: fifty rewards, all $-1$. Move $t'$ and watch the row at the bottom.
 
 # %% mystnb={"image": {"alt": "Widget: a Push episode from above, with sliders for the step t and the later step whose place becomes the goal, and the rewards under both goals."}}
@@ -219,8 +222,8 @@ check_relabel(relabel)
 #
 # ## What hindsight adds, and what it only seems to add
 #
-# Now the random episodes speak, without one new step in the simulator. We count the same for Push,
-# with the same random policy. There one more question must be asked: *did the block move at all*
+# Now the random episodes of Reach speak, without one new step in the simulator. We count the same for
+# twenty random episodes of Push. There one more question must be asked: *did the block move at all*
 # between the step and the place that became its goal?
 
 # %%
@@ -246,20 +249,19 @@ assert shares["sparse Reach"][1] > 5 * shares["sparse Reach"][0]
 assert shares["Push"][2] < 0.5 * shares["Push"][1]
 
 # %% [markdown]
-# (Push's successes *as played* are those of a single episode of the twenty: it [starts solved](01_proof_of_life.ipynb).)
-#
-# In Push most of the new successes are empty. In those the block did not move between the step and its goal, and
+# Push's successes *as played* are those of a single episode of the twenty: it [starts solved](01_proof_of_life.ipynb).
+# Most of the new ones are empty. The block did not move between the step and its goal, and
 # nearly *every* action achieves that. HER makes rewards, it does not make contact: such a batch is
-# {term}`deceptively dense <deceptively dense reward>`. This is one reason why Push takes so much longer than Reach.
+# {term}`deceptively dense <deceptively dense reward>`. This is one likely reason why Push takes so much longer than Reach.
 #
 # ## A batch with hindsight
 #
 # Not every step is relabeled: the agent must also hear about the goals that it will be given. With
-# $k$ relabeled steps for each original one, the share of relabeled ones is
+# $k$ relabeled steps for each original one, the relabeled share is
 #
 # $$ \frac{k}{k + 1} = 1 - \frac{1}{k + 1} $$ (eq-her-ratio)
 #
-# For $k = 4$ that is 80 %. Here is the sampler, for a whole batch at a time. `k = 0` is the buffer
+# For $k = 4$ that is 80 %. Here is the sampler, for a whole batch at a time. With `k = 0` it is the buffer
 # without HER.
 
 
@@ -320,12 +322,12 @@ assert torch.equal(batch.state[:, 3:6], batch.next_state[:, 3:6]), "one goal for
 assert set(batch.reward.unique().tolist()) <= {-1.0, 0.0}
 
 # %% [markdown]
-# Two checks. The batch sampler must say what `relabel` says. And Stable-Baselines3's
+# Two checks. The batch sampler must find as many successes as `relabel` does. And Stable-Baselines3's
 # `HerReplayBuffer`, fed with the same episodes, must relabel the same share and see as many
-# successes. It splits each batch by a fixed number, ours throws a coin for each step; so the shares
+# successes. It splits each batch by a fixed number, ours throws a coin for each step, so the shares
 # agree within the spread of coin throws.
 
-# %%
+# %% tags=["hide-input"]
 from gymnasium import spaces
 from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -348,7 +350,9 @@ for episode in reach:
     for t in range(STEPS):
         step = (episode.action[t : t + 1], episode.reward[t : t + 1], np.array([t == STEPS - 1]))
         theirs.add(observe(episode, t), observe(episode, t + 1), *step, [{}])
+vec_env.close()
 
+# %%
 N = 4096
 # SB3's buffer draws from NumPy's global generator, so that one is seeded.
 np.random.seed(0)
@@ -365,24 +369,24 @@ assert abs(their_share - 0.8) < 1e-3 and abs(hindsight.mean() - 0.8) < spread
 their_paid, our_paid = (sample.rewards == 0).float().mean().item(), (rewards == 0).mean()
 singles = [relabel(reach[i], t, rng)["reward"] == 0 for i, t in rng.integers((30, 50), size=(N, 2))]
 print(f"reward 0: SB3 {their_paid:.3f}, ours {our_paid:.3f}")
-spread = 4 * np.sqrt(2 * our_paid * (1 - our_paid) / N)
-assert abs(their_paid - our_paid) < spread
-assert abs((rewards[hindsight] == 0).mean() - np.mean(singles)) < spread / np.sqrt(0.8)
-vec_env.close()
+spread_paid = 4 * np.sqrt(2 * our_paid * (1 - our_paid) / N)
+assert abs(their_paid - our_paid) < spread_paid
+assert abs((rewards[hindsight] == 0).mean() - np.mean(singles)) < spread_paid / np.sqrt(0.8)
 
 # %% [markdown]
 # ## With and without
 #
-# The learner is the one of the HER paper, DDPG {cite}`lillicrap2016`: SAC without entropy and with
-# one critic. That is shorter. It also leaves out the temperature, which could set itself differently in the two arms, so the only thing that
-# differs between the curves is $k$. The actor is deterministic. When it plays, three
+# The learner is the one of the HER paper, DDPG {cite}`lillicrap2016`: like SAC, but without entropy, with
+# one critic and a deterministic actor $\mu$. That is shorter. It also leaves out the temperature, which could set itself
+# differently in the two arms. So the only setting that differs between the curves is $k$. While the actor gathers steps, three
 # actions in ten are random, and noise is added to the others. The critic's
 # target is the plain one,
 #
 # $$ y = \operatorname{clip}\big( r' + \gamma \, Q_{\bar\theta}(s', \mu_{\bar\phi}(s')), \; -\tfrac{1}{1 - \gamma}, \; 0 \big) $$ (eq-ddpg-target)
 #
-# clipped to what such rewards can add up to. The first five episodes are random. From the fifth on, 40 updates
-# follow each episode. There are 20 episodes in all.
+# clipped to what such rewards can add up to. The bars mark slow copies, of critic and actor alike, and there is no $d$:
+# these episodes never terminate. There are 20 episodes, of which the first five are random. From the fifth on, 40 updates
+# follow each.
 
 
 # %%
@@ -395,8 +399,8 @@ def ddpg_target(agent, batch):
 
 
 # %% [markdown]
-# The rest of the learner is folded. The networks and their updates are those of [the page on SAC](04_sac_recap.ipynb)
-# without entropy, and the actor has a slow copy, too. `train` plays, remembers, updates and evaluates.
+# The rest of the learner is folded. Its networks and updates are those of [the page on SAC](04_sac_recap.ipynb)
+# without entropy. `train` plays, remembers, updates and evaluates.
 
 
 # %% tags=["hide-input"]
@@ -474,7 +478,7 @@ last = {k: np.mean([curve[-1, 1] for curve in runs]) for k, runs in curves.items
 print(f"success after 20 episodes: {last[4]:.0%} with HER, {last[0]:.0%} without")
 assert last[4] > 0.8 and last[0] < last[4] - 0.3
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success on ten fixed goals while DDPG trains on sparse Reach, with HER and without. Each line is one seed.", "name": "fig-her-reach"}, "image": {"alt": "Success on ten fixed goals against episodes played, two seeds each. With HER both curves reach one by episode 20; without it one stays at zero and the other ends at 0.1."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success on ten fixed goals while DDPG trains on sparse Reach, with HER and without. Each line is one seed.", "name": "fig-her-reach"}, "image": {"alt": "Success on ten fixed goals against episodes played, two seeds each. With HER both curves reach one by episode 20; without it one stays at zero and the other ends at 0.2."}}
 fig, ax = plt.subplots(figsize=(6, 3.2))
 for k, color, name in ((4, "C0", "HER, k = 4"), (0, "C1", "without HER")):
     for seed, curve in enumerate(curves[k]):
@@ -490,7 +494,7 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# The same network, the same robot, the same number of steps ({numref}`fig-her-reach`). Without hindsight the critic has hardly
+# The network, the robot and the number of steps are the same ({numref}`fig-her-reach`). Without hindsight the critic has hardly
 # seen anything but $-1$, and a critic that says the same everywhere gives the actor no direction.
 # With hindsight each of these failures was a success at something.
 #

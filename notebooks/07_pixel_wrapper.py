@@ -13,10 +13,9 @@
 # # The pixel wrapper
 #
 # A frame is not yet an observation. One picture shows where things are, not how fast they move. And
-# somebody must decide what else the policy is told. A {term}`wrapper <pixel observation wrapper>` does
-# both. It is the most *political*
-# piece of code in this book: one argument of it separates a policy that must look from one that
-# need not.
+# somebody must decide what else the policy is told. A {term}`wrapper <pixel observation wrapper>` settles
+# both. It is the most *political* piece of code in this book: one of its arguments separates a policy that must look
+# from one that need not.
 #
 # You will be able to turn frames into observations, and to read off a wrapper's arguments what is left
 # for the camera. The page leans on [the frame](06_rendering.ipynb).
@@ -46,7 +45,7 @@ use_style()
 
 # %% mystnb={"figure": {"caption": "The last frames of two episodes of Reach, in the lean scene. Above each stands the gripper's velocity as the simulator tells it.", "name": "fig-wrapper-velocities"}, "image": {"alt": "Two frames of the gripper over the table that look alike. The titles say that it moves to one side in the first and to the other in the second."}}
 def passing_through(direction):
-    """Frame and gripper velocity while the gripper passes its starting point."""
+    """Frame, position and velocity of the gripper while it passes its starting point."""
     env = envs.make_env("reach", image_size=84, camera="workspace", scene="lean")
     env.reset(seed=0)
     away = np.array([0, -direction, 0, 0], np.float32)
@@ -74,18 +73,21 @@ assert np.sign(velocities[0][1]) != np.sign(velocities[1][1])
 # %% [markdown]
 # Cover the titles, and nothing is left that says which way the gripper moves.
 #
-# Hence {term}`frame stacking` {cite}`mnih2015`: the last $n$ frames, one behind the other along the
-# channels.
+# Hence {term}`frame stacking` {cite}`mnih2015`: the observation $o_t$ holds the last $n$ frames $x$, one behind the other along
+# the channels.
 #
 # $$
 # o_t = \left[\,x_{t-n+1},\; \dots,\; x_{t-1},\; x_t\,\right] \in \{0,\dots,255\}^{3n \times H \times W}
 # $$ (eq-stack)
 #
-# At the start of an episode there are no earlier frames. The first one fills the stack. Zeros would
-# be simpler, and would show the network black frames that no camera ever took. Vectors are never
-# stacked: proprioception holds velocities already, and a stacked *desired* goal is the same goal $n$ times. (A
-# stacked achieved goal would tell the block's velocity as well.) SB3's own `VecFrameStack` does both of the things avoided here: it starts from zeros, and it
-# stacks every key of a dictionary, vectors too. So the wrapper does the stacking itself.
+# At the start of an episode there are no earlier frames, so the first one fills the stack. Zeros would
+# be simpler, and would show the network black frames that no camera ever took.
+#
+# Vectors are never stacked. Proprioception holds velocities already, and a stacked *desired* goal is the same goal $n$ times. A
+# stacked achieved goal would tell the block's velocity as well.
+#
+# SB3's own `VecFrameStack` does both of the things avoided here: it starts from zeros, and it stacks every key of a
+# dictionary. So the wrapper does the stacking itself.
 #
 # ## Build it
 
@@ -185,14 +187,16 @@ FrameStack(np.array(recording).transpose(0, 2, 3, 1), step=12)
 #
 # | `goal_mode` | goals in the observation | what is left for the camera in Push |
 # |---|---|---|
-# | `none` | none | gripper (if joints are withheld), block, goal |
-# | `desired` | target | gripper (if joints are withheld), the block |
-# | `both` | target and **the block's exact position** | gripper (if joints are withheld), the block's rotation and velocity |
+# | `none` | none | gripper, block, goal |
+# | `desired` | target | gripper, block |
+# | `both` | target and **the block's exact position** | gripper, the block's rotation and velocity |
 #
-# SB3's HER needs `both`, because it relabels with the `achieved_goal` of the observation. SB3's stock features extractor then joins
-# every key, and so hands the policy the answer. (An extractor that drops the key would not.) Our own replay memory relabels with
+# The gripper is left only where the joints are withheld. They are an argument of their own, `proprio_indices` in `labs`.
+#
+# SB3's HER needs `both`: it relabels with the `achieved_goal` of the observation. SB3's stock features extractor joins
+# every key, and so hands the policy the answer; an extractor that drops the key would not. Our own replay memory relabels with
 # an achieved goal stored beside the observation, which the policy never sees. So `desired` trains with
-# HER as well.
+# HER as well, though hindsight still asks the simulator for the block's place.
 #
 # Does the block's position really arrive? Compare with the simulator:
 
@@ -266,7 +270,6 @@ check_stack_at(stack_at)
 #
 # ## Settled
 #
-# An observation is four frames and what the goal mode lets through. With `both` that includes the
-# block's place, and the camera has little left to say. With `desired` the block is in the picture and
-# nowhere else. What follows from four frames of
-# 84 × 84 is a question of [memory](08_replay_memory.ipynb).
+# An observation is four frames, the joints if asked for, and what the goal mode lets through. With `both` that includes the
+# block's place, and the camera has little left to say. With `desired` the policy can find the block in the picture and
+# nowhere else. What four frames of 84 × 84 cost is a question of [memory](08_replay_memory.ipynb).

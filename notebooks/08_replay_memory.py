@@ -12,7 +12,7 @@
 # %% [markdown]
 # # The replay memory and its wall
 #
-# An off-policy learner remembers everything. From state, half a million transitions take a fraction
+# An off-policy learner learns from what it remembers. From state, half a million transitions take a fraction
 # of a gigabyte, and nobody thinks about it. From pixels, the same half million asks for a
 # machine that few readers own. This page builds the {term}`replay memory`, meets the wall, and looks over
 # it.
@@ -35,7 +35,7 @@ from labs.widgets.memory_calculator import MemoryCalculator
 # ## The wall
 #
 # A transition is (observation, action, reward, next observation). An observation is a stack of $n$
-# frames, and the *next* one is another. With $n = 4$:
+# frames, and the *next* one is another. With $n = 4$ their pixels take
 #
 # $$
 # 2 \cdot 84 \cdot 84 \cdot 3 \cdot n \;\text{bytes} = 169{,}344 \;\text{bytes}
@@ -49,14 +49,16 @@ state = 500_000 * 4 * (2 * (25 + 3 + 3) + 4 + 2)
 print(f"500 K transitions of Push from state: {state / 1e9:.2f} GB")
 
 # %% [markdown]
-# This counts the state in float32. Stable-Baselines3 keeps it as the environment gives it, in float64, which makes it
+# The last line counts the state in float32. Stable-Baselines3 keeps it as the environment gives it, in float64, which makes it
 # nearly twice as large: about 250 MB, as the source manuscript reports.
-# Pixels are stored as the bytes they are ({term}`uint8 pixel storage`), and become numbers between 0 and 1 only in the batch that
-# the network sees. Storing them as float32 would cost four times as much and tell nothing more.
+#
+# Pixels stay the bytes they are: {term}`uint8 pixel storage`. They become numbers between 0 and 1 only in the batch that
+# the network sees. As float32 they would cost four times as much and tell nothing more.
 #
 # ## Build it
 #
-# Arrays of fixed size, a position that goes round, and a conversion at the door.
+# Arrays of fixed size, a position that goes round, and a conversion to float on the way out. `achieved` is the goal that was
+# achieved *after* the step: its reward is computed from it.
 
 
 # %%
@@ -85,7 +87,6 @@ class Replay:
 
     def sample(self, batch_size):
         rows = self.rng.integers(0, self.size, batch_size)
-        as_float = lambda images: torch.from_numpy(images[rows]).float() / 255
         numbers = {
             "achieved_goal": self.achieved,
             "desired_goal": self.goals,
@@ -93,8 +94,9 @@ class Replay:
             "rewards": self.rewards,
             "dones": self.dones,
         }
-        batch = {"pixels": as_float(self.pixels), "next_pixels": as_float(self.next_pixels)}
-        return batch | {key: torch.from_numpy(array[rows]) for key, array in numbers.items()}
+        images = {"pixels": self.pixels, "next_pixels": self.next_pixels}
+        batch = {key: torch.from_numpy(a[rows]).float() / 255 for key, a in images.items()}
+        return batch | {key: torch.from_numpy(a[rows]) for key, a in numbers.items()}
 
 
 # %% [markdown]
@@ -137,7 +139,7 @@ for key, value in theirs.sample(16).items():
 print("equal to PixelReplayBuffer, to the bit")
 
 # %% [markdown]
-# All `dones` are 0. A Fetch episode stops because a clock runs out, so `terminated` is always false, and the
+# All `dones` are 0. A Fetch episode stops because a clock runs out, so `terminated` is always false. The
 # target of the fiftieth step [bootstraps like any other](04_sac_recap.ipynb).
 
 # %%
@@ -146,9 +148,9 @@ assert not mine.dones.any()
 # %% [markdown]
 # ## Over the wall
 #
-# Look at what is stored. The next observation of step $t$ is the observation of step $t+1$, and of
-# the four frames in each, three are shared with its neighbor. In the long run every frame is written **nearly
-# eight times**. A memory that keeps each frame once, and stacks when it samples, needs
+# Look at what is stored. The next observation of step $t$ is the observation of step $t+1$: each stack is written
+# twice. And each frame stands in four stacks. In the long run it is
+# written **nearly eight times**. A memory that keeps each frame once, and stacks when it samples, needs
 #
 # $$
 # \frac{51}{50} \cdot 84 \cdot 84 \cdot 3 \;\text{bytes} \approx 21.6 \;\text{KB}
@@ -171,8 +173,8 @@ print(f"stored once: {once:,.0f} bytes a transition, {500_000 * once / 1e9:.1f} 
 assert once < 21_800 and np.isclose(169_344 / once, 8 * 50 / 51)
 
 # %% [markdown]
-# These are the last thirty transitions of the episode, 240 / 34 ≈ 7. A whole one gives 400 / 51 ≈ 7.8: its last frames
-# stand in fewer stacks.
+# These are the last thirty transitions of the episode, 240 / 34 ≈ 7: the frames at both ends stand in fewer stacks. A whole
+# episode gives 400 / 51 ≈ 7.8, for it has one frame more than transitions.
 #
 # SB3's dictionary buffers cannot do this. `labs.replay` does, and relabels goals on the way. Where
 # does *your* machine stand?
@@ -183,8 +185,8 @@ MemoryCalculator(memory=16)
 # %% [markdown]
 # ## Refuse in time
 #
-# A memory that does not fit fails hours later, when the system runs dry and kills the run. The
-# buffer in `labs` does the arithmetic first:
+# A memory that does not fit fails hours later, when the system runs dry and kills the run. SB3 warns at most.
+# The buffer in `labs` does the arithmetic first, and refuses:
 
 # %%
 try:
@@ -259,6 +261,6 @@ print(f"16 GB hold {capacity(16e9):,} transitions")
 # ## Settled
 #
 # The wall of 85 GB is the price of storing each frame nearly eight times. Stored once, the same half million
-# transitions take about an eighth of it, and a memory that does not fit is refused before the first step. What
+# transitions take about an eighth of it. A memory that does not fit is refused before the first step. What
 # smaller memories did to the source manuscript's runs is told in [a sidebar](../book/sidebars.md).
 # Next: the [encoders](09_cnn_encoders.ipynb) that read the pixels.

@@ -14,8 +14,7 @@
 #
 # Four frames are 84,672 bytes. A policy wants a short vector. Between them stands an encoder, and
 # the usual one was built for Atari. This page builds it, and a second one that is gentler with
-# small things. Then it asks whether the gentleness was needed, which is a question that counting
-# cannot answer.
+# small things. Then it asks whether small things need that. Counting cells cannot answer.
 #
 # You will be able to follow an object through any stack of convolutions, and to say what such counting
 # proves and what it does not. The page leans on [the observation](07_pixel_wrapper.ipynb).
@@ -51,7 +50,7 @@ use_style()
 # $d = s_1 s_2 \cdots$ image pixels apart, and an object of $w$ pixels is $w / d$ cells wide. Follow
 # the block through both encoders before they exist.
 #
-# How wide is it? Five pixels is the source manuscript's figure, and `WIDTH` below.
+# How wide is it? The source manuscript says five pixels, which is `WIDTH` below.
 # [Counted](02_what_the_policy_sees.ipynb), the median is
 # {artifact}`visibility:push.default.object.median_width|int` pixels with the default camera and
 # {artifact}`visibility:push.workspace.object.median_width|int` with the workspace camera. Five lies between the two:
@@ -119,15 +118,14 @@ encoder_progression(WIDTH, position=40)
 plt.show()
 
 # %% [markdown]
-# See in {numref}`fig-encoders-square` how the square spreads over most of the last picture of the upper row.
+# In {numref}`fig-encoders-square` the square spreads over half of the last picture of the upper row.
 # That is the case *against* NatureCNN: at its end a square of 5 × 5 pixels is less than 5 % of what any cell
-# averages. Move it by one pixel, and hardly anything visible changes. Keep the suspicion; it will be tested below.
+# averages. Move it by one pixel, and hardly anything visible changes. Keep the suspicion: it is tested below.
 #
 # ## Build NatureCNN
 #
 # Three convolutions and a linear layer {cite}`mnih2015`. Between two linear maps stands a ReLU, or
-# they would be one. The size of the flat vector depends on the image, so we do not compute it by
-# hand: one empty image tells.
+# they would be one. The size of the flat vector depends on the image: one empty image tells it.
 
 
 # %% tags=["nbval-check-output"]
@@ -165,9 +163,9 @@ assert nature.linear[0].in_features == 64 * 7 * 7 == 3136
 assert table.parameters == 1_700_512
 
 # %% [markdown]
-# Look where the parameters are: almost all of them in the one linear layer, which has to learn what
+# Almost all parameters are in the one linear layer, which has to learn what
 # each of the 3136 numbers says about *where*. The names of the modules are those of
-# Stable-Baselines3, so weights can be exchanged. With the same weights, all three must agree:
+# Stable-Baselines3, so weights can be exchanged. With the same weights, ours, that of `labs` and SB3's must agree:
 
 # %%
 space = spaces.Box(0, 255, (12, 84, 84), np.uint8)
@@ -221,7 +219,9 @@ print("equal to labs.manipulation_encoder.ManipulationCNN")
 
 # %% [markdown]
 # A fiftieth of the parameters, mostly because the linear layer is missing: the convolutions alone have a third of
-# NatureCNN's. A linear layer of 512 on these 14,112 numbers would have 7.2 million; the next page does without one. It is not cheaper, though: the filters of three of its four layers visit 42 × 42 places.
+# NatureCNN's. A linear layer of 512 on these 14,112 numbers would have 7.2 million; the next page does without one.
+#
+# It is not cheaper, though: the filters of three of its four layers visit 42 × 42 places. Count the multiplications:
 
 
 # %%
@@ -263,12 +263,15 @@ EncoderWalk()
 # ## Is the position lost?
 #
 # The pictures of {numref}`fig-encoders-square` suggest it: cells are 8 pixels apart at NatureCNN's end, so the position should be
-# known to 8 pixels. **That does not follow**, for two reasons. Fields overlap: a cell of the last layer sees dozens of
-# pixels, and its neighbor as many, 8 further on. So an object stands in many fields at once, and *how the cells share
-# it* changes with every pixel. And the pictures have one filter, an average, where a real first layer has 32
-# *different* ones of 8 × 8 weights: an object at the left edge of a cell's field meets other weights than one at
-# the right edge, and *how the channels answer* changes too. With this encoder agents
-# learned Pong, whose ball is two pixels wide on the screen and about one in the 84 × 84 that the encoder sees.
+# known to 8 pixels. **That does not follow**, for two reasons:
+#
+# - **Sharing.** A cell of the last layer sees dozens of pixels along each axis, its *receptive field*, and its neighbor as many,
+#   8 further on. Fields overlap, so an object stands in many at once, and *how the cells share it* changes from pixel to pixel.
+# - **Channels.** The pictures have one filter, an average. A real first layer has 32 *different* ones of 8 × 8 weights. An object
+#   at the left edge of a cell's field meets other weights than one at the right edge, and *how the channels answer* changes too.
+#
+# With this encoder agents learned Pong, whose ball is two pixels wide on the screen and about one in the 84 × 84 that the
+# encoder sees.
 #
 # First a direct look. Random weights, nothing trained. Move the block by one pixel: how much do the
 # features change, compared with removing the block altogether?
@@ -308,23 +311,29 @@ with torch.no_grad():
 
 # %% [markdown]
 # The features do notice. But can the position be *read* from them, in noise, by something as simple
-# as a linear map? Put a block with random brightness at random places of a window of 16 × 16
-# positions, freeze the random encoder, and fit one ridge regression from its features to the block's
-# position:
+# as a linear map? This is the question of a {term}`linear probe`. Put a block with random brightness at random places of a window of
+# 16 × 16 positions, and freeze the random encoder. Then fit one ridge regression from its features $f(x)$ to the block's
+# position $y$:
 #
 # $$
-# \hat y = W f(x) + b, \qquad W = \arg\min_W \sum_i \lVert W f(x_i) + b - y_i \rVert^2 + \lambda \lVert W \rVert^2
+# \hat y = W f(x) + b, \qquad (W, b) = \arg\min_{W, b} \sum_i \lVert W f(x_i) + b - y_i \rVert^2 + \lambda \lVert W \rVert^2
 # $$ (eq-ridge)
 #
-# Two things to compare with. *Ignore the image*: always answer the mean. *Know only the cell*: the
-# best possible answer of somebody who is told, without error, in which cell the block lies, and
-# nothing finer. If strides destroyed the position, no regression could beat the second. A third comparison, *one averaging filter*
-# in each layer as in {numref}`fig-encoders-square`, serves to tell the two reasons, overlap and channels, apart: it has no channels.
+# The penalty $\lambda$ keeps many weights from fitting the noise of few images. Three comparisons:
+#
+# - *Ignore the image*: always answer the mean.
+# - *Know only the cell*: the best answer of somebody who is told, without error, in which cell the block lies, and
+#   nothing finer. If strides destroyed the position, no regression could beat it.
+# - *One averaging filter* in each layer, as in {numref}`fig-encoders-square`. Its cells share the block, but it has no channels. So it tells the
+#   two reasons apart.
 
 
 # %% tags=["hide-input"]
 def ridge(features, targets, new_features, strength=0.1):
-    """Linear regression with a penalty, solved in the dual: many features, few images."""
+    """Linear regression, solved in the dual: many features, few images.
+
+    λ is `strength` times the mean squared length of the centered features.
+    """
     center, mean = features.mean(0), targets.mean(0)
     a, b = (features - center).double(), (new_features - center).double()
     gram = a @ a.T
@@ -348,7 +357,10 @@ def only_the_cell(targets, new_targets, step):
 corners = rng.integers(32, 48, (1000, 2))
 images = scenes(corners, noise=5, rng=rng)
 positions = torch.tensor(corners)  # pixels: row and column of the block's corner
-fit, test = slice(800), slice(800, None)
+places = corners @ (100, 1)
+unseen = rng.choice(np.unique(places), 50, replace=False)  # where no block stands in training
+test = torch.tensor(np.isin(places, unseen))
+fit = ~test
 
 errors = {}
 for seed in range(3):
@@ -358,7 +370,7 @@ for seed in range(3):
         predicted = ridge(f[fit], positions[fit].float(), f[test])
         errors.setdefault(name, []).append(error(predicted, positions[test]))
 
-ignore = error(positions[fit].double().mean(0).expand(200, 2), positions[test])
+ignore = error(positions[fit].double().mean(0).expand(test.sum(), 2), positions[test])
 one_filter = {
     "NatureCNN, layer 1": NATURE[:1],
     "NatureCNN, layer 2": NATURE[:2],
@@ -378,28 +390,34 @@ for name, (_, step) in stages(0).items():
     lines.append(f"| {name} | **{spread}** | {plain:.1f} px | {cell:.1f} px |")
     assert np.mean(errors[name]) < cell < ignore
     assert plain < cell, "the average does not beat its cell: read the text anew"
+f = average_through(images.mean(1, keepdim=True), [(8, 8, 0)])[-1].flatten(1)
+apart = error(ridge(f[fit], positions[fit].float(), f[test]), positions[test])
+lines.append(
+    f"| *(8 × 8 pixels to a cell, no overlap)* | | {apart:.1f} px | {cell_of_eight:.1f} px |"
+)
 lines.append(f"| *(the image ignored)* | {ignore:.1f} px | | |")
 display(Markdown("\n".join(lines)))
 assert max(errors["NatureCNN, layer 3"]) < 0.75 * cell_of_eight, "sub-cell position is there"
 assert np.mean(errors["NatureCNN, layer 1"]) < np.mean(errors["NatureCNN, layer 3"])
+assert apart < 0.75 * cell_of_eight, "sharing alone does it: read the text anew"
 
 # %% [markdown]
-# Mean distances over 200 new images, smallest and largest of three random encoders. Read all three
-# columns:
+# Mean distances over new images, with the block at positions where none stood in training; smallest and largest of three
+# random encoders. Read all three columns:
 #
 # - On average every row beats its cell, NatureCNN's later layers by almost half. The position **is** in the
 #   maps, in noise, before any training. That a stride of 4 destroys an object of 5 pixels, as the source
 #   manuscript has it, is not true of this encoder.
-# - One averaging filter beats the cell as well, and in this scene by more. Overlap alone does it. Random channels add
-#   no precision here: what they are needed for is to tell a block from a gripper, which this scene does not ask.
-# - Position still gets harder to read from layer to layer of NatureCNN. Coarse strides do not delete
+# - One averaging filter beats the cell as well, and in this scene by more. Sharing alone does it, even among cells that do not overlap:
+#   most blocks stand in several. Random channels add
+#   no precision here. They are there to tell a block from a gripper, which this scene does not ask.
+# - Position still is harder to read at NatureCNN's end than after its first layer. Coarse strides do not delete
 #   it; they fold it into patterns that somebody must learn to unfold.
 #
-# This is a gray square on gray, not a block under a gripper, and a linear map is not an agent. The
-# full measurement, on real frames, with both cameras, trained and frozen, in millimeters, is
-# [what the camera can tell](21_what_the_camera_can_tell.ipynb). This page refutes one argument:
-# **counting cells proves nothing about what the cells know together**. It does not decide whether NatureCNN is good
-# enough.
+# This is a gray square on gray, not a block under a gripper, and a linear map is not an agent.
+# [What the camera can tell](21_what_the_camera_can_tell.ipynb) measures in full: on real frames, with both cameras, trained and
+# frozen, in millimeters. This page refutes one argument: **counting cells proves nothing about what the cells know together**.
+# It does not decide whether NatureCNN is good enough.
 #
 # ```{exercise-start}
 # :label: ex-receptive-field
@@ -462,11 +480,11 @@ check_receptive_field(receptive_field)
 # ```
 #
 # A cell at NatureCNN's end sees 36 × 36 pixels, almost half the image along each axis; one at ManipulationCNN's end sees
-# 15 × 15. The first can relate gripper and block by itself, the second hardly. Fine maps have a price
+# 15 × 15. The first can relate gripper and block by itself, the second only where they are close. Fine maps have a price
 # besides the multiplications.
 #
 # ## Settled
 #
-# Two encoders, their shapes and their counts, equal to `labs` and to SB3. Coarse strides make
-# position hard to read rather than impossible. ManipulationCNN keeps it where it was: in the place
+# Two encoders, their shapes and their counts, both equal to `labs`, and NatureCNN to SB3's. Coarse strides make
+# position harder to read, not impossible. ManipulationCNN keeps it where it was: in the place
 # on the map. Next: [reading it off](10_spatial_softmax.ipynb).

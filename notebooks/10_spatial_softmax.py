@@ -13,7 +13,7 @@
 # # SpatialSoftmax
 #
 # {term}`ManipulationCNN` hands over 32 maps of 21 × 21 cells. Pushing needs to know *where* things are. A
-# linear layer on the flattened maps can learn that. This page shows what it learns instead, and
+# linear layer on the flattened maps can learn that, but place by place. This page shows what that means, and
 # builds a head that turns each map into one point, a {term}`keypoint`.
 #
 # You will be able to say when a keypoint moves, when it stands still, and what it cannot say. The page
@@ -104,7 +104,7 @@ assert all(max(run.values()) < 1.5 for run in results["flat, whole image"])
 # %% [markdown]
 # Two seeds each. The head is able: trained everywhere, it finds the blob everywhere. But every place
 # has its own weights, and those of a place where no blob was ever seen have learned from noise
-# alone. The convolutions would respond to a blob anywhere alike; the table behind them
+# alone. Convolutions respond to a blob anywhere alike; the table of weights behind them
 # throws that away.
 #
 # ## The idea
@@ -117,9 +117,9 @@ assert all(max(run.values()) < 1.5 for run in results["flat, whole image"])
 # (\hat x, \hat y) = \Big( \sum_{ij} p_{ij}\, x_j,\; \sum_{ij} p_{ij}\, y_i \Big)
 # $$ (eq-spatial-softmax)
 #
-# with coordinates $x_j, y_i$ from −1 to 1. No weight belongs to a place. The only number to learn is
-# the temperature $T$: small, and the strongest cell decides; large, and all cells vote. It must stay
-# positive, so its logarithm is what is learned.
+# where $i$ counts rows, $j$ columns, and the coordinates $x_j, y_i$ run from −1 to 1. No weight belongs to a place. The only
+# number to learn in the head is the temperature $T$: small, and the strongest cell decides; large, and all cells vote alike. It must stay
+# positive, so its logarithm is learned.
 #
 # ## Build it
 
@@ -149,7 +149,7 @@ class SpatialSoftmax(nn.Module):
 # | softmax over the 441 cells | (B, 32, 21, 21) |
 # | mean position | 32 x and 32 y: (B, 64) |
 #
-# What must hold, whatever the maps are:
+# What must hold:
 
 
 # %%
@@ -206,8 +206,8 @@ assert all(run["right"] < 1.5 for run in results["keypoints, left half"])
 # ## Cold enough?
 #
 # Look at equation {eq}`eq-spatial-softmax` with the eyes of a fresh network. Its features are small and
-# nearly equal, so $e^{f/T}$ is nearly the same everywhere, and every keypoint sits near one place.
-# Here with real frames: how far do a random encoder's keypoints move from frame to frame?
+# nearly equal, so $e^{f/T}$ is nearly the same everywhere, and every keypoint sits near the middle.
+# How far do a random encoder's keypoints move from one real frame to the next? The answer is a standard deviation over all frames:
 
 
 # %%
@@ -249,14 +249,14 @@ print(f"the block itself moves by {block_moves:.1f} px")
 
 # %% [markdown]
 # At $T = 1$ the keypoints of an untrained network stand still while the block travels: whatever reads
-# them gets a constant. That is why the temperature is learned, and why a SpatialSoftmax may need
+# them gets a constant. That is one reason to learn the temperature, and why a SpatialSoftmax may need
 # patience, a colder start or larger initial weights.
 #
 # ## Real maps of a real frame
 #
-# Can a keypoint be taught to sit on the block? We may ask the simulator where the block is in the
-# picture, so let us: eight maps, three of them taught (block, gripper, goal), five left free. Larger
-# (orthogonal) initial weights and $T = 0.3$, for the reason just seen. A cell of the last map is
+# Can a keypoint be taught to sit on the block? The simulator says where the block is in the
+# picture. Take eight maps: three are taught block, gripper and goal, five are left free. Larger
+# orthogonal initial weights and $T = 0.3$, for the reason just seen. The cells of the last map are
 # centered on every fourth pixel, which the geometry of the layers tells.
 
 # %%
@@ -293,22 +293,26 @@ with torch.no_grad():
     guesses = 40 * (targets[train].mean(dim=0) - targets[held_out]).norm(dim=-1).mean(dim=0)
 for name, error, guess in zip(("block", "gripper", "goal"), errors, guesses, strict=True):
     print(f"{name:>7}: {error:4.1f} px on 40 new frames; always guessing the mean: {guess:4.1f} px")
+print(f"temperature: 0.3 at the start, {head.log_temperature.exp():.2f} learned")
 assert errors[0] < guesses[0] / 3, "the block's keypoint follows the block"
 
 # %% [markdown]
 # The block is found, on every machine that we tried. For gripper and goal the numbers speak for this run alone: a
-# keypoint either jumps onto its thing, or stays near the mean of all places of that thing. Another seed, the rounding of another processor, or another
-# number of threads can decide which.
+# keypoint either jumps onto its thing, or stays near the mean of its places. Another seed, the rounding of another processor,
+# or another number of threads can decide which.
 #
-# 150 frames and a few seconds. (Reinforcement learning has nobody to teach keypoints; it must find
-# them through the reward. This cell shows only that the *form* can hold the answer.)
+# This took 150 frames and a few seconds. Reinforcement learning has nobody to teach keypoints; it must find
+# them through the reward. This cell shows only that the *form* can hold the answer.
 #
 # Below are the maps of a frame that was not trained on. Choose channels, cool and heat. In the
 # synthetic map drag the blob, flatten it, add a second one.
 
 # %%
 names = ["block (taught)", "gripper (taught)", "goal (taught)"] + [f"free {i}" for i in range(1, 6)]
-Keypoints.from_encoder(frames[185], cnn, names=names, log_temperature=-0.5)  # base 10: T = 0.32
+learned = head.log_temperature.item() / np.log(10)  # the widget's is to base 10
+Keypoints.from_encoder(
+    frames[185], cnn, names=names, log_temperature=float(np.clip(learned, -2, 1))
+)
 
 # %% [markdown]
 # ## What it cannot say
@@ -317,8 +321,8 @@ Keypoints.from_encoder(frames[185], cnn, names=names, log_temperature=-0.5)  # b
 # - **Nothing there.** An empty map is a flat distribution, and its mean is the middle. "I see
 #   nothing" and "it is in the middle" are the same answer.
 # - **What.** How strongly a map responded is not reported: a strong response and a stronger one
-#   at the same place give the same point. (A weak one is drawn toward the middle.) Size and shape are gone too. A rotated block has the
-#   same center.
+#   at the same place give the same point, and a weak one is drawn toward the middle. Size and shape are gone too: a rotated
+#   block has the same center.
 
 # %%
 head = SpatialSoftmax(21, 21)

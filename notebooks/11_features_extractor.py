@@ -12,10 +12,10 @@
 # %% [markdown]
 # # The features extractor
 #
-# An observation has several keys: pixels, joints, goals. A policy's MLP takes one vector. The piece
-# between them, SB3's {term}`features extractor`, decides how loud each sensor speaks. Two things are often
-# said for normalizing what comes from the camera: without it the goals drown beside 256 numbers, and on coordinates it
-# changes nothing but the bounds. Measured, the first is the other way round, and the second hides a price.
+# An observation has several keys: pixels, joints, goals. A policy's MLP takes one vector. The piece between them,
+# SB3's {term}`features extractor`, decides how loud each sensor speaks. Two things are often said for normalizing what
+# comes from the camera. Without it the goals drown beside 256 numbers; on coordinates it changes nothing but the
+# bounds. Measured before training, the first is the other way round. The second hides a price.
 #
 # You will be able to build an extractor for any dictionary of sensors, and to measure what each
 # contributes. The page leans on [the encoders](09_cnn_encoders.ipynb) and on
@@ -43,7 +43,7 @@ from labs.visual_encoder import NatureCNN
 use_style()
 
 # %% [markdown]
-# A batch of real observations, as SB3 would hand them over: images divided by 255, everything float.
+# A batch of real observations, as SB3 hands them to its extractor: images divided by 255, everything float.
 
 
 # %%
@@ -75,9 +75,8 @@ assert batch["pixels"].shape == (64, 12, 84, 84) and batch["pixels"].max() <= 1
 #
 # SB3's own `CombinedExtractor` gives each image a NatureCNN with 256 outputs and passes vectors on.
 # With the two goals that makes 256 + 6 = 262 numbers, of which the goals are 6: **2.3%**. The usual
-# conclusion: the goals drown. But a share of the *count* says nothing about loudness. What a linear
-# layer with fresh, equally large weights hears is *variance*: a number that never changes is a bias.
-# So count, and then measure.
+# conclusion: the goals drown. But a share of the *count* says nothing about loudness. What a linear layer with fresh,
+# equally large weights hears is *variance*: a number that never changes is only a bias. So count, and then measure.
 
 
 # %%
@@ -109,27 +108,29 @@ assert round(count, 3) == 0.023
 assert min(variances) > 0.5, "at the start the goals are the loud ones"
 
 # %% [markdown]
-# It is the other way round. A fresh NatureCNN answers every frame with nearly the same small numbers;
-# what varies are the goals. In the beginning it is the *image* that drowns. Later nobody knows: the
-# 256 outputs are unbounded, and their scale goes wherever training takes it, next to goals whose
-# numbers stay what they are. That is the honest reason to normalize: not who is louder today, but
-# that there is a ceiling to how loud the camera can become.
+# It is the other way round. A fresh NatureCNN answers every frame with nearly the same small numbers; what varies are
+# the goals. Before training it is the *image* that drowns. Later nobody knows: the 256 outputs have no upper bound,
+# and training may take their scale anywhere, while the goals stay what they are. So the honest reason to normalize is
+# not who is louder today, but a ceiling on how loud the camera can become.
 #
 # ## Normalize
 #
-# The trunk of SAC+AE {cite}`yarats2019`, DrQ and DrQ-v2 {cite}`yarats2021`: a linear map to 50 numbers, then
+# SAC+AE {cite}`yarats2019`, DrQ and DrQ-v2 {cite}`yarats2021` have the same trunk behind their convolutions: a linear
+# map to 50 numbers $h$, then
 #
 # $$
 # z = \tanh\!\left( \gamma \odot \frac{h - \operatorname{mean}(h)}{\sqrt{\operatorname{var}(h) + \epsilon}} + \beta \right),
 # $$ (eq-trunk)
 #
-# mean and variance taken *within one observation, over its features*. Whatever the scale of $h$, the
-# result lies in (−1, 1). Note where the ReLU is not: it would cut off the sign before Tanh can use it.
+# with mean and variance taken *within one observation, over its features*. $\gamma$ and $\beta$ are learned, one of
+# each for every feature; $\odot$ multiplies feature by feature; a tiny $\epsilon$ keeps the root from zero. Whatever
+# the scale of $h$, the result lies in (−1, 1). A ReLU before it would make all negative numbers of $h$ one and the
+# same: there is none.
 #
 # ## Build it
 #
-# One class for both of the book's extractors: an image goes through a branch, a vector passes. SB3
-# asks two things of it: derive from `BaseFeaturesExtractor`, and say how many numbers come out.
+# One class serves NatureCNN and keypoints: an image goes through a branch, a vector passes. SB3 asks two things of it:
+# derive from `BaseFeaturesExtractor`, and say how many numbers come out.
 
 
 # %%
@@ -179,8 +180,10 @@ torch.testing.assert_close(normalized(goal_batch)[:, :3], batch["achieved_goal"]
 # | `proprioception` | passes | not there | 10 |
 # | together | | **56** | **80** |
 #
-# The order is that of the space, and Gymnasium sorts a dict's keys. With the same weights both must
-# agree with those in `labs`:
+# The order is that of the space, and Gymnasium sorts a dict's keys.
+#
+# With `spatial_softmax=False`, `ManipulationExtractor` has a *flat head*: a linear map to 50 numbers in place of the
+# keypoints. With the same weights both must agree with those in `labs`:
 
 # %% tags=["nbval-check-output"]
 pairs = [
@@ -221,14 +224,17 @@ for seed in range(3):
     assert 18 < squares < 20 and 0.25 < varying < 0.6
 
 # %% [markdown]
-# By count the goals gain: 2.3% becomes 10.7%. By variance, before training, they *lose*: LayerNorm has stretched tiny differences between
-# frames, and now the image is louder. Both are true. Whoever argues with the count alone argues for the wrong reason. (Nor is the image at its
-# loudest yet. The squares of its 50 numbers sum to about 19, of which only about 0.4 varies from frame to frame.)
+# By count the goals gain: 2.3% becomes 10.7%. By variance, before training, they *lose*: LayerNorm has stretched tiny
+# differences between frames, and now the image is louder. Whoever argues with the count alone argues for the wrong
+# reason.
+#
+# Nor is the image at its loudest yet: the squares of its 50 numbers sum to about 19, of which only about 0.4 varies
+# from frame to frame.
 #
 # ## Sensor separation
 #
-# {term}`Sensor separation <sensor separation>`: why pass joints and goals around the camera at all, if the camera sees the arm? Because a cheaper
-# sensor knows it exactly.
+# {term}`Sensor separation <sensor separation>`: why pass joints and goals around the camera at all, if the camera sees
+# the arm? Because a cheaper sensor knows the arm exactly.
 #
 # | what | who knows it | numbers |
 # |---|---|---|
@@ -237,10 +243,9 @@ for seed in range(3):
 # | block: where, how turned, how fast | **the camera** | 64 |
 # | block: where | `achieved_goal`, only a simulator | 3 |
 #
-# The convolutions are not asked to measure a gripper that is measured already. The last row is a
-# different thing: it is no sensor, it is the answer. With it the camera has little left to say, as
-# [the wrapper's page](07_pixel_wrapper.ipynb) showed; without it (`goal_mode="desired"`) the 64
-# keypoint numbers are all that the policy knows of the block.
+# The convolutions need not measure a gripper that is measured already. The last row is different: it is no sensor, it
+# is the answer. With it the camera has little left to say, as [the wrapper's page](07_pixel_wrapper.ipynb) showed.
+# Without it, with `goal_mode="desired"`, the 64 keypoint numbers are all that the policy knows of the block.
 #
 # ## What LayerNorm does to coordinates
 #
@@ -277,14 +282,14 @@ with torch.no_grad():
 print("all coordinates + 0.2, or all halved: LayerNorm's output is the same")
 
 # %% [markdown]
-# ...nothing moves. Such a change is a movement along the diagonal, down and right by the same amount. In a movement to the side, the mean
-# moves by half as much as each x. Subtracting that half leaves every x the other half, and makes every y seem to move the opposite way.
-# In a movement along the other diagonal the mean stands still, and all of the movement stays.
+# ...nothing moves. Such a change is a movement along the diagonal, down and right by the same amount. In a movement to
+# the side, the mean moves by half as much as each x. Subtracting it leaves every x the other half, and makes every y
+# seem to move the opposite way. Along the other diagonal the mean stands still, and all of the movement stays.
 #
-# Not only in algebra: shift the *frames* by 8 pixels down and to the right, which is two cells of the map, or 0.2
-# in coordinates, and look in {numref}`fig-extractor-shift` at the keypoints of all 64 frames. (`RandomShiftAug` is built on the
-# [next page](12_random_shift.ipynb).) At the bottom left, most points lie 0.2 above the black
-# line: they went with the picture. At the bottom right, after LayerNorm, they lie round it.
+# Not only in algebra: shift the *frames* by 8 pixels down and to the right, with `RandomShiftAug` from the
+# [next page](12_random_shift.ipynb). That is two cells of the map, or 0.2 in coordinates.
+# {numref}`fig-extractor-shift` has the keypoints of all 64 frames. At the bottom left, most points lie 0.2 above the
+# black line: they went with the picture. At the bottom right, after LayerNorm, they lie round it.
 
 # %% mystnb={"figure": {"caption": "Top: a frame with its keypoints (circles), and the shifted frame with its own. Bottom: each coordinate in the shifted frame against the same one in the frame, for all frames; what did not move lies on the black line.", "name": "fig-extractor-shift"}, "image": {"alt": "Top: a frame of Push and the same frame shifted by 8 pixels down and right, with keypoints, most of which moved along. Bottom left: coordinates of the shifted frames against those of the frames lie mostly on a line 0.2 above the diagonal. Bottom right: after LayerNorm and Tanh they gather around the diagonal itself."}}
 shift = torch.tensor([[-8, -8]]).expand(64, 2)  # window up and left, content down and right
@@ -314,7 +319,7 @@ plt.show()
 
 # %% [markdown]
 # In numbers, with a shift to the right alone as the control. There only the x are counted, since no y is meant to
-# move.
+# move. The unit is a frame's spread: the standard deviation over its 64 coordinates, by which LayerNorm divides.
 
 
 # %%
@@ -324,10 +329,10 @@ def movement(encoder, offset, coordinates):
     with torch.no_grad():
         before, after = encoder(batch["pixels"]), encoder(images)
         change, spread = after - before, before.std(dim=1, keepdim=True, correction=0)
-        normed = (norm[0](after) - norm[0](before)).abs()
-    along = (change[:, coordinates] - 0.2).abs() < 0.02
-    raw = (change / spread)[:, coordinates][along].mean()
-    return along.float().mean(), raw, normed[:, coordinates][along].mean()
+        normed = (norm[0](after) - norm[0](before)).abs()  # LayerNorm, before Tanh
+    went_along = (change[:, coordinates] - 0.2).abs() < 0.02
+    raw = (change / spread)[:, coordinates][went_along].mean()
+    return went_along.float().mean(), raw, normed[:, coordinates][went_along].mean()
 
 
 for seed in range(3):
@@ -345,17 +350,20 @@ for seed in range(3):
     assert 0.1 < diagonal[2] / diagonal[1] < 0.7, "a sixth to two thirds: read the text anew"
 
 # %% [markdown]
-# LayerNorm takes away the movement of the *mean* of all 64 coordinates. Had all of them moved by 0.2, nothing would
-# be left. Those that stay behind, at a border or on the background, and those that jump the other way hold the
-# mean back: here a sixth to two thirds of the movement is left. Differences between coordinates stay, but in units of
-# the spread, and the spread moves too. So what LayerNorm passes on is mostly how the keypoints are arranged. For a gripper that must meet a block
-# that may be just right; for "is the block at x = 1.34 m" it is not.
+# LayerNorm takes away the movement of the *mean* of all 64 coordinates. Had all moved by 0.2, nothing would be left.
+# Some stay behind, at a border or on the background, some jump the other way, and both hold the mean back: here a
+# sixth to two thirds of the movement is left. Differences between coordinates stay, but in units of the spread, and
+# the spread moves too. So what LayerNorm passes on is mostly how the keypoints are arranged. For a gripper that must
+# meet a block that may be just right; for "is the block at x = 1.34 m" it is not, where the whole picture moves. Where
+# the block moves alone, few keypoints go with it, and the mean hardly moves.
 #
-# The control keeps more than the half that the algebra leaves to x. There only part of the coordinates went along, so the mean moves by less than
-# half of their way. And the last number is a mean of absolute changes, so the changes that come from the changed spread count too.
+# The control keeps more than the half that the algebra leaves to x, for two reasons. Only part of the coordinates went
+# along, so the mean moves by less than half of their way. And the last number is a mean of absolute changes: those
+# that come from the changed spread count too.
 #
 # It gives something, too. An untrained SpatialSoftmax at $T = 1$ has keypoints that hardly move
-# ([here](10_spatial_softmax.ipynb)). Dividing by their tiny spread makes them audible:
+# ([here](10_spatial_softmax.ipynb)). The tiny root in {eq}`eq-trunk`, mostly $\epsilon$ here, divides them and makes
+# them audible:
 
 # %%
 torch.manual_seed(0)
@@ -363,14 +371,18 @@ fresh = nn.Sequential(ManipulationCNN(12), SpatialSoftmax(21, 21, 32))
 with torch.no_grad():
     quiet = fresh(batch["pixels"])
     gain = norm(quiet).std(dim=0).mean() / quiet.std(dim=0).mean()
+spread = quiet.var(dim=1, correction=0).mean()
+print(f"within a frame their variance is {spread:.1e}; LayerNorm adds ε = {norm[0].eps:.0e} to it")
+assert spread < norm[0].eps, "the text: the root is mostly ε"
 print(f"coordinates vary by {quiet.std(dim=0).mean():.5f} from frame to frame")
 print(f"after LayerNorm and Tanh by {norm(quiet).std(dim=0).mean():.4f}, {gain:.0f} times as much")
 assert gain > 10
 
 # %% [markdown]
-# A price and a gain. Which is larger is a question for an experiment: two arms that differ in `normalize=False`
-# of the `ManipulationExtractor` in `labs` (`--no-manipulation-norm`). No arm of this book has run it with training by reward.
-# [What the camera can tell](21_what_the_camera_can_tell.ipynb) measures both sides by regression, and by two students that imitate, behind another encoder with keypoints.
+# A price and a gain. Which is larger takes two arms that differ in `normalize=False` of the `ManipulationExtractor` in
+# `labs`, by `--no-manipulation-norm`. This book has no such arm trained by reward.
+# [What the camera can tell](21_what_the_camera_can_tell.ipynb) measures both sides by regression, and by two students
+# that imitate, behind another encoder with keypoints.
 #
 # ## In SB3
 #
@@ -407,9 +419,8 @@ for name, part in encoders.items():
 assert len({id(part) for part in encoders.values()}) == 3
 
 # %% [markdown]
-# Three extractors, none of them shared: SB3's default gives actor and critic one each, and the
-# target critic a copy. Who trains which is the question of the page on
-# [gradient routing](14_gradient_routing.ipynb).
+# Three extractors, none of them shared: by SB3's default actor and critic have one each, and the target critic a copy.
+# Who trains which is the question of [gradient routing](14_gradient_routing.ipynb).
 #
 # ```{exercise-start}
 # :label: ex-columns
@@ -474,6 +485,6 @@ check_columns_of(columns_of)
 # ## Settled
 #
 # 56 or 80 numbers, each sensor at its place, equal to `labs`, and at home in an SB3 policy.
-# Normalizing bounds the camera's loudness; on coordinates it also takes away their common mean, and with it a
-# part of what says where the whole picture stands, and their scale. Next: somebody shifts the picture
+# Normalizing bounds the camera's loudness. On coordinates it also takes away their scale and their common mean, and
+# with the mean a part of what says where the whole picture stands. Next: somebody shifts the picture
 # [on purpose](12_random_shift.ipynb).

@@ -12,17 +12,15 @@
 # %% [markdown]
 # # Random shift
 #
-# A replay memory holds few pictures, and the critic sees each of them again and again. It has
-# weights enough to learn them by heart. {term}`DrQ` {cite}`kostrikov2020` found a remedy of a few lines:
-# before each use, move the picture by a few pixels, at random. The idea: the right action
-# hardly depends on a few pixels, so the critic is told the same thing about many pictures. (Whether that holds for this robot, the second half of the page
-# asks.) DrQ-v2
-# {cite}`yarats2021` keeps it as its only augmentation. RAD {cite}`laskin2020` compared many
-# augmentations for control from pixels at the time of DrQ; cropping helped most.
+# A replay memory holds few pictures, and the critic sees each of them again and again. It has weights enough to learn
+# them by heart. {term}`DrQ` {cite}`kostrikov2020` found a remedy of a few lines: before each use, move the picture by
+# a few pixels, at random. The right action hardly depends on so little, so the critic is told the same thing about
+# many pictures. Whether that holds for this robot, the second half of the page asks. DrQ-v2 {cite}`yarats2021` keeps
+# the shift as its only augmentation. At the time of DrQ, RAD {cite}`laskin2020` compared many augmentations for
+# control from pixels; cropping helped most.
 #
-# This page builds the shift. First it shows what a careless border does. Then it asks what a shift
-# does to a robot that knows *where its gripper is* from another sensor. There the picture moves,
-# and the sensor does not.
+# This page builds the shift, and first shows what a careless border does. Then it asks what a shift does to a robot
+# that knows *where its gripper is* from another sensor. There the picture moves, and the sensor does not.
 #
 # You will be able to say what a shift changes and what it leaves alone, in pixels and in centimeters. The
 # page leans on [the two cameras](02_what_the_policy_sees.ipynb) and on
@@ -52,10 +50,9 @@ RESETS = 160
 # %% [markdown]
 # ## Real frames
 #
-# We take 160 moments of Push. In each, the gripper has wandered for six steps. Every moment is
-# photographed by the default camera, by the workspace camera, and by a third one that stands
-# somewhere else each time. For the two named cameras we also ask the simulator which pixels show
-# the gripper and which show the block.
+# We take 160 moments of Push, each after six steps of the gripper. Three cameras photograph every moment: the default
+# camera, the workspace camera, and one that stands somewhere else each time. For the two named cameras the simulator
+# also says which pixels show the gripper and which the block.
 
 # %%
 env = envs.make_env("push", image_size=84)
@@ -91,16 +88,16 @@ assert images["default"].shape == (RESETS, 3, 84, 84) and images["default"].dtyp
 # %% [markdown]
 # ## The failure first: black bars
 #
-# Shifting leaves a strip without content. The quick way fills it with zeros. {numref}`fig-shift-bars`
-# shows one frame, shifted both ways.
+# Shifting leaves a strip without content. The quick way fills it with zeros, another repeats the border.
+# {numref}`fig-shift-bars` shows one frame, shifted and filled in both ways.
 
 # %% mystnb={"figure": {"caption": "One frame of Push, as it is and shifted by four pixels down and to the left. The strip that the shift leaves at the top and on the right holds zeros, or the repeated border.", "name": "fig-shift-bars"}, "image": {"alt": "Three pictures of the table and the robot arm: the frame as it is; shifted with zero padding, with black bars at the top and right edge; shifted with the border repeated, where no bar can be seen."}}
 one = images["workspace"][3:4]
-up_right = torch.tensor([[-4, 4]])
+window = torch.tensor([[-4, 4]])  # up and to the right: the content goes down and to the left
 pictures = {
     "as it is": one,
-    "zeros": RandomShiftAug(PAD, "zeros").shift(one, up_right),
-    "border repeated": RandomShiftAug(PAD).shift(one, up_right),
+    "zeros": RandomShiftAug(PAD, "zeros").shift(one, window),
+    "border repeated": RandomShiftAug(PAD).shift(one, window),
 }
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.6))
 for ax, (title, picture) in zip(axes, pictures.items(), strict=True):
@@ -110,9 +107,9 @@ for ax, (title, picture) in zip(axes, pictures.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# The bars are as wide as the shift. They are the same in every frame, and they contrast with
-# everything. A network that wants to know the shift can *measure the bar*. Then it can treat the 81
-# versions of a frame as 81 different frames, and the augmentation has taught it nothing.
+# The bars are as wide as the shift, the same in every frame, and black before a bright scene. A network that wants to
+# know the shift can *measure the bar*. Then it can treat the 9 × 9 = 81 versions of a frame as 81 different frames,
+# and the augmentation has taught it nothing.
 #
 # We test this with the weakest network there is: a linear probe. It looks at gray values and must
 # name the row offset, one of nine numbers. Training and test frames come from different resets.
@@ -163,30 +160,32 @@ assert accuracy["wandering", edge, "replicate"] < 0.25, "a repeated border shoul
 assert control < 0.25
 
 # %% [markdown]
-# Look at the wandering camera first. Little in its picture stays in place (it always aims at the same point of the
-# table), so the padding is nearly all that can betray the shift. Bars betray it. A repeated border at the edge says next to nothing.
+# Look at the wandering camera first. It always aims at the same point of the table, but little in its picture stays in
+# place. So the padding is nearly all that can betray the shift. Bars betray it. A repeated border at the edge says
+# next to nothing. With the answers shuffled, the control, even bars leave the probe near chance.
 #
-# With a fixed camera, the probe that sees the whole frame reads the shift either way: the edges of
-# the table are **landmarks**. Keep this in mind. Repeating the border removes the *artifact*; it
-# cannot hide the scenery. A network in front of a fixed camera can still learn how far its picture
-# was moved. We will need that below.
+# With a fixed camera, the probe that sees the whole frame reads the shift either way: the edges of the table are
+# **landmarks**. Repeating the border removes the *artifact*; it cannot hide the scenery. A network in front of a fixed
+# camera can still learn how far its picture was moved. We will need that below.
 #
-# Two cameras side by side in one image are two pictures, with a border between them. If they are shifted as one, a stripe of one reaches into the other, and betrays
-# the shift as a bar does. So shift each on its own, `RandomShiftAug(pad, views=2)`. This book noticed it late: [here is what it did](20_reach_and_pixels.ipynb).
+# Two cameras side by side in one image are two pictures, with a border between them. If they are shifted as one, a
+# stripe of one reaches into the other, and betrays the shift as a bar does. So let each keep to its part,
+# `RandomShiftAug(pad, views=2)`. This book noticed it late: [here is what it did](20_reach_and_pixels.ipynb).
 #
 # ## Build it
 #
-# Pad each side by $p$ pixels, repeating the border ({term}`replicate padding`), and cut the old size out again at a random
-# place. Repeating the border is the same as *clipping the index*:
+# Pad each side by $p$ pixels by {term}`replicate padding`, which repeats the border. Then cut the old size out again,
+# at a random place. That is the same as *clipping the index*:
 #
 # $$
 # \tilde I[c, y, x] = I\bigl[c,\ \mathrm{clip}(y + r,\, 0,\, H-1),\ \mathrm{clip}(x + s,\, 0,\,
 # W-1)\bigr], \qquad r, s \sim \mathcal U\{-p, \dots, p\}
 # $$ (eq-shift)
 #
-# So no padded picture is needed. Each output pixel looks up its source, and one gather serves a
-# whole batch. Each *image* gets its own $(r, s)$. All channels of an image share it: they are
-# frames of one stack, and a stack whose frames moved apart would show motion that never was.
+# Here $c$, $y$ and $x$ count channels, rows and columns; the image has $H$ rows and $W$ columns. The window moves by
+# $(r, s)$, so the content moves by as much the other way. No padded picture is needed: each output pixel looks up its
+# source, and one gather serves a whole batch. Each *image* gets its own $(r, s)$. All its channels share it: they are
+# frames of one stack, and frames that moved apart would show motion that never was.
 
 
 # %%
@@ -224,8 +223,8 @@ constant = torch.full((40, 12, 84, 84), 200, dtype=torch.uint8)
 assert torch.equal(shift(constant, offsets), constant), "a repeated border draws nothing"
 
 # %% [markdown]
-# An index that is clipped is easy to get subtly wrong. So we compare it with the definition, taken
-# literally: really pad, really crop, for **all 81 offsets**.
+# A clipped index is easy to get subtly wrong. So we compare it with the definition, taken literally: pad, then crop,
+# for **all 81 offsets**.
 
 # %%
 every = torch.tensor(list(product(range(-PAD, PAD + 1), repeat=2)))
@@ -251,10 +250,9 @@ print("ours equals labs.image_augmentation.RandomShiftAug")
 # ## What moves, and what does not
 #
 # The source manuscript blames the shift for a failed run: $\pm 4$ pixels are said to put 40 to 80 %
-# noise on the distance between gripper and block in SpatialSoftmax coordinates. We can look. The
-# best keypoints anybody could have are the centers of the pixels that *are* the gripper and the
-# block, which the simulator tells us. We shift the labels as we shift the picture and take the
-# centers again.
+# noise on the distance between gripper and block in SpatialSoftmax coordinates. We can look. The simulator tells us
+# which pixels *are* the gripper and the block, and keypoints can hardly be better than their centers. We shift the
+# labels as we shift the picture, and take the centers again.
 
 
 # %% tags=["hide-input"]
@@ -276,10 +274,8 @@ rows = [
     "|---|---|---|---|---|---|---|",
 ]
 for name in envs.CAMERAS:
-    before, after = (
-        labels[name],
-        shift(torch.as_tensor(labels[name])[:, None], offsets)[:, 0].numpy(),
-    )
+    before = labels[name]
+    after = shift(torch.as_tensor(before)[:, None], offsets)[:, 0].numpy()
     hand, puck = center(before == 1), center(before == 2)
     hand_after, puck_after = center(after == 1), center(after == 2)
     # A thing at the border is cut or stretched by the shift: its center is another one then.
@@ -304,14 +300,14 @@ for name in envs.CAMERAS:
     print(f"{name}: block hidden in {(~visible[name]).sum()} of {RESETS} moments")
 
 # %% [markdown]
-# Both points move by exactly minus the offset. They move **together**, so the vector between them
-# does not change at all. (Moments in which one of them comes within four pixels of the border are left out: there the
-# shift cuts it.) The last column shows where such a percentage can come from: four pixels,
-# *divided by* the median distance. But that is the motion of either point. The distance itself has no
-# noise. (The quotient hangs on the moments. Over other ones,
-# [a later page](22_when_augmentation_fights.ipynb) finds a median of
+# Both points move by exactly minus the offset. They move **together**, so the vector between them does not change at
+# all. Moments in which one of them comes within four pixels of the border are left out: there the shift cuts it.
+#
+# The last column shows where such a percentage can come from: four pixels, *divided by* the median distance. But four
+# pixels is how far either point may move along an axis. The distance itself has no noise. The quotient hangs on the
+# moments. Over other ones, [a later page](22_when_augmentation_fights.ipynb) finds a median of
 # {artifact}`shift-keypoints:default.shift_over_distance.median|pct0` for the default camera and of
-# {artifact}`shift-keypoints:workspace.shift_over_distance.median|pct0` for the workspace camera.)
+# {artifact}`shift-keypoints:workspace.shift_over_distance.median|pct0` for the workspace camera.
 #
 # SpatialSoftmax says the same in its own coordinates:
 
@@ -340,9 +336,8 @@ crop_shift.CropShift.from_env(seed=4)
 # %% [markdown]
 # ## What does break
 #
-# The policy gets more than a picture. It gets the gripper's position, in meters, from the joints;
-# and the goal, in meters, from the task. Nobody shifts those. What breaks is the **tie** between a
-# place in the picture and a place in the world.
+# The policy gets more than a picture: the gripper's position, from the joints, and the goal, from the task, both in
+# meters. Nobody shifts those. What breaks is the **tie** between a place in the picture and a place in the world.
 #
 # How much is four pixels? A camera is a projection. For a free camera at distance $d$ that looks
 # along the unit vector $f$ at the point $\ell$, a world point $w$ appears at
@@ -352,8 +347,8 @@ crop_shift.CropShift.from_env(seed=4)
 # \text{column} = \frac{W-1}{2} + F\,\frac{(w - o)\cdot \text{right}}{(w - o) \cdot f},
 # $$ (eq-projection)
 #
-# with the eye at $o = \ell - d f$, a field of view of 45 degrees, and
-# $F = \tfrac{H}{2} / \tan 22.5°$.
+# with the eye at $o = \ell - d f$. The unit vectors *right* and *down* are the picture's axes. The field of view is 45
+# degrees, and $F = \tfrac{H}{2} / \tan 22.5°$ is the focal length in pixels.
 
 
 # %%
@@ -388,28 +383,29 @@ for name, camera in envs.CAMERAS.items():
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# Success in Push is 5 cm. The default camera stands far away and looks flat over the table. There
-# a shift of four pixels displaces the world by twice the success radius sideways, and by far more
-# along the view. The workspace camera stands close and looks down: there it stays within about one
-# radius.
+# In Push, success means within 5 cm. The default camera stands far away and looks flat over the table. There a shift
+# of four pixels displaces the world by twice that radius sideways, and by far more along the view. The workspace camera
+# stands close and looks down: there the shift stays within about one success radius.
 #
 # ### Two readers of the same picture
 #
-# Now the test. Where is the block, in world coordinates? Two linear readers answer from the
-# keypoints of shifted pictures:
+# Where is the block, in world coordinates? Two linear readers answer from the keypoints of shifted pictures:
 #
 # - the **absolute** reader uses the block's place in the picture;
 # - the **relative** reader uses the block's place *minus the gripper's*, and adds what the joints
 #   say about the gripper.
 #
-# Both train on shifted pictures and are tested on other resets. The control says the mean position
-# and looks at nothing.
+# Both are trained on shifted pictures and tested on those of other resets. The control says the mean position and
+# looks at nothing.
 
 
 # %%
-def reader_error(features, train_share=0.7, copies=20):
-    """Median error in cm of a linear reader of the block's (x, y), on unseen moments."""
-    x = np.concatenate([features(draw) for draw in range(copies)])
+def reader_error(features, train_share=0.7):
+    """Median error in cm of a linear reader of the block's (x, y), on unseen moments.
+
+    `features` has one array (moments, n) for each drawing of the shifts.
+    """
+    x, copies = np.concatenate(features), len(features)
     x = np.column_stack([x, np.ones(len(x))])
     ok = ~np.isnan(x).any(1)
     y = np.tile(block[:, :2], (copies, 1))
@@ -423,11 +419,11 @@ errors = {}
 for name, pad in product(envs.CAMERAS, range(PAD + 1)):
     hand, puck = points[name]
     drawn = [draw_offsets(RESETS, pad, torch.Generator().manual_seed(s)).numpy() for s in range(20)]
-    errors[name, "absolute", pad] = reader_error(lambda i, p=puck, d=drawn: p - d[i])
-    errors[name, "relative + joints", pad] = reader_error(
-        lambda i, p=puck, h=hand, d=drawn: np.column_stack([(p - d[i]) - (h - d[i]), gripper])
-    )
-blind = reader_error(lambda i: np.empty((RESETS, 0)))
+    errors[name, "absolute", pad] = reader_error([puck - d for d in drawn])
+    # The shift cancels: what is left is the error of a reader that subtracts.
+    subtracted = [np.column_stack([(puck - d) - (hand - d), gripper]) for d in drawn]
+    errors[name, "relative + joints", pad] = reader_error(subtracted)
+blind = reader_error([np.empty((RESETS, 0))] * 20)
 
 # %% mystnb={"figure": {"caption": "Median error of the two readers, and of the control, on resets that they did not train on, against the pad of the shift. At pad 0 no picture is shifted.", "name": "fig-shift-readers"}, "image": {"alt": "Error of the two readers against the pad, from 0 to 4 pixels, one panel per camera. The absolute reader's error rises steeply with the default camera, past the success radius, and gently with the workspace camera; the relative reader's stays flat in both."}}
 fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7, 3))
@@ -444,7 +440,7 @@ plt.show()
 
 # %%
 # What a linear map makes of the block's exact place in the picture, where nothing is shifted.
-exact = {n: reader_error(lambda i, c=c: project(c, block)) for n, c in envs.CAMERAS.items()}
+exact = {n: reader_error([project(c, block)] * 20) for n, c in envs.CAMERAS.items()}
 rows = ["| camera | reader | pad 0 | pad 4 |", "|---|---|---|---|"]
 for name, reader in product(envs.CAMERAS, ("absolute", "relative + joints")):
     rows.append(
@@ -463,26 +459,28 @@ assert 4 < errors["default", "absolute", 1] < 6 and errors["workspace", "absolut
 assert accuracy["workspace", "whole frame", "replicate"] > 0.8, "the landmarks that were promised"
 
 # %% [markdown]
-# The relative reader does not feel the shift: not at one pixel, not at four
-# ({numref}`fig-shift-readers`). The absolute reader
-# loses its aim. With the default camera, a pad of one pixel already costs it the whole success
-# radius, and a pad of four costs far more. With the workspace camera it stays below the radius.
-# (Without any shift the near camera reads no better than the far one, although it has more pixels for the block. These readers are linear, and seen from
-# nearby, perspective bends more than a linear map can follow: the last line says by how much.)
+# The relative reader does not feel the shift: not at one pixel, not at four ({numref}`fig-shift-readers`). The
+# absolute reader loses its aim. With the default camera, a pad of one pixel already brings its error to about the
+# success radius, and a pad of four far beyond. With the workspace camera it stays below.
 #
-# So the shift does not make pushing impossible. It puts a price on one way of reading a picture,
-# and the camera sets the price. A network can pay it in two ways: learn differences between things
-# in the picture, or read the shift off the landmarks, as our probe could, and undo it. Either has
-# to be learned from reward alone. What that costs in episodes, no geometry can tell: only training
-# can. [Students that imitate](22_when_augmentation_fights.ipynb) were trained with shifts and without, before both cameras. The arms by reward,
-# with pads of 0, 1 and 4 (`pixels train push-gpu-pad1-workspace-keypoints` and the like), wait for a GPU.
+# Without any shift, the near camera reads no better than the far one, although it has more pixels for the block. These
+# readers are linear, and seen from nearby, perspective bends more than a linear map can follow. The last line says by
+# how much: there the readers get the block's exact place in the picture.
+#
+# So the shift need not make pushing impossible. It puts a price on one way of reading a picture, and the camera sets
+# the price. A network has two ways round it: learn differences between things in the picture, or read the shift off
+# the landmarks, as our probe could, and undo it. Either has to be learned from reward alone. What that costs in
+# episodes, only training can tell. [Students that imitate](22_when_augmentation_fights.ipynb) were trained with shifts
+# and without, before both cameras. NatureCNN was, by reward, in small runs of [Push](19_reading_the_curve.ipynb) and
+# [Reach](20_reach_and_pixels.ipynb). The arms with pads of 0, 1 and 4
+# (`pixels train push-gpu-pad1-workspace-keypoints` and the like) wait for a GPU.
 #
 # ```{exercise-start}
 # :label: ex-shift-coordinates
 # ```
 # SpatialSoftmax reports places as $(x, y)$ in $[-1, 1]$, from the center of the first pixel to the
-# center of the last. Complete `coordinate_change`: by how much do a keypoint's $(x, y)$ change when
-# the cropping window moves by offsets (rows, columns)? The keypoint stays inside the picture.
+# center of the last. Complete `coordinate_change`: by how much does a keypoint's $(x, y)$ change when the cropping
+# window moves by offsets (rows, columns)? The keypoint stays inside the picture.
 # ```{exercise-end}
 # ```
 
@@ -544,18 +542,17 @@ def coordinate_change(offsets, height, width):
 check_coordinate_change(coordinate_change)
 
 # %% [markdown]
-# The change depends on nothing but the offset. It is the same for *every* keypoint of a picture:
-# that is why differences of keypoints do not feel it.
+# The change depends on nothing but the offset. So it is the same for *every* keypoint of a picture, and differences of
+# keypoints do not feel it.
 # ```{solution-end}
 # ```
 #
 # ## Settled
 #
-# A random shift is one gather with clipped indices. Its border is repeated, so that no bars
-# give the shift away; before a fixed camera the scenery still can. It moves all things in a picture together: distances in the picture stay exact,
-# while the tie to vectors that nobody shifts is lost, by an amount that the camera decides. A policy that
-# has learned to live with that bears a camera that was knocked ([measured
-# there](22_when_augmentation_fights.ipynb)).
+# A random shift is one gather with clipped indices. Its border is repeated, so that no bars give the shift away;
+# before a fixed camera the scenery still can. All things in a picture move together, and distances in the picture stay
+# exact. What is lost is the tie to vectors that nobody shifts, by an amount that the camera decides. Students that
+# have learned to live with that bear a camera that was knocked ([measured there](22_when_augmentation_fights.ipynb)).
 #
 # Next: [where in the replay buffer the shift belongs](13_drq_buffers.ipynb), and why goals must
 # never be touched.

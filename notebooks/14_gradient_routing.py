@@ -12,10 +12,9 @@
 # %% [markdown]
 # # Gradient routing
 #
-# One encoder, two losses. Actor and critic both need to know what is in the picture, so somebody
-# must train the part that looks. Who? The question of {term}`gradient routing` sounds like plumbing. It
-# has three answers, two of which Stable-Baselines3 gives by a single boolean, and a trap that leaves no
-# error message.
+# One encoder, two losses. Actor and critic both need to know what is in the picture. Which loss trains the
+# part that looks? This is the question of {term}`gradient routing`. It has three answers, two of which
+# Stable-Baselines3 gives by a single boolean, and a trap that leaves no error message.
 #
 # You will be able to say of any policy class which loss moves its encoder, and to measure it. The page
 # leans on [SAC's two losses](04_sac_recap.ipynb) and on [the extractor](11_features_extractor.ipynb).
@@ -40,7 +39,7 @@ from labs.experiments.results import measurement
 from labs.figures.results import runs_of
 from labs.figures.style import OKABE_ITO, use_style
 from labs.manipulation_encoder import ManipulationCNN, ManipulationExtractor, SpatialSoftmax
-from labs.routing_probe import gradient_norm, make_push_env
+from labs.routing_probe import flat_parameters, gradient_norm, make_push_env
 from labs.widgets.gradient_routing import GradientRouting
 
 torch.set_num_threads(1)
@@ -48,8 +47,8 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## Two losses
 #
-# SAC {cite}`haarnoja2018b` has one loss for the critic and one for the actor. With $z = f_\phi(o)$
-# for the features:
+# SAC {cite}`haarnoja2018b` has one loss for the critic and one for the actor. Let $z = f_\phi(o)$ be the
+# features that the encoder makes of an observation, and $y$ the TD target, through which no gradient flows:
 #
 # $$
 # L_Q = \tfrac12 \sum_{i=1,2} \left(Q_i(z, a) - y\right)^2
@@ -59,8 +58,8 @@ torch.set_num_threads(1)
 # L_\pi = \alpha \log \pi(\tilde a \mid z) - \min_i Q_i(z, \tilde a), \qquad \tilde a \sim \pi(\cdot \mid z)
 # $$ (eq-routing-actor)
 #
-# Count the networks that read $z$ in $L_\pi$: **two**. The actor reads it, and the Q that judges the actor
-# reads it too. Whoever cuts only the first has cut one of two ways, and, as the table will show, the smaller by far.
+# Count the networks that read $z$ in $L_\pi$: **two**, the actor and the Q that judges it. Whoever cuts only
+# the first has cut one of two ways, and, as the table will show, the smaller by far.
 #
 # A batch of real observations, and networks small enough to see through:
 
@@ -123,7 +122,7 @@ def arrives(loss):
 
 
 z = lambda: encoder(images)
-cut = lambda: encoder(images).detach()
+cut = lambda: z().detach()
 assert z().shape == (48, 64)
 
 # %% [markdown]
@@ -153,10 +152,10 @@ assert only_actor < only_q / 5, "the way through the actor is the smaller by far
 assert nothing == 0
 
 # %% [markdown]
-# It is not so. The third row is a gradient that arrives through Q: call it the *stray* gradient. Usually no optimizer steps it,
-# because the encoder is in the critic's optimizer, which clears gradients before its next loss. So
-# nothing *breaks*. But the backward pass through the encoder is paid for, and whoever clips
-# gradients over all parameters, or accumulates them over several batches, gets it mixed in.
+# It is not so. The third row is a gradient that arrives through Q: call it the *stray* gradient. Usually no
+# optimizer steps it: the encoder is in the critic's, which clears gradients before its next loss. So nothing
+# *breaks*. But the backward pass through the encoder is paid for. And whoever clips gradients over all
+# parameters, or accumulates them over several batches, gets it mixed in.
 #
 # The repair is also the cheapest program: **encode once, hand the actor and its Q the same detached
 # features.**
@@ -186,23 +185,26 @@ print(
 # | routing | in SB3 | who trains the encoder |
 # |---|---|---|
 # | **separate** | `share_features_extractor=False`, **the default** | there are two: the critic's is trained by TD error, the actor's by the actor's loss |
-# | **actor** | `share_features_extractor=True` | the actor's loss alone; the critic's is cut off |
+# | **actor** | `share_features_extractor=True` | the actor's loss alone; the critic's is cut off, and with it the actor's own way through Q |
 # | **critic** | not in SB3; `DrQv2SACPolicy` | the critic's loss alone |
 #
-# Take note of the first row. SB3 does *not* cut the critic's gradient by default: the critic has an
-# encoder of its own, and the {term}`TD error` trains it. Only `True` cuts. The source manuscript says otherwise,
-# and builds its story on it.
+# Note the first row. SB3 does *not* cut the critic's gradient by default: the critic has an encoder of its
+# own, and the {term}`TD error` trains it. Only `True` cuts. The source manuscript says otherwise, and builds
+# its story on it.
 #
-# The third routing came with SAC+AE {cite}`yarats2019`; DrQ {cite}`kostrikov2020` and DrQ-v2 {cite}`yarats2021` kept it. The TD error says something about
-# every transition; the actor's loss can only pass on what Q already knows. DrQ-v2 itself is not SAC but DDPG with returns of several steps; only its
-# routing is taken here, with two differences. Our target critic
-# has a slow encoder of its own, as in SAC+AE and DrQ; DrQ-v2 encodes the next observation with the online encoder. And DrQ-v2 gives
-# actor and critic a linear trunk each behind the convolutions, so there the actor's loss does train a layer of its
-# own.
+# The third routing came with SAC+AE {cite}`yarats2019`; DrQ {cite}`kostrikov2020` and DrQ-v2
+# {cite}`yarats2021` kept it. Why the critic? The TD error says something about every transition; the actor's
+# loss can only pass on what Q already knows.
 #
-# The norms below were measured inside the update that trains, on Push from pixels: SB3's own `train()`, and for the last button that of
-# `DrQv2SAC`, which is ours. Hooks on the optimizers read what had arrived. The critic's routing has two buttons: with the gate forgotten, which is the
-# trap; and with `DrQv2SACPolicy` and the algorithm `DrQv2SAC`, which encodes an observation once for all who need it.
+# DrQ-v2 itself is not SAC but DDPG with returns of several steps; only its routing is taken here, with two
+# differences. Our target critic has a slow encoder of its own, as in SAC+AE and DrQ; DrQ-v2 encodes the next
+# observation with the online encoder. And all three give actor and critic a linear trunk each behind the
+# convolutions, so there the actor's loss does train a layer of its own.
+#
+# The norms below come from one real update on Push from pixels: SB3's own `train()`, and for the last button
+# that of our `DrQv2SAC`. Hooks on the optimizers read what had arrived. The critic's routing has two buttons.
+# One is the trap: the actor's features are detached, the gate before its Q is forgotten. The other is
+# `DrQv2SACPolicy` with the algorithm `DrQv2SAC`, which encodes an observation once for all who need it.
 
 # %%
 GradientRouting.from_artifact()
@@ -223,8 +225,8 @@ for label, count in passes.items():
 assert passes["DrQv2SACPolicy"] == 5 and passes["DrQv2SACPolicy + DrQv2SAC"] == 3
 
 # %% [markdown]
-# Five passes: the observation for the actor, for the critic's loss and for the actor's Q; the next observation for the next
-# action and, in the target's own encoder, for its value. `DrQv2SAC` merges the first three.
+# Five passes. Three encode the observation: for the actor, for the critic's loss, for the actor's Q. Two encode the
+# next one: for the next action and, in the target's own encoder, for its value. `DrQv2SAC` merges the first three.
 #
 # ## Along a run
 #
@@ -282,8 +284,8 @@ panels[0].set_ylabel("gradient norm in the encoder")
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-routing-norms`, left, the critic's loss goes on passing wherever it may pass. Right, the actor's
-# gradient fades, and by the end has come back only where the critic has an encoder of its own.
+# In {numref}`fig-routing-norms`, left, the critic's loss goes on passing wherever it may. Right, the actor's
+# gradient fades.
 #
 # A norm is not a step: Adam divides the size of the gradient out. So the distance that the encoder has moved
 # stands beside it, relative to its first weights. Medians over the three seeds:
@@ -351,26 +353,28 @@ display(table(lambda values: ", ".join(f"{v:.2g}" for v in values)))
 # **What is cut stays cut.** The single update was no accident of fresh weights.
 #
 # **The actor's gradient fades.** On the way it falls below a tenth of its first norm, in every seed of both
-# routings that let it pass. Where the critic has an encoder of its own, the gradient comes back, sooner or later depending on
-# the seed, and the actor's encoder moves on. Where the shared encoder gets nothing else, the gradient ends
-# smaller than it began, though in one seed it has begun to grow. From update 296 to 1,496 the other encoders get
-# farther from their first weights by at least 0.54, that shared encoder by at most 0.15.
-#
-# **The stray gradient does not fade.** It starts near the size of the critic's own gradient and ends as a
-# multiple of it, because that one shrinks. So the trap is worse in a run than in one update: were the two
-# added up, the stray one would set the direction.
+# routings that let it pass. Where the critic has an encoder of its own, it comes back, sooner or later by
+# seed, and the actor's encoder moves on. Where the shared encoder gets nothing else, it ends
+# smaller than it began, though in one seed it has begun to grow. From update 296 to 1,496 the other encoders
+# get farther from their first weights by at least 0.54, that shared encoder by at most 0.15.
 #
 # This fits the reading that an actor cannot teach an encoder what its critic does not see. It does not
 # prove it. An actor whose actions have run into their bounds gets no gradient either, and how much of the
-# fading is that was not measured. Nor is this the learning itself: at this length none of the
+# fading that explains was not measured.
+#
+# **The stray gradient does not fade.** Measured where the encoders are separate, it starts near the size of
+# the critic's own gradient. It ends as a multiple of it, because that one shrinks. So the trap is
+# worse in a run than in one update: were the two added up, the stray one would set the direction.
+#
+# Nor is any of this the learning itself: at this length none of the
 # [longer runs](20_reach_and_pixels.ipynb) has risen.
 
 # %% [markdown]
 # ## Build it into SB3
 #
 # Two gates first, each a few lines on SB3's own class. The actor encodes without a graph. The critic encodes
-# with one; SB3's critic would not if the encoder is shared. Our critic's gate closes for one caller only: where the *actions*
-# carry a gradient, the loss is the actor's, and what would pass is the stray gradient.
+# with one; SB3's critic, if the encoder is shared, does not. Our critic's gate closes for one caller only:
+# where the *actions* carry a gradient, the loss is the actor's, and what would pass is the stray gradient.
 
 
 # %%
@@ -392,7 +396,7 @@ class MyCritic(ContinuousCritic):
 
 
 # %% [markdown]
-# A policy in SB3 builds actor, critic and target in one method. Three lines of it carry the routing:
+# A policy in SB3 builds actor, critic and target in one method, `_build`. Three choices in it make the routing:
 # the critic gets *the actor's* encoder object, the target gets one of its own, and the optimizers
 # divide the parameters **by identity**. A name such as `features_extractor` occurs in both networks
 # and says nothing about who else holds the tensor.
@@ -451,11 +455,11 @@ for a, b in zip(mine.policy.parameters(), theirs.policy.parameters(), strict=Tru
 print("the same weights as DrQv2SACPolicy")
 
 # %% [markdown]
-# And the proof on the real thing: five updates of each, from the same memory and the same noise,
-# end in the same weights, and the encoder moves.
+# And the proof in training: five updates of each, from the same memory and the same noise, end in the same
+# weights, and the encoder moves.
 
 # %%
-before = copy.deepcopy(mine.critic.features_extractor.state_dict())
+before = flat_parameters(mine.critic.features_extractor)
 for model in (mine, theirs):
     model.learning_starts = 60
     model.learn(60)
@@ -467,7 +471,7 @@ for model in (mine, theirs):
     model.train(gradient_steps=5, batch_size=16)
 for a, b in zip(mine.policy.parameters(), theirs.policy.parameters(), strict=True):
     torch.testing.assert_close(a, b)
-moved = sum((p - before[k]).norm() for k, p in mine.critic.features_extractor.state_dict().items())
+moved = (flat_parameters(mine.critic.features_extractor) - before).norm()
 assert moved > 0
 print("five updates: equal weights; the encoder moved by", f"{moved:.4f}")
 

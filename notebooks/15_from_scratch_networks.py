@@ -13,9 +13,9 @@
 # # A visual SAC from scratch
 #
 # All parts are on the table: frames, a replay memory, a convolutional encoder, and the rule that the
-# critic's loss trains it. This page puts them together without a library: an encoder for pictures
-# and goals, an actor, two critics, and the update that joins them. At the end stands a program that
-# trains from a camera on a CPU, and an honest look at what it has learned after ten minutes.
+# critic's loss trains it. This page joins them in plain PyTorch: an encoder for pictures and goals, an actor,
+# two critics, and the update. At the end stands a program that trains from a camera on a CPU, and an honest
+# look at what it has learned after ten minutes.
 #
 # You will be able to write each of its parts, and to say what a falling loss does not show. The page
 # leans on [SAC in miniature](04_sac_recap.ipynb), on [the memory](08_replay_memory.ipynb) and on
@@ -50,7 +50,7 @@ torch.set_num_threads(1)
 #
 # The task is Reach with its dense reward: at every step, minus the distance from gripper to goal in
 # meters. The agent gets one frame of 84 × 84 and the **desired goal** as three numbers. The position
-# of its own gripper it does not get. It has to see it.
+# of its own gripper it does not get: that, it seems, it has to see.
 #
 # Six episodes of random actions fill the memory with real transitions ({numref}`fig-scratch-frames`):
 
@@ -94,8 +94,9 @@ plt.show()
 # z = \big[\, \tanh\!\big(\mathrm{LayerNorm}(W\, c(x) + b)\big),\; g \,\big] \in \mathbb{R}^{50 + 3}
 # $$ (eq-goal-encoder)
 #
-# Here $c$ are the convolutions of [NatureCNN](09_cnn_encoders.ipynb), $x$ the frame and $g$ the goal.
-# Why not simply append the goal to whatever the convolutions give? Look at what they give.
+# Here $c$ are the convolutions of [NatureCNN](09_cnn_encoders.ipynb), $W$ and $b$ a linear layer, $x$ the
+# frame and $g$ the goal. Why not simply append the goal to NatureCNN's usual 512 features? Look at them, at
+# fresh weights:
 
 # %%
 torch.manual_seed(0)
@@ -109,10 +110,11 @@ print(
 )
 
 # %% [markdown]
-# The goal is three columns of many. But [count is not loudness](11_features_extractor.ipynb): here the picture drowns, for its features hardly *vary*. Almost all of a frame
-# is the same table every time, and what differs between two frames is lost in what does not. Fifty
-# features, each row brought to zero mean and unit variance, each squeezed into $(-1, 1)$: that is
-# the trunk of SAC+AE {cite}`yarats2019`, DrQ and DrQ-v2 {cite}`yarats2021`.
+# The goal is three columns of many. But [count is not loudness](11_features_extractor.ipynb): here the picture
+# drowns, for its features hardly *vary*. Almost all of a frame is the same table every time, and what differs
+# between two frames is lost in what does not. The remedy is the trunk of SAC+AE {cite}`yarats2019`, DrQ and
+# DrQ-v2 {cite}`yarats2021`: fifty features, each row brought to zero mean and unit variance, each feature
+# squeezed into $(-1, 1)$.
 
 
 # %%
@@ -132,9 +134,10 @@ class GoalEncoder(nn.Module):
 torch.manual_seed(0)
 encoder = GoalEncoder()
 with torch.no_grad():
-    z = encoder(pixels, goal)
+    z, bare = encoder(pixels, goal), encoder.image[0](pixels)
+print(f"fifty features without the ReLU vary by {bare.std(0).mean():.4f}")
 print(
-    f"now a feature varies by {z[:, :50].std(0).mean():.4f}, and the goal is {3 / 53:.1%} of the input"
+    f"after LayerNorm and Tanh by {z[:, :50].std(0).mean():.4f}, and the goal is {3 / 53:.1%} of the input"
 )
 assert z.shape == (64, 53) and z[:, :50].abs().max() < 1
 assert torch.equal(z[:, 50:], goal), "the goal passes as it is"
@@ -145,10 +148,10 @@ assert torch.equal(z[:, 50:], goal), "the goal passes as it is"
 # The actor turns $z$ into mean $\mu$ and standard deviation $\sigma$, draws $u$ from that Gaussian
 # and squashes it, $a = \tanh u$. For its loss it must say how likely $a$ was, and the Gaussian's density of $u$ is
 # not the answer. [SAC in miniature](04_sac_recap.ipynb) derives the right one, holds it against the integral and
-# PyTorch, and trains an actor that forgets the squash; here it comes from `labs`.
+# PyTorch, and trains an actor that forgets the squash. Here it comes from `labs`.
 #
-# What does that mistake look like from outside? Take one action, and integrate its entropy over the whole line of
-# $u$, with and without the squash:
+# What does that mistake look like from outside? Take an action of one number, integrate its entropy over the
+# whole line of $u$, and hold the Gaussian's own entropy beside it:
 
 
 # %%
@@ -190,8 +193,8 @@ print(f"the curves are {gap[true_entropy.argmax()]:.2f} nats apart there")
 assert gap[deviations < 0.3].max() < 0.1 and 0.55 < gap[true_entropy.argmax()] < 0.65
 
 # %% [markdown]
-# Below a deviation of about 0.3 the two curves of {numref}`fig-scratch-entropy` agree within a tenth of a nat, which is
-# why the mistake can go unseen for a long time. At the peak they are already 0.6 nats apart, and right of it they disagree about the
+# Below a deviation of about 0.3 the two curves of {numref}`fig-scratch-entropy` agree within a tenth of a nat, so
+# the mistake can go unseen for long. At the peak they are 0.6 nats apart. Right of it they disagree about the
 # direction: an actor that is paid by the dashed one is told to widen without end.
 
 
@@ -302,8 +305,8 @@ def td_target(agent, batch):
 
 
 # %% [markdown]
-# **The critic's loss** is the squared distance to that target. The features carry a gradient: here,
-# and only here, the encoder learns.
+# **The critic's loss** is the squared distance to that target, summed over both critics, without the last page's factor
+# ½. The features carry a gradient: here, and only here, the encoder learns.
 
 
 # %%
@@ -327,8 +330,8 @@ def actor_loss(agent, features):
 
 
 # %% [markdown]
-# **The temperature** is a thermostat on the entropy. **The target critic** follows slowly, with its
-# encoder.
+# **The temperature** is a thermostat on the entropy; its target is minus the number of actions, $-4$.
+# **The target critic** follows slowly, with its encoder.
 
 
 # %%
@@ -345,7 +348,7 @@ def follow(agent):
 # %% [markdown]
 # **The agent** holds the parts. One line deserves a second look: the actor's optimizer gets
 # `actor.head`. Had it got `actor.parameters()`, it would hold the encoder too, since the encoder is
-# a part of the actor as well.
+# a part of the actor as well. Detached features would still protect it, until one `detach` is forgotten.
 
 
 # %%
@@ -424,7 +427,7 @@ assert moved(agent.critic.encoder, start.encoder) > moved(agent.target.encoder, 
 # not fall even there, something is not connected. Three controls run beside it:
 #
 # * **rewards dealt anew** at every update, among the same transitions. Nothing can be learned but
-#   their mean, so the loss must stay up.
+#   their mean, so the loss must soon stop falling.
 # * **lens cap on**: all pictures black. Goal and action are still there.
 # * **encoder frozen**: at its random weights. The heads learn alone.
 
@@ -477,11 +480,13 @@ assert last["lens cap on"] < last["rewards dealt anew"], "32 actions can be told
 assert runs["as it is"][1] > 5 * last["as it is"], "32 transitions were memorized"
 
 # %% [markdown]
-# Read it slowly. The loss falls far below the first control ({numref}`fig-scratch-controls`), so rewards reach the heads. This does not show
-# that they reach the encoder: frozen, at random weights, the encoder serves as well. (The comparison
-# with `labs` has shown that the encoder is trained: it moved.) The blind critic's loss falls too. And on transitions that
-# were not in the batch, seeing and blind do about equally badly. The critic knows thirty-two
-# transitions by heart. **A falling critic's loss shows that something is learned. It does not show
+# Read it slowly. The loss falls far below the first control ({numref}`fig-scratch-controls`), so rewards reach the
+# heads. This does not show that they reach the encoder: frozen, at random weights, the encoder serves as well.
+# That it is trained, the comparison with `labs` has shown: it moved.
+#
+# The blind critic's loss falls too, though less far: pictures help to tell thirty-two transitions apart. On
+# transitions that were not in the batch, seeing and blind do about equally badly. So the critic knows
+# thirty-two transitions by heart. **A falling critic's loss shows that something is learned. It does not show
 # that anything is seen.** Keep that for the long flat curves of later parts.
 
 # %% [markdown]
@@ -550,14 +555,13 @@ check_scaled_log_prob(scaled_log_prob)
 
 # %% [markdown]
 # The stretch is a constant, so it moves no gradient. It does move the entropy, and with it the
-# thermostat, whose target counts nats in $[-1, 1]$. That is why SAC keeps to $[-1, 1]$ inside and
-# rescales at the door.
+# thermostat, whose target counts nats in $[-1, 1]$. So SAC keeps to $[-1, 1]$ inside and rescales at the door.
 # ```{solution-end}
 # ```
 #
 # ## The demonstration
 #
-# Only the task itself can tell whether anything is seen. `labs` has the same networks and the same
+# Can the task itself tell whether anything is seen? `labs` has the same networks and the same
 # update, and a loop that acts, stores and updates. One command runs it:
 #
 # ```bash
@@ -565,8 +569,8 @@ check_scaled_log_prob(scaled_log_prob)
 # python -m labs.visual_encoder --demo-short    # under a minute: too short to learn
 # ```
 #
-# It times a few steps on your machine and says how long the run will take. Then it prints the
-# recent return, success rate and losses as it goes, and draws them. {numref}`fig-scratch-demo` is one real run, seed
+# It times a few steps on your machine and says how long the run will take. Then it prints recent
+# return, success rate and losses, and draws them. {numref}`fig-scratch-demo` is one real run, seed
 # {artifact}`from-scratch-demo:provenance.parameters.seed`, of
 # {artifact}`from-scratch-demo:provenance.parameters.steps|int` steps on one core of a busy machine:
 # {artifact}`from-scratch-demo:cpu_seconds|duration` of computing,
@@ -606,11 +610,14 @@ for name, score in scores.items():
 display(Markdown("\n".join(table)))
 
 # %% [markdown]
-# Did it learn? Something: its first episodes earn what random actions earn, its last ones far more. For half of the run it earned less than an arm that stays where it is.
-# Then the return climbs to that arm's and a little above, although these episodes are played with the policy's own noise. Whether it ends above, forty episodes do not settle. The critic's
-# loss shows nothing of it: it creeps down throughout. And the agent did not learn to *reach*: its success rate cannot be told from that of doing nothing.
-# Ten minutes on a CPU show the machine at work, not the task solved. The long runs of the coming
-# parts are for that.
+# Did it learn? Something: its first episodes earn what random actions earn, its last ones far more. For about
+# half of the run it earned less than an arm that stays where it is. Then its return climbs to that arm's and a
+# little above, although it plays with its own noise. Whether it ends above, forty episodes do not settle. The
+# critic's loss shows nothing of this: after a jump at the start it creeps down.
+#
+# And the agent did not learn to *reach*. Few of its last episodes end at the goal, and the interval of their
+# success rate overlaps that of doing nothing. Ten minutes on a CPU show the machine at work, not the task
+# solved. The long runs of the coming parts are for that.
 
 # %%
 idle, late = floors["no_op"], demo["last"]
@@ -622,12 +629,12 @@ gain = late["return_mean"] - idle["return_mean"]
 print(f"return above doing nothing: {gain:.2f} ± {error:.2f} (standard error)")
 assert 0 < gain < 2 * error, "the last episodes may beat doing nothing"
 assert late["return_mean"] - demo["first"]["return_mean"] > 3, "and they do beat the first ones"
-assert late["success_low"] < idle["success_high"], "but they do not succeed more often"
+assert late["success_low"] < idle["success_high"], "the text says that the intervals overlap"
 
 # %% [markdown]
 # Does the gain at least show that it *sees*? Here is the control that is easily forgotten. The
 # gripper starts every episode at the same place. A rule that never looks can know that place by
-# heart, and push at constant speed from there toward the goal:
+# heart, and move from there toward the goal at constant speed:
 
 # %%
 env = envs.make_env("reach", render_mode=None)
@@ -637,7 +644,7 @@ for episode in range(30):
     observation, _ = env.reset(seed=FLOOR_SEED + episode)
     assert np.allclose(observation["achieved_goal"], known_start), "always the same place"
     way = observation["desired_goal"] - known_start
-    # 50 steps; a full action asks for 5 cm. 1.4: the arm covers less than it is asked for.
+    # 50 steps; a full action asks for 5 cm. 1.4, set by hand: the arm covers less than it is asked for.
     action = np.r_[1.4 * way / (50 * 0.05), 0]
     total = 0.0
     for _ in range(50):
@@ -651,13 +658,12 @@ assert np.mean(blind_returns) > demo["last"]["return_mean"] and np.mean(blind_su
 
 # %% [markdown]
 # A blind rule beats the agent, and nearly always succeeds. So on this task, given the goal in numbers,
-# **neither return nor success proves sight**. That is no fault of the networks. It is what happens
-# when the observation hands out the hard part. Where this book claims that a policy sees, a blind
-# control stands beside it.
+# **neither return nor success proves sight**. That is no fault of the networks: the observation hands out
+# the hard part. Where this book claims that a policy sees, a blind control stands beside it.
 #
 # ## Settled
 #
 # A visual SAC is an encoder, an actor with a density on a box, two critics, and five short functions. You have
-# built each; the density on [the page on SAC](04_sac_recap.ipynb). Each equals the one in `labs`. Stable-Baselines3, the library
-# that this book's learner is held to, has the same parts under other names. Which is which, and what it adds, is the
-# [bridge](16_bridge_to_sb3.ipynb).
+# built each, the density on [the page on SAC](04_sac_recap.ipynb), and each equals the one in `labs`.
+# Stable-Baselines3, the library that this book's learner is held to, has the same parts under other names.
+# Which is which, and what it adds, is the [bridge](16_bridge_to_sb3.ipynb).

@@ -12,10 +12,9 @@
 # %% [markdown]
 # # The bridge to Stable-Baselines3
 #
-# Stable-Baselines3 {cite}`raffin2021`, the library that this book's own learner is held to, has the parts that
-# you built, under other names, inside classes that call each other. This page walks from one side to the other:
-# which part is which, whether the numbers agree, what the library adds, and what four of the curves
-# that it logs are made of.
+# Stable-Baselines3 {cite}`raffin2021`, the library that this book's own learner is held to, has the parts
+# that you built under other names, in classes that call each other. This page says which part is which, whether
+# the numbers agree, what the library adds, and what four of its logged curves are made of.
 #
 # You will be able to find each part of this book in the library, and to predict what it logs. The page
 # leans on [the networks](15_from_scratch_networks.ipynb) and on
@@ -53,8 +52,8 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## Who is who
 #
-# The two right columns are not typed. They are read from the objects themselves, so they cannot name
-# something that the installed version does not have.
+# The two right columns are read from the objects themselves, so they cannot name what the installed version
+# does not have.
 
 # %%
 counterparts = {
@@ -80,13 +79,14 @@ assert sum(o.__module__.startswith("labs.") for o in counterparts.values()) == 3
 
 # %% [markdown]
 # Three rows point to this book. SB3 has no routing in which the critic alone trains a shared encoder,
-# so [the policy](14_gradient_routing.ipynb) and its critic are ours, and everything around them is stock.
+# so [the policy](14_gradient_routing.ipynb), its actor and its critic are ours. So is the encoder that
+# `extract_features` calls. Everything around them is stock.
 #
 # ## One observation, two ways
 #
-# Two real frames of Reach, one from each robot, go through both. On SB3's side: `predict`, `action_log_prob` and the
-# critic. On ours: sums and products, with the same weights. What remains may be rounding, nothing
-# else. Episodes on this page last 20 steps in place of 50, so that a short run sees many.
+# Two real observations of Reach, one from each robot, go through both. On SB3's side: `predict`,
+# `action_log_prob` and the critic. On ours: sums and products, with the same weights. What remains may be
+# rounding, nothing else. Episodes on this page last 20 steps in place of 50, so that a short run sees many.
 
 
 # %% tags=["nbval-check-output"]
@@ -200,8 +200,8 @@ assert list(ours) == list(theirs) and max(differences.values()) < bridge.TOLERAN
 
 # %% [markdown]
 # Rounding, and nothing else. But would the comparison notice a mistake? A check that cannot fail is
-# worth nothing, so we make two mistakes. Neither raises an error: pixels divided by 256, and y
-# before x in the keypoints.
+# worth nothing, so we make two mistakes that raise no error: pixels divided by 256, and y before x in the
+# keypoints.
 
 # %%
 broken = {
@@ -236,8 +236,8 @@ assert (guarded - exact)[0] < 1e-4 < 1 < (guarded - exact)[-1]
 # ### A robot resets behind your back
 #
 # Two environments step together, and whichever ends an episode is reset *at once*, inside `step`.
-# The observation that comes back belongs to the next episode. Whoever stores it as the next
-# observation teaches the critic that the gripper leaps ({numref}`fig-bridge-reset`).
+# The observation that comes back belongs to the next episode. Whoever stores it with the last action
+# teaches the critic that the gripper leaps ({numref}`fig-bridge-reset`).
 
 # %%
 observation = env.reset()
@@ -307,14 +307,14 @@ assert np.array_equal(again, model.predict(observation, deterministic=True)[0])
 assert loaded.replay_buffer is None or loaded.replay_buffer.size() == 0
 
 # %% [markdown]
-# `data` is JSON with pickled objects in it, and unpickling runs whatever the file says. The runs of
-# this book store plain numbers instead, the memory and the random states among them, and a killed
-# run goes on as if nothing had happened.
+# `data` is JSON with pickled objects in it; `save_replay_buffer`, which writes the memory to a file of its own,
+# pickles it whole. Unpickling runs whatever the file says. The runs of this book store plain numbers instead,
+# the memory and the random states among them, and a killed run goes on as if nothing had happened.
 #
 # ### Four curves
 #
-# The run above was real: 240 steps of two robots, and one update each time both had moved. It logged
-# to a CSV file and to TensorBoard. Both say the same:
+# The run above was real: 240 steps, counted over both robots, and after the first 40 one update each time both
+# had moved. It logged to a CSV file and to TensorBoard. Both say the same:
 
 # %%
 NAMES = ["train/critic_loss", "train/actor_loss", "train/ent_coef", "rollout/success_rate"]
@@ -341,10 +341,10 @@ print(model._n_updates, "updates")
 # | `train/ent_coef` | the temperature $\alpha$ |
 # | `rollout/success_rate` | the share of the last 100 episodes, over both robots, whose last step counted as success |
 #
-# We do not take this from the manual: we predict what the next update will log, from the same weights, the same batch, the same
-# noise, and the equations of the [last page](15_from_scratch_networks.ipynb), with the critic's loss halved as in SB3. One thing more
-# differs: on that page an update encodes a batch once, and the actor is judged through features from *before* the critic's step. SB3's SAC
-# encodes the batch again after that step.
+# We do not take this from the manual. We predict what the next update will log, from the same weights, batch
+# and noise, and from the equations of the [last page](15_from_scratch_networks.ipynb), with the critic's loss
+# halved as in SB3. One thing more differs. On that page an update encodes a batch once, and Q judges the
+# actor through features from *before* the critic's step. SB3's SAC encodes the batch again after that step.
 
 
 # %%
@@ -398,11 +398,11 @@ moved = sum(
 assert moved > 0, "the critic's step moves the encoder"
 
 # %% [markdown]
-# After a hundred updates no episode has succeeded yet, and only the success rate says so. Mind what the *other* three say
-# meanwhile: they move, in good order. **Three of these four curves describe the learner. Only the fourth
-# describes the robot.** Two more habits of theirs are worth knowing. The losses of a row are means over the last call of
-# `train` before it, here a single batch, so they jump. And the success rate lags: it is a mean over the
-# last 100 episodes, all of them played with noise.
+# After a hundred updates no episode has succeeded yet, and only the success rate says so. The *other* three
+# move meanwhile, and nothing in them tells. **Three of these four curves describe the learner. Only the fourth
+# describes the robot.** Two more habits of theirs: the losses of a row are means over the last call of `train`
+# before it, here a single batch, so they jump. And the success rate lags: it is a mean over the last 100
+# episodes, all of them played with noise.
 #
 # ```{exercise-start}
 # :label: ex-boundary
@@ -484,13 +484,12 @@ env.close()
 #
 # ## Settled
 #
-# Every part that you built has its counterpart, and one observation gives the same numbers on both
+# Every part that you built has its counterpart, and the same observations give the same numbers on both
 # sides. SB3 adds the loop: many robots, honest episode boundaries, logs, files. You can predict what
 # it will log.
 #
-# That was the last part to build. What remains is to run it, longer than a page can wait. As
-# [Reach from state](03_reach_from_state.ipynb) showed, a run is one line, and leaves an artifact
-# that a page reads:
+# That was the last part to build. What remains is to run it, longer than a page can wait. A run is one line, as
+# [Reach from state](03_reach_from_state.ipynb) showed, and leaves an artifact that a page reads:
 #
 # ```bash
 # pixels plan reach-pixels             # what two million steps from pixels need

@@ -59,7 +59,7 @@ in_short("18_five_steps")
 # shifts break it again. Each configuration has a panel. Step 3 has none: it only reads
 # the long flat part of step 2.
 
-# %% mystnb={"figure": {"caption": "The story in five panels. Gray: reported by the source manuscript, one seed each; dashes join its points. Green: our `push-state-tuned`, at other settings, on the same axis, so that five runs are one steep line at its left end. Look where the flat panels end, and where step 2 begins to rise. `pixels plot steps` draws it.", "name": "fig-five-steps"}, "image": {"alt": "Five panels, success against environment steps: control, step 0, step 1, step 2 and step 4. Gray crosses are the source manuscript's reported points: the control reaches 90 percent at 1.84 million steps, step 2 climbs from 6 percent at 2 million to 95 percent at 4.4 million; steps 0 and 1 are a flat band at the do-nothing floor, step 4 a single point at 3 percent. Our tuned state arm stands in the control's panel, rising within the first hundred thousand steps."}}
+# %% mystnb={"figure": {"caption": "The story in five panels. Gray: reported by the source manuscript, one seed each; dashes join its points. Green: our `push-state-tuned`, at other settings, on the same axis, so that five runs are one steep line at its left end. Look where the flat panels end: at two million steps step 2 stood there, too. `pixels plot steps` draws it.", "name": "fig-five-steps"}, "image": {"alt": "Five panels, success against environment steps: control, step 0, step 1, step 2 and step 4. Gray crosses are the source manuscript's reported points: the control reaches 90 percent at 1.84 million steps, step 2 climbs from 6 percent at 2 million to 95 percent at 4.4 million; steps 0 and 1 are a flat band at the do-nothing floor, step 4 a single point at 3 percent. Our tuned state arm stands in the control's panel, rising within the first hundred thousand steps."}}
 five_steps(floor=FLOOR)
 plt.show()
 
@@ -80,8 +80,8 @@ plt.show()
 display(investigation_table())
 
 # %% [markdown]
-# At the reported speed a pixel step takes half a day to more than two days a seed on a GPU; 40 hours were reported. The
-# control needs no GPU: two hours were reported. What two CPU cores *can* decide, by smaller runs, are the arguments that
+# At the reported speed each step with a camera takes half a day to more than two days a seed on a GPU; 40 hours were
+# reported. The control needs no GPU: two hours were reported. What two CPU cores *can* decide, by smaller runs, are the arguments that
 # hold the steps together. Each section shows its runs; a table near the end shows all.
 #
 # ## The control: can it be solved at all?
@@ -105,8 +105,8 @@ for arm in ("push-state-tuned", "push-blind-tuned"):
 
 # %% [markdown]
 # Which of those settings did it? A search changes one at a time, on a seed that no other table reports,
-# for {artifact}`search-push-state-tuned:provenance.parameters.steps|int` steps. That is half of the budget, when
-# the arm as it is has just left the floor. Its episodes are fifty of the hundred that the tables report, no fresh ones.
+# for {artifact}`search-push-state-tuned:provenance.parameters.steps|int` steps. That is half of the budget:
+# the arm as it is has left the floor, and is still rising. Its episodes are fifty of the hundred that the tables report, no fresh ones.
 
 # %% tags=["hide-input"]
 display(search_table("push-state-tuned"))
@@ -148,7 +148,7 @@ assert {run.parameters["curve_episodes"] for run in measured("push-state-tuned")
 # Each row is one seed, and runs with *equal* settings lie far apart at this step. So the rows that left the floor cannot
 # be ranked. The three lowest of them, half as many updates, a smaller learning rate and half the batch, all train *less*
 # and end below all reported runs: a hint. The four on the floor are a stronger one. No row proves that its change always
-# delays the rise. If one of the four does, a control that has it is a slow ruler.
+# delays the rise. If one of the four does, a control that has it is a slow ruler. The reported one has all but the narrow networks.
 #
 # The steps to 50 % and to 90 % are read off the curve, 20 episodes a point. The success at the end comes from 50 others.
 # So *never*, *never* and then 50 % is no contradiction.
@@ -182,7 +182,7 @@ for rate, episodes in ((0.05, 100), (0.08, 100)):
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# 5 % and 8 % **are** the {term}`do-nothing floor`. In
+# 5 % and 8 % lie **on** the {term}`do-nothing floor`. In
 # {artifact}`push-floor:no_op.rate|pct1` of the episodes the block lies within 5 cm of its target before
 # anyone has moved.
 #
@@ -304,8 +304,8 @@ print(f"five seeds of each: {points(of_five)}; ten: {points(costs)}")
 
 # %% [markdown]
 # A larger $k$ does not help the twins. A small memory has a price, and looks like a risk rather than a wall. With a tenth,
-# nine of ten learn as well, and reach 70 % or more. But four of the ten reach one half later than every run with the whole
-# memory. One of these four never reaches it: it is still rising when its budget ends.
+# nine of ten learn too, and reach 70 % or more. But three of them pass one half later than every run with the whole
+# memory. The tenth run never does: it is still rising when its budget ends.
 #
 # The scoreboard calls a memory *essential* if the smaller one costs a tenth of all episodes or more. A tenth lies inside
 # the twins' interval. Five seeds of each left even the sign open; five more, their numbers chosen before, settled the
@@ -345,7 +345,7 @@ assert max(risen) < min(ends["push-small-actor"]) + 0.05
 # errs a little more often than the interval says.
 #
 # The change that the diagnosis speaks of gains nothing here. The routing that the story calls broken does best of the
-# three: its encoder never hears of the TD error, and every run rises. Does it see? Spoil the images of the finished
+# three: its encoder hears of the TD error through Q alone, and every run rises. Does it see? Spoil the images of the finished
 # policies:
 
 # %% tags=["hide-input"]
@@ -360,15 +360,17 @@ for arm in ROUTED[1:]:
             misled += spoiled.pop("frozen") < success - 0.05 and success > lost
         else:
             assert success - spoiled["frozen"] < 0.095, "more than nine episodes: say so"
-        assert min(spoiled.values()) > 0.85 * success or success == lost, "it looks: say so"
+        if success > lost:
+            without = min(spoiled["blank"], spoiled["shuffled"])
+            assert without > success - 0.065, "it looks: say so"
 assert misled == 3, "of the four that rose: count anew"
 
 # %% [markdown]
-# Behind an encoder that the actor alone trains, the policy does not look. Black images and those of another episode
+# Behind an encoder that the actor alone trains, the policy hardly looks. Black images and those of another episode
 # hardly matter. The first one, shown for ever, costs nine episodes of a hundred at most.
 #
-# With an encoder each, the actor's loss trains the actor's own as well. In the four runs that rose nothing is lost
-# without the pictures, or with those of another episode. The first one, shown for ever, misleads three.
+# With an encoder each, the actor's loss trains the actor's own as well. In the four runs that rose hardly
+# anything is lost without the pictures, or with those of another episode. The first one, shown for ever, costs three of them 9 to 20 episodes.
 #
 # These are policies "from pixels" whose success stays when the pixels go. The five of `push-small`, whose encoder the
 # critic trains, do look, and [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the
@@ -410,24 +412,28 @@ display(verdict("14"))
 # %% mystnb={"figure": {"caption": "What a run may remember, and what becomes of it. Each point is a run; lines join the medians. Dashes: doing nothing. Look how far the line with a picture falls, and how little the other one does.", "name": "fig-memory"}, "image": {"alt": "Success against the share of the run that the memory holds, from a tenth to the whole. With a picture three runs at a tenth lie on the floor, three at a quarter at 21, 24 and 76 percent, three at half at 41, 52 and 83, five with the whole at 63 to 86. With the vectors alone nine of ten runs at a tenth lie at 70 percent or more and one lies lower, and ten with the whole near 85 percent."}}
 figure, axis = plt.subplots()
 TWINS = ("push-blind-buffer10k", "push-blind-tuned")
-for arms, words in ((REMEMBERED, "vectors and a picture"), (TWINS, "the vectors alone")):
+for arms, words, aside in (
+    (REMEMBERED, "vectors and a picture", 0.98),
+    (TWINS, "the vectors alone", 1.02),
+):
     (color,) = colors_of(arms[-1:])
     share = [min(1, preset(arm).buffer_size / preset(arm).total_steps) for arm in arms]
     found = [[final_success(run) for run in measured(arm)] for arm in arms]
     for at, rates in zip(share, found, strict=True):
-        axis.plot([at] * len(rates), rates, "o", color=color, alpha=0.6)
+        axis.plot([aside * at] * len(rates), rates, "o", color=color, alpha=0.6)
     axis.plot(share, [np.median(rates) for rates in found], color=color, label=words)
 axis.axhline(FLOOR, color="gray", linestyle="--")
 axis.set(
     xscale="log", xlabel="share of the run that the memory holds", ylabel="success", ylim=(0, 1)
 )
 axis.set_xticks([0.1, 0.25, 0.5, 1], ["10 %", "25 %", "50 %", "100 %"])
+axis.yaxis.set_major_formatter(lambda rate, _: f"{rate:.0%}")
 axis.minorticks_off()
 axis.legend(loc=(0.12, 0.35))  # where no point lies
 plt.show()
 
 # %% [markdown]
-# **With a picture, a small memory is a late rise, and a very small one none**, seed by seed ({numref}`fig-memory`):
+# **With a picture, a quarter of the memory is a late rise, and a tenth none**, seed by seed ({numref}`fig-memory`):
 #
 # - With a tenth, each of three runs stays on the floor to the end of its budget. Nine of ten blind twins rose.
 # - With a quarter, each run rises later than with the whole, and two have hardly begun when the budget ends.
@@ -463,7 +469,7 @@ assert sorted(end > 0 for end in ends) == [False, False, True] and min(ends) < -
 assert sorted(ratio > 1.25 for ratio in sooner) == [False, True, True] and min(sooner) > 0.9
 
 # %% [markdown]
-# **A larger $k$ brings no more success with a picture either**: of three pairs one ends a little higher, two end
+# **A larger $k$ brought three runs with a picture no more success, either**: one ends a little higher, two end
 # lower, one of these by far. Whether it helps on the way is open, where it was refuted for the twins: two of the three get
 # to one half a fifth sooner or more, one a little later.
 #
@@ -487,18 +493,22 @@ assert changed("push-small", NOW).keys() == {
     *("camera", "goal_sphere", "n_steps", "total_steps", "anneal"),
 }
 display(looking_table((NOW,)))
+froze = []
 for now in measured(NOW):
     seen = now.json("evaluation.json")
+    rates = (score["success_rate"] for score in (seen["deterministic"], seen["controls"]["frozen"]))
+    froze.append(np.subtract(*rates))
     unseen = [seen["controls"][name]["success_low"] for name in ("blank", "shuffled")]
     assert seen["deterministic"]["success_low"] > 0.85 < min(unseen), "read the text anew"
     assert seen["controls"]["frozen"]["success_rate"] > 0.85, "the first moment costs more: say so"
     half = steps_until(now, 0.5)
     assert half < 2.2e6 / 30
+assert sorted(cost > 0.095 for cost in froze) == [False, False, True], "the text: one a tenth"
 
 # %% [markdown]
 # **The reported success, in {artifact}`push-small-n3/seed0:provenance.wall_time_s|duration` on one core** (seed 0):
 # {success}`push-small-n3`, after 200,000 steps where the source reports 4.4 million. Yet none of the three policies needs
-# its pictures. Black ones take nothing away, and those of another episode hardly anything. The first one,
+# its pictures. Black ones take hardly anything away, and those of another episode little. The first one,
 # shown for ever, costs one seed of three a tenth: that policy listens to its picture a little, and is misled. The twin
 # without a picture, `push-blind-n3`, ends with the same budget at {success}`push-blind-n3`.
 #
@@ -509,7 +519,7 @@ for now in measured(NOW):
 #
 # Step 2 was flat for 2.2 million steps and then rose. The source manuscript reads the flat part as the
 # encoder's warm-up: patience is the price of pixels. The duller reading is too few updates. Count how far the
-# weights can have traveled until the rise. Adam moves each weight by about the learning rate in an
+# weights can have traveled until the rise. Adam moves each weight by about the learning rate at most in an
 # update, so
 #
 # $$ \text{travel} \;=\; \text{learning rate} \times \text{updates} $$ (eq-travel)
@@ -592,7 +602,7 @@ display(
 # %% [markdown]
 # [The next page](19_reading_the_curve.ipynb) draws the curves, and those of runs with a small picture: there more updates
 # put the rise off. Nor is the ruler a constant of nature. All of our tuned arms rise after far less travel than the
-# reported ones:
+# reported ones, and among the blind twins it grows with the updates a step:
 
 # %% tags=["hide-input"]
 rows = ["| arm | leaves the floor after (steps) | updates | travel |", "|---|---|---|---|"]
@@ -707,7 +717,7 @@ display(beside_table())
 # | settled | 5 to 8 % is the floor. SB3's default does train the critic's encoder. In `goal_mode="both"` the vectors alone carry most of what the full state reaches. Step 2 changed more than the routing. Steps 0, 1 and 4 ended before step 2 had risen, step 4 by travel even before the control. |
 # | settled | Step 2's task, with one small picture, step 0's encoder and good settings, takes one core about an hour: {success}`push-small-n3`, and as much before black pictures. |
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well, and so does an encoder each, in four runs of five. A memory of a tenth of the budget, which nine of ten blind twins bear, keeps three runs with a picture on the floor. |
-# | seen in three seeds | With a quarter of the budget in memory such runs rise, each later than with the whole; with half two of three do. |
+# | seen in three seeds | With a quarter of the budget in memory one such run rises late, and two have hardly begun when it ends; with half two of three are later than with the whole. |
 # | seen in three seeds | With twice the updates a step, runs with a small picture stay on the floor for most of a budget in which all five with the usual number rise. |
 # | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
 # | not settled | Which of step 2's changes did it. Whether runs with a picture that remember a tenth rise later. Whether $k = 8$ helps such runs on the way; at the end three pairs gained nothing. Whether the reported flat part, which is far longer, was patience or too few updates. Every cell of the ledger that says so. |

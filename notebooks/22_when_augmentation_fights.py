@@ -109,8 +109,8 @@ assert 0.4 < MEASURED["default"]["shift_over_distance"]["median"] < 0.8
 # r = f + \frac{u - c}{F}\,\text{right} + \frac{v - c}{F}\,\text{down}, \qquad c = \frac{H - 1}{2}
 # $$ (eq-ray)
 #
-# It is the inverse of [the projection](12_random_shift.ipynb). {numref}`fig-fights-places` shows one moment, under
-# all shifts.
+# It is the inverse of [the projection](12_random_shift.ipynb), and its letters are those: $f$ looks forward, $F$ is the focal
+# length in pixels, $H$ the height of the picture. {numref}`fig-fights-places` shows one moment, under all shifts.
 
 # %%
 env = envs.make_env("push", image_size=SIDE)
@@ -191,17 +191,19 @@ assert 2 < cm["default"]["relative"]["mean"] < cm["default"]["block"]["mean"] / 
 
 # %% [markdown]
 # Only the anchored reader feels nothing: it knows where the gripper ought to be, and so how far the picture was
-# moved. A difference is exact in *pixels*, but not in centimeters: the shift moves both points to a part of the
-# picture in which a pixel is worth something else. For that the camera that looks flat over the
-# table pays {artifact}`shift-keypoints:default.cm.relative.mean|f1` cm on average; the one that looks down hardly.
+# moved. A difference is exact in *pixels*, but not in centimeters: a pixel is not worth the same table at the gripper
+# and at the block. For that the camera that looks flat over the
+# table pays {artifact}`shift-keypoints:default.cm.relative.mean|f1` cm on average; the one that looks down hardly. Not
+# all of it is the shift's: the middle of the drawn gripper lies above the point whose height the joints tell, so its
+# ray meets that height far behind, where a pixel is worth more.
 #
 # So the two ideas do fight, about the tie between picture and meters. A policy is told goal and gripper in meters,
 # and nobody shifts those.
 #
 # ## One shift for two pictures, or two
 #
-# The critic's target joins two pictures, `obs` and `next_obs`. DrQ draws a shift for each. A block that
-# rests then seems to jump:
+# A critic's update joins two pictures: it judges `obs`, and its target looks at `next_obs`. DrQ draws a shift for each.
+# A block that rests then seems to jump:
 
 # %% tags=["hide-input"]
 rows = [
@@ -222,14 +224,15 @@ for camera in envs.CAMERAS:
 
 # %% [markdown]
 # With a shift each, the apparent motion is many times the true one. That is intended: the critic should give both
-# views the same value. But a critic cannot learn *motion* from two such pictures, and with frames stacked in one
+# views the same value. But the target is then about a scene that has jumped, and with frames stacked in one
 # observation [all of a stack must share the shift](12_random_shift.ipynb).
 #
 # ## What a network makes of it
 #
 # A network is not bound to be an absolute reader. Before a fixed camera the edges of the table tell it how far the
 # picture was moved. Does it undo that? [The regressions](21_what_the_camera_can_tell.ipynb) tell: one trained on
-# still frames, one on shifted ones, both asked for the block on either.
+# still frames, one on shifted ones, both asked for the block on either. In parentheses the 95 % interval over the
+# seeds, or over the frames of a single one:
 
 # %% tags=["hide-input"]
 rows = [
@@ -284,8 +287,8 @@ assert still["shifted"]["mean"] > 100, "a network trained on still frames bears 
 assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still["block"]["mean"]
 
 # %% [markdown]
-# NatureCNN, told the truth, learns to see the shift and to take it back. That is the strongest fact on the page.
-# On shifted frames of the default camera it is off by
+# NatureCNN and KeypointCNN, told the truth, learn to take the shift back. On shifted frames of the default camera
+# NatureCNN is off by
 # {artifact}`perception:summary.default-nature-norm-trained.shifted.mean|f0` mm when trained on still ones, and by
 # {artifact}`perception:summary.default-nature-norm-trained-pad4.shifted.mean|f0` mm when trained on shifted ones.
 # Trained and tested without any shift it is off by
@@ -293,8 +296,8 @@ assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still[
 #
 # The last column warns about the first half of this page: what a picture keeps, a reader need not keep. In the
 # picture the vector from gripper to block does not change under a shift. In the answers of a network trained on
-# still frames it does, *more* than the block's place, in every such row: the errors about gripper and block do not
-# cancel.
+# still frames it does: the error of that vector is *larger* than that of the block's place, in every such row. The
+# errors about gripper and block do not cancel.
 #
 # These networks were told about places, a policy is told about actions. Does it learn to take the shift back too?
 #

@@ -16,10 +16,10 @@
 # it lie. Nor does it say how the successes came about. Some of them did nothing at all.
 #
 # You will be able to look at an episode frame by frame and name what goes wrong, and to count kinds of
-# failure instead of failures. It leans on [the floor](01_proof_of_life.ipynb) and on the policies of
-# [Reach from state](03_reach_from_state.ipynb) and of [Is it cheating?](17_is_it_cheating.ipynb). The
-# episodes were recorded by one command. (One failure needs two pictures beside each other, and stands
-# [where it was found](21_what_the_camera_can_tell.ipynb): a policy that soft edges lead astray.)
+# failure instead of failures. The page leans on [the floor](01_proof_of_life.ipynb) and on the policies of
+# [Reach from state](03_reach_from_state.ipynb) and of [Is it cheating?](17_is_it_cheating.ipynb). One failure
+# needs two pictures beside each other, and stands [where it was found](21_what_the_camera_can_tell.ipynb): a
+# policy that soft edges lead astray. One command recorded the episodes:
 #
 # ```bash
 # pixels measure gallery
@@ -51,14 +51,18 @@ gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json"
 #
 # Choose an episode, play it, stop it, step back. The marks show what the simulator's segmentation finds
 # in the picture: the centers of the pixels that *are* the gripper, the block, the goal. A mark that is
-# missing is a thing that no pixel shows. The starts are the same for all policies of a group, so that
-# the episodes differ in the policy alone.
+# missing is a thing that no pixel shows. All policies of a group have the same start, so the episodes differ
+# in the policy alone.
 #
 # Policies with a camera show where they look, twice over. Shaded patches are those on which the action
-# depends: blank one of them and the action moves. Yellow dots are the encoder's keypoints, where it has
+# depends: paint one over and the action moves. Yellow dots are the encoder's keypoints, where it has
 # them in one view. Some ride on the block, some on the gripper. A crowd in the middle of the table is no
 # discovery: a pattern that is everywhere on the table has its mean place there. The red goal is drawn
 # for you; Push's camera policies get it as three numbers, and their pictures leave it out.
+#
+# Their pages: [Paying less](25_paying_less.ipynb) for *critic told* and *a run cut short*,
+# [Rewards can say where](28_rewards_say_where.ipynb) for *nobody told*, and for Reach
+# [what pixels cost](20_reach_and_pixels.ipynb).
 
 # %%
 start = next(
@@ -100,22 +104,22 @@ print(f"the blind twin moved the block by {100 * moved['blind twin']:.0f} cm")
 #   as a film.
 # - **The way of the gripper.** A policy that can push goes *around* the block first, to the side that
 #   faces away from the goal. Watch whether a failing one gets there.
-# - **Three kinds of failure.** The policy whose run was cut short does not touch this block. After 40,000 steps
+# - **Three kinds of failure.** The policy whose run was cut short does not move this block. After 40,000 steps
 #   the policy from state nudges it and leaves it there; after 60,000 it lands it. The blind twin *has* found the
 #   block, drives it through the goal and goes on. A success rate counts all three as a miss.
 #
-# Two warnings. The starts were chosen by how they end. The hard one is the first from which the blind twin
-# pushes and ends far off while the full state succeeds. The easy one is the first, away from the goal, from which both succeed. They show kinds of failure, not how often
-# each occurs. And *a run cut short* looks through a locator that was
-# taught positions, and ended {artifact}`push-located/seed0:provenance.ended_early`; *nobody told* was given no position but
-# [what hindsight computes](28_rewards_say_where.ipynb).
+# Two warnings. The starts were chosen by how they end: they show kinds of failure, not how often each occurs.
+# The hard one is the first from which the blind twin pushes and ends far off while the full state succeeds. The
+# easy one is the first, away from the goal, from which both succeed. And *critic told* and *a run cut
+# short* look through a locator that was taught positions, and the latter ended
+# {artifact}`push-located/seed0:provenance.ended_early`; *nobody told* was given no position but [what hindsight computes](28_rewards_say_where.ipynb).
 #
 # ## Distances at a glance
 #
 # {numref}`fig-gallery-distances` has the same episodes as curves: flat means untouched, a dip that comes
 # back means overshoot.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the goal along the episodes of the gallery, one panel a group. The shaded band is the radius of success; who does the same to the block shares a line.", "name": "fig-gallery-distances"}, "image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line for episodes that do the same to the block, the success radius of 5 cm shaded. From the hard start doing nothing, random actions and the run cut short are one flat line, and the policy after 40,000 steps is nearly one; the full state and the other pixel policies fall below 5 cm and stay; the blind twin falls below it and climbs to half a meter."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the goal along the episodes of the gallery, one panel a group. The shaded band is the radius of success; curves that stay within 5 mm of each other share a line.", "name": "fig-gallery-distances"}, "image": {"alt": "Distance to the goal against steps, one panel a group of the gallery, one line for episodes that do the same to the block, the success radius of 5 cm shaded. From the hard start doing nothing, random actions and the run cut short are one flat line, and the policy after 40,000 steps is nearly one; the full state and the other pixel policies fall below 5 cm and stay; the blind twin falls below it and climbs to half a meter."}}
 groups = list(dict.fromkeys(r["group"] for r in gallery["rollouts"]))
 figure, panels = plt.subplots(len(groups), 1, figsize=(7, 2.3 * len(groups)), layout="constrained")
 policies = dict.fromkeys(r["label"] for r in gallery["rollouts"])  # each has one look
@@ -234,8 +238,7 @@ check_kind(kind)
 # ```{solution-end}
 # ```
 #
-# Twenty episodes each, played now, the same twenty starts. They were chosen so that two of them begin
-# within 5 cm:
+# Now twenty episodes each, played here, from the same twenty starts, chosen so that two begin within 5 cm:
 
 # %%
 KINDS = (
@@ -269,18 +272,23 @@ for name, (policy, config) in policies.items():
 display(Markdown("\n".join(rows)))
 assert counts["doing nothing"]["success"] == 0, "whoever does nothing cannot push"
 assert counts["doing nothing"]["solved before it began"] == 2
+assert counts["full state"]["solved before it began"] == 2, (
+    "it leaves a block alone that lies there"
+)
+assert counts["blind twin"]["solved before it began"] == 0, "and the blind twin does not"
 assert counts["full state"]["success"] > counts["random actions"]["success"]
 assert all(sum(row.values()) == 20 for row in counts.values())
 
 # %% [markdown]
-# The first column is what a success rate should mean. The second is in every success rate that counts
-# all starts, ours in this book included.
+# The first column is nearer to what a success rate should mean. The second is in every success rate that
+# counts all starts, those of this book included. From the two starts that needed no push the full state leaves the
+# block alone. The blind twin moves it from both.
 #
 # ## Where a pixel policy looks
 #
 # For a policy with a camera one more thing can be drawn: on which part of the picture does its action
 # hang? Paint one patch after the other in the mean color of the picture, and measure how far the action moves
-# {cite}`zeiler2014`. No gradient is needed, so it works through any layer, a detached one included. But
+# {cite}`zeiler2014`. This needs no gradient, so it works through any layer, a detached one included. But
 # does the tool find what is there? Try it on a policy of which we *know* where it looks.
 
 
@@ -313,9 +321,10 @@ if not seeing:
 
 # %% [markdown]
 # The unit is the distance between two actions of four numbers in [−1, 1]: 4 is the largest possible.
-# Tick the shade in the widget above and watch them. A policy that shades the
-# block only after the gripper has covered it looks at the gripper. And a map that stays empty is
-# [the blind twin](17_is_it_cheating.ipynb) again: a camera that nobody uses.
+# Tick the shade in the widget above and watch them. A policy that shades the block only after the gripper has
+# covered it looks at the gripper. But the shade is scaled to the largest value of its episode, so a camera that
+# nobody uses, [the blind twin](17_is_it_cheating.ipynb) again, shows in the numbers above, not in the shade. And a
+# painted patch is itself something new: the action may move because of it, not of what it hides.
 #
 # ## Settled
 #

@@ -149,7 +149,9 @@ for run in runs_of(LONGER):
 assert all(p["success"] <= 0.1 for p in trial["curve"] if p["steps"] <= 80_000)
 assert trial["evaluation"]["success_low"] > early[0]["deterministic"]["success_high"], "lucky"
 with_locator = [run.table() for run in runs_of(ASYMMETRIC)]
-assert all(max(c["success"][c["step"] <= 40_000]) > floor for c in with_locator), "by 40,000 steps"
+assert all(max(c["success"][c["step"] <= 40_000]) >= 0.2 for c in with_locator), "by 40,000 steps"
+more = trial["evaluation"]["success_rate"] / early[0]["deterministic"]["success_rate"]
+assert 2.5 < more < 3, "nearly three times"
 assert TRIED[1]["settings"]["critic_sees"] == "achieved"
 assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["success_high"]
 
@@ -166,9 +168,9 @@ assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["s
 # In this book only these and `push-asymmetric-achieved` below learned sight and control of Push at once, by a reward. Seed 0 took
 # {artifact}`push-asymmetric-keypoint-long/seed0:provenance.wall_time_s|duration` beside the other on two cores.
 #
-# **It opens late.** For 80,000 steps no evaluation of any seed tells it from doing nothing. The locator's policies, by the
-# same critic, rise in half of that. They have three frames and other batches, so not all of the delay need be the eye's.
-# A critic is a slow teacher of sight. This encoder was given
+# **Its policies rise late.** For 80,000 steps no evaluation of any seed tells one from doing nothing. The locator's policies, by the
+# same critic, rise in half of that. They have three frames and other batches, so not all of the delay need be the eye's. When the eye
+# opened was not probed, and [a success curve does not say](19_reading_the_curve.ipynb). In all, this encoder was given
 # {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.updates|int` updates; that of `push-distilled`, with a teacher's four
 # numbers for every picture, {artifact}`push-distilled/seed0:evaluation.updates|int`.
 #
@@ -190,7 +192,7 @@ assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["s
 # seed had ended on the floor at 100,000 steps, with {artifact}`tuning-told-critic:runs.1.evaluation.successes|int` of
 # {artifact}`tuning-told-critic:runs.1.evaluation.episodes|int` episodes.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of the four seeds of `push-asymmetric-achieved`; dotted, two of them with a critic that is told the state. See where the curves cross one half.", "name": "fig-critic-achieved"}, "image": {"alt": "Success of the four seeds of push-asymmetric-achieved against environment steps, solid, and of two of them with a critic told the state, dotted. The solid curves leave the do-nothing floor between 50 and 90 thousand steps, pass one half between 70 and 100 thousand, and then move between 55 and 100 percent. The dotted ones rise some 60 thousand steps later and end near 100 percent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of the four seeds of `push-asymmetric-achieved`; dotted, two of them with a critic that is told the state. See where the curves cross one half.", "name": "fig-critic-achieved"}, "image": {"alt": "Success of the four seeds of push-asymmetric-achieved against environment steps, solid, and of two of them with a critic told the state, dotted. The solid curves leave the do-nothing floor between 50 and 90 thousand steps, pass one half between 70 and 100 thousand, and then move between 55 and 100 percent. The dotted ones pass one half 40 and 80 thousand steps after the solid ones of their color, and end near 100 percent."}}
 axes = seed_by_seed(ACHIEVED, floor=floor)
 color = {line.get_label(): line.get_color() for line in axes.lines}
 for run in runs_of(LONGER):
@@ -278,7 +280,7 @@ for run in runs_of(ACHIEVED):
 # $$ L(\psi, \theta, u, v, b) = L_Q(\psi, \theta) + \lambda \, \mathbb{E}_{o, g} \,
 # \mathrm{BCE} \left( u(f_\psi(o))^\top v(g) + b, \; 1 + r(o, g) \right) $$ (eq-reward-head)
 #
-#   with $L_Q$ the TD loss and the reward $r$ either $-1$ or 0. No network is told where the block of a picture is. The goals that $v$ reads
+#   with $L_Q$ the TD loss, BCE the binary cross-entropy of a logit and its label, and the reward $r$ either $-1$ or 0. No network is told where the block of a picture is. The goals that $v$ reads
 #   are mostly places where a block went, but $u$ reads neither goal nor joints, so it has to look. $\lambda$ was set once, within a spare seed's first
 #   steps, to bring the encoder's two gradients nearer to one size, without a look at success. For want of time it got {artifact}`push-keypoint-rewarded/seed0:evaluation.steps|int` of its
 #   {artifact}`push-keypoint-rewarded/seed0:provenance.parameters.total_steps|int` steps. Its twin without the second loss, `push-keypoint-shared`,
@@ -324,7 +326,7 @@ plt.show()
 # %% tags=["hide-input"]
 display(
     Markdown(
-        "*But for the arms that predict rewards, each of the others has one change. A point is "
+        "*Each colored arm but the two that predict rewards is the gray one with one change. A point is "
         f"{episodes_a_point([ACHIEVED, NOT_TOLD, REWARDED, AHEAD, FROZEN_EYE])} episodes. See what the gray curves have where the blue ones end.*"
     )
 )
@@ -381,7 +383,7 @@ display(
 # - The longer run has {artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.successes|int`
 #   ({artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.success_low|pct0` – {artifact}`push-asymmetric-frozen-long/seed0:evaluation.deterministic.success_high|pct0`),
 #   {artifact}`push-asymmetric-frozen-long/seed0:evaluation.controls.blank.successes|int` before black images,
-#   {artifact}`push-asymmetric-frozen-long/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. No intervals overlap.
+#   {artifact}`push-asymmetric-frozen-long/seed0:evaluation.controls.shuffled.successes|int` before those of another episode. Its interval overlaps neither of theirs.
 #
 # So the layers behind make something of untrained keypoints, but late and slowly: eyes that learn stand far above
 # at the same step. At these budgets, most of what `push-asymmetric-achieved` has gained depends on an eye that learns. Where a longer
@@ -421,15 +423,15 @@ located_mm = located["held_out"]["block"]["mean"]
 # positions and nothing else, is off by {artifact}`locator-push-workspace/seed0:measurement.held_out.block.mean|f1` mm, on larger
 # pictures.
 #
-# **The eye opens before the hand.** The three arms on the floor, one seed each, do not lack an eye for the actor:
+# **An eye opens where no hand learns.** The three arms whose critic is told nothing, one seed each, do not lack an eye for the actor:
 #
 # - `push-keypoint-honest` has an eye as good as the six. Its critic's encoder was not probed.
 # - `push-keypoint-rewarded` has one as good as the best of them, on less than their whole budget. Its critic reads the same features.
-# - `push-keypoint-rewarded-n3` has the best, {artifact}`told-sight:runs.push-keypoint-rewarded-n3/seed0.read.block.mean|f0` mm
-#   off, after half of their budget.
+# - `push-keypoint-rewarded-n3` has the best by its mean, {artifact}`told-sight:runs.push-keypoint-rewarded-n3/seed0.read.block.mean|f0` mm
+#   off, after half of their budget; its interval overlaps that of the arm before.
 #
-# Rewards alone can open an eye, on two cores. An open eye is not yet a hand. And if its critic is told, a policy rises
-# above the floor even behind an eye of the untrained kind; one seed, too.
+# Rewards alone can open an eye, on two cores. And if its critic is told, a policy rises above the floor even behind an eye of the
+# untrained kind; one seed, too.
 #
 # What does a told critic give the hand, then? What it reads differs from what the others read in at least three things:
 #
@@ -498,7 +500,7 @@ assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the 
 # {artifact}`push-asymmetric-blurred-less/seed0:evaluation.controls.blank.successes|int` before black images. Its eye opens no wider:
 # {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.mean|f0` mm, by the median
 # {artifact}`told-sight:runs.push-asymmetric-blurred-less/seed0.read.block.median|f0`. A locator is as far off, and `push-located`, whose critic reads one, rose late
-# ([the page before](25_paying_less.ipynb)). So this is a delay at least. In these two runs the last centimeters were a good deal of what a told critic is worth.
+# ([the page before](25_paying_less.ipynb)). So this is a delay at least. The suspicion: much of what a told critic is worth lies in the last centimeters.
 #
 # ## Behind an open eye
 #
@@ -515,7 +517,7 @@ assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the 
 # time, at {artifact}`push-eye-told/seed0:evaluation.steps|int` and {artifact}`push-eye-rewarded/seed0:evaluation.steps|int` steps; the third ran its
 # {artifact}`push-eye-judged/seed0:evaluation.steps|int`. One seed each.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind frozen eyes, and of `push-keypoint-honest`, one run each. Gray: the four seeds of `push-asymmetric-achieved`, whose eye learns. See the dashed curve and the purple one: one eye, two critics.", "name": "fig-critic-eyes"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved. Two runs behind frozen eyes whose critic is told nothing lie on the do-nothing floor to 150 thousand steps, as push-keypoint-honest does to 300 thousand. Dashed, the run behind one of these eyes whose critic is told the center leaves the floor at about 120 thousand steps, stands at 85 percent at 162 thousand, and between 65 and 95 percent from there to 300 thousand."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind frozen eyes, and of `push-keypoint-honest`, one run each. Gray: the four seeds of `push-asymmetric-achieved`, whose eye learns. See the dashed curve and the purple one: one eye, two critics.", "name": "fig-critic-eyes"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved. Two runs behind frozen eyes whose critic is told nothing lie on the do-nothing floor to 150 thousand steps, as push-keypoint-honest does to 300 thousand. Dashed, the run behind one of these eyes whose critic is told the center leaves the floor between 120 and 130 thousand steps, stands at 85 percent at 162 thousand, and between 65 and 95 percent from there to 300 thousand."}}
 for arm in OPEN_EYES:
     apart = set(preset("push-keypoint-shared").differences(preset(arm))) - NOT_CHANGES
     assert apart == {"frozen_encoder", "pretrained_encoder"}, f"{arm}: an eye, and frozen"
@@ -571,8 +573,8 @@ assert until < 151_000, "the text says: by the step at which they ended"
 # that hand's judge, or not yet at these budgets. Nor does it save time: the dashed curve passes one half later than
 # all the gray ones, whose eye had yet to open.
 #
-# That fits the section before: a hand looks again at every step, and so bears an eye that is off by centimeters at times; a judge
-# as far off teaches late or not at all. It is no proof: these eyes differ in more than how far they are off. [The next
+# That fits the section before: this hand bears an eye that is off by centimeters at times, perhaps because it looks again at every
+# step; a judge as far off had not taught by half of its budget. It is no proof: these eyes differ in more than how far they are off. [The next
 # page](27_how_steady_an_eye.ipynb) makes eyes that do not, and finds that it matters in *which way* an eye is off.
 #
 # ## All of them
@@ -639,12 +641,12 @@ for arm in (LONGER, ACHIEVED):
 #
 # ## One look, and a push
 #
-# Is that a leak? One look at the block would explain it without one. The first image still shows where the block *began*; joints and
+# Is that a leak? There is no sign of one: one look at the block explains it. The first image still shows where the block *began*; joints and
 # goal stay live. So the gripper can go behind the block and start to push, and is right until the block has moved. If
 # that is all, only short pushes succeed, and a black image, which shows no beginning, helps at no distance.
 #
-# Why, then, do [the page before](25_paying_less.ipynb)'s `push-distilled` and `push-distilled-drq` fall to the floor? They learned from
-# frames, but so did the network that the told critic judged. Perhaps they need to see their gripper move, which it never does in a frozen image. Then they
+# Why, then, do [the page before](25_paying_less.ipynb)'s `push-distilled` and `push-distilled-drq` fall to the floor? They have
+# no locator, but neither has `push-asymmetric-keypoint-long`. Perhaps they need to see their gripper move, which it never does in a frozen image. Then they
 # should do as well as the others before images in which everything moves but the block ({numref}`fig-critic-pictures`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "One moment, as each kind of images shows it. See the third: the gripper is where it now is, the block is drawn where it began.", "name": "fig-critic-pictures"}, "image": {"alt": "Four pictures of one moment, less than a second after the start: as the camera sees it, the gripper beside the block, which it has pushed; the first picture, gripper and block at their starts; the live picture with the block drawn at its start; black."}}
@@ -702,23 +704,25 @@ for shown in (told_eye, with_locator):
 for shown in (told_eye, with_locator, imitates):
     assert not any(share["rate"] for share in shown["blank"]["by_distance"]), "at no distance"
     assert shown["blank"]["touched"]["high"] < 0.15, "hardly a block"
-student, others = imitates["still block"], with_locator["frozen"]
+student = imitates["still block"]
 assert imitates["frozen"]["touched"]["high"] < 0.4 < 0.9 < student["touched"]["low"], "finds it"
-assert abs(student["successes"] - others["successes"]) < 10, "about as often"
+for others in (with_locator["frozen"], told_eye["frozen"]):
+    assert abs(student["successes"] - others["successes"]) < 10, "about as often"
+assert with_locator["still block"]["successes"] == with_locator["frozen"]["successes"], "as many"
 assert told_eye["still block"]["successes"] > told_eye["frozen"]["successes"] + 10, "it too"
 display(
     Markdown(
         f"Before the still block `{DISTILLED}` succeeds in {student['successes']} of {student['episodes']} episodes, floor included, "
-        f"`{ASYMMETRIC}` before frozen images in {others['successes']}, `{LONGER}` in {told_eye['frozen']['successes']}."
+        f"`{ASYMMETRIC}` before frozen images in {with_locator['frozen']['successes']}, `{LONGER}` in {told_eye['frozen']['successes']}."
     )
 )
 
 # %% [markdown]
-# **A frozen image is one look at the block, and one look is good for a short push.** There is no sign of a leak. With the two policies that push
+# **A frozen image is one look at the block, and one look is good for a short push.** With the two policies that push
 # before frozen images success falls with the distance: more than half from 5 to 12 cm, about one in ten at most beyond 20 cm. Yet
 # they touch nearly every block. Before black images nobody succeeds at any distance, and hardly a block is touched.
 #
-# **The student fails where its picture shows the gripper at rest.** Before a frozen image it does not find
+# **The student, `push-distilled`, fails where its picture shows the gripper at rest.** Before a frozen image it does not find
 # the block in most episodes, though its joints tell it exactly where the gripper is. When the gripper moves in the picture, and the block
 # is shown where it began, it finds nearly every block and succeeds about as often as the others do before frozen
 # images. `push-asymmetric-keypoint-long`, too, has more successes before the still block; `push-asymmetric` has as many.
@@ -820,7 +824,7 @@ check_labels(fulfils)
 # | seen once | Told the center 22 mm off, or 7 mm, it stays on the floor for half of the budget; told exactly, all four seeds had passed one half by a third of it. The eyes open all the same. |
 # | not settled here | Whether it is the accuracy of its eye that keeps an untold critic on the floor. [The next page](27_how_steady_an_eye.ipynb) asks that: the blurred place errs in another way than an eye. |
 # | not settled here | Whether the critic must be told anything. Behind an eye that was made steady first it need not be, says [the page after that](28_rewards_say_where.ipynb). What plain rewards and more updates can teach one network takes a GPU: `push-honest`, `push-gpu-honest` ([the experiments](../book/experiments.md)). |
-# | settled | Frozen images succeed at times because one look is good for a short push. The student has no use for such a look unless it sees its gripper move. |
+# | seen in one seed each | Frozen images succeed at times, the more often the shorter the push: one look is good for that. The student has use for such a look only where its picture shows the gripper as it moves. |
 # | not settled | Why the student needs that. |
 # | the price | The block's place in training. A simulator has it, and hindsight needs it anyway; a kitchen has not. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |

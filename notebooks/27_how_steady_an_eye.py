@@ -19,7 +19,7 @@
 # makes eyes to measure: no camera, the block's place, and an error that we choose. Such a run costs minutes, not hours.
 # You will be able to say in which of two ways an eye may be wrong, and what helps one that is wrong in the other way.
 #
-# [The page after](28_rewards_say_where.ipynb) builds an eye that is steadier than those, and tells it no position. This page leans on
+# [The page after](28_rewards_say_where.ipynb) builds an eye that is steadier than those of the page before, and tells it no position. This page leans on
 # [the blind twin](17_is_it_cheating.ipynb), [the locator](25_paying_less.ipynb) and the page before.
 
 # %% tags=["hide-input"]
@@ -61,7 +61,7 @@ assert max(rates(BENT)) < min(rates(EXACT)), "the text: fewer than any seed of t
 display(
     Markdown(
         "> **In short.** A critic, the judge of this page, bears an eye that is wrong. It does not bear one that is as wrong in a new way at each look. With the block's place 22 mm "
-        f"off, always alike: {success_cell(BENT)}; as far off, anew at each step: {success_cell(FAR)}, where doing nothing scores {floor:.1%}. Most eyes that learned in this book "
+        f"off, always alike: {success_cell(BENT)}; about as far off, anew at each step: {success_cell(FAR)}, where doing nothing scores {floor:.1%}. Five of the six trained eyes that were measured "
         "scatter more, as the gripper moves, than they are steadily off. Where the place is 14 mm off, anew at each step, a policy has "
         f"{success_cell(BETWEEN)}; with four looks side by side {success_cell(LOOKS)}; with targets that reach three steps ahead {success_cell(AHEAD)}; behind an exact eye {success_cell(EXACT)}."
     )
@@ -95,16 +95,18 @@ plt.show()
 # %% [markdown]
 # ## Eyes at work
 #
-# Of which kind are our eyes? `pixels measure eyes-at-work` lets that policy push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, while the eyes look on;
+# Of which kind are our eyes? Shaken, most of them. `pixels measure eyes-at-work` lets that policy push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, while the eyes look on;
 # nobody acts on what they read. A policy meets these moments; the held-out error of [the camera's page](21_what_the_camera_can_tell.ipynb) is over moments that somebody drew.
-# While the block lies still and the gripper comes near, shaken is the spread of a reading within an episode, bent that of the episodes' means, in each coordinate.
+# While the block lies still and the gripper comes near, shaken is the spread of the error within an episode, bent that of the episodes' mean errors, in each coordinate.
 
 # %% tags=["hide-input"]
 display(eyes_table())
 EYES = {eye["run"]: eye for eye in measurement("eyes-at-work")["eyes"]}
 trained = [eye for run, eye in EYES.items() if run.startswith("push-")]
-for eye in (*trained, EYES["locator-push-workspace/seed0"]):
-    assert eye["shaken"] > 1.2 * eye["bent"], "bent as much as shaken: read the text anew"
+near_eyes = [EYES[f"locator-push-workspace{kind}/seed0"] for kind in ("", "-rewards")]
+for eye in (*trained, *near_eyes):
+    assert eye["shaken"] > 1.1 * eye["bent"], "bent as much as shaken: read the text anew"
+for eye in (*trained, near_eyes[0]):
     assert eye["phases"]["beside"]["mean"] < 1.3 * eye["phases"]["before"]["mean"], "hidden: anew"
 errors = [1000 * preset(arm).place_error for arm in (NEAR, FAR)]
 across = [1000 * preset(arm).place_error * np.sqrt(np.pi / 2) for arm in (NEAR, BETWEEN, FAR)]
@@ -136,11 +138,12 @@ assert EYES["guess/seed0"]["shaken"] < 0.2 and EYES["guess/seed0"]["bent"] > 90
 #
 # ## Eyes made to measure
 #
-# The arms are [the tuned blind twin](17_is_it_cheating.ipynb) but for one thing. The twin reads joints, goal and the block's exact center, and learns to push
+# A policy bore an eye that was bent by two centimeters, and not one as much shaken. The arms are
+# [the tuned blind twin](17_is_it_cheating.ipynb) but for one thing. The twin reads joints, goal and the block's exact center, and learns to push
 # with {success}`push-blind-tuned`. These read, in place of that center, what a made eye says of it:
 #
 # - `push-place-drawn-7`, `-14` and `-22`: shaken, 7, 14 and 22 mm off on average. The middle one is as shaken as the encoders that learned.
-# - `push-place-fixed-22`: bent, 22 mm off. Every seed has a map of its own.
+# - `push-place-fixed-22`: bent, 22 mm off on average over many maps. Every seed has a map of its own, some millimeters more or less.
 #
 # Actor and critic look through the same eye; nobody is told better. Rewards and hindsight keep to the true place, as for every arm with a camera.
 # Two more arms take actor and critic apart:
@@ -177,22 +180,22 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BEN
 # %% [markdown]
 # **Behind an eye that is bent by two centimeters a policy learns**: `push-place-fixed-22` has {success}`push-place-fixed-22`. Each seed
 # has fewer than any of the exact twin. Two of the curves pass one half with the last of the gray ones, or a little later; the third needs the whole budget
-# ({numref}`fig-eye-made`). Both networks learn to read such a map.
+# ({numref}`fig-eye-made`). Whether the networks learn the map, or bear what it is off, was not asked: success allows five centimeters.
 #
-# **Shaken by as much, it is worth nothing**: `push-place-drawn-22` stays on the floor, with
+# **Shaken by as much, it is worth nothing**: the one run of `push-place-drawn-22` stays on the floor, with
 # {artifact}`push-place-drawn-22/seed0:evaluation.deterministic.successes|int` of 100. In between the damage grows with the shaking:
 # {artifact}`push-place-drawn-7/seed0:evaluation.deterministic.successes|int` at 7 mm; {success}`push-place-drawn-14` at 14 mm, in runs that
 # leave the floor late and still rise when they end. So at 22 mm it matters whether an eye says the same thing twice; among eyes that do not, how far off they are.
 #
 # **The hand bears what its judge does not.** `push-place-judged-22` has {artifact}`push-place-judged-22/seed0:evaluation.deterministic.successes|int` of 100: its actor is as badly off
 # as that of `push-place-drawn-22`, its critic is told the place exactly. The other way round, `push-place-blurred-22` has
-# {artifact}`push-place-blurred-22/seed0:evaluation.deterministic.successes|int`.
+# {artifact}`push-place-blurred-22/seed0:evaluation.deterministic.successes|int`. One seed each.
 #
 # Why the judge is the weaker of the two, this page does not show. A possible reason: its target is its own opinion of the next look. When a reading
 # jumps by centimeters though nothing happened, the value of the same situation jumps, too, and each target inherits the scatter of the last. A hand that looks again at every step
 # corrects itself.
 #
-# **This is about where the eyes of the page before stand.** They are shaken by {artifact}`eyes-at-work:eyes.push-keypoint-rewarded/seed0.shaken|f1` mm in each coordinate,
+# **This is about where the eyes of the page before stand.** That of `push-keypoint-rewarded` is shaken by {artifact}`eyes-at-work:eyes.push-keypoint-rewarded/seed0.shaken|f1` mm in each coordinate,
 # `push-place-drawn-14` by 11, which at 100,000 steps costs a policy most of its success. The critic there that was told a place 22 mm off was told a *shaken* one,
 # which fits. The one told it 7 mm off does not fit: here a policy learns though both networks look through an eye shaken by 7 mm.
 # That arm has to learn to see besides, with other settings. What kept it down is not settled.
@@ -200,20 +203,20 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BEN
 # The comparison has limits:
 #
 # - The blur of those critics, and of `push-place-blurred-22`, came from the generator by which the reset places things. So the first blur of an episode is not quite independent
-#   of where the block lies. It has numbers of its own since.
+#   of where the block lies. Since then the blur has a generator of its own.
 # - A made eye may be harsher: its errors at two steps have nothing to do with each other; a real eye's may resemble each other for some steps.
 # - A critic behind a real eye has to find the place among {artifact}`push-eye-rewarded/seed0:provenance.parameters.num_filters|int` keypoints first.
 #
 # ## A steadier eye
 #
-# What helps a shaken eye? Two remedies:
+# What helps a shaken eye? Each of two remedies did, in three runs of three:
 #
 # - More looks: `push-place-drawn-14-looks` keeps the last four side by side, as [frame stacking](07_pixel_wrapper.ipynb) does with pictures,
 #   and leaves it to the networks what to make of them.
 # - Longer targets, so that the judge leans less on its opinion: in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly,
 #   before it asks the critic, as DrQ-v2 does {cite:p}`yarats2021`. What is uncertain counts by $\gamma^3$ instead of $\gamma$. This is not free of harm: the actions on the way are an older policy's.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind an eye that is shaken, 14 mm off: as it is, with four looks, and with targets three steps ahead, three runs each. Gray: the seeds of `push-blind-tuned`. See when each leaves the floor.", "name": "fig-eye-remedies"}, "image": {"alt": "Gray: the ten seeds of the blind twin. The three runs whose eye is shaken by 14 millimeters stay below 30 percent to 90 thousand steps and end between 30 and 60. With four looks kept, or targets three steps ahead, they leave the floor at about 50 thousand and end between 60 and 80 percent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind an eye that is shaken, 14 mm off: as it is, with four looks, and with targets three steps ahead, three runs each. Gray: the seeds of `push-blind-tuned`. See when each leaves the floor.", "name": "fig-eye-remedies"}, "image": {"alt": "Gray: the ten seeds of the blind twin. The three runs whose eye is shaken by 14 millimeters stay below 30 percent to 90 thousand steps and end between 30 and 60. With four looks kept, or targets three steps ahead, they leave the floor between 45 and 65 thousand and end between 60 and 80 percent."}}
 for arm, knob in ((LOOKS, "frame_stack"), (AHEAD, "n_steps")):
     assert set(preset(BETWEEN).differences(preset(arm))) - NOT_CHANGES == {knob}, arm
 runs_beside(
@@ -269,7 +272,7 @@ assert low[FAR] < floor < high[FAR] and low[BLURRED] < floor < high[BLURRED], "t
 assert low[NEAR] > high[BETWEEN] > low[BETWEEN] > high[FAR], "the damage grows with the shaking"
 assert min(low[LOOKS], low[AHEAD]) > high[BETWEEN], "either helps: read the text anew"
 assert max(rates(BETWEEN)) < 0.5 and min(rates(LOOKS) + rates(AHEAD)) >= 0.7, "the text"
-assert min(rates(LOOKS) + rates(AHEAD)) > rates(NEAR)[0] - 0.05, "half as shaken: anew"
+assert min(rates(LOOKS) + rates(AHEAD)) >= rates(NEAR)[0], "half as shaken: anew"
 
 # %% tags=["hide-input"]
 display(provenance_card(BENT), provenance_card(BETWEEN))

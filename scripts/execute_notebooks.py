@@ -94,20 +94,28 @@ def repository_inputs(paths: list[str]) -> dict[str, str]:
 #: Colors of a palette, the fewest first, and the mean change of a channel, of 255, it may cause.
 PALETTES, VISIBLE = (16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256), 1.0
 #: What a palette may change a channel of a drawn color by, of 255. Drawn is what so many pixels
-#: have exactly and whose channels differ so much: a line, a mark, and no gray letter's edge.
+#: have and whose channels differ so much: a line, a mark, and no gray letter's edge.
 KEPT, DRAWN, VIVID = 24, 30, 60
+#: Colors count as shades of one where they share a cube of this edge: a small thing in a
+#: photograph hardly has two pixels alike.
+SHADES = 48
 
 
 def colors_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A picture's colors (N, 3), which of them each pixel has (H · W,), and which are drawn (N,):
-    numbers of the colors of lines and marks, the most frequent first."""
+    """A picture's colors (N, 3), which of them each pixel has (H · W,), and which are drawn (M,):
+    numbers of the colors of lines, marks and small things, the most frequent first."""
     pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int)
     _, first, which, counts = np.unique(
         pixels @ (1, 256, 65536), return_index=True, return_inverse=True, return_counts=True
     )
     colors = pixels[first]
-    drawn = np.flatnonzero((counts >= DRAWN) & (np.ptp(colors, axis=1) >= VIVID))
-    return colors, which, drawn[np.argsort(-counts[drawn])]
+    vivid = np.flatnonzero(np.ptp(colors, axis=1) >= VIVID)
+    vivid = vivid[np.argsort(-counts[vivid], kind="stable")]
+    cubes = colors[vivid] // SHADES @ (1, 16, 256)
+    _, commonest, shade = np.unique(cubes, return_index=True, return_inverse=True)
+    stands_for = np.zeros(len(vivid))  # the commonest of some shades stands for all of them
+    stands_for[commonest] = np.bincount(shade, weights=counts[vivid])
+    return colors, which, vivid[(counts[vivid] >= DRAWN) | (stands_for >= DRAWN)]
 
 
 def in_colors(picture: Image.Image, number: int) -> Image.Image:

@@ -342,8 +342,9 @@ KEYPOINTS = [{"encoder": "manipulation", "head": "spatial_softmax"}, {"encoder":
 def test_claim_12_waits_for_its_control(data, knobs):
     make_arm(data, "flat", HIGH, augmentation="none", encoder="manipulation")
     make_arm(data, "flat-drq", LOW, augmentation="drq", pad=4, encoder="manipulation")
-    make_arm(data, "plain", (0.3, 0.6, 0.7), augmentation="none", **knobs)
-    make_arm(data, "drq", LOW, augmentation="drq", pad=4, **knobs)
+    looks = {"controls": {"blank": 0.06}}
+    make_arm(data, "plain", (0.3, 0.6, 0.7), augmentation="none", **looks, **knobs)
+    make_arm(data, "drq", LOW, augmentation="drq", pad=4, **looks, **knobs)
     found = judge(CLAIM["12"], data)
     assert found.verdict == OPEN and "has not risen" in found.effect
     success(data, "plain", *HIGH)
@@ -358,6 +359,17 @@ def test_claim_12_is_not_refuted_by_an_arm_that_shifts_hurt(data):
     make_arm(data, "plain", HIGH, augmentation="none", encoder="keypoint")
     make_arm(data, "drq", (0.7, 0.72, 0.7), augmentation="drq", pad=4, encoder="keypoint")
     assert verdict("12", data) == PARTLY
+
+
+@pytest.mark.parametrize("black, expected", [(0.4, FAILS), (0.9, UNDECIDED), (None, UNDECIDED)])
+def test_claim_12_is_refuted_by_policies_that_look_alone(data, black, expected):
+    controls = {} if black is None else {"blank": black}
+    make_arm(data, "plain", HIGH, augmentation="none", encoder="keypoint", controls={"blank": 0.06})
+    shifted = dict(augmentation="drq", pad=4, encoder="keypoint")
+    make_arm(data, "drq", HIGH, controls=controls, **shifted)
+    found = judge(CLAIM["12"], data)
+    words = "not measured" if black is None else f"{black:.0%}".replace("%", " %")
+    assert found.verdict == expected and f"before black pictures {words}" in found.effect
 
 
 def test_claim_12_is_not_decided_by_imitation(data):
@@ -411,6 +423,19 @@ def test_claim_19_knows_that_noise_may_never_rise(data):
         assert found.verdict == word and "ratio at least" in found.effect
     shutil.rmtree(data / "encoder-probe")
     assert verdict("19", data) == UNDECIDED, "does it see? Nobody has looked"
+
+
+def test_claim_19_tells_of_the_twin_without_a_picture(data):
+    for name, content in (("real", "real"), ("noise", "noise"), ("black", "blank")):
+        make_arm(data, name, HIGH, rises_at=4, image_content=content)
+    assert "no image" not in judge(CLAIM["19"], data).effect
+    vectors = dict(observation="blind", routing="separate", image_size=84)
+    make_arm(data, "other", HIGH, rises_at=1, her_k=99, **vectors)
+    assert "no image" not in judge(CLAIM["19"], data).effect, "another k is no twin"
+    make_arm(data, "none", HIGH, rises_at=1, **vectors)
+    effect = judge(CLAIM["19"], data).effect
+    black, none = (effect.split(f"{words} ")[1][:6] for words in ("black images", "no image"))
+    assert none != black, effect
 
 
 def test_claim_19_compares_the_rise(data):

@@ -272,6 +272,21 @@ def test_a_thin_line_keeps_its_color_beside_a_photograph(line):
     assert max(abs(a - b) for a, b in zip(shown, line, strict=True)) <= execute_notebooks.KEPT
 
 
+def test_a_small_thing_of_many_shades_keeps_its_color_in_a_photograph():
+    """The red goal of a camera's frame: a few dozen pixels, hardly two of them alike."""
+    shades = np.linspace(0, 255, 400).astype(np.uint8)
+    photograph = np.stack(np.broadcast_arrays(shades[:, None], shades // 2, shades[::-1]), axis=-1)
+    photograph[:, :, 0] = photograph[:, :, 1]  # no red anywhere
+    red = np.random.default_rng(0).integers((200, 0, 0), (240, 40, 40), (6, 7, 3))
+    photograph[200:206, 50:57] = red
+    picture = Image.fromarray(photograph)
+    after = execute_notebooks.with_palette(encoded(picture))
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(after))).convert("RGB"))
+    shown = shown[200:206, 50:57].reshape(-1, 3).astype(int)
+    is_red = (shown[:, 0] > 150) & (shown[:, 1:] < 100).all(axis=1)
+    assert len(after) < len(encoded(picture)) and is_red.mean() > 0.8
+
+
 def test_a_picture_of_too_many_colors_or_with_glass_stays_as_it_is():
     rng = np.random.default_rng(0)
     noise = encoded(Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)))

@@ -258,13 +258,13 @@ def all_matched(
         values: of the first and of the second arm; None: the smaller one first.
         only: what both must be, beyond ``keep``.
         keep: settings that both must have. Both must also receive images, unless it says
-            otherwise.
+            otherwise or ``knob`` is what they receive.
 
     Raises:
         NotMeasured: there is no such pair with seeds enough.
     """
     knobs = (knob,) if isinstance(knob, str) else knob
-    wanted = {"observation": "pixels"} | keep
+    wanted = ({} if "observation" in knobs else {"observation": "pixels"}) | keep
     arms = [a for a in all_arms(root) if all(a.config[k] == v for k, v in wanted.items())]
     arms = [a for a in arms if only(a)]
     pairs = []

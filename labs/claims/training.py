@@ -27,8 +27,14 @@ from labs.claims.evidence import (
     NotMeasured,
     measurement,
 )
-from labs.claims.words import percents, points, ratio_text, seeds_text
+from labs.claims.words import percent, percents, points, ratio_text, seeds_text
 from labs.statistics import Interval, difference, iqm
+
+#: What only a policy with a camera has: arms that differ in these alone share vectors and training.
+PICTURE_KNOBS = (
+    *("observation", "camera", "scene", "goal_sphere"),
+    *("image_size", "features_dim", "routing"),
+)
 
 # ----------------------------------------------------------------------------- gradient routing
 
@@ -90,15 +96,18 @@ def warming_up(root: Path) -> Finding:
 
 def _eyes_along(root: Path) -> str:
     """What a probe read from encoders along runs, told beside claim 6: a run of each arm."""
-    parts = []
-    for run in measurement(root, "eye-along-run", optional=True).get("runs", []):
+    found, parts = measurement(root, "eye-along-run", optional=True), []
+    for run in found.get("runs", []):
         first, last = run["points"][0], run["points"][-1]
         before, after = (point["head"]["block"]["mean"] for point in (first, last))
         parts.append(
             f"`{run['arm']}` {before:.0f} mm off untrained, {after:.0f} at its end, success "
             f"{last['success']:.0%}"
         )
-    return f"; the block as the encoder of one run shows it: {'; '.join(parts)}" if parts else ""
+    if not parts:
+        return ""
+    seed = found["parameters"]["run_seed"]
+    return f"; the block as the encoder of one run more, seed {seed}, shows it: {'; '.join(parts)}"
 
 
 def _waiting(root: Path, few: Arm, many: Arm) -> Finding:
@@ -267,8 +276,9 @@ def shifts_fail(root: Path) -> Finding:
 
     Pairs whose control did not rise decide nothing. Of the others, agents that a reward trains come
     first. Refuted is it where every arm with shifts has risen, and surely lies less than a tenth
-    below its control. Where there are none, students that imitate tell whether an eye can bear
-    both; they have no critic to confuse, so they decide nothing.
+    below its control, and where they look: one that does as well before black pictures bears shifts
+    because it does not see them. Where there are none, students that imitate tell whether an eye
+    can bear both; they have no critic to confuse, so they decide nothing.
     """
     pairs = _with_keypoints(root)
     risen = [(a, b) for a, b in pairs if iqm(a.rates).low >= LIMITS["learned"]]
@@ -286,16 +296,31 @@ def shifts_fail(root: Path) -> Finding:
     else:
         together = all(score.low >= LIMITS["learned"] for score in scores)
         unharmed = all(gain.low > -LIMITS["gain"] for gain in gains)
-        verdict = FAILS if together and unharmed else PARTLY
+        looks = all(_looks(arm) for pair in risen for arm in pair)
+        verdict = PARTLY if not (together and unharmed) else FAILS if looks else UNDECIDED
     effect = "; ".join(
-        f"{plain.config['camera']} camera: with shifts {percents(drq.rates)}, without "
-        f"{percents(plain.rates)}: {points(gain)}"
+        f"{plain.config['camera']} camera, shifts of up to {drq.config['pad']} of "
+        f"{drq.config['image_size']} pixels: with them {percents(drq.rates)}, without "
+        f"{percents(plain.rates)}: {points(gain)}; before black pictures {_black(drq)} and "
+        f"{_black(plain)}"
         for (plain, drq), gain in zip(risen, gains, strict=True)
     )
     if imitates:
         encoders = " and ".join(sorted({f"`{arm.config['encoder']}`" for arm, _ in risen}))
         effect += f"; policies with encoder {encoders} that imitate one that knows the state"
-    return Finding(verdict, effect, seeds_text(*(arm for pair in risen for arm in pair)))
+    seeds = "; ".join(dict.fromkeys(seeds_text(*pair) for pair in risen))
+    return Finding(verdict, effect, seeds)
+
+
+def _looks(arm: Arm) -> bool:
+    """Whether black pictures cost an arm at least half of its success."""
+    rate = arm.controls().get("blank")
+    return rate is not None and rate <= LIMITS["control_share"] * iqm(arm.rates).value
+
+
+def _black(arm: Arm) -> str:
+    rate = arm.controls().get("blank")
+    return "not measured" if rate is None else percent(rate)
 
 
 def _with_keypoints(root: Path) -> list[tuple[Arm, Arm]]:
@@ -395,22 +420,35 @@ def learns_to_see(root: Path) -> Finding:
         verdict = UNDECIDED
     else:
         verdict = HOLDS if after < LIMITS["blind_share"] * before else PARTLY
-    arms, black = [twin, real], ""
-    try:
-        arms.append(matched(root, "image_content", ("blank", "real"), task="push")[0])
-        black = f"; black images {arms[-1].to(0.5)}"
-    except NotMeasured:
-        pass
-    effect = (
+    arms, effect = (
+        [twin, real],
         f"steps to 50 %: noise {twin.to(0.5)}, real images {real.to(0.5)}; ratio "
-        f"{ratio_text(ratio, 2)}{black}"
+        f"{ratio_text(ratio, 2)}",
     )
+    for words, knobs, content in (
+        ("black images", "image_content", "blank"),
+        ("no image", PICTURE_KNOBS, "blind"),
+    ):
+        other = _twin_of(root, real, knobs, content)
+        if other is not None:
+            arms.append(other)
+            effect += f"; {words} {other.to(0.5)}"
     if after is not None:
         effect += (
             f"; the encoder of seed 0 then reads the block to {after:.0f} mm, untrained "
             f"{before:.0f}"
         )
     return Finding(verdict, effect, seeds_text(*arms))
+
+
+def _twin_of(root: Path, real: Arm, knobs: str | tuple[str, ...], content: str) -> Arm | None:
+    """The arm that differs from another in what it receives alone; None where there is none."""
+    asked = knobs if isinstance(knobs, str) else knobs[0]
+    with contextlib.suppress(NotMeasured):
+        for twin, arm in all_matched(root, knobs, (content, real.config[asked]), task="push"):
+            if arm.name == real.name:
+                return twin
+    return None
 
 
 def _block_read_to(root: Path, arm: Arm) -> tuple[float | None, float | None]:

@@ -2,8 +2,8 @@
 
 Each trial trains the arm with one setting changed. What was tried, and how it ended, is in the
 artifact ``search-<arm>``, also where a trial did better than the arm as it is. A killed search goes
-on: a trial that is done, or that diverged, is not trained again. (The book's first two searches
-played fifty of the hundred episodes that results report.)
+on: a trial that is done, or that diverged, is not trained again. (The book's first searches
+played episodes that results report: all hundred of them, or fifty.)
 """
 
 from __future__ import annotations

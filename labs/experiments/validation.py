@@ -233,6 +233,22 @@ def _engine_problems(c: RunConfig):
     if not 0 <= c.random_actions <= 1:
         yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
     yield from _distill_problems(c)
+    yield from _encoder_problems(c)
+    if c.precision != "auto" and c.engine == "sb3":
+        yield f"precision = {c.precision} exists in engine fast only: set engine = fast"
+    for name in ("random_actions", "standardize", "moved_only"):
+        if c.engine == "sb3" and getattr(c, name):
+            yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
+    yield from _acting_problems(c)
+    if c.n_steps > 1 and c.engine != "fast":
+        yield f"n_steps = {c.n_steps} exists in engine fast only: set engine = fast"
+    yield from _critic_problems(c)
+    image_alone = c.goal_mode == "none" and not _has_vector(c) and not c.has_locator
+    if c.standardize and c.has_images and image_alone:
+        yield "standardize = True is for vectors, and the policy gets only an image: drop it"
+
+
+def _encoder_problems(c: RunConfig):
     if c.anneal and (c.engine == "distill" or c.encoder_learning_rate):
         yield (
             f"anneal = {c.anneal} does not fit engine = distill, whose step size falls all along, "
@@ -248,11 +264,9 @@ def _engine_problems(c: RunConfig):
             f"pretrained_encoder = {c.pretrained_encoder} is for a run that trains no encoder: set "
             "engine = fast and frozen_encoder = True"
         )
-    if c.precision != "auto" and c.engine == "sb3":
-        yield f"precision = {c.precision} exists in engine fast only: set engine = fast"
-    for name in ("random_actions", "standardize", "moved_only"):
-        if c.engine == "sb3" and getattr(c, name):
-            yield f"{name} = {getattr(c, name)} exists in engine fast only: set engine = fast"
+
+
+def _acting_problems(c: RunConfig):
     if c.acting_ends and not (c.engine == "fast" and 0 < c.acting_ends < c.total_steps):
         yield (
             f"acting_ends = {c.acting_ends} parts acting from learning on the way: set engine = "
@@ -274,8 +288,9 @@ def _engine_problems(c: RunConfig):
             "reset_every draws the encoder anew with all else, and a frozen one would learn "
             "nothing after it: choose an encoder other than locator, and frozen_encoder = False"
         )
-    if c.n_steps > 1 and c.engine != "fast":
-        yield f"n_steps = {c.n_steps} exists in engine fast only: set engine = fast"
+
+
+def _critic_problems(c: RunConfig):
     if c.critic_sees != "same" and (c.engine != "fast" or c.routing != "separate"):
         yield (
             f"critic_sees = {c.critic_sees} gives actor and critic networks of their own: set "
@@ -304,9 +319,6 @@ def _engine_problems(c: RunConfig):
             "auxiliary_task = rewards asks pictures about HER's goals: set her = True and encoder "
             "= keypoint or manipulation"
         )
-    image_alone = c.goal_mode == "none" and not _has_vector(c) and not c.has_locator
-    if c.standardize and c.has_images and image_alone:
-        yield "standardize = True is for vectors, and the policy gets only an image: drop it"
 
 
 def _distill_problems(c: RunConfig):

@@ -31,7 +31,8 @@ def rise_and_end(
         floor: success of doing nothing, drawn as a line.
 
     Returns:
-        The axes. A run that was never there stands at the right edge, under "not yet".
+        The axes. A run that was never there stands at the right edge, under "not yet". Arms stand
+        800 steps apart, so that equal runs of two arms both show.
 
     Raises:
         UserError: no arm, or one without a result.
@@ -45,12 +46,13 @@ def rise_and_end(
     }
     known = [when for found in points.values() for when, _ in found if when is not None]
     edge = 1.12 * max(*known, late_after)
-    for (arm, name), color, marker in zip(
-        arms.items(), colors_of(list(arms)), cycle(MARKERS), strict=False
+    dodges = 800 * (np.arange(len(arms)) - (len(arms) - 1) / 2)  # equal runs of two arms show
+    for (arm, name), color, marker, dodge in zip(
+        arms.items(), colors_of(list(arms)), cycle(MARKERS), dodges, strict=False
     ):
         when, end = zip(*points[arm], strict=True)
         runs = f"{len(when)}\u00a0run{'s' * (len(when) > 1)}"
-        x = [edge if w is None else w for w in when]
+        x = [(edge if w is None else w) + dodge for w in when]
         axes.scatter(
             x, end, s=38, marker=marker, facecolor="none", edgecolor=color, label=f"{name} ({runs})"
         )
