@@ -44,6 +44,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from labs import envs
 from labs.bench.parts import fast_env
 from labs.bench.savings import SCENE_SAVINGS, scenes
+from labs.drqv2_sac import DrQv2SAC
 from labs.envs import SCENES
 from labs.exercises import attempt
 from labs.experiments.environments import make_training_env
@@ -255,13 +256,14 @@ def encoder_passes(algorithm, policy, **options):
 extractor = {"features_extractor_class": ManipulationExtractor}
 passes = {
     "SB3, an encoder each": encoder_passes(SAC, "MultiInputPolicy", policy_kwargs=extractor),
-    "FastSAC, one encoder": encoder_passes(FastSAC, "DrQv2SACPolicy"),
+    "DrQv2SAC, one encoder": encoder_passes(DrQv2SAC, "DrQv2SACPolicy"),
+    "FastSAC, the same": encoder_passes(FastSAC, "DrQv2SACPolicy"),
 }
 for name, (forward, backward) in passes.items():
     print(
         f"{name}: {forward} forward, {backward} backward; worth {forward + 2 * backward} forwards"
     )
-assert passes["SB3, an encoder each"] == (5, 3) and passes["FastSAC, one encoder"] == (3, 1)
+assert list(passes.values()) == [(5, 3), (3, 1), (3, 1)]
 
 # %% [markdown]
 # A backward pass costs about two forward passes, so 11 become 5. Sharing the encoder, another
@@ -466,8 +468,8 @@ plt.show()
 assert costs.keys() == {"0", "1", "3"} and all(b > 1.5 * a for b, a in costs.values()), "read anew"
 display(
     Markdown(
-        "Two ran side by side on two cores, and the machine had other work at times. Seeds 0 and 1 went on with one "
-        "line more; seeds 2 and 3 had it from their first step on, so that seed 3 is the control. See what going on was worth: "
+        "They ran two at a time on two cores, and the machine had other work at times. Seeds 0 and 1 went on with one line "
+        "more, `torch.set_flush_denormal(True)`; seeds 2 and 3 had it from their first step on, so that seed 3 is a control of going on. See what going on was worth: "
         + ", ".join(f"seed {k} from {b:.0f} s to {a:.0f} s" for k, (b, a) in costs.items())
         + " (the mean of the last three points before, the median after)."
     )
@@ -533,7 +535,7 @@ assert denormal[1] == 0 < 0.01 < denormal[300]
 
 # %% [markdown]
 # No keypoint moves when denormal numbers count as zero. What they cost depends on the processor: the last two columns
-# are from the one that made this page, and seeds 0 and 1 ran on another make. A soft softmax makes none, a very sharp
+# are from the one that made this page, and those of the runs may have been another. A soft softmax makes none, a very sharp
 # one few: most of its weights round to zero. Most lie in between, where a policy's keypoints may come to lie.
 #
 # So `pixels train` begins with `torch.set_flush_denormal(True)`. In your own script it goes before torch starts its

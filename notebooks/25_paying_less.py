@@ -255,7 +255,7 @@ rows = ["| steps | " + " | ".join(f"seed {run['seed']}" for run in attempt_1["ru
 rows.append("|---" * (1 + len(attempt_1["runs"])) + "|")
 for index, step in enumerate(attempt_1["runs"][0]["steps"]):
     cells = [
-        f"{run['success'][index]:.0%}" if index < len(run["success"]) else "stopped"
+        f"{run['success'][index]:.0%}" if index < len(run["success"]) else "no point"
         for run in attempt_1["runs"]
     ]
     rows.append(f"| {step:,} | " + " | ".join(cells) + " |")

@@ -101,7 +101,7 @@ plt.show()
 # batches of 128, were dropped within minutes for their pace and left no result.
 
 # %% [markdown]
-# ## An eye opens, late
+# ## One network sees and pushes, late
 #
 # `push-asymmetric-keypoint` stops where its rise begins. Its longer runs, from the same seeds, go on.
 # {numref}`fig-critic-state` shows them, and the trial on the spare seed.

@@ -404,6 +404,7 @@ assert np.array_equal(first, second), "until the step sizes fall, the two are on
 rise = steps_until(far, 0.5)
 others = [steps_until(run, 0.5) for run in runs_of(BOTH)]
 assert rise > 1.5 * max(others), "no longer so late: read the text anew"
+assert rise == falls, "the text: it had only just come to one half"
 score, more = (r.json("evaluation.json")["deterministic"] for r in (far, longer))
 assert floor < score["success_low"] and score["success_high"] < more["success_low"]
 imitated = [final_success(r) for r in runs_of("push-distilled-far-drq")]

@@ -58,6 +58,14 @@ def of_those(curves, threshold, late=max):
     return (time if 2 * never < len(curves) else None), never
 
 
+def of_median_curve(curves, threshold):
+    """The first crossing of the pointwise median."""
+    (steps, *_), rates = zip(*curves, strict=True)
+    middle = np.median(np.array(rates, dtype=float), axis=0)
+    there = [step for step, rate in zip(steps, middle, strict=True) if rate >= threshold]
+    return (there[0] if there else None), sum(max(rate) < threshold for rate in rates)
+
+
 def ending(curves, threshold):
     """As if a run got there only that is there at its end."""
     return [(s, r if r[-1] >= threshold else [0] * len(r)) for s, r in curves]
@@ -81,6 +89,13 @@ def last_step(policy, env, seeds, any_step=False, seeded=True, mean=True, steps=
             over = terminated or truncated
         results.append(any(hits) if any_step else hits[-1])
     return results
+
+
+def until_terminated(policy, env, seeds):
+    """Waits for what the Fetch tasks never say."""
+    env.reset(seed=seeds[0])
+    while not env.step(np.zeros(4, np.float32))[2]:
+        pass
 
 
 def ratio(
@@ -329,6 +344,7 @@ WRONG = [
     ("29", "check_encoder_gradients", always((0.0, 1.0)), "is there a backward()"),
     ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, see=False), "do not detach"),
     ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, clear=False), "add up"),
+    ("29", "check_encoder_gradients", lambda *a: two_gradients(*a)[::-1], "are swapped"),
     ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, half=False), "one half"),
     ("29", "check_encoder_gradients", lambda *a: two_gradients(*a, order=False), "drawn first"),
     (
@@ -350,6 +366,7 @@ WRONG = [
         for p in ({key: pick} for pick in (first, second, torch.amax, torch.mean))
     ),
     ("29", "check_verify", lambda *a: last_step(*a, any_step=True), "ask the *last* step"),
+    ("29", "check_verify", until_terminated, "does not end"),
     ("29", "check_verify", always(None), "returned nothing"),
     ("29", "check_verify", lambda *a: np.mean(last_step(*a)), "one boolean a seed"),
     ("29", "check_verify", lambda *a: last_step(*a)[-1:], "one boolean a seed"),
@@ -363,6 +380,7 @@ WRONG = [
     ("29", "check_median_time", lambda *a: median_time(*a, middle=max), "the median is known"),
     ("29", "check_median_time", of_those, "200 lies between"),
     ("29", "check_median_time", lambda *a: of_those(*a, late=median_high), "the third is"),
+    ("29", "check_median_time", of_median_curve, "median of times"),
     ("29", "check_median_time", lambda c, t: median_time(lasting(c), t), "falls back"),
     ("29", "check_median_time", lambda c, t: median_time(ending(c, t), t), "falls back"),
     (
@@ -398,6 +416,12 @@ WRONG = [
     ("29", "check_disturbance", lambda *a: ratio(*a, order=1), "|differences|"),
     ("29", "check_disturbance", lambda *a: ratio(*a, dim=0), "is 0.75, received"),
     ("29", "check_disturbance", lambda o, s, m: ratio(0 * o, s, m), "subtract the original"),
+    (
+        "29",
+        "check_disturbance",
+        lambda o, s, m: np.median((s - o).norm(dim=1)) / np.median((m - o).norm(dim=1)),
+        "not a median",
+    ),
     (
         "29",
         "check_disturbance",

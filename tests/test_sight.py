@@ -277,6 +277,9 @@ def test_the_measured_shifts_are_those_of_the_pad():
         assert pixels["max"] == pytest.approx(lengths.max(), abs=1e-3)
         assert pixels["mean"] == pytest.approx(lengths[lengths > 0].mean(), abs=1e-3)
         assert found[camera]["transition"]["same"]["pixels"]["block"]["max"] < 1e-3
+        # Gripper and block stand at about the same place: a pixel moves either by about as much.
+        gripper, block = (found[camera]["cm"][thing]["mean"] for thing in ("gripper", "block"))
+        assert gripper == pytest.approx(block, rel=0.15)
 
 
 # ----------------------------------------------------------- encoders out of reinforcement learning

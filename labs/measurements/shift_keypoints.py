@@ -6,7 +6,8 @@ place from the joints and hangs the block on it, in the picture.
 The keypoints are the best that anybody could have: SpatialSoftmax reads the masks in which the
 simulator says which pixels show the gripper and which show the block. Every shift of ±4 pixels is
 tried on every moment, before both cameras. A place in the picture becomes a place in the world by
-following the camera's ray to the height at which the thing is known to be.
+following the camera's ray to the height at which the thing is known to be: the block's middle, and
+the point between the fingers.
 
 Artifact ``shift-keypoints``; ``pixels measure shift-keypoints`` makes it in a minute.
 """
@@ -24,7 +25,7 @@ from labs.artifacts import Artifact, Clock, write_measurement
 from labs.image_augmentation import RandomShiftAug
 from labs.manipulation_encoder import SpatialSoftmax
 from labs.measurements.perception_frames import belongs_to_task, wander
-from labs.projection import to_table
+from labs.projection import project, to_table
 
 PAD = 4
 SIDE = 84
@@ -122,7 +123,12 @@ def measure_camera(name: str, labels: list, positions: np.ndarray) -> dict:
     # moment; before, after; shift; gripper, block; x, y
     units = np.array([[read_keypoints(each, offsets) for each in labels[i]] for i in kept])
     heights = positions[kept][:, :, None, :, 2]
-    world = 100 * to_table(camera, (units + 1) * UNITS, heights)  # centimeters
+    # The drawn gripper's middle lies above the point whose place the joints tell: a ray through it
+    # would meet that height far behind. A reader that knows the gripper takes that point's picture.
+    seen = units.copy()
+    told = project(camera, positions[kept][:, :, 0])[..., ::-1] / UNITS - 1
+    seen[..., 0, :] += (told - units[:, :, still, 0])[:, :, None]
+    world = 100 * to_table(camera, (seen + 1) * UNITS, heights)  # centimeters
     moved = {"units": units - units[:, :, still, None], "cm": world - world[:, :, still, None]}
     moved["pixels"] = moved["units"] * UNITS
     result: dict = {"moments": len(labels), "used": len(kept), "shifts": len(offsets)}
