@@ -1,4 +1,4 @@
-"""An encoder that says *where*: small strides, then one coordinate pair for each channel.
+"""An encoder that says *where*: small strides, then a coordinate pair a channel.
 
 * :class:`ManipulationCNN`: four 3 × 3 convolutions, 84 → 42 → 42 → 42 → 21 (after the encoder of
   DrQ-v2, Yarats et al. 2021, arXiv 2107.09645).
@@ -7,10 +7,10 @@
 * :class:`ManipulationExtractor`: both inside an SB3 features extractor, beside proprioception and
   goals.
 
-Cameras see the world, joint encoders see the robot: the extractor passes what a cheap sensor knows
-exactly, and leaves to the convolutions only what no other sensor tells.
+Cameras see the world, joint encoders the robot: the extractor passes what a cheap sensor knows
+exactly, and leaves the convolutions what no other tells.
 
-Command line: ``python -m labs.manipulation_encoder --verify`` or ``--compare-nature``.
+Run ``python -m labs.manipulation_encoder --verify`` or ``--compare-nature``.
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ def check_images(images: Tensor, channels: int, size: tuple[int, int] | None, mi
     Args:
         images: what the network received.
         channels: the channel count it was built for.
-        size: (height, width) it was built for; None takes any size.
-        minimum: the smallest height and width that it can take.
+        size: (height, width) it was built for; None: any size.
+        minimum: the smallest height and width.
 
     Raises:
-        TypeError: not a floating-point tensor.
-        ValueError: wrong number of axes, wrong channel count, channels last, or wrong size.
+        TypeError: no floating-point tensor.
+        ValueError: wrong number of axes, wrong channels, or wrong size.
     """
     if not isinstance(images, Tensor):
         raise TypeError(f"images: received {type(images).__name__}, expected a torch.Tensor")

@@ -1,7 +1,7 @@
 """The pairs of the book: `notebooks/NN_topic.py` is written by people, the `.ipynb` is made of it.
 
-Find the pairs, read a `.py` as a notebook, compare the two, and say whether the stored outputs
-still belong to the code.
+Find the pairs, read a `.py` as a notebook, compare both, say whether the stored outputs still
+belong to the code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 60.0  # what a light notebook may take
-MAX_BYTES = 1_000_000  # what a notebook may weigh, outputs included
+MAX_BYTES = 1_000_000  # what a notebook may weigh with outputs
 REMEDY = "run `make execute`"
 RUN_KEY = "run"  # notebook metadata: what the outputs were made of
 COLAB_TAG = "colab"

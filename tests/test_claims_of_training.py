@@ -361,15 +361,16 @@ def test_claim_12_is_not_refuted_by_an_arm_that_shifts_hurt(data):
     assert verdict("12", data) == PARTLY
 
 
-@pytest.mark.parametrize("black, expected", [(0.4, FAILS), (0.9, UNDECIDED), (None, UNDECIDED)])
-def test_claim_12_is_refuted_by_policies_that_look_alone(data, black, expected):
-    controls = {} if black is None else {"blank": black}
+@pytest.mark.parametrize("wrong, expected", [(0.4, FAILS), (0.9, UNDECIDED), (None, UNDECIDED)])
+def test_claim_12_is_refuted_by_policies_that_look_alone(data, wrong, expected):
+    """Black pictures may upset a policy that does not mind those of another episode."""
+    controls = {} if wrong is None else {"blank": 0.06, "shuffled": wrong}
     make_arm(data, "plain", HIGH, augmentation="none", encoder="keypoint", controls={"blank": 0.06})
     shifted = dict(augmentation="drq", pad=4, encoder="keypoint")
     make_arm(data, "drq", HIGH, controls=controls, **shifted)
     found = judge(CLAIM["12"], data)
-    words = "not measured" if black is None else f"{black:.0%}".replace("%", " %")
-    assert found.verdict == expected and f"before black pictures {words}" in found.effect
+    words = "not measured" if wrong is None else f"{wrong:.0%}".replace("%", " %")
+    assert found.verdict == expected and f"spoiled pictures at best {words}" in found.effect
 
 
 def test_claim_12_is_not_decided_by_imitation(data):

@@ -1,4 +1,4 @@
-"""The routing in company: other spaces, HER, gSDE, n-step returns, optimizers, stray gradients."""
+"""The routing with other spaces, HER, gSDE, n-step returns."""
 
 from __future__ import annotations
 

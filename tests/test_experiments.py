@@ -754,7 +754,7 @@ def _train_and_tell(settings: dict, folder: Path, steps: Connection) -> None:
 
 @pytest.mark.slow
 def test_kill_9_and_go_on(own_folders, begin):
-    """Killed at arbitrary steps; the result equals that of a run that was never killed."""
+    """Killed at arbitrary steps, it ends as one that never was."""
     config = replace(TINY, arm="killed", total_steps=600)
     killed = own_folders / "data" / "killed" / "seed0"
     run = _train_and_tell, config.as_dict(), own_folders
@@ -830,7 +830,7 @@ def test_numbers_too_small_to_matter_count_as_zero():
 
 
 def test_a_curve_reads_alike_whatever_counted_the_successes():
-    """SB3 counts in float32, a checkpoint in bools: a run that went on writes the same curve."""
+    """SB3 counts in float32, a checkpoint in bools."""
     played = SimpleNamespace(success=np.ones(2), returns=np.ones(2), distance=np.ones(2))
     rows = [
         curve.curve_row(

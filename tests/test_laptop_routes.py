@@ -64,7 +64,7 @@ def _there(task, raw):
 
 @pytest.mark.parametrize("task", ["push", "reach"])
 def test_moments_are_what_the_simulator_says(task, monkeypatch):
-    """The targets are the positions at the moment of the frame, and no two frames share them."""
+    """The targets are of the frame's own moment."""
     (arrange, *reach), there = moments.MOMENTS[task], []
 
     def watched(env, *given):
@@ -300,7 +300,7 @@ def test_an_encoder_that_was_told_positions_leaves_a_policy_that_sees(unjudged):
     ids=["critic", "actor", "helped", "rewarded", "told", "told-achieved"],
 )
 def test_every_way_of_training_judges_a_picture_by_many_goals(changes, unjudged, monkeypatch):
-    """The picture is encoded for the transition, and not once more for each of its goals."""
+    """The picture is encoded once for all its goals."""
     brief = {"total_steps": 200, "eval_every": 200, "video_episodes": 0, "net_arch": (16, 16)}
     config = presets.effective(
         "push-eight-goals", small=True, overrides=changes | brief | {"batch_size": 4, "arm": "many"}

@@ -1,4 +1,4 @@
-"""Where the time of one step of training goes: physics, picture, memory, update; stock and fast."""
+"""Where a training step's time goes, stock and fast."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from labs.envs import make_env
 from labs.pixel_wrapper import render_and_resize
 from labs.tasks import EPISODE_STEPS
 
-#: What is done once an update; all else is done once an environment step.
+#: What is done once an update; all else once a step.
 PER_UPDATE = ("sample", "update")
 
 
 class _OneBatch:
-    """A memory that hands out the same batch, so that an update is measured without it."""
+    """A memory of one batch: an update without it."""
 
     def __init__(self, memory: Any):
         self.batch = memory.sample(BATCH)

@@ -156,7 +156,7 @@ CLAIMS: tuple[Claim, ...] = (
         "12",
         "Random shifts and SpatialSoftmax do not work together.",
         "Two arms that differ in shifts alone; the one without must first have passed 50 %. The "
-        "one with them has risen too, and is surely less than a tenth worse: refuted, if black "
+        "one with them has risen too, and is surely less than a tenth worse: refuted, if spoiled "
         "pictures cost both half of their success, else undecided: they may not look. Policies "
         "that imitate show whether an eye can bear both; they have no critic, and decide nothing.",
         training.shifts_fail,

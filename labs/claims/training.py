@@ -276,9 +276,9 @@ def shifts_fail(root: Path) -> Finding:
 
     Pairs whose control did not rise decide nothing. Of the others, agents that a reward trains come
     first. Refuted is it where every arm with shifts has risen, and surely lies less than a tenth
-    below its control, and where they look: one that does as well before black pictures bears shifts
-    because it does not see them. Where there are none, students that imitate tell whether an eye
-    can bear both; they have no critic to confuse, so they decide nothing.
+    below its control, and where they look: one that does as well before spoiled pictures may bear
+    shifts because it does not see them. Where there are none, students that imitate tell whether an
+    eye can bear both; they have no critic to confuse, so they decide nothing.
     """
     pairs = _with_keypoints(root)
     risen = [(a, b) for a, b in pairs if iqm(a.rates).low >= LIMITS["learned"]]
@@ -301,8 +301,8 @@ def shifts_fail(root: Path) -> Finding:
     effect = "; ".join(
         f"{plain.config['camera']} camera, shifts of up to {drq.config['pad']} of "
         f"{drq.config['image_size']} pixels: with them {percents(drq.rates)}, without "
-        f"{percents(plain.rates)}: {points(gain)}; before black pictures {_black(drq)} and "
-        f"{_black(plain)}"
+        f"{percents(plain.rates)}: {points(gain)}; before spoiled pictures at best "
+        f"{_spoiled(drq)} and {_spoiled(plain)}"
         for (plain, drq), gain in zip(risen, gains, strict=True)
     )
     if imitates:
@@ -313,14 +313,13 @@ def shifts_fail(root: Path) -> Finding:
 
 
 def _looks(arm: Arm) -> bool:
-    """Whether black pictures cost an arm at least half of its success."""
-    rate = arm.controls().get("blank")
-    return rate is not None and rate <= LIMITS["control_share"] * iqm(arm.rates).value
+    """Whether every kind of spoiled picture costs an arm at least half of its success."""
+    rates = arm.controls().values()
+    return bool(rates) and max(rates) <= LIMITS["control_share"] * iqm(arm.rates).value
 
 
-def _black(arm: Arm) -> str:
-    rate = arm.controls().get("blank")
-    return "not measured" if rate is None else percent(rate)
+def _spoiled(arm: Arm) -> str:
+    return percent(max(arm.controls().values())) if arm.controls() else "not measured"
 
 
 def _with_keypoints(root: Path) -> list[tuple[Arm, Arm]]:

@@ -1,4 +1,4 @@
-"""What a run is going to cost, before it starts, and what became of it, after."""
+"""What a run will cost, before it starts, and what became of it, after."""
 
 from __future__ import annotations
 
@@ -70,13 +70,12 @@ def in_short(config: RunConfig) -> str:
 
 
 def begin_at(bar: Any, step: int) -> None:
-    """Begins a tqdm bar at a step that an earlier session took, which is none of today's speed."""
-    # tqdm counts its speed from what it printed last.
+    """Begins a tqdm bar at an earlier session's step: tqdm counts its speed from there."""
     bar.initial = bar.n = bar.last_print_n = step
 
 
 class NotebookProgress:
-    """A progress bar on standard output that leaves few lines in an executed notebook."""
+    """A progress bar that leaves few lines in an executed notebook."""
 
     def __init__(self, config: RunConfig):
         from tqdm import tqdm

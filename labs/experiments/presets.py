@@ -134,11 +134,11 @@ PUSH = [
     # The other cells of DrQ × SpatialSoftmax; step 2 is without / with, step 4 with / with.
     replace(STEP_2, arm="push-flat", head="flat", features_dim=50),
     replace(STEP_4, arm="push-flat-drq", head="flat", features_dim=50),
-    # Step 0 with the DrQ-v2 trunk after NatureCNN, and without frame stacking.
+    # Step 0 with DrQ-v2's trunk, and without frame stacking.
     replace(STEP_0, arm="push-normalized", encoder="normalized", features_dim=50),
     replace(STEP_0, arm="push-stack1", frame_stack=1),
     BLIND,
-    # Twins of step 2 whose image holds nothing.
+    # Twins of step 2: the image holds nothing.
     replace(STEP_2, arm="push-blank", image_content="blank"),
     replace(STEP_2, arm="push-noise", image_content="noise"),
 ]
@@ -165,7 +165,7 @@ DEMO = replace(
 # ----------------------------------------------------------------------------- tuned Push arms
 
 # Found on seed 101, which no result reports: standardized inputs, LayerNorm in the critics, 30 %
-# random actions, hindsight only where the object moved. 0.25 updates a step.
+# random actions, hindsight where the object moved.
 TUNED = dict(
     engine="fast",
     learning_rate=1e-3,
@@ -260,7 +260,7 @@ SMOKE_KEYS = (
 
 
 def smoke(config: RunConfig) -> RunConfig:
-    """The same run with a budget of seconds: it proves that the pipeline runs, nothing else."""
+    """The same run in seconds: it proves that the pipeline runs, nothing else."""
     return replace(
         config,
         arm=f"{config.arm}-smoke",

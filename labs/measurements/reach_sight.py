@@ -1,11 +1,10 @@
 """How far Reach's locators are off where the gripper stands beside the goal, and where it does not.
 
-A locator that learned from random play has seldom seen the gripper near a goal: who moves at random
-does not get there. Held-out frames of the same play do not tell. So every locator is asked about
-*placed* moments, which no play has chosen, by the distance between gripper and goal.
+A locator that learned from random play has seldom seen the gripper near a goal. Held-out frames of
+the same play do not tell: each is asked about *placed* moments, by the distance between the two.
 
-Artifact ``reach-sight``: errors in millimeters, by run and range of distances, with the control, a
-guess that never looks. ``pixels measure reach-sight``.
+Artifact ``reach-sight``: errors in millimeters, by run and distance, beside a guess that never
+looks. ``pixels measure reach-sight``.
 """
 
 from __future__ import annotations
