@@ -32,6 +32,7 @@ from labs.provenance import code_state as code_state
 from labs.provenance import git, provenance, repository_root, sealed, sha256, utc_now
 
 PROVENANCE = "provenance.json"
+RACES = 2  # how often a reader may meet somebody who puts another artifact in its place
 PATIENCE = 5.0  # seconds after which nobody is replacing an artifact any more
 #: What the system says, often without a file's name, of a disk that is full or read-only.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -322,6 +323,27 @@ def load_artifact(path: str | Path) -> Artifact:
     path = Path(path)
     if not path.is_absolute() and not os.path.exists(path):
         path = data_root() / path
+    for _ in range(RACES):
+        seen = _stamp(path)
+        try:
+            return _load(path)
+        except UserError:
+            if _stamp(path) == seen:
+                raise
+            time.sleep(0.05)  # somebody has just put another one in its place
+    return _load(path)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Changes when an artifact is replaced; None while there is none."""
+    try:
+        found = os.stat(path / PROVENANCE)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _load(path: Path) -> Artifact:
     recover(path)
     listing = path / PROVENANCE
     if not os.path.exists(listing):

@@ -197,6 +197,8 @@ class SharedVecEnv(VecEnv):
         return dict(self._current)
 
     def step_async(self, actions: np.ndarray) -> None:
+        if self._waiting:
+            raise RuntimeError("received step_async while a step is under way: step_wait first")
         self._arrays["actions"][:] = actions
         for number in range(len(self._pipes)):
             self._send(number, ("step",))
@@ -215,7 +217,8 @@ class SharedVecEnv(VecEnv):
         return dict(self._current), rewards, dones, infos
 
     def _next(self, key: str, fresh: np.ndarray) -> np.ndarray:
-        """The new observation, in memory that nobody else holds: stacks move on by one frame."""
+        """The new observation: stacks move on by one frame. The next one is made from it, so the
+        caller must not write into it."""
         received = self._arrays[f"obs.{key}"]
         shape = self.observation_space[key].shape
         if received.shape[1:] == shape:

@@ -23,7 +23,7 @@ class ModelFiles:
         "learning_rate buffer_size learning_starts batch_size tau gamma gradient_steps ent_coef "
         "target_update_interval target_entropy tensorboard_log verbose seed "
         "updates_per_step same_shift random_actions acting_ends reset_every channels_last autocast "
-        "compile policy_kwargs replay_buffer_class replay_buffer_kwargs"
+        "compile policy_kwargs replay_buffer_class replay_buffer_kwargs optimize_memory_usage"
     ).split()
     _COUNTERS = (
         "num_timesteps",
@@ -37,8 +37,9 @@ class ModelFiles:
 
     def save(self, path: str | Path, exclude: Any = None, include: Any = None) -> Path:
         """Writes one file atomically: safetensors with a JSON header. The replay memory stays out,
-        and so do ``augment``, ``action_noise``, ``acting_policy`` and the functions among
-        ``replay_buffer_kwargs``: give them to :meth:`load`, which asks for the last.
+        and so do ``augment``, ``action_noise``, ``acting_policy``, a learning rate that is a
+        function, and the functions among ``replay_buffer_kwargs``: give them to :meth:`load`,
+        which asks for the last two.
 
         Args:
             path: ``.safetensors`` is added where there is no suffix.
@@ -56,7 +57,7 @@ class ModelFiles:
             raise ValueError("received exclude or include; expected neither: the file is complete")
         settings = {name: getattr(self, name) for name in self._SETTINGS}
         if callable(self.learning_rate):
-            settings["learning_rate"] = float(self.lr_schedule(self._current_progress_remaining))
+            settings["learning_rate"] = None  # its last value may be 0, which learns nothing more
         settings["stats_window_size"] = self._stats_window_size
         settings["target_entropy"] = float(self.target_entropy)
         functions = [k for k, v in self.replay_buffer_kwargs.items() if callable(v)]
@@ -94,9 +95,9 @@ class ModelFiles:
                 memory with functions of its own ``replay_buffer_kwargs`` needs those alone.
 
         Raises:
-            UserError: no such file, a foreign or damaged one, another observation space, or a
-                function of the memory that is not given again.
-            ValueError: ``force_reset=False``.
+            UserError: no such file, a foreign or damaged one, or a function that is not given
+                again.
+            ValueError: ``force_reset=False``, or an environment with other spaces.
         """
         if not force_reset:
             raise ValueError("received force_reset=False; expected True: no episode is in the file")
@@ -107,8 +108,16 @@ class ModelFiles:
         functions, saved = settings.pop("not_written", ()), dict(settings)
         known = {k: v for k, v in (custom_objects or {}).items() if k in settings}
         settings.update(known, **kwargs)  # SB3 drops custom objects that the file does not name
+        if settings["learning_rate"] is None:
+            raise UserError(
+                f"{path} was saved with a learning rate that is a function, which no file holds: "
+                "pass learning_rate to load()"
+            )
         if settings["replay_buffer_class"] is saved["replay_buffer_class"]:
             _give_again(functions, settings, saved["replay_buffer_kwargs"], path)
+        memory, asked = settings["replay_buffer_kwargs"], kwargs.get("replay_buffer_kwargs", ())
+        if "gamma" in memory and "gamma" not in asked:
+            settings["replay_buffer_kwargs"] = memory | {"gamma": settings["gamma"]}
         policy = settings.pop("policy")
         model = cls(policy, None, device=device, _init_setup_model=False, **settings)
         model.observation_space, model.action_space = observation_space, action_space

@@ -131,7 +131,12 @@ def _decode(value: Any) -> Any:
             f"the file names the class {value['class']}, which is not part of "
             f"{', '.join(PACKAGES)}: pass it as an argument of load()"
         )
-    found = getattr(importlib.import_module(module), name, None)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise UserError(
+            f"the file names {value['class']}, which this version does not have: {error}"
+        ) from error
     if not isinstance(found, type):
         raise UserError(f"the file names {value['class']}, which is no class: it is damaged")
     return found

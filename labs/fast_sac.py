@@ -13,6 +13,7 @@ SAC is Haarnoja et al. 2018 (arXiv 1801.01290).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -64,9 +65,10 @@ class FastSAC(ModelFiles, SAC):
             ``policy_kwargs`` says otherwise.
 
     Raises:
-        ValueError: gSDE, or training per episode, which this loop does not do; a share of random
-            actions outside 0 to 1; or SB3's ``HerReplayBuffer`` with an environment in another
-            process: it asks the environment for rewards while a step is under way.
+        ValueError: gSDE, or training per episode, which this loop does not do; a number out of its
+            range; a policy to act and no step from which; or SB3's ``HerReplayBuffer`` with an
+            environment in another process: it asks the environment for rewards while a step is
+            under way.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -99,6 +101,12 @@ class FastSAC(ModelFiles, SAC):
             raise ValueError("received use_sde=True; expected False: FastSAC has no gSDE")
         if not 0 <= random_actions <= 1:
             raise ValueError(f"received random_actions {random_actions}; expected 0 to 1")
+        if updates_per_step is not None and not 0 <= updates_per_step < math.inf:
+            raise ValueError(f"received updates_per_step {updates_per_step}; expected 0 or more")
+        if reset_every is not None and reset_every < 1:
+            raise ValueError(f"received reset_every {reset_every}; expected 1 or more, or None")
+        if acting_policy is not None and acting_ends is None:
+            raise ValueError("received an acting_policy and no acting_ends: it would never act")
         self.updates_per_step = updates_per_step
         self.augment, self.same_shift = augment, same_shift
         self.random_actions = random_actions
@@ -131,8 +139,9 @@ class FastSAC(ModelFiles, SAC):
             options = episode_options(self.env)
             if options is not None:
                 self.replay_buffer_class = EpisodeReplay
-                chosen = {"seed": self.seed, **options, **self.replay_buffer_kwargs}
-                self.replay_buffer_kwargs = chosen
+                ours = {"seed": self.seed, "gamma": self.gamma, "n_steps": self.n_steps}
+                self.replay_buffer_kwargs = {**ours, **options, **self.replay_buffer_kwargs}
+                self.n_steps = 1  # the memory adds up the rewards; SB3's own memory stays out
         self._check_replay()
         super()._setup_model()
         if self.ent_coef_optimizer is not None:
@@ -329,8 +338,9 @@ class FastSAC(ModelFiles, SAC):
     ) -> FastSAC:
         """As in SB3. Each vector step is sent off first, then the updates run, then it is awaited.
 
-        An update therefore never sees the transition that is under way; everything else is the
-        order of SB3's loop.
+        An update therefore never sees the transition that is under way, and callbacks see every
+        vector step as a rollout of its own; everything else is the order of SB3's loop. After an
+        interrupt the next call resets the environments, and the step under way is lost.
         """
         self._check_replay()  # the environment may be another one by now
         if isinstance(self.replay_buffer, EpisodeReplay) and (
@@ -351,8 +361,13 @@ class FastSAC(ModelFiles, SAC):
                 self.redraw()
             actions, buffer_actions = self._explore(env)
             env.step_async(actions)
-            if due := self._updates_due(env):
-                self.train(due, self.batch_size)
+            try:
+                if due := self._updates_due(env):
+                    self.train(due, self.batch_size)
+            except BaseException:  # Ctrl-C in a notebook: learn() may be called again
+                env.step_wait()  # or the next step would receive these answers
+                self._last_obs = None  # the step is lost, and the environments are reset
+                raise
             new_obs, rewards, dones, infos = env.step_wait()
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())

@@ -57,7 +57,8 @@ def episode_of(*key: int) -> tuple[int, np.random.Generator]:
     """The reset seed of an episode, and the generator of all else that is drawn in it.
 
     Args:
-        key: what tells this episode from every other, for example a seed and its number.
+        key: what tells this episode from every other, for example a seed and its number. Zeros at
+            the end do not count: ``(3,)`` and ``(3, 0)`` are one episode.
     """
     sequence = np.random.SeedSequence(key)
     return int(sequence.generate_state(1)[0]), np.random.default_rng(sequence)

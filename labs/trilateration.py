@@ -41,7 +41,7 @@ def trilaterate(places: np.ndarray, distances: np.ndarray) -> np.ndarray:
         float64 (..., 3), meters.
 
     Raises:
-        ValueError: fewer than four places, shapes that do not fit, or places in a plane: they
+        ValueError: fewer than four places, numbers that are not finite, or places in a plane: they
             cannot tell a goal from its mirror image behind it.
     """
     places, distances = np.asarray(places, np.float64), np.asarray(distances, np.float64)
@@ -50,6 +50,8 @@ def trilaterate(places: np.ndarray, distances: np.ndarray) -> np.ndarray:
             f"received places {places.shape} and distances {distances.shape}; expected (..., n, 3) "
             "and (..., n)"
         )
+    if not (np.isfinite(places).all() and np.isfinite(distances).all()):
+        raise ValueError("received places or distances that are not finite")
     if places.shape[-2] < PLACES:
         raise ValueError(f"received {places.shape[-2]} places; a goal needs {PLACES} or more")
     middle = places.mean(-2, keepdims=True)

@@ -465,7 +465,7 @@ check_soft_target(soft_target)
 class SAC:
     """The whole agent. `alpha` fixes the temperature; None lets it set itself."""
 
-    # Larger steps and a shorter horizon than the arms of this book: 1500 updates must do.
+    # Larger steps and a shorter horizon than the arms of this book: 1500 steps must do.
     def __init__(self, state_dim=9, action_dim=4, *, alpha=None, gamma=0.9, tau=0.02, lr=3e-3):
         self.policy = Policy(state_dim, action_dim)
         self.critic = TwinCritic(state_dim, action_dim)

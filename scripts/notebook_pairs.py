@@ -153,9 +153,12 @@ def input_of(path: Path) -> Path | None:
 def hash_input(path: Path) -> str:
     """The hash of an input: a module's code, the names in `data/`, what a folder or file holds."""
     if path == ROOT / "data":
-        content = "\0".join(sorted(p.name for p in path.iterdir() if p.is_dir())).encode()
+        names = (p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+        content = "\0".join(sorted(names)).encode()
     elif path.is_dir():
-        files = (p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        inside = ((p, p.relative_to(path).parts) for p in path.rglob("*") if p.is_file())
+        # What lies in a hidden folder is a result under way.
+        files = (p for p, parts in inside if not any(part.startswith(".") for part in parts))
         content = "\0".join(
             f"{p.relative_to(path).as_posix()} {hashlib.sha256(p.read_bytes()).hexdigest()}"
             for p in sorted(files)

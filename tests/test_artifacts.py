@@ -511,3 +511,22 @@ def test_without_git_nobody_says_that_the_code_was_committed(own_data, monkeypat
     provenance.code_state.cache_clear()
     assert load_artifact(path).provenance["uncommitted_code"] is None
     assert results.describe(path)["changed"] is False and results.table()[1] == 0
+
+
+def test_a_reader_who_meets_a_new_artifact_reads_that(own_data, monkeypatch):
+    """Somebody puts another one in the place between the record and the files that it names."""
+
+    def put(text):
+        return write_measurement("noted", {"text": text}, parameters={})
+
+    put("old")
+    real, calls = artifacts.sha256, []
+
+    def slow(path):
+        if not calls:
+            calls.append(path)
+            put("new")
+        return real(path)
+
+    monkeypatch.setattr(artifacts, "sha256", slow)
+    assert load_artifact("noted").json("measurement.json")["text"] == "new" and calls

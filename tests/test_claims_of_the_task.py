@@ -91,9 +91,18 @@ def test_our_claim_is_about_arms_that_are_not_told_and_have_controls(data):
     assert verdict("ours", data) == HOLDS, "an arm without controls does not count"
 
 
+def test_our_claim_is_not_lost_by_a_better_arm_that_does_not_look(data):
+    make_arm(data, "leaks", (0.99, 0.98, 0.99), goal_mode="desired", controls={"blank": 0.9})
+    assert verdict("ours", data) == FAILS
+    make_arm(data, "honest", HIGH, goal_mode="desired", controls={"blank": 0.06})
+    found = judge(CLAIM["ours"], data)
+    assert found.verdict == HOLDS and found.effect.startswith("`honest`")
+
+
 @pytest.mark.parametrize(
     "rates, blank, expected",
     [
+        ((0.91, 0.91, 0.91), 0.06, PARTLY),  # a hundred episodes do not show 90 %
         ((0.85, 0.96, 0.97), 0.06, PARTLY),  # the interval reaches below 90 %
         ((0.4, 0.5, 0.45), 0.06, PARTLY),
         ((0.02, 0.02, 0.6), 0.02, FAILS),  # it reaches down to the floor

@@ -23,6 +23,7 @@ from labs.commands.measuring import MEASUREMENTS
 from labs.errors import UserError
 from labs.experiments import guards, launch, presets
 from labs.experiments.plan import plan
+from labs.provenance import hardware
 from tests.altering import alter
 
 
@@ -265,6 +266,12 @@ def test_a_plan_goes_by_a_run_that_was_done_in_the_same_way():
     last = seeds_of("reach-state")[-1]
     alter(last, "provenance.json", lambda r: r.update(frames_per_second=1000, locator_time_s=60))
     seconds = config.total_steps // 1000
+    elsewhere = {**hardware(), "cpu": "another"}
+    alter(last, "provenance.json", lambda r: r.update(hardware=elsewhere, finished="2099"))
+    assert plan(config)["time"].endswith("(from an earlier run on another machine)")
+    alter(last, "provenance.json", lambda r: r.update(hardware=elsewhere | {"gpu": "a large one"}))
+    assert not plan(config)["time"].startswith(f"{seconds} s"), "the speed of a GPU"
+    alter(last, "provenance.json", lambda r: r.update(hardware=hardware()))
     wanted = f"{seconds} s, and 60 s for its locator where there is none yet (from an earlier run)"
     assert plan(config)["time"] == wanted
 

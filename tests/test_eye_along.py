@@ -11,6 +11,7 @@ import torch
 from stable_baselines3.common.logger import Logger
 
 from labs.artifacts import write_measurement
+from labs.errors import UserError
 from labs.experiments.checkpoint import random_states
 from labs.experiments.environments import make_one, make_training_env
 from labs.experiments.models import build
@@ -94,6 +95,13 @@ def test_a_run_that_is_whole_is_not_run_again(tmp_path, monkeypatch):
     artifact = eye_along.eye_along(progress=False)
     assert ran == [ARMS[0], ARMS[1], ARMS[1]]
     assert [run["arm"] for run in artifact.json("measurement.json")["runs"]] == list(ARMS)
+    monkeypatch.setattr(eye_along, "EPISODES", 7)
+    eye_along.eye_along(progress=False)
+    assert ran[3:] == list(ARMS), "runs that were looked at in another way are no part of it"
+    for part in (tmp_path / "runs" / "eye-along-run").iterdir():
+        part.write_text("{")
+    with pytest.raises(UserError, match=r"json is damaged: delete it, and give the same command"):
+        eye_along.eye_along(progress=False)
 
 
 def test_the_figure_draws_a_column_for_each_run(tmp_path, monkeypatch):

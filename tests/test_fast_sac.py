@@ -6,6 +6,7 @@ import csv
 import json
 import warnings
 import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 import labs.fast_compile
+from labs.collect import SharedVecEnv
 from labs.drqv2_sac import DrQv2SAC
 from labs.envs import make_env
 from labs.errors import UserError
@@ -738,3 +740,81 @@ def test_actor_critic_and_target_share_their_statistics():
     assert len(extractors) == 3 and all(e.count == 60 for e in extractors)
     for other in extractors[1:]:
         assert torch.equal(extractors[0].mean, other.mean)
+
+
+# ------------------------------------------------------------- what the class is told, it keeps
+
+
+def vectors_alone(n_envs: int = 1) -> DummyVecEnv:
+    return DummyVecEnv([lambda: make_env("push", render_mode=None)] * n_envs)
+
+
+def pusher(env, **options) -> FastSAC:
+    settings = {"learning_starts": 50, "batch_size": 8, "buffer_size": 500, "seed": 0}
+    return FastSAC("MultiInputPolicy", env, **settings | {"device": "cpu"} | options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"updates_per_step": -1},
+        {"updates_per_step": float("nan")},
+        {"reset_every": 0},
+        {"acting_policy": object()},
+    ],
+    ids=lambda options: "-".join(f"{k}={v}"[:24] for k, v in options.items()),
+)
+def test_numbers_out_of_range_are_refused_at_once(options):
+    with pytest.raises(ValueError, match="received"):
+        pusher(vectors_alone(), **options)
+
+
+def test_the_memory_counts_with_the_models_own_discount_and_steps(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = pusher(vectors_alone(), gamma=0.5, n_steps=3)
+    assert (model.replay_buffer.n_steps, model.replay_buffer.gamma) == (3, 0.5)
+    model.learn(100)
+    ahead = model.replay_buffer.sample(64).discounts
+    assert ahead.min() == pytest.approx(0.5**3)
+    path = model.save(tmp_path / "model")
+    for asked, gamma in (({}, 0.5), ({"gamma": 0.9}, 0.9)):
+        loaded = FastSAC.load(path, vectors_alone(), device="cpu", **asked)
+        assert (loaded.replay_buffer.n_steps, loaded.replay_buffer.gamma) == (3, gamma)
+
+
+def test_a_learning_rate_that_is_a_function_is_asked_for_again(tmp_path):
+    path = pusher(vectors_alone(), learning_rate=lambda left: 1e-3 * left).save(tmp_path / "model")
+    with pytest.raises(UserError, match="pass learning_rate to load"):
+        FastSAC.load(path, device="cpu")
+    assert FastSAC.load(path, device="cpu", learning_rate=1e-4).learning_rate == 1e-4
+
+
+def test_a_file_of_another_version_says_what_it_names():
+    with pytest.raises(UserError, match=r"labs\.gone:Thing, which this version does not have"):
+        _decode({"class": "labs.gone:Thing"})
+
+
+def test_an_interrupted_run_goes_on(monkeypatch):
+    """Ctrl-C lands in an update, which runs while a step is under way."""
+    env = SharedVecEnv([partial(make_env, "push", render_mode=None)] * 2, workers=1)
+    try:
+        model = pusher(env)
+        train, calls = model.train, []
+
+        def interrupted(*args):
+            calls.append(args)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            train(*args)
+
+        monkeypatch.setattr(model, "train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.learn(300)
+        model.learn(200, reset_num_timesteps=False)
+        env.step_async(np.zeros((2, 4), np.float32))
+        with pytest.raises(RuntimeError, match="a step is under way"):
+            env.step_async(np.zeros((2, 4), np.float32))
+        env.step_wait()
+    finally:
+        env.close()

@@ -399,7 +399,7 @@ def test_a_run_goes_on_with_the_locator_that_it_began_with(monkeypatch):
             {"encoder": "keypoint", "critic_sees": "state", "critic_layer_norm": False},
             "has LayerNorm in its critics",
         ),
-        ({"encoder": "keypoint", "critic_blur": 0.01}, "none is: set critic_sees"),
+        ({"encoder": "keypoint", "critic_blur": 0.01}, "achieved goal: set critic_sees"),
         ({"encoder": "keypoint", "pretrained_encoder": "a/seed0"}, "set engine = fast and frozen"),
         ({"teacher": "push-state-tuned"}, "teaches engine distill only"),
         ({"goals_per_frame": 8, "her": False, "moved_only": False}, "set her = True, engine"),

@@ -232,6 +232,21 @@ def test_comments_and_docstrings_of_a_module_do_not_age_outputs(house):
     assert notebook_pairs.hash_input(module) != first
 
 
+def test_a_result_under_way_is_no_input(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebook_pairs, "ROOT", tmp_path)
+    arm = tmp_path / "data" / "arm"
+    (arm / "seed0").mkdir(parents=True)
+    (arm / "seed0" / "curve.csv").write_text("1")
+    before = [notebook_pairs.hash_input(path) for path in (arm, arm.parent)]
+    for folder in (arm / ".seed1.x.tmp", arm.parent / ".other.x.tmp"):
+        folder.mkdir()
+        (folder / "curve.csv").write_text("2")
+    assert [notebook_pairs.hash_input(path) for path in (arm, arm.parent)] == before
+    (arm / "seed1").mkdir()
+    (arm / "seed1" / "curve.csv").write_text("2")
+    assert notebook_pairs.hash_input(arm) != before[0]
+
+
 @pytest.mark.parametrize("source", LIGHT, ids=lambda p: p.stem)
 def test_the_first_cell_makes_colab_ready(source):
     """In the file that Colab opens, not in the source, and not on the page."""

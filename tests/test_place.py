@@ -92,7 +92,7 @@ def test_a_critic_that_was_told_the_place_leaves_a_policy_that_reads_it(unjudged
         ("push-place-drawn-7", {"place_error": -0.01}, "out of range: give 0 to 1"),
         ("push-place-drawn-7", {"place_error_kind": "shaken"}, "choose one of drawn, fixed"),
         ("push-place-drawn-7", {"encoder": "keypoint"}, "needs an image"),
-        ("push-place-drawn-7", {"critic_blur": 0.01}, "none is: set critic_sees"),
+        ("push-place-drawn-7", {"critic_blur": 0.01}, "achieved goal: set critic_sees"),
         ("push-blind-tuned", {"frame_stack": 4}, "needs an image"),
         ("push-state", {"n_steps": 3}, "exists in engine fast only"),
         ("push-state-tuned", {"n_steps": 51}, "out of range: give 1 to 50"),

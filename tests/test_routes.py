@@ -121,6 +121,7 @@ def test_a_run_is_a_point_and_one_that_never_rose_stands_at_the_edge(data):
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert names == ["told (3\u00a0runs)", "asked (1\u00a0run)"]
     assert [text.get_text() for text in axes.get_xticklabels()].count("not yet") == 1
+    assert len(rise_and_end({SHORT: "asked"}, late_after=1e5).collections) == 1, "none rose"
     alone = rise_and_end({ARM: "told"}, late_after=1e5)
     assert "not yet" not in [text.get_text() for text in alone.get_xticklabels()]
     with pytest.raises(UserError, match="name at least one arm"):

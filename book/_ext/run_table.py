@@ -135,7 +135,14 @@ RUN_HEADS = (
 
 def _flags(changed: dict[str, tuple[Any, Any]]) -> str:
     """The flags that make a preset's run one with these settings."""
-    found = [f" --{knob.replace('_', '-')} {value}" for knob, (_, value) in changed.items()]
+    found = []
+    for knob, (_, value) in changed.items():
+        name = knob.replace("_", "-")
+        if isinstance(value, bool) and knob != "goal_sphere":
+            found.append(f" --{'' if value else 'no-'}{name}")
+        else:
+            words = value if isinstance(value, list | tuple) else [value]
+            found.append(f" --{name} {' '.join(map(str, words))}")
     return "".join(found)
 
 

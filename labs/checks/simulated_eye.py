@@ -59,6 +59,8 @@ def check_a_drawn_error_is_another_at_each_step():
     assert not np.allclose(first, other), "another episode errs in the same way"
     assert len(np.unique(first)) == first.size, "one error serves twice"
     assert 0.8 * SPREAD < first.std() < 1.2 * SPREAD, first.std()
+    of_the_reset = np.random.default_rng(0).normal(0, SPREAD, 3)
+    assert not np.allclose(first[0], of_the_reset), "the numbers by which the reset places things"
 
 
 def check_a_fixed_error_belongs_to_the_place():

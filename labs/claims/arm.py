@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from labs.artifacts import PROVENANCE, Artifact, load_artifact, seed_folders
-from labs.claims.evidence import NotMeasured
+from labs.claims.evidence import LIMITS, NotMeasured
 from labs.errors import UserError
 from labs.experiments.config import RunConfig, from_dict, locator_steps, updates_per_step
 from labs.experiments.presets import NOT_CHANGES
@@ -171,14 +171,12 @@ class Arm:
         """Steps to a success rate over those of another arm.
 
         A time is the first point of the curve at or above the level, and too late by up to the
-        interval between two points. Where one arm was measured less often than the other, this
-        does not cancel, and the bounds take it in.
+        interval between two points. That does not cancel in a ratio, and the bounds take it in.
 
         Raises:
             ValueError: half of the other's seeds or more never got there.
         """
-        alike = len({_settings(run)["eval_every"] for run in (*self.runs, *other.runs)}) == 1
-        surely = [arm._surely(math.inf if alike else level) for arm in (self, other)]
+        surely = [arm._surely(level) for arm in (self, other)]
         return sample_efficiency_ratio(
             self.times(level),
             other.times(level),
@@ -207,6 +205,12 @@ class Arm:
         found = [r.json("evaluation.json").get("controls") or {} for r in self.runs]
         names = [n for n in found[0] if all(n in f for f in found)]
         return {n: iqm([f[n]["success_rate"] for f in found]).value for n in names}
+
+    @property
+    def looks(self) -> bool:
+        """Whether every kind of spoiled picture costs it at least half of its success."""
+        rates = self.controls().values()
+        return bool(rates) and max(rates) <= LIMITS["control_share"] * iqm(self.rates).value
 
 
 # ---------------------------------------------------------------------------------- found in data/

@@ -219,15 +219,16 @@ def _honest(root: Path) -> list[Arm]:
 
 
 def _solved(root: Path, arms: list[Arm]) -> tuple[Arm, Finding]:
-    """The best of these arms, and whether it solves the task and looks."""
-    best = max(arms, key=lambda arm: iqm(arm.rates).value)
+    """The best of these arms, those that look before all others; and whether it solves the task."""
+    best = max(arms, key=lambda arm: (arm.looks, iqm(arm.rates).value))
     score, floor = iqm(best.rates), measurement(root, "push-floor")["no_op"]
-    controls = best.controls()
-    blind = all(rate <= LIMITS["control_share"] * score.value for rate in controls.values())
-    if score.low >= LIMITS["solved"] and blind:
+    # All seeds play the same episodes: resampling seeds leaves out what those are worth.
+    episodes = best.runs[0].json("evaluation.json")["deterministic"]["episodes"]
+    surely = min(score.low, wilson(round(score.value * episodes), episodes).low)
+    if surely >= LIMITS["solved"] and best.looks:
         verdict = HOLDS
     else:
-        verdict = PARTLY if score.low > floor["high"] and blind else FAILS
+        verdict = PARTLY if surely > floor["high"] and best.looks else FAILS
     effect = (
         f"`{best.name}`, {best.config['camera']} camera: {percents(best.rates)}; images spoiled: "
         f"{_controls_text(best)}"

@@ -296,7 +296,7 @@ def shifts_fail(root: Path) -> Finding:
     else:
         together = all(score.low >= LIMITS["learned"] for score in scores)
         unharmed = all(gain.low > -LIMITS["gain"] for gain in gains)
-        looks = all(_looks(arm) for pair in risen for arm in pair)
+        looks = all(arm.looks for pair in risen for arm in pair)
         verdict = PARTLY if not (together and unharmed) else FAILS if looks else UNDECIDED
     effect = "; ".join(
         f"{plain.config['camera']} camera, shifts of up to {drq.config['pad']} of "
@@ -310,12 +310,6 @@ def shifts_fail(root: Path) -> Finding:
         effect += f"; policies with encoder {encoders} that imitate one that knows the state"
     seeds = "; ".join(dict.fromkeys(seeds_text(*pair) for pair in risen))
     return Finding(verdict, effect, seeds)
-
-
-def _looks(arm: Arm) -> bool:
-    """Whether every kind of spoiled picture costs an arm at least half of its success."""
-    rates = arm.controls().values()
-    return bool(rates) and max(rates) <= LIMITS["control_share"] * iqm(arm.rates).value
 
 
 def _spoiled(arm: Arm) -> str:

@@ -11,9 +11,11 @@ from labs.statistics import Interval, iqm
 
 
 def percent(rate: float) -> str:
-    """0.069 → ``6.9 %``; what is below a tenth of a percent says so."""
+    """0.069 → ``6.9 %``; what is below a tenth of a percent says so, and only all is 100 %."""
     if 0 < rate < 0.0005:
         return "less than 0.1 %"
+    if 0.995 <= rate < 1:
+        return f"{100 * min(rate, 0.999):.1f} %"
     return f"{100 * rate:.0f} %" if rate >= 0.0995 or rate == 0 else f"{100 * rate:.1f} %"
 
 

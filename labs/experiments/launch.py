@@ -89,7 +89,7 @@ def run_notebook(parameters: dict[str, Any], executed: Path, starts: int = 3) ->
             cwd=repository_root(),
         )
     except papermill.PapermillExecutionError as error:
-        if error.ename in ("UserError", "Stopped"):
+        if error.ename in ("UserError", "Stopped", "Diverged"):
             raise UserError(error.evalue) from error
         raise UserError(
             f"the training notebook failed ({error.ename}: {_one_line(error.evalue)}): "

@@ -10,6 +10,7 @@ from labs.errors import UserError
 from labs.experiments import guards
 from labs.experiments.config import RunConfig, updates
 from labs.experiments.presets import CRITERIA
+from labs.provenance import hardware
 
 
 def duration(seconds: float) -> str:
@@ -25,17 +26,29 @@ PACE = ("device", "subproc", "torch_threads")
 
 
 def earlier_run(config: RunConfig) -> dict[str, Any] | None:
-    """The record of the arm's last run that was done as this one would be; None without one."""
+    """The record of the arm's latest run that was done as this one would be, with a GPU or without
+    as here; one of such a machine before all others. None without one."""
     try:
         records = [load_artifact(path).provenance for path in seeds_of(config.arm)]
     except UserError:
         return None
-    wanted = config.as_dict()
-    for record in reversed(records):
+    wanted, gpu = config.as_dict(), hardware()["gpu"]
+    found = []
+    for record in records:
         done = RunConfig().as_dict() | record["parameters"]
-        if "frames_per_second" in record and all(done[key] == wanted[key] for key in PACE):
-            return record
-    return None
+        alike = all(done[key] == wanted[key] for key in PACE)
+        if "frames_per_second" in record and alike and bool(_of(record, "gpu")) == bool(gpu):
+            found.append(record)
+    return max(found, key=lambda record: (_is_here(record), record["finished"]), default=None)
+
+
+def _is_here(record: dict[str, Any]) -> bool:
+    here = hardware()
+    return all(_of(record, key) == here[key] for key in ("cpu", "cores", "gpu"))
+
+
+def _of(record: dict[str, Any], key: str) -> Any:
+    return record.get("hardware", {}).get(key)
 
 
 def _time(config: RunConfig) -> str:
@@ -45,7 +58,7 @@ def _time(config: RunConfig) -> str:
     text = duration(config.total_steps / float(found["frames_per_second"]))
     if seconds := found.get("locator_time_s"):
         text += f", and {duration(seconds)} for its locator where there is none yet"
-    return f"{text} (from an earlier run)"
+    return f"{text} (from an earlier run{'' if _is_here(found) else ' on another machine'})"
 
 
 def plan(config: RunConfig) -> dict[str, Any]:

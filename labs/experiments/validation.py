@@ -303,8 +303,8 @@ def _critic_problems(c: RunConfig):
         )
     if c.critic_sees == "achieved" and not c.her:
         yield "critic_sees = achieved tells no more than HER needs: set her = True"
-    if c.critic_blur and c.critic_sees == "same":
-        yield "critic_blur blurs what a critic is told, and none is: set critic_sees = achieved"
+    if c.critic_blur and c.critic_sees != "achieved":
+        yield "critic_blur is meters on the achieved goal: set critic_sees = achieved"
     told = c.engine == "fast" and c.routing == "critic" and c.critic_layer_norm
     if c.auxiliary and (not told or c.has_locator):
         yield (

@@ -39,8 +39,9 @@ def push_from_above(block: np.ndarray, readings: Mapping[str, np.ndarray]) -> Fi
     """
     use_style()
     figure, axes = plt.subplots(
-        len(readings), 1, figsize=(6, 1.5 * len(readings)), sharex=True, sharey=True
+        len(readings), figsize=(6, 1.5 * len(readings)), sharex=True, sharey=True, squeeze=False
     )
+    axes = axes[:, 0]
     figure.set_layout_engine("constrained")
     for axis, (title, seen), color in zip(axes, readings.items(), COLORS, strict=False):
         for true, read in zip(block, seen, strict=True):

@@ -2,7 +2,8 @@
 
 Whether a point of a curve has left the floor is a question of counts: 4 of 20 episodes are more
 than a floor of 7 % explains, 3 of 20 are not. Two points in a row must say so, since one in twenty
-says so by luck.
+says so by luck. (All points play the same episodes, so the luck of their starts is in both; what
+the policy does there is not.)
 """
 
 from __future__ import annotations

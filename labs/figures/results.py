@@ -78,11 +78,12 @@ def results_table(arm: str) -> Markdown:
             f"| {'never' if reached is None else f'{reached:,.0f}'} "
             f"| {minutes(run.provenance['wall_time_s'])} |"
         )
-    score = iqm(rates)
-    rows.append(
-        f"| **all {len(rates)}, interquartile mean** "
-        f"| **{score.value:.1%}** ({score.low:.1%} – {score.high:.1%}) | | | | | |"
-    )
+    if len(rates) > 1:  # one seed has no interval
+        score = iqm(rates)
+        rows.append(
+            f"| **all {len(rates)}, interquartile mean** "
+            f"| **{score.value:.1%}** ({score.low:.1%} – {score.high:.1%}) | | | | | |"
+        )
     return Markdown("\n".join(rows))
 
 

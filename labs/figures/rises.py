@@ -45,7 +45,7 @@ def rise_and_end(
         arm: [(steps_until(run, level), final_success(run)) for run in runs_of(arm)] for arm in arms
     }
     known = [when for found in points.values() for when, _ in found if when is not None]
-    edge = 1.12 * max(*known, late_after)
+    edge = 1.12 * max([*known, late_after])
     dodges = 800 * (np.arange(len(arms)) - (len(arms) - 1) / 2)  # equal runs of two arms show
     for (arm, name), color, marker, dodge in zip(
         arms.items(), colors_of(list(arms)), cycle(MARKERS), dodges, strict=False
@@ -64,7 +64,7 @@ def rise_and_end(
         ticks, names = [*ticks, edge], [*names, "not yet"]
     axes.set_xticks(ticks, names)
     axes.set(xlabel=f"environment steps to {level:.0%}", ylabel="final success", ylim=(-0.03, 1.03))
-    axes.set_xlim(left=min(known) - 0.1 * edge)
+    axes.set_xlim(left=min([*known, late_after]) - 0.1 * edge)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     if floor is not None:
         draw_floor(axes, floor)

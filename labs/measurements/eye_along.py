@@ -51,6 +51,7 @@ from labs.measurements.encoder_probe import (
     read_out,
 )
 from labs.measurements.encoder_probe import SEED as SEED_OF_MOMENTS
+from labs.measurements.perception_frames import damaged, short_hash
 
 #: The block's place is among the vectors; it is withheld.
 ARMS = ("push-small", "push-small-honest")
@@ -64,7 +65,7 @@ def look(model: FastSAC, config: RunConfig, env: Any, frames: np.ndarray, truth:
     """One point: how well the policy does, and what can be read from its encoder.
 
     Args:
-        model: a learner of Push on the CPU; it is left as it was, random generators included.
+        model: a learner of Push on the CPU; its random generators are left as they were.
         config: its settings.
         env: where its policy plays.
         frames: uint8 (N, 3, H, W).
@@ -141,9 +142,12 @@ def eye_along(progress: bool = True) -> Artifact:
     bar, runs = tqdm(total=total, unit="step", disable=not progress), []
     for config in configs:
         bar.set_description(config.arm)
-        finished = folder / f"{config.arm}-{config.digest()}.json"
+        finished = folder / f"{config.arm}-{config.digest()}-{short_hash(parameters)}.json"
         if finished.exists():
-            runs.append(json.loads(finished.read_text()))
+            try:
+                runs.append(json.loads(finished.read_text()))
+            except ValueError as error:
+                raise damaged(finished) from error
             bar.update(config.total_steps)
             continue
         runs.append(rounded(along(config, tell=bar.update)))

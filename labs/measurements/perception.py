@@ -12,7 +12,6 @@ that were not run are not in it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -60,6 +59,7 @@ from labs.measurements.perception_frames import (
     collect_frames,
     damaged,
     resized_rows,
+    short_hash,
     work_folder,
 )
 from labs.provenance import code_state, hardware
@@ -293,11 +293,6 @@ def by_name(cells: Sequence[dict]) -> dict[str, dict]:
     return found
 
 
-def _settings(parameters: dict[str, Any]) -> str:
-    """A short hash, so that a cell of other settings is not taken for one of these."""
-    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
-
-
 def _refuse_to_lose(here: list[str]) -> None:
     """Stops before fewer cells are published than there are; other settings would leave few."""
     if not (data_root() / "perception" / PROVENANCE).exists():
@@ -343,7 +338,7 @@ def perception(seeds: int = 3, minutes: float | None = None, progress: bool = Tr
         "area": AREA,
         "walk": WALK,
     }
-    settings = _settings(parameters)
+    settings = short_hash(parameters)
     published = _published(parameters)
     # What was published stays, also of seeds that were not asked for.
     all_seeds = max([seeds, *(c["seed"] + 1 for c in published.values())])

@@ -7,8 +7,11 @@ and with it; some of the held-out moments also at 480 × 480, shrunk as the pixe
 
 from __future__ import annotations
 
+import hashlib
+import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -34,6 +37,11 @@ MIDDLE = np.array([1.34, 0.75])
 def work_folder() -> Path:
     """Where frames and finished cells wait until all cells are there."""
     return guards.writable(runs_root() / "perception")
+
+
+def short_hash(parameters: dict[str, Any]) -> str:
+    """Of a measurement's settings, for the names of its parts: those of others are not taken."""
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def damaged(path: Path) -> UserError:
