@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -72,7 +73,7 @@ def test_two_arms_on_the_floor_decide_nothing(data):
         found = judge(CLAIM[key], data)
         assert found.verdict == OPEN and "none of the arms has risen" in found.effect, key
     success(data, "critic", *HIGH)
-    assert verdict("5", data) == HOLDS and verdict("15", data) == FAILS
+    assert verdict("5", data) == HOLDS and verdict("15", data) == UNDECIDED, "too few points"
 
 
 def test_claim_14_wants_a_memory_that_holds_the_run(data):
@@ -172,7 +173,7 @@ def test_claim_6_asks_for_updates(data):
 
 @pytest.mark.parametrize(
     "rises_at, updates, expected",
-    [(1.3, 4, UNDECIDED), (1.5, 4, FAILS), (3, 32, FAILS)],  # twice as early is always enough
+    [(1.3, 4, UNDECIDED), (1.7, 4, FAILS), (3, 32, FAILS)],  # twice as early is always enough
 )
 def test_claim_6_asks_for_half_of_what_the_updates_could_bring(data, rises_at, updates, expected):
     make_arm(data, "few", HIGH, rises_at=rises_at, gradient_steps=2)
@@ -273,7 +274,7 @@ def test_claim_7_counts_the_frames_of_a_locator_that_rewards_taught(data):
     assert asked.steps_before == first and named_arm(data, "told").steps_before == 0
     assert set(asked.times(0.9)) == {2 * first} and asked.half_time() == state.half_time() + first
     found = judge(CLAIM["7"], data)
-    assert found.verdict == UNDECIDED and "= 2.0 [2.0, 2.0]" in found.effect
+    assert found.verdict == UNDECIDED and "= 2.0 [1.9, 2.2]" in found.effect
     assert f"with the {int(first):,} steps of its locator" in found.effect
     taught |= {"locator_taught": "rewards", "locator_frames": 1100, "locator_moments": "played"}
     make_arm(data, "alone", HIGH, rises_at=3.0, **taught)
@@ -282,14 +283,11 @@ def test_claim_7_counts_the_frames_of_a_locator_that_rewards_taught(data):
     assert words in judge(CLAIM["7"], data).effect
 
 
-def test_claim_7_takes_in_what_lies_between_points_that_are_not_equally_dense(data):
+def test_claim_7_takes_in_what_lies_between_two_points(data):
     make_arm(data, "pixels", HIGH, rises_at=3.0, goal_mode="desired")
     same_curve(data, "pixels", "push-state-tuned")
     steps, success_rates = map(list, named_arm(data, "push-state-tuned").curves[0])
     first = next(i for i, rate in enumerate(success_rates) if rate >= 0.9)
-    assert "= 3.0 [3.0, 3.0]" in judge(CLAIM["7"], data).effect
-    for seed in range(3):
-        alter_settings(data / "pixels" / f"seed{seed}", eval_every=15_000)
     slack = steps[first] / steps[first - 1]
     assert f"= 3.0 [{3 / slack:.1f}, {3 * slack:.1f}]" in (before := judge(CLAIM["7"], data).effect)
     for seed in range(3):
@@ -304,8 +302,9 @@ def test_claim_7_is_not_decided_by_the_middle_of_an_interval(data, least):
     for seed in (1, 2):
         alter(data / "pixels" / f"seed{seed}", "curve.csv", slower(2.0))
     found = judge(CLAIM["7"], data)
-    ratio = f"= {2 * least} [{least}, {2 * least}]"
-    assert found.verdict == UNDECIDED and ratio in found.effect
+    low, high = re.search(rf"= {2 * least} \[(.+?), (.+?)\]", found.effect).groups()
+    assert found.verdict == UNDECIDED
+    assert 0.9 * least < float(low) < least and 2 * least < float(high) < 2.2 * least
 
 
 def test_claim_7_counts_a_run_that_never_got_there_as_later_than_any(data):
@@ -316,7 +315,7 @@ def test_claim_7_counts_a_run_that_never_got_there_as_later_than_any(data):
     alter(data / "reach-alone" / "seed1", "curve.csv", never)
     found = judge(CLAIM["7"], data)
     assert found.verdict == UNDECIDED, "it may be ten times, or a hundred"
-    assert "= 6.0 [6.0, no upper bound]; " in found.effect and "(2 of 3 runs" in found.effect
+    assert "= 6.0 [5.5, no upper bound]; " in found.effect and "(2 of 3 runs" in found.effect
 
 
 def test_claim_7_tells_how_far_unfinished_arms_came(data):
