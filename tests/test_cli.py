@@ -267,8 +267,11 @@ def test_a_plan_goes_by_a_run_that_was_done_in_the_same_way():
     alter(last, "provenance.json", lambda r: r.update(frames_per_second=1000, locator_time_s=60))
     seconds = config.total_steps // 1000
     elsewhere = {**hardware(), "cpu": "another"}
-    alter(last, "provenance.json", lambda r: r.update(hardware=elsewhere, finished="2099"))
+    for path in seeds_of("reach-state"):
+        alter(path, "provenance.json", lambda r: r.update(hardware=elsewhere))
+    alter(last, "provenance.json", lambda r: r.update(finished="2099"))
     assert plan(config)["time"].endswith("(from an earlier run on another machine)")
+    assert plan(config)["time"].startswith(f"{seconds} s"), "the latest"
     alter(last, "provenance.json", lambda r: r.update(hardware=elsewhere | {"gpu": "a large one"}))
     assert not plan(config)["time"].startswith(f"{seconds} s"), "the speed of a GPU"
     alter(last, "provenance.json", lambda r: r.update(hardware=hardware()))
