@@ -471,7 +471,8 @@ assert accuracy["workspace", "whole frame", "replicate"] > 0.8, "the landmarks t
 # the price. A network has two ways round it: learn differences between things in the picture, or read the shift off
 # the landmarks, as our probe could, and undo it. Either has to be learned from reward alone. What that costs in
 # episodes, only training can tell. [Students that imitate](22_when_augmentation_fights.ipynb) were trained with shifts
-# and without, before both cameras. NatureCNN was, by reward, in small runs of [Push](19_reading_the_curve.ipynb) and
+# and without, before both cameras. By reward, small runs were: with keypoints in
+# [Push](22_when_augmentation_fights.ipynb), with NatureCNN in [Push](19_reading_the_curve.ipynb) and
 # [Reach](20_reach_and_pixels.ipynb). The arms with pads of 0, 1 and 4
 # (`pixels train push-gpu-pad1-workspace-keypoints` and the like) wait for a GPU.
 #

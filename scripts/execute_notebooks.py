@@ -26,6 +26,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import oxipng
+from matplotlib.colors import rgb_to_hsv
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
@@ -96,9 +97,9 @@ PALETTES, VISIBLE = (16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256), 1.0
 #: What a palette may change a channel of a drawn color by, of 255. Drawn is what so many pixels
 #: have and whose channels differ so much: a line, a mark, and no gray letter's edge.
 KEPT, DRAWN, VIVID = 24, 30, 60
-#: Colors count as shades of one where they share a cube of this edge: a small thing in a
-#: photograph hardly has two pixels alike.
-SHADES = 48
+#: Of a hue that no line has, the commonest shade is drawn too: a small thing in a photograph hardly
+#: has two pixels alike. So many hues are told apart.
+HUES = 12
 
 
 def colors_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -111,11 +112,14 @@ def colors_of(picture: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     colors = pixels[first]
     vivid = np.flatnonzero(np.ptp(colors, axis=1) >= VIVID)
     vivid = vivid[np.argsort(-counts[vivid], kind="stable")]
-    cubes = colors[vivid] // SHADES @ (1, 16, 256)
-    _, commonest, shade = np.unique(cubes, return_index=True, return_inverse=True)
-    stands_for = np.zeros(len(vivid))  # the commonest of some shades stands for all of them
-    stands_for[commonest] = np.bincount(shade, weights=counts[vivid])
-    return colors, which, vivid[(counts[vivid] >= DRAWN) | (stands_for >= DRAWN)]
+    if not vivid.size:
+        return colors, which, vivid
+    hues = (rgb_to_hsv(colors[vivid] / 255)[:, 0] * HUES + 0.5).astype(int) % HUES
+    drawn = counts[vivid] >= DRAWN
+    for hue in np.setdiff1d(hues, hues[drawn]):
+        shades = np.flatnonzero(hues == hue)
+        drawn[shades[0]] = counts[vivid[shades]].sum() >= DRAWN
+    return colors, which, vivid[drawn]
 
 
 def in_colors(picture: Image.Image, number: int) -> Image.Image:
