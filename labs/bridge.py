@@ -1,11 +1,10 @@
-"""The bridge: one observation through hand-built parts and through SB3, compared stage by stage.
+"""The bridge: one observation through hand-built parts and through SB3, stage by stage.
 
-On one side runs what the reader built: scaling, LayerNorm, the multilayer perceptrons and the
-squashed Gaussian, written out as sums and products, and the reader's own classes ManipulationCNN
-and SpatialSoftmax. SB3 runs those two as well, so their rows show that both sides hold the same
-weights; the page *The bridge to Stable-Baselines3* writes them out. On the other side runs SB3:
-``predict`` of :class:`labs.drqv2_sac_policy.DrQv2SACPolicy`, with hooks on its modules. What
-remains is rounding in float32.
+On one side runs what the reader built: scaling, LayerNorm, perceptrons and the
+squashed Gaussian, written out as sums and products, and the reader's classes ManipulationCNN
+and SpatialSoftmax. SB3 runs those two as well: their rows show that both sides hold the same
+weights. On the other side runs SB3: ``predict`` of
+:class:`labs.drqv2_sac_policy.DrQv2SACPolicy`. What remains is rounding.
 
 ``python -m labs.drqv2_sac_policy --bridge`` prints the table.
 """

@@ -45,17 +45,17 @@ class FastSAC(ModelFiles, SAC):
             ``gradient_steps``, which counts per vector step. None keeps SB3's meaning.
         augment: image augmentation for sampled batches, e.g.
             :class:`labs.image_augmentation.RandomShiftAug`; obs and next obs independently.
-        same_shift: obs and next obs of a transition are augmented alike instead.
+        same_shift: obs and next obs of a transition augmented alike.
         random_actions: share of steps with a uniformly random action, as in the HER paper (0.2
-            there, Andrychowicz et al. 2017; 0.3 in the code for the Fetch tasks).
+            there, Andrychowicz et al. 2017; 0.3 in its code for Fetch).
         acting_ends: environment steps after which the policy that acts stays as it is, while
-            another goes on learning from what it meets: the forked tandem of Ostrovski et al.
+            another learns from what it meets: the forked tandem of Ostrovski et al.
             2021 (arXiv 2110.14020). None: the policy that learns acts.
         acting_policy: an SB3 policy of the same spaces that acts from then on. None: a copy of the
-            one that learns, as it is at that step.
+            one that learns.
         reset_every: environment steps after which :meth:`redraw` draws all networks anew, again
             and again, as Nikishin et al. 2022 (arXiv 2205.07802) do against a network that has
-            fitted what came first and learns badly from what comes later. None: never.
+            fitted what came first. None: never.
         channels_last: memory format of images in the encoder; faster on most CPUs and GPUs.
         autocast: ``torch.bfloat16`` for mixed precision, None for float32;
             :func:`labs.mixed_precision.mixed_precision` knows where it pays.

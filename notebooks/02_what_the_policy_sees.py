@@ -91,7 +91,7 @@ plt.show()
 # %% [markdown]
 # ## Counting pixels
 #
-# How large is each of them? Ask the renderer which thing each pixel belongs to. {numref}`fig-sees-sizes` counts the pixels
+# How large is each of them? Ask the renderer which thing each pixel belongs to. {numref}`fig-sees-sizes` counts them
 # in one frame of each camera, after another reset.
 
 # %% mystnb={"figure": {"caption": "One start of Push through both cameras, with the sizes of gripper, block and goal. `pixels frame` draws this figure, for any start, any size and either task.", "name": "fig-sees-sizes"}, "image": {"alt": "One start of Push at 84 by 84 pixels through both cameras, the pixel counts of gripper, block and goal written below: with the default camera block and goal have a handful each; with the workspace camera everything has several times as many."}}

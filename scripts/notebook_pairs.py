@@ -1,4 +1,4 @@
-"""The pairs of the book: `notebooks/NN_topic.py` is written by people, the `.ipynb` is made of it.
+"""The pairs of the book: people write `NN_topic.py`, the `.ipynb` is made of it.
 
 Find the pairs, read a `.py` as a notebook, compare both, say whether the stored outputs still
 belong to the code.
@@ -43,12 +43,12 @@ def light_sources() -> list[Path]:
 
 
 def training_sources() -> list[Path]:
-    """The `.py` halves of the parameterized notebooks that papermill runs."""
+    """The `.py` halves of papermill's notebooks."""
     return sorted((ROOT / "notebooks" / "training").glob("*.py"))
 
 
 def read_source(path: Path) -> NotebookNode:
-    """Reads a py:percent file as a notebook whose cell ids depend on nothing but its cells."""
+    """Reads a py:percent file as a notebook; cell ids depend on cells alone."""
     notebook = jupytext.read(path, fmt="py:percent")
     if path.parent == ROOT / "notebooks" and not is_colab_cell(notebook.cells[0]):
         tags = {"tags": [COLAB_TAG, "remove-cell"]}
@@ -66,12 +66,12 @@ def read_source(path: Path) -> NotebookNode:
 
 
 def is_colab_cell(cell: NotebookNode) -> bool:
-    """Whether this is the cell that makes a hosted machine ready."""
+    """Whether this is the cell for Colab."""
     return COLAB_TAG in cell.metadata.get("tags", [])
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
-    """Writes a notebook completely or not at all, without indents: they are 4 % of its bytes."""
+    """Writes a notebook atomically, without indents."""
     nbformat.validate(notebook)
     temporary = path.with_suffix(".ipynb.tmp")
     text = re.sub(r"^ +", "", nbformat.writes(notebook), flags=re.MULTILINE)  # no string has a line
@@ -112,7 +112,7 @@ def pair_differences(source: Path) -> list[str]:
 
 
 def hash_code_cells(notebook: NotebookNode) -> str:
-    """One hash of the code cells, in order. Prose and the cell for Colab may change freely."""
+    """One hash of the code cells. Prose and the Colab cell may change."""
     code = [c for c in notebook.cells if c.cell_type == "code" and not is_colab_cell(c)]
     cells = [cell.source.strip() for cell in code]
     return hashlib.sha256("\0".join(cells).encode()).hexdigest()[:16]
@@ -151,13 +151,13 @@ def input_of(path: Path) -> Path | None:
 
 
 def hash_input(path: Path) -> str:
-    """The hash of an input: a module's code, the names in `data/`, what a folder or file holds."""
+    """The hash of a module's code, the names in `data/`, what a folder or file holds."""
     if path == ROOT / "data":
         names = (p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
         content = "\0".join(sorted(names)).encode()
     elif path.is_dir():
         inside = ((p, p.relative_to(path).parts) for p in path.rglob("*") if p.is_file())
-        # What lies in a hidden folder is a result under way.
+        # Hidden: under way.
         files = (p for p, parts in inside if not any(part.startswith(".") for part in parts))
         content = "\0".join(
             f"{p.relative_to(path).as_posix()} {hashlib.sha256(p.read_bytes()).hexdigest()}"
@@ -171,7 +171,7 @@ def hash_input(path: Path) -> str:
 
 
 def stale_reasons(source: Path) -> list[str]:
-    """Why the stored outputs of a notebook no longer belong to its code. Empty when they do.
+    """Why stored outputs no longer belong to the code. Empty when they do.
 
     Contents decide, never the times of files: the code cells, every module of `labs` that the
     run imported, and every result of `data/` that it read.

@@ -1,4 +1,4 @@
-"""How eyes err at work, bent or shaken, on real pushes; and what single frames tell of them."""
+"""How eyes err at work."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_only_blocks_at_rest_count():
 
 
 def test_the_made_eyes_are_what_they_are_called():
-    """Where blocks lie at many places, a fixed error is bent alone and a drawn one shaken alone."""
+    """A fixed error is bent alone, a drawn one shaken."""
     rng = np.random.default_rng(0)
     places = np.column_stack([rng.uniform(1.2, 1.5, 200), rng.uniform(0.6, 0.9, 200)])
     field = ErrorField(0.0175, seed=3)
@@ -70,7 +70,7 @@ def test_every_moment_has_one_phase():
 
 
 def test_real_eyes_on_real_pushes():
-    """Locators see; an encoder that learned sees better than as it was drawn; a guess is bent."""
+    """Locators see; a guess is bent."""
     first = "push-distilled/seed0"
     rows = eyes_at_work.measure([first], episodes=4, frames=600, progress=False)
     by_run = {row["run"]: row for row in rows}
@@ -119,7 +119,7 @@ def test_a_push_from_above_ties_each_look_to_its_place():
 
 @pytest.fixture
 def frames(monkeypatch):
-    """Tiny frames of thirty moments, ten of them held out: black, with a sphere, and resized."""
+    """Tiny frames of thirty moments, ten of them held out."""
     monkeypatch.setattr(perception, "HELD_OUT", 10)
     rows, found = perception.resized_rows(30, 10), {}
     for camera in envs.CAMERAS:

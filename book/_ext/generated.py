@@ -1,4 +1,4 @@
-"""What roles and directives share whose content is made when the book is built."""
+"""What roles and directives share that make content at build time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from labs.errors import UserError
 
 
 def artifact_root(of: SphinxRole | SphinxDirective) -> Path:
-    """The folder of all artifacts: what the book's configuration says, else its ``data/``."""
+    """The folder of all artifacts: as configured, else ``data/``."""
     return Path(of.config.artifact_root or Path(of.env.srcdir) / "data").resolve()
 
 
 def seeds_below(root: Path, arm: str) -> list[Artifact]:
-    """The checked results of an arm, in the order of their seeds; none is no error.
+    """An arm's checked results by seed; none is no error.
 
     ``labs.artifacts.runs_of`` refuses an arm without results, and looks where programs write them.
     """
@@ -63,7 +63,7 @@ def train_command(arm: str, seeds: str) -> str:
 
 
 def _row(cells: Iterable[str]) -> str:
-    """A line of a table. Its cells may hold no end of a line, and no bar but an escaped one."""
+    """A line of a table: cells without ends of lines, and bars escaped."""
     escaped = (re.sub(r"(?<!\\)\|", r"\\|", cell).replace("\n", " ") for cell in cells)
     return "| " + " | ".join(escaped) + " |"
 
@@ -82,7 +82,7 @@ def where(of: SphinxRole | SphinxDirective) -> str:
 
 
 class Generated(SphinxDirective):
-    """A directive whose content is Markdown that is made when the page is read."""
+    """A directive whose content is Markdown made at build time."""
 
     def markdown(self, root: Path) -> str:
         """The content, from the artifacts below ``root``."""

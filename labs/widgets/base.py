@@ -1,11 +1,11 @@
 """The pattern of every widget: one JavaScript module, alive with a kernel and without one.
 
 A widget is two files. ``labs/widgets/<name>.js`` draws it; ``labs/widgets/<name>.py`` declares its
-traits. In a live notebook anywidget runs the module. In the built book, which has neither kernel
-nor network, the same module text stands in the page with the traits as packed JSON and a small
-object in place of the model. Where scripts are stripped (GitHub), a still picture is left.
+traits. In a live notebook anywidget runs the module. In the built book, without kernel or
+network, the same module stands in the page with packed traits and a small object as the model. Without
+scripts (GitHub), a still picture is left.
 
-The whole of a new widget, ``labs/widgets/stack_size.py`` and ``stack_size.js``::
+A whole widget, ``labs/widgets/stack_size.py`` and ``stack_size.js``::
 
     import traitlets
     from labs.widgets.base import BookWidget
@@ -30,12 +30,12 @@ The whole of a new widget, ``labs/widgets/stack_size.py`` and ``stack_size.js``:
 Rules: plain JavaScript, nothing imported or fetched; ``export default { render };`` on a line of
 its own, once, at the end; helpers (``ui.slider``, ``ui.checkbox``, ``ui.select``, ``ui.player``,
 ``ui.canvas``, ``ui.color``, ``ui.image``, ...) and colors come from ``base.js`` and ``base.css``.
-Traits are numbers, strings, lists and dictionaries that JSON can carry: pictures are data URIs
+Traits are what JSON can carry: pictures are data URIs
 (:func:`image_uri`), and a film is one sprite sheet. ``<name>.css`` is optional; prefix its
-selectors with ``.pnc-widget``. Name things for screen readers (``label``), say state in words as
-well as in color, keep each widget under about 500 KB, and let draw functions read colors through
-``ui.color(el, "blue")`` so that they follow the page's theme. ``render`` may be ``async``. Put what
-a reader sees first into the traits' values: the static page starts there.
+selectors with ``.pnc-widget``. Name things for screen readers (``label``), say state in words and
+in color, keep each widget under about 500 KB, and let draw functions read colors through
+``ui.color(el, "blue")`` to follow the theme. ``render`` may be ``async``. The
+static page starts with the traits' values.
 """
 
 from __future__ import annotations
