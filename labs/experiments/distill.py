@@ -1,8 +1,9 @@
 """Distillation: a pixel policy that imitates a state policy (DAgger).
 
 The teacher sees the state, the student never. The student acts, so the frames are those that its
-own mistakes lead to; the teacher says what it would have done (Ross et al. 2011, arXiv 1011.0686). The student learns by regression of actions: no reward, no critic. At first
-the teacher acts. Pictures can be shifted, as in DrQ (Kostrikov et al. 2020, arXiv 2004.13649).
+own mistakes lead to; the teacher says what it would have done (Ross et al. 2011, arXiv 1011.0686).
+The student learns by regression of actions: no reward, no critic. At first the teacher acts.
+Pictures can be shifted, as in DrQ (Kostrikov et al. 2020, arXiv 2004.13649).
 
 A round is 40 episodes and ``gradient_steps`` updates. Each round is saved, frames included; a
 killed run goes on.

@@ -2,8 +2,8 @@
 
 A widget is two files. ``labs/widgets/<name>.js`` draws it; ``labs/widgets/<name>.py`` declares its
 traits. In a live notebook anywidget runs the module. In the built book, without kernel or
-network, the same module stands in the page with packed traits and a small object as the model. Without
-scripts (GitHub), a still picture is left.
+network, the same module stands in the page with packed traits and a small object as the model.
+Without scripts (GitHub), a still picture is left.
 
 A whole widget, ``labs/widgets/stack_size.py`` and ``stack_size.js``::
 
