@@ -39,7 +39,7 @@ class ModelFiles:
         """Writes one file atomically: safetensors with a JSON header. The replay memory stays out,
         and so do ``augment``, ``action_noise``, ``acting_policy``, a learning rate that is a
         function, and the functions among ``replay_buffer_kwargs``: give them to :meth:`load`,
-        which asks for the last two.
+        which asks for the last two, and for a learning rate only where training goes on.
 
         Args:
             path: ``.safetensors`` is added where there is no suffix.
@@ -57,7 +57,8 @@ class ModelFiles:
             raise ValueError("received exclude or include; expected neither: the file is complete")
         settings = {name: getattr(self, name) for name in self._SETTINGS}
         if callable(self.learning_rate):
-            settings["learning_rate"] = None  # its last value may be 0, which learns nothing more
+            settings["learning_rate"] = float(self.lr_schedule(self._current_progress_remaining))
+        settings["scheduled"] = callable(self.learning_rate)
         settings["stats_window_size"] = self._stats_window_size
         settings["target_entropy"] = float(self.target_entropy)
         functions = [k for k, v in self.replay_buffer_kwargs.items() if callable(v)]
@@ -108,8 +109,9 @@ class ModelFiles:
         functions, saved = settings.pop("not_written", ()), dict(settings)
         known = {k: v for k, v in (custom_objects or {}).items() if k in settings}
         settings.update(known, **kwargs)  # SB3 drops custom objects that the file does not name
-        if settings["learning_rate"] is None:
-            raise UserError(
+        given = {**(custom_objects or {}), **kwargs}
+        if settings.pop("scheduled", False) and env is not None and "learning_rate" not in given:
+            raise UserError(  # the value it had last may be 0, which learns nothing more
                 f"{path} was saved with a learning rate that is a function, which no file holds: "
                 "pass learning_rate to load()"
             )

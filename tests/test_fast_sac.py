@@ -783,11 +783,13 @@ def test_the_memory_counts_with_the_models_own_discount_and_steps(tmp_path):
         assert (loaded.replay_buffer.n_steps, loaded.replay_buffer.gamma) == (3, gamma)
 
 
-def test_a_learning_rate_that_is_a_function_is_asked_for_again(tmp_path):
+def test_a_learning_rate_that_is_a_function_is_asked_for_where_training_goes_on(tmp_path):
     path = pusher(vectors_alone(), learning_rate=lambda left: 1e-3 * left).save(tmp_path / "model")
     with pytest.raises(UserError, match="pass learning_rate to load"):
-        FastSAC.load(path, device="cpu")
-    assert FastSAC.load(path, device="cpu", learning_rate=1e-4).learning_rate == 1e-4
+        FastSAC.load(path, vectors_alone(), device="cpu")
+    again = FastSAC.load(path, vectors_alone(), device="cpu", learning_rate=1e-4)
+    assert again.learning_rate == 1e-4
+    assert FastSAC.load(path, device="cpu").learning_rate == 1e-3, "to predict, the present value"
 
 
 def test_a_file_of_another_version_says_what_it_names():

@@ -212,7 +212,7 @@ def test_the_study_goes_on_where_the_published_one_stopped(tmp_path, monkeypatch
         data |= {f"{camera}_block_pixels": np.ones(rows)}
     monkeypatch.setattr(perception, "collect_frames", lambda progress: data)
     again = {k: v for k, v in before[0].items() if k != "name"} | {"machine": "another"}
-    monkeypatch.setattr(perception, "_settings", lambda parameters: "mine")
+    monkeypatch.setattr(perception, "short_hash", lambda parameters: "mine")
     (tmp_path / f"{before[0]['name']}-mine.json").write_text(json.dumps(again))
     with monkeypatch.context() as another, pytest.raises(UserError, match="not measured anew"):
         another.setattr(perception, "WALK", perception.WALK + 1)  # drawn in another way
