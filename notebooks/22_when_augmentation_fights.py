@@ -431,7 +431,7 @@ ends, halves = {}, {}
 for arm in (PLAIN, SHIFTED):
     ends[arm] = [run.json("evaluation.json") for run in runs_of(arm)]
     halves[arm] = [steps_until(run, 0.5) for run in runs_of(arm)]
-    print(f"{arm}: one half after {' and '.join(f'{step:,}' for step in halves[arm])} steps")
+    print(f"{arm}: one half after {' and '.join(f'{step:,.0f}' for step in halves[arm])} steps")
 rates = {
     arm: [end["deterministic"]["success_rate"] for end in found] for arm, found in ends.items()
 }
@@ -458,12 +458,12 @@ assert max(black[PLAIN]) < 0.1 < 0.4 < min(black[SHIFTED]), "black pictures: rea
 # half and more, and the first picture for ever costs them more still. With NatureCNN and twice the updates a run with
 # shifts [ended without looking](19_reading_the_curve.ipynb). Encoder and updates differ there, so nothing compares the two.
 #
-# **Black pictures alone would have told the contrary.** Before them the policies without shifts fall to the floor. No
-# picture of a table puts keypoints where a black one does, and such a policy can be upset by what it never met without
-# minding what its pictures say. So look at more than one control.
+# **Black pictures alone would have told the contrary.** Before them the policies without shifts fall to the floor. A
+# likely reason: a black picture puts keypoints where no table did, and what a policy never met can upset it, though it does
+# not mind what its pictures say. So look at more than one control.
 #
-# Two things this does not settle. Told the place, a policy need not see; whether one that must see learns so by reward,
-# nobody has tried here. And [claim 12's rule](../book/scoreboard.md) asks for three seeds, of policies that look: it
+# Two things this does not settle. Told the place, a policy need not see; whether one that must see learns so by reward
+# was not tried. And [claim 12's rule](../book/scoreboard.md) asks for three seeds, of policies that look: it
 # stays undecided.
 #
 # ## What shifts buy
