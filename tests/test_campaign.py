@@ -253,6 +253,22 @@ def test_a_run_that_cannot_be_recorded_runs_once_more_without(own_folders, monke
     assert queue == [cell] and os.environ["TORCHDYNAMO_DISABLE"] == "1"
 
 
+def test_a_damaged_result_fails_its_run_and_no_other(own_folders, monkeypatch):
+    def damaged(config):
+        raise UserError("curve.csv is damaged")
+
+    said = []
+    run = Campaign(CampaignOptions(minutes=5, reserve=30, cells=(ARM,)), say=said.append)
+    run._remember()
+    monkeypatch.setattr(schedule, "is_done", damaged)
+    monkeypatch.setattr(run, "_report", lambda: None)
+    (cell,) = run.cells
+    run.running[cell.name] = SimpleNamespace(config=cell.config, poll=lambda: 0)
+    run._reap([])
+    assert run.running == {} and run.notes[cell.name]["state"] == "failed"
+    assert said[-1].endswith("failed: curve.csv is damaged")
+
+
 def test_environments_that_do_not_answer_are_given_up_soon(tmp_path):
     began = time.monotonic()
     found = runs.measure(tmp_path, tiny(), seconds=1, timeout=60, patience=0.3)

@@ -306,12 +306,14 @@ class Campaign:
             if code is None:
                 continue
             del self.running[name]
+            damaged = ""
             try:
                 done = code == 0 and is_done(run.config)
             except UserError as error:
-                self._note(name, "failed", str(error))
-                continue
-            if done:
+                damaged = str(error)
+            if damaged:
+                self._note(name, "failed", damaged)
+            elif done:
                 self._note(name, "done")
             elif code == 0:
                 self._note(name, "ended early", "evaluated when the time was over")
