@@ -20,13 +20,12 @@
 # leans on [what the policy sees](02_what_the_policy_sees.ipynb).
 
 # %%
-import time
-
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
 from labs import envs, pixel_wrapper
+from labs.bench.measure import cpu_ms
 from labs.exercises import attempt
 from labs.figures.style import use_style
 
@@ -47,33 +46,23 @@ use_style()
 # %%
 assert round(84**2 / 480**2, 3) == 0.031
 
-
-def seconds(function, repeats=15):
-    """CPU seconds of one call in software rendering, after a first one that sets things up."""
-    function()
-    start = time.process_time()
-    for _ in range(repeats):
-        function()
-    return (time.process_time() - start) / repeats
-
-
 large, native = envs.make_env("push"), envs.make_env("push", image_size=84)
 large_lean = envs.make_env("push", scene="lean")
 lean = envs.make_env("push", image_size=84, scene="lean")
 for env in (large, native, large_lean, lean):
     env.reset(seed=4)
 
-costs = {
-    "draw 480 × 480, then shrink": seconds(lambda: pixel_wrapper.render_and_resize(large)),
-    "draw 84 × 84": seconds(lambda: pixel_wrapper.render_and_resize(native)),
-    "draw 480 × 480, lean scene, shrink": seconds(
-        lambda: pixel_wrapper.render_and_resize(large_lean)
-    ),
-    "draw 84 × 84, lean scene": seconds(lambda: pixel_wrapper.render_and_resize(lean)),
-    "one step of physics": seconds(lambda: lean.step(np.zeros(4, np.float32))),
-}
+costs = cpu_ms(  # of software rendering: the median of 15 calls, in turns
+    {
+        "draw 480 × 480, then shrink": lambda: pixel_wrapper.render_and_resize(large),
+        "draw 84 × 84": native.render,
+        "draw 480 × 480, lean scene, shrink": lambda: pixel_wrapper.render_and_resize(large_lean),
+        "draw 84 × 84, lean scene": lean.render,
+        "one step of physics": lambda: lean.step(np.zeros(4, np.float32)),
+    }
+)
 for name, cost in costs.items():
-    print(f"{name:>28}: {1e3 * cost:6.2f} ms")
+    print(f"{name:>34}: {cost:6.2f} ms")
 one_saving = min(costs["draw 84 × 84"], costs["draw 480 × 480, lean scene, shrink"])
 if envs.gl_renderer()["software"]:  # a graphics card's work is no CPU time
     assert costs["draw 84 × 84, lean scene"] < costs["draw 480 × 480, then shrink"] / 4

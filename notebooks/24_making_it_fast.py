@@ -30,8 +30,8 @@
 # [gradient routing](14_gradient_routing.ipynb).
 
 # %% tags=["hide-input"]
-import time
 from dataclasses import replace
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,6 +42,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs import envs
+from labs.bench.measure import cpu_ms
 from labs.bench.parts import fast_env
 from labs.bench.savings import SCENE_SAVINGS, scenes
 from labs.drqv2_sac import DrQv2SAC
@@ -67,15 +68,6 @@ use_style()
 torch.set_num_threads(1)
 
 
-def cpu_ms(function, repeats=10):
-    """Milliseconds of CPU time of one call, after a first one that sets things up."""
-    function()
-    start = time.process_time()
-    for _ in range(repeats):
-        function()
-    return 1e3 * (time.process_time() - start) / repeats
-
-
 # %% [markdown]
 # ## Where a step's time goes
 #
@@ -90,12 +82,14 @@ stock, native = envs.make_env("push"), envs.make_env("push", image_size=84)
 for env in (stock, native):
     env.reset(seed=0)
 action = np.zeros(4, np.float32)
-pieces = {
-    "physics": cpu_ms(lambda: stock.step(action)),
-    "draw 480 × 480": cpu_ms(stock.render),
-    "draw and shrink": cpu_ms(lambda: render_and_resize(stock)),
-    "draw 84 × 84": cpu_ms(native.render),
-}
+pieces = cpu_ms(  # the median of 15 calls, in turns
+    {
+        "physics": lambda: stock.step(action),
+        "draw 480 × 480": stock.render,
+        "draw and shrink": lambda: render_and_resize(stock),
+        "draw 84 × 84": native.render,
+    }
+)
 for name, cost in pieces.items():
     print(f"{name:>16}: {cost:6.2f} ms")
 assert pieces["draw 480 × 480"] > 3 * pieces["physics"], "drawing dominates the stock route"
@@ -139,12 +133,17 @@ shown["no goal sphere"] = (replace(stock_scene, goal_sphere=False), "default")
 shown["workspace camera"] = (stock_scene, "workspace")
 shown["lean"] = (SCENES["lean"], "default")
 figure, axes = plt.subplots(3, 6, figsize=(7.8, 4.7), layout="constrained")
-frames, prices, share = {}, {}, {}
-for (name, (scene, camera)), pair in zip(shown.items(), axes.reshape(-1, 2), strict=True):
-    env = envs.make_env("push", scene=scene, camera=camera, image_size=84)
+drawn = {
+    name: envs.make_env("push", scene=scene, camera=camera, image_size=84)
+    for name, (scene, camera) in shown.items()
+}
+for env in drawn.values():
     env.reset(seed=4)
-    frames[name], prices[name] = env.render(), cpu_ms(env.render, repeats=8)
+prices, share = cpu_ms({name: env.render for name, env in drawn.items()}), {}
+frames = {name: env.render() for name, env in drawn.items()}
+for env in drawn.values():
     env.close()
+for name, pair in zip(shown, axes.reshape(-1, 2), strict=True):
     changed = np.abs(frames[name].astype(int) - frames["stock"]).max(axis=-1)
     share[name] = (changed > 0).mean()
     pair[0].imshow(frames[name])
@@ -358,12 +357,13 @@ assert batch.observations["pixels"].shape == (64, 3, 48, 48)
 assert len(batch.observations["desired_goal"]) == len(batch.rewards) == 64 * 8
 
 # %%
-update_ms = {}
+learners = {goals: model_with(goals) for goals in (1, 2, 4, 8, 16)}
+update_ms = cpu_ms(
+    {goals: partial(model.train, 1, arm.batch_size) for goals, model in learners.items()}
+)
 print("goals a picture   ms an update   ms for 64 goals")
-for goals in (1, 2, 4, 8, 16):
-    learner = model_with(goals)
-    update_ms[goals] = cpu_ms(lambda model=learner: model.train(1, arm.batch_size))
-    print(f"{goals:>15} {update_ms[goals]:14.0f} {update_ms[goals] / goals:17.1f}")
+for goals, spent in update_ms.items():
+    print(f"{goals:>15} {spent:14.0f} {spent / goals:17.1f}")
 seeing.close()
 assert update_ms[8] < 4 * update_ms[1], "eight goals for less than four times one"
 
@@ -498,15 +498,10 @@ threads = torch.get_num_threads()
 torch.set_num_threads(1)
 
 
-def forth_and_back(repeats=5):
-    """CPU time of one pass and its gradient, ms: the median."""
-    spent = []
-    for _ in range(repeats):
-        eye.zero_grad()
-        begun = time.process_time()
-        eye(batch).square().sum().backward()
-        spent.append(1e3 * (time.process_time() - begun))
-    return float(np.median(spent))
+def forth_and_back():
+    """One pass and its gradient."""
+    eye.zero_grad()
+    eye(batch).square().sum().backward()
 
 
 rows = [
@@ -524,7 +519,7 @@ for reach in (1, 30, 100, 300, 1000):
     cells, points = [], []
     for flush in (False, True):
         torch.set_flush_denormal(flush)
-        cells.append(f"{forth_and_back():.0f} ms")
+        cells.append(f"{cpu_ms({flush: forth_and_back}, repeats=5)[flush]:.0f} ms")
         points.append(eye(batch).detach())
     torch.set_flush_denormal(False)
     rows.append(f"| {reach} | {denormal[reach]:.1%} of cells | {' | '.join(cells)} |")

@@ -10,7 +10,7 @@ import torch
 
 from labs import cli
 from labs.artifacts import load_artifact, write_measurement
-from labs.bench import parts, program, savings, step, workers
+from labs.bench import measure, parts, program, savings, step, workers
 from labs.bench.program import COMPARISONS, PARTS, BenchOptions, run_bench
 from labs.errors import UserError
 from labs.mixed_precision import mixed_precision
@@ -178,3 +178,16 @@ def test_cuda_without_a_gpu_is_one_clear_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="torch sees no GPU"):
         run_bench(BenchOptions(device="cuda"))
+
+
+def test_one_disturbed_call_is_not_the_price(monkeypatch):
+    clock, order, costs = [0.0], [], iter([9.0, 0.001, 0.5, 0.001])  # the first one is no turn
+    monkeypatch.setattr(measure.time, "process_time", lambda: clock[0])
+
+    def spends(name, cost):
+        order.append(name)
+        clock[0] += cost
+
+    functions = {"a": lambda: spends("a", next(costs)), "b": lambda: spends("b", 0.002)}
+    found = measure.cpu_ms(functions, repeats=3)
+    assert found == pytest.approx({"a": 1.0, "b": 2.0}) and order == ["a", "b"] * 4
