@@ -30,7 +30,7 @@ from labs.gl import (  # before mujoco: it reads the chosen backend  # noqa: F40
     require_gl,
     setup_gl,
 )
-from labs.provenance import usable_cores
+from labs.limits import usable_cores
 from labs.tasks import (  # noqa: F401  (offered here too)
     DISTANCE_THRESHOLD,
     ENV_IDS,

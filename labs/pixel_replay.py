@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import psutil
 import torch
 from numpy.typing import ArrayLike, DTypeLike
 
 from labs.errors import UserError
+from labs.limits import free_memory
 
 GIGABYTE = 1e9
 
@@ -111,7 +111,7 @@ def require_memory(needed: int, what: str = "the replay memory", remedy: str | N
     Raises:
         UserError: more is needed than this machine has available.
     """
-    available = psutil.virtual_memory().available
+    available = free_memory()
     if needed > available:
         share = 100 * available / needed
         places = 10 if share >= 1 else 1000

@@ -17,6 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from labs.limits import total_memory, usable_cores
+
 GIB = 2**30
 
 PACKAGES = (
@@ -98,12 +100,6 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def usable_cores() -> int:
-    """The CPU cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return cores or 1
-
-
 def load() -> float | None:
     """How many processes wanted a core over the last minute; None where the system has no say."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
@@ -112,13 +108,12 @@ def load() -> float | None:
 @lru_cache
 def hardware() -> dict[str, Any]:
     """What this machine is: CPU, usable cores, memory in GiB, GPU, operating system."""
-    import psutil
     import torch
 
     return {
         "cpu": _cpu_model(),
         "cores": usable_cores(),
-        "memory_gib": round(psutil.virtual_memory().total / GIB, 1),
+        "memory_gib": round(total_memory() / GIB, 1),
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         "platform": platform.platform(terse=True),
     }

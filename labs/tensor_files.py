@@ -7,12 +7,32 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from labs.artifacts import flush_to_disk
 from labs.errors import UserError
+
+
+def half_size(module: nn.Module) -> dict[str, Tensor]:
+    """A module's state on the CPU: parameters as float16, statistics in their own dtype.
+
+    Whoever measures the module loads this first, so that the numbers hold for the file.
+
+    Raises:
+        ValueError: a value is not finite, or too large for float16.
+    """
+    tensors = {}
+    learned = {name for name, _ in module.named_parameters()}
+    for name, tensor in module.state_dict().items():
+        tensor = tensor.detach().to("cpu", copy=True).contiguous()
+        # Statistics stay in float32: a count of steps is beyond float16's 65504.
+        tensors[name] = tensor.half() if name in learned else tensor
+        if not torch.isfinite(tensors[name]).all():
+            raise ValueError(f"weight {name} is not finite: it is not worth saving")
+    return tensors
 
 
 def save_tensors(

@@ -9,7 +9,8 @@
   the arm nor anything plays its policy; with them, what says how to build their network;
 * the weights of every locator that no policy with weights, and no measurement, looks through.
 
-Long JSON is written as :mod:`labs.json_text` writes it now, which takes less room.
+Long JSON is written as :mod:`labs.json_text` writes it now and with the digits of a curve, which
+takes less room.
 
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
 left out, under ``left_out``.
@@ -36,11 +37,13 @@ from labs.errors import ending
 from labs.experiments.locating import LOCATOR_FILE, folder
 from labs.experiments.policies import SPEC
 from labs.experiments.policies import WEIGHTS as POLICY
+from labs.experiments.position_errors import rounded
 from labs.experiments.presets import CRITERIA, PRESETS, effective
 from labs.json_text import LONG, json_text
 from labs.provenance import sha256
 
 VIDEO = "video.mp4"
+DIGITS = 6  # significant ones, of a curve and of long JSON
 
 #: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
 #: a page or an exercise plays its policy; the expected success did not come; half an hour makes it
@@ -130,14 +133,14 @@ def slim(path: Path, shelf: Path | None = None) -> int:
 
 
 def pack(path: Path) -> int:
-    """Writes an artifact's JSON anew where that is shorter. Returns the bytes that this saves."""
+    """Writes an artifact's long JSON anew where that is shorter. Returns the bytes saved."""
     artifact, saved = load_artifact(path), 0
     record = artifact.provenance
     files = dict(record["files"])
     for name in (name for name in files if name.endswith(".json")):
         file = path / name
         before = file.read_text()
-        after = json_text(json.loads(before))
+        after = json_text(rounded(json.loads(before), DIGITS))
         if len(before) > LONG and len(after) < len(before):
             write_atomically(file, after)
             files[name] = sha256(file)

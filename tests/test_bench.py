@@ -181,13 +181,13 @@ def test_cuda_without_a_gpu_is_one_clear_line(monkeypatch):
 
 
 def test_one_disturbed_call_is_not_the_price(monkeypatch):
-    clock, order, costs = [0.0], [], iter([9.0, 0.001, 0.5, 0.001])  # the first one is no turn
+    clock, log, costs = [0.0], [], iter([9.0, 0.001, 0.5, 0.001])  # warm-up
     monkeypatch.setattr(measure.time, "process_time", lambda: clock[0])
 
     def spends(name, cost):
-        order.append(name)
+        log.append(name)
         clock[0] += cost
 
-    functions = {"a": lambda: spends("a", next(costs)), "b": lambda: spends("b", 0.002)}
-    found = measure.cpu_ms(functions, repeats=3)
-    assert found == pytest.approx({"a": 1.0, "b": 2.0}) and order == ["a", "b"] * 4
+    work = {"a": lambda: spends("a", next(costs)), "b": lambda: spends("b", 0.002)}
+    assert measure.cpu_ms(work, 3) == pytest.approx({"a": 1, "b": 2})
+    assert log == ["a", "b"] * 4

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -52,12 +53,35 @@ def measured(data):
 @pytest.mark.parametrize("arm", presets.PRESETS)
 def test_a_card_has_everything(arm, data):
     text = cards.card(arm, data)
-    for (
-        field
-    ) in "algorithm environment observation budget needs leaves criterion command status".split():
+    fields = "algorithm environment observation networks budget needs leaves criterion command"
+    for field in f"{fields} status".split():
         assert re.search(rf"^:{field}: \S", text, re.M), field
     assert f"(card-{arm})=" in text and f"{presets.PRESETS[arm].total_steps:,} env" in text
     assert ":status: not measured yet" in text
+
+
+SET = {  # knobs that arms set, and that say what is learned and how
+    knob
+    for knob in FIELDS.keys() - presets.NOT_CHANGES
+    if any(getattr(arm, knob) != FIELDS[knob].default for arm in presets.PRESETS.values())
+}
+
+
+@pytest.mark.parametrize("knob", sorted(SET))
+def test_a_card_tells_each_knob_that_its_arm_sets(knob, data, monkeypatch):
+    def told(arm):  # the row of changes tells every knob, but of few arms
+        return re.sub("^:against: .*", "", cards.card(arm, data), flags=re.M)
+
+    for arm, config in presets.PRESETS.items():
+        if getattr(config, knob) == FIELDS[knob].default:
+            continue
+        before = told(arm)
+        as_usual = replace(config, **{knob: FIELDS[knob].default})
+        monkeypatch.setitem(presets.PRESETS, arm, as_usual)
+        if told(arm) != before:
+            return
+        monkeypatch.setitem(presets.PRESETS, arm, config)
+    pytest.fail(f"no card tells {knob}")
 
 
 @pytest.mark.parametrize("arm", presets.PRESETS)

@@ -185,6 +185,17 @@ def test_a_locator_learns_to_see_and_its_controls_do_not():
     assert seen < 0.7 * found["controls"]["black"]["block"]["mean"]
 
 
+def test_the_errors_of_a_locator_are_those_of_its_file(monkeypatch):
+    """Its weights are saved in half the bits; the learned ones read what the saved ones do."""
+    fit, learned = locating.fit, []
+    monkeypatch.setattr(locating, "fit", lambda *a, **k: learned.append(fit(*a, **k)) or learned[0])
+    locating.train_locator(LOCATED, epochs=1)
+    saved, _ = locating.load_locator(LOCATED)
+    frames, _ = moments.collect_moments(moments.View.of(LOCATED), 8, seed=1)
+    np.testing.assert_allclose(saved.locate(frames), learned[0].locate(frames), atol=1e-6)
+    assert all(torch.equal(p, p.half().float()) for p in saved.parameters())
+
+
 def test_a_locator_that_rewards_teach_keeps_to_a_folder_of_its_own(unjudged):
     """It reads a place and no angle, and its policy is made of that."""
     config = replace(LOCATED, locator_taught="rewards")

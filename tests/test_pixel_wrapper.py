@@ -191,7 +191,7 @@ def test_memory_refusal_names_figures_and_remedy(monkeypatch):
     class Little:
         available = 16e9
 
-    monkeypatch.setattr("labs.pixel_replay.psutil.virtual_memory", Little)
+    monkeypatch.setattr("psutil.virtual_memory", Little)
     told = r"needs 84\.7 GB, 16\.0 GB are available: use at most 18\.8 %"
     with pytest.raises(UserError, match=told):
         require_memory(memory_needed(500_000))

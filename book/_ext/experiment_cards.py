@@ -61,7 +61,8 @@ ENCODERS = {
     "manipulation": "ManipulationCNN",
     "keypoint": "KeypointCNN on each frame",
 }
-PRECISIONS = {  # what is not float32 everywhere but on a GPU
+PRECISIONS = {  # what is not bfloat16 on a GPU and float32 elsewhere
+    "float32": "float32 everywhere",
     "fastest": "bfloat16 products where the processor multiplies them, else float32",
     "bfloat16": "bfloat16 products",
 }
@@ -110,9 +111,14 @@ def _algorithm(config: RunConfig) -> str:
         }[config.auxiliary_task]
         parts.append(f"a second loss that {asks}, in training only")
     if config.her:
-        parts.append(f"HER ({config.her_strategy}, k = {config.her_k})")
+        moved = ", where the block moved" if config.moved_only else ""
+        parts.append(f"HER ({config.her_strategy}, k = {config.her_k}{moved})")
+    if config.goals_per_frame > 1:
+        parts.append(f"{config.goals_per_frame} goals a frame")
     if config.n_steps > 1:
         parts.append(f"TD targets {config.n_steps} steps ahead")
+    if config.random_actions:
+        parts.append(f"{config.random_actions:.0%} random actions")
     if config.acting_policy:
         parts.append(f"after {config.acting_ends:,} steps `{config.acting_policy}` acts")
     elif config.acting_ends:
@@ -144,11 +150,33 @@ def _encoder(config: RunConfig) -> str:
             f"{told[config.locator_taught]}, then frozen"
         )
     if config.encoder == "keypoint":
-        text = f"{ENCODERS['keypoint']}, {config.num_filters} keypoints each"
-        lender = config.pretrained_encoder
-        return f"{text}; taken from `{lender}`, and frozen" if lender else text
-    head = "SpatialSoftmax" if config.head == "spatial_softmax" else f"{config.features_dim} wide"
-    return f"{ENCODERS[config.encoder]}, {head}; {ROUTINGS[config.routing]}"
+        parts = [f"{ENCODERS['keypoint']}, {config.num_filters} keypoints each"]
+        if config.keypoint_norm:
+            parts.append("LayerNorm and Tanh after them")
+    else:
+        wide = f"{config.features_dim} wide"
+        head = "SpatialSoftmax" if config.head == "spatial_softmax" else wide
+        parts = [f"{ENCODERS[config.encoder]}, {head}"]
+    if config.temperature:
+        parts.append(f"temperature {config.temperature:g} at the start")
+    if config.pretrained_encoder:
+        parts.append(f"taken from `{config.pretrained_encoder}`, and frozen")
+    elif config.frozen_encoder:
+        parts.append("stays as drawn at random")
+    elif config.engine != "distill":
+        parts.append(ROUTINGS[config.routing])
+    return "; ".join(parts)
+
+
+def _networks(config: RunConfig) -> str:
+    parts = ["hidden layers of " + " and ".join(map(str, config.net_arch))]
+    if config.standardize:
+        parts.append("vectors standardized")
+    if config.engine != "distill":
+        if config.critic_layer_norm:
+            parts.append("LayerNorm in the critics")
+        parts.append(f"the target critics follow by {config.tau:g} an update")
+    return "; ".join(parts)
 
 
 def _place(config: RunConfig) -> str:
@@ -176,12 +204,18 @@ def _budget(config: RunConfig) -> str:
             f"and {config.gradient_steps:,} updates; "
             f"batch {config.batch_size}, learning rate {config.learning_rate:g}"
         )
+    rate = f"learning rate {config.learning_rate:g}"
+    if config.encoder_learning_rate:
+        rate += f", the encoder's {config.encoder_learning_rate:g}"
+    if config.anneal:
+        rate += f", falling to zero over the last {config.anneal:.0%}"
     updates = updates_per_step(config)
     envs = "1 environment" if config.n_envs == 1 else f"{config.n_envs} environments"
-    a_step = f"{updates:g} update{'s' * (updates != 1)} a step"
+    a_step = f"{updates:.3g} update{'s' * (updates != 1)} a step"
     return (
-        f"{config.total_steps:,} environment steps from {envs}, {a_step}; "
-        f"batch {config.batch_size}, learning rate {config.learning_rate:g}, "
+        f"{config.total_steps:,} environment steps from {envs}, the first "
+        f"{config.learning_starts:,} at random, then {a_step}; "
+        f"batch {config.batch_size}, {rate}, discount {config.gamma:g}, "
         f"entropy coefficient {config.ent_coef}"
     )
 
@@ -292,6 +326,7 @@ def card(arm: str, root: Path, folded: bool = False) -> str:
         ("observation", shapes),
         ("picture", _picture(config) if config.has_images else None),
         ("encoder", _encoder(config) if config.has_images else None),
+        ("networks", _networks(config)),
         ("place", _place(config) if config.observation == "place" else None),
         ("budget", _budget(config)),
         ("precision", PRECISIONS.get(config.precision)),

@@ -35,7 +35,7 @@ from labs.experiments.processor import workers_of
 from labs.experiments.stopping import FINISH, SAVE
 from labs.experiments.sweep import parse_seeds
 from labs.json_text import json_text
-from labs.provenance import usable_cores
+from labs.limits import usable_cores
 
 REPORT_EVERY = 30.0  # seconds
 MEASURING = 180.0  # seconds that measuring the speed may take

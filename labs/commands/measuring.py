@@ -41,6 +41,7 @@ MEASUREMENTS = {
     "frozen-pictures": "frozen_pictures:frozen_pictures",
     "gallery": "gallery:gallery",
 }
+NOTHING_DRAWN = ("push-floor", "gradient-routing")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def measure(argv: list[str]) -> int:
     options = parse(MeasureOptions, argv, "pixels measure")
     from labs.artifacts import data_root
     from labs.experiments import guards
+    from labs.experiments.backend import ensure_gl
 
     chosen = {"seeds": options.seeds, "minutes": options.minutes}
     chosen = {flag: value for flag, value in chosen.items() if value is not None}
@@ -79,6 +81,7 @@ def measure(argv: list[str]) -> int:
         flags = " and ".join(f"--{flag}" for flag in chosen)
         raise UserError(f"{flags} is for perception: leave it out")
     guards.refuse_unwritable(data_root() / options.name, "PIXELS_DATA")  # it is written last
+    ensure_gl(options.name not in NOTHING_DRAWN)
     module, function = MEASUREMENTS[options.name].split(":")
     artifact = getattr(import_module(f"labs.measurements.{module}"), function)(**chosen)
     print(artifact.path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from labs.artifacts import data_root, runs_root
 from labs.errors import UserError
 from labs.experiments import guards
+from labs.limits import free_memory
 from labs.mixed_precision import mixed_precision
 from labs.provenance import GIB, hardware, repository_root, versions
 
@@ -90,9 +91,7 @@ def _video() -> Finding:
 
 
 def _memory() -> Finding:
-    import psutil
-
-    free = psutil.virtual_memory().available / GIB
+    free = free_memory() / GIB
     remedy = "" if free > 2 else "Reach from state needs 1 GiB, pixels more: close programs"
     return Finding("memory free", f"{free:.1f} GiB", remedy)
 

@@ -14,7 +14,7 @@ from labs.experiments.evaluate import evaluate, evaluation_steps
 from labs.experiments.models import autocast, products_in
 from labs.experiments.policies import read_policy, save_policy
 from labs.experiments.video import record
-from labs.provenance import usable_cores
+from labs.limits import usable_cores
 
 WORTH_IT = 10_000  # steps of an evaluation that take longer than processes take to start
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
+from labs.limits import free_memory
 from labs.provenance import GIB
 from labs.tasks import STATE_WIDTH
 
@@ -242,13 +243,11 @@ def check_resources(config: RunConfig, folder: Path, *, restored: bool = False) 
         UserError: too little, with both figures and the flag to change; no GPU; a folder that
             cannot be written to.
     """
-    import psutil
-
     refuse_unwritable((data_root() / config.run_name).parent, "PIXELS_DATA")
     refuse_unwritable(folder, "PIXELS_RUNS")
     wanted = needs(config)
     on_gpu = _move_to_gpu(config, wanted)
-    free = psutil.virtual_memory().available
+    free = free_memory()
     distills = config.engine == "distill"
     fewer = f"lower --total-steps (now {config.total_steps:,})"
     if wanted["memory"] > free:

@@ -157,6 +157,8 @@ def train_locator(
     config: RunConfig, *, epochs: int = EPOCHS, progress: Progress | None = None
 ) -> Path:
     """Collects, trains, measures, and writes the artifact of a run's locator."""
+    from labs.tensor_files import half_size, save_tensors
+
     view, seed, frames = View.of(config), config.seed, config.locator_frames
     clock, begin = Clock(), time.perf_counter()
     pictures, truth = COLLECT[config.locator_moments](view, frames, seed, progress)
@@ -165,6 +167,8 @@ def train_locator(
     train -= train % together(config)  # a goal is learned from, or held out
     learned = {"taught": config.locator_taught, "epochs": epochs, "seed": seed}
     locator = fit(view, pictures[:train], truth[:train], **learned, progress=progress)
+    weights = half_size(locator)
+    locator.load_state_dict(weights)  # what is measured is what is saved
     truth = truth[:, : locator.n_targets]
     trained_s = time.perf_counter() - begin - collected_s
     guess = np.broadcast_to(truth[:train].mean(0), truth[train:].shape)
@@ -193,18 +197,9 @@ def train_locator(
     with write_artifact(
         path, kind="locator", parameters=parameters, gl=gl_renderer(), clock=clock
     ) as new:
-        _save(locator, new / LOCATOR_FILE)
+        save_tensors(weights, new / LOCATOR_FILE)
         (new / "measurement.json").write_text(json_text(values))
     return path
-
-
-def _save(locator: Locator, path: Path) -> None:
-    from labs.tensor_files import save_tensors
-
-    tensors: dict[str, Tensor] = {
-        name: tensor.contiguous() for name, tensor in locator.state_dict().items()
-    }
-    save_tensors(tensors, path)
 
 
 # ------------------------------------------------------------------------------------- finding it

@@ -30,21 +30,11 @@ def save_policy(model, config: RunConfig, folder: str | Path) -> None:
         config: of the run.
         folder: an existing folder.
     """
-    import torch
-
     from labs.asymmetric import PRIVILEGED  # what only a critic was told
-    from labs.tensor_files import save_tensors
+    from labs.tensor_files import half_size, save_tensors
 
     folder = Path(folder)
-    tensors = {}
-    learned = {name for name, _ in model.policy.actor.named_parameters()}
-    for name, tensor in model.policy.actor.state_dict().items():
-        tensor = tensor.detach().to("cpu", copy=True).contiguous()
-        # Statistics stay in float32: a count of steps is beyond float16's 65504.
-        tensors[name] = tensor.half() if name in learned else tensor
-        if not torch.isfinite(tensors[name]).all():
-            raise ValueError(f"weight {name} is not finite: the policy is not worth saving")
-    save_tensors(tensors, folder / WEIGHTS)
+    save_tensors(half_size(model.policy.actor), folder / WEIGHTS)
     spec = {
         "config": config.as_dict(),
         "observation_space": {

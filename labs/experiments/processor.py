@@ -6,7 +6,7 @@ import torch
 
 from labs.experiments.config import RunConfig
 from labs.experiments.models import resolve_device
-from labs.provenance import usable_cores
+from labs.limits import usable_cores
 
 FEW = 4  # cores
 

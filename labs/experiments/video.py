@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def write_video(path: str | Path, frames: list[np.ndarray]) -> None:
     import imageio_ffmpeg
 
     height, width = frames[0].shape[:2]
-    writer = imageio_ffmpeg.write_frames(
+    writing = imageio_ffmpeg.write_frames(
         str(path),
         (width, height),
         fps=FRAMES_PER_SECOND,
@@ -108,10 +109,10 @@ def write_video(path: str | Path, frames: list[np.ndarray]) -> None:
         macro_block_size=2,
         output_params=list(SMALL),
     )
-    writer.send(None)
-    for frame in frames:
-        writer.send(np.ascontiguousarray(frame))
-    writer.close()
+    with contextlib.closing(writing) as writer:  # ffmpeg ends with it, also where a frame fails
+        writer.send(None)
+        for frame in frames:
+            writer.send(np.ascontiguousarray(frame))
 
 
 def record(policy, config: RunConfig, path: str | Path, *, episodes: int) -> None:

@@ -125,8 +125,9 @@ def reach_arms(state: RunConfig, pixels: RunConfig) -> list[tuple[RunConfig, str
 def _by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
     plain = replace(pixels, arm="reach-small", **REWARD_ALONE)
     shifted = replace(plain, arm="reach-small-drq", augmentation="drq", pad=2)
-    # The other two routings run until the first has risen: long enough to tell them apart.
+    # Other routings and encoders run until the first has risen: long enough to tell them apart.
     rise = {"total_steps": 24_000}
+    points = replace(plain, arm="reach-small-keypoint", encoder="keypoint", **rise)
     # The goal as a vector, the joints too: nothing is left for the camera, as the twin shows.
     told = replace(
         shifted,
@@ -172,6 +173,11 @@ def _by_reward(pixels: RunConfig) -> list[tuple[RunConfig, str]]:
         (
             replace(shifted, arm="reach-small-separate", routing="separate", **rise),
             f"{alone}: with shifts, an encoder each for actor and critic",
+        ),
+        (points, f"{alone}: two small views, read as keypoints"),
+        (
+            replace(points, arm="reach-small-keypoint-drq", augmentation="drq", pad=2),
+            f"{alone}: two small views, read as keypoints, with random shifts",
         ),
         (told, "two small views, the joints, and the goal as a vector"),
         (blind, "the joints and the goal as a vector, without a camera"),
