@@ -16,10 +16,11 @@
 # **Push**: bring a block within 5 cm of a red spot on the table, with closed fingers. The reward of a task may be
 # *dense*, and say how far it still is, or *sparse*, and say only whether it is done.
 #
-# Before anything is learned, four things must be true: the simulator steps, something draws, a
+# Before anything is learned, four things must be true: the simulator (MuJoCo) steps, something draws, a
 # seed gives the same episode twice, and we know the score of a policy that does nothing.
 # This page checks them one after the other. If one fails on your machine, `pixels doctor` says
-# what to do; `pixels` is this book's command line, which `make book` installs.
+# what to do; `pixels` is this book's command line, which `make book` installs. Code that the pages import is in
+# `labs`, the book's Python package.
 #
 # You will leave it knowing that your machine can run this book, what each number of an observation
 # is, and the score below which nothing was learned. It leans on no other page.
@@ -38,8 +39,8 @@ use_style()
 # %% [markdown]
 # ## What draws the pictures?
 #
-# A robot without a screen still needs OpenGL. EGL draws on the graphics card if there is one, and
-# **falls back to software without a word** if there is not. The only honest answer is the name
+# MuJoCo draws with OpenGL, which on a machine without a screen is reached through EGL. EGL draws on the graphics card
+# if there is one, and **falls back to software without a word** if there is not. The only honest answer is the name
 # that the renderer gives itself.
 
 # %%
@@ -53,13 +54,13 @@ print(f"backend {gl['backend']}, renderer {gl['renderer']} ({kind})")
 #
 # ## Anatomy of the two tasks
 #
-# Both tasks move the gripper of a Fetch arm over a table {cite}`plappert2018`. An action is four
+# Both tasks move the gripper, a hand of two fingers, of a Fetch robot over a table {cite}`plappert2018`. An action is four
 # numbers in $[-1, 1]$: how far to move the gripper along $x$, $y$ and $z$, and how to move the
 # fingers, which both tasks keep shut. An episode is fifty steps long. It never ends early, not
 # even in success.
 #
 # An observation is a dictionary. `achieved_goal` is the place that counts: the gripper's in Reach,
-# the *block's* in Push.
+# the *block's* in Push. `desired_goal` is where that place should be, and `observation` describes robot and block.
 
 # %%
 rows = ["| | " + " | ".join(envs.ENV_IDS.values()) + " |", "|---|---|---|"]
@@ -95,7 +96,7 @@ assert spaces["reach"]["observation"] == (10,) and spaces["push"]["observation"]
 # | 20–22 | gripper velocity | the robot's joints |
 # | 23–24 | finger velocities | the robot's joints |
 #
-# Positions are in meters and rotations in radians, velocities in meters or radians *per control step*. Reach's ten numbers are
+# Positions are in meters and rotations in radians, velocities in meters or radians *per control step*, that is, per action. Reach's ten numbers are
 # the robot's own, in the same order: gripper position 0–2, fingers 3–4, gripper velocity 5–7, finger
 # velocities 8–9.
 #
@@ -111,8 +112,8 @@ assert len(robot) == 10 and not set(robot) & {*range(3, 9), *range(11, 20)}, "th
 # %% [markdown]
 # ## Does a seed give the same episode twice?
 #
-# Every comparison in this book rests on it, and it did not hold for older versions of these tasks.
-# So we compare all of it: physics and pixels.
+# Every comparison in this book needs a *yes*, and older versions of these tasks gave a *no*.
+# So we compare all of an episode, physics and pixels, in a scene that is quick to draw ({term}`lean <lean scene>`).
 
 
 # %%
@@ -170,12 +171,14 @@ assert 0.03 < solved.mean() < 0.11
 # predict {artifact}`push-floor:geometry|pct1`, without any simulator.
 #
 # Remember the rate of the policy that does nothing: it is the {term}`floor <do-nothing floor>`. Every success curve of Push
-# in this book draws it. A point of a curve is twenty episodes or fewer, and never new ones: each point plays the same starts.
+# in this book draws it. Such a curve tests a policy while it trains: at each point the policy plays twenty episodes or
+# fewer, always from the same starts. How many of those twenty start solved?
 
 # %%
 from labs.experiments.environments import CURVE_SEEDS
 
 env = envs.make_env("push", render_mode=None)
+# Every curve of this book begins its episodes with these seeds.
 starts = [env.reset(seed=CURVE_SEEDS + i)[0] for i in range(20)]
 env.close()
 gaps = [np.linalg.norm(start["achieved_goal"] - start["desired_goal"]) for start in starts]
@@ -261,8 +264,9 @@ check_floor(floor)
 assert 2.5 < floor(0.10) / floor(0.05) < 4
 
 # %% [markdown]
-# The floor is an area, so one expects it to grow as the *square* of the radius: four times as much. It grows somewhat
-# less, since the region in which block and target start has edges, and the block's has a hole. The same growth returns
+# An episode starts solved if the target lies in a circle around the block. The circle's area grows as the *square* of the
+# radius, so one expects four times as much. It is somewhat less: near an edge of the square a part of the circle lies
+# outside, and the hole keeps the block near the edges. The same growth returns
 # [later](19_reading_the_curve.ipynb), as one candidate for why success curves bend.
 # ```{solution-end}
 # ```

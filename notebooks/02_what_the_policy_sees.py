@@ -67,7 +67,8 @@ plt.show()
 # Could *you* push the block to the red dot from the upper right picture?
 #
 # Every policy that learns from the default camera answers that question at every step.
-# {numref}`fig-sees-pixels` marks the pixels that show block, goal and gripper, but for some on an edge, which mix two things.
+# {numref}`fig-sees-pixels` marks the pixels that show block, goal and gripper. Some pixels on an edge are not marked: they
+# mix two things.
 
 # %% mystnb={"figure": {"caption": "The Push frame of the default camera, enlarged around gripper, block and goal. A small square marks each pixel that the renderer counts as part of one of them.", "name": "fig-sees-pixels"}, "image": {"alt": "The default camera's Push frame, enlarged around the table. Outlines mark the few pixels that belong to the gripper, the block and the goal."}}
 WORDS = {"object": "block"}  # the renderer's word, and this book's
@@ -90,7 +91,7 @@ plt.show()
 # %% [markdown]
 # ## Counting pixels
 #
-# How large is each of them? Ask the renderer which thing each pixel belongs to. {numref}`fig-sees-sizes` counts them
+# How large are gripper, block and goal? Ask the renderer which thing each pixel belongs to. {numref}`fig-sees-sizes` counts them
 # in one frame of each camera, after another reset.
 
 # %% mystnb={"figure": {"caption": "One start of Push through both cameras, with the sizes of gripper, block and goal. `pixels frame` draws this figure, for any start, any size and either task.", "name": "fig-sees-sizes"}, "image": {"alt": "One start of Push at 84 by 84 pixels through both cameras, the pixel counts of gripper, block and goal written below: with the default camera block and goal have a handful each; with the workspace camera everything has several times as many."}}
@@ -98,8 +99,8 @@ frame_sizes("push")
 plt.show()
 
 # %% [markdown]
-# One frame proves little. `pixels measure visibility` counts over 1000 resets, in the stock scene, where the arm may
-# stand in the way. The result:
+# One frame proves little. `pixels measure visibility` counts over 1000 resets, in the *stock* scene: as the environment
+# draws it, with an arm that may stand in the way. The result:
 
 # %% tags=["hide-input"]
 visibility = measurement("visibility")
@@ -130,13 +131,13 @@ plt.show()
 # %% [markdown]
 # With the default camera the block has a median of
 # {artifact}`visibility:push.default.object.median|int` pixels, and never more than
-# {artifact}`visibility:push.default.object.max|int`, out of 7056 ({numref}`fig-sees-block`). With the workspace camera it has
+# {artifact}`visibility:push.default.object.max|int`, out of 7056 ({numref}`fig-sees-block`; its two horizontal scales differ). With the workspace camera it has
 # {artifact}`visibility:push.workspace.object.median|int`. The block did not grow. Somebody moved
-# the camera. In a few resets either camera loses the block, where the robot stands before it.
+# the camera. With either camera there are a few resets in which the robot hides the block.
 #
-# The goal of Reach may be out of sight, too. Its sphere may hang anywhere in a cube around the gripper's start, and the lowest
-# part of that cube lies in the table top. So gripper or arm may hide the sphere, and from the default camera sometimes the table.
-# With that camera not one pixel of it shows in
+# The goal of Reach may be out of sight, too. Its sphere hangs anywhere in a cube around the gripper's start. Gripper or arm may
+# hide it. A sphere in the lowest part of that cube lies in the table top, which may hide it from the default camera.
+# With the default camera not one pixel of the sphere shows in
 # {artifact}`visibility:reach.default.goal.hidden.rate|pct1` of the resets, with the workspace
 # camera in {artifact}`visibility:reach.workspace.goal.hidden.rate|pct1`. A policy that is told
 # nothing but the picture starts those episodes *blind to its goal*. Where the robot hides the goal, the policy must move to
@@ -160,7 +161,7 @@ CameraExplorer.from_artifact()
 # - `both`: also `achieved_goal`. In Push that is **the block's exact position**, from the
 #   simulator.
 #
-# Proprioception is an argument of its own, given in all three columns of the table. One frame shows no motion, so the
+# Proprioception is an argument of its own, given in all three columns of the table below. One frame shows no motion, so the
 # last four are {term}`stacked <frame stacking>`: four frames of three colors make twelve channels.
 
 # %%
@@ -189,7 +190,7 @@ assert set(columns["desired"]) - set(columns["none"]) == {"desired_goal"}
 # `desired_goal` the target's. To push a block, what else is there to *see*? Only its rotation and its velocity.
 #
 # In that mode the source manuscript, the unpublished [draft that this book starts from](../book/index.md),
-# reports "95 % from pixels". The figure does not show that
+# reports "95 % from pixels". That number does not show that
 # the camera was used. Two questions decide whether it was. This book asks them wherever it says that a policy sees,
 # or does not:
 #
@@ -197,13 +198,13 @@ assert set(columns["desired"]) - set(columns["none"]) == {"desired_goal"}
 # 2. What is left of the trained policy when its pictures are **blanked, shuffled or frozen**, the
 #    {term}`negative controls <negative control>`?
 #
-# The honest task is `desired`: pixels, proprioception, the target. The block's position is
+# The {term}`honest task` is `desired`: pixels, proprioception, the target. The block's position is
 # nowhere but in the picture. Training may still use it to {term}`relabel goals <goal relabeling>` in hindsight, but the policy
 # is never told it.
 #
 # ## What a picture costs
 #
-# Without a GPU, software draws every triangle and every pixel of it. What of that do we need?
+# Without a GPU, software draws every triangle and every pixel of a picture. What of a picture can be left out?
 
 # %%
 scenes = {
@@ -237,9 +238,11 @@ if envs.gl_renderer()["software"]:  # a graphics card's work is no CPU time
 
 # %% [markdown]
 # The {term}`lean scene` leaves out three things at once ({numref}`fig-sees-scenes`): multi-sampling, which smooths edges; the arm; and
-# the background, MuJoCo's *skybox*. The translucent bars of the body by which the simulator pulls the gripper go with them.
-# It draws the same table, block, gripper and goal for a fraction of the price, and never touches the physics. But a policy
+# the background, MuJoCo's *skybox*. It also omits the translucent bars of the *mocap body*, by which the simulator pulls the
+# gripper. It draws the same table, block, gripper and goal for a fraction of the price, and never touches the physics. But a policy
 # trained in it sees another picture than one trained in the stock scene, so every run records its scene.
+#
+# ## How much table is one pixel?
 #
 # ```{exercise-start}
 # :label: ex-centimeters

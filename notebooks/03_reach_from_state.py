@@ -14,8 +14,8 @@
 #
 # The first trained policy sees no picture. It reads ten exact numbers from the robot's joints and
 # three from the target. That makes it a *yardstick*: whatever pixels cost later is counted from
-# here. Its actor has 16 inputs for these 13 numbers: Stable-Baselines3 (SB3) joins all entries of the observation, and
-# `achieved_goal` repeats the gripper's position.
+# here. Its network has 16 inputs for these 13 numbers: Stable-Baselines3 (SB3), the library that trains it, joins all
+# entries of the observation, and `achieved_goal` repeats the gripper's position.
 #
 # Every experiment of this book follows the pattern of this one. It compares
 # {term}`arms <arm>`, here not the robot's: an arm is one named configuration, trained with several seeds. A headless
@@ -65,7 +65,7 @@ for name, policy in FLOORS.items():
 # %% [markdown]
 # ## The learning curve
 #
-# Soft actor-critic {cite}`haarnoja2018b`, as SB3 has it, learns from the dictionary
+# Soft actor-critic ({term}`SAC`, built on the [next page](04_sac_recap.ipynb)) {cite}`haarnoja2018b`, as SB3 has it, learns from the dictionary
 # of state, achieved and desired goal. Every thousand steps the policy plays twenty episodes with
 # fixed seeds that training never meets ({numref}`fig-reach-state`). The line is the {term}`interquartile mean <IQM>` over
 # the five training seeds, the band its bootstrap interval ({term}`stratified bootstrap`).
@@ -78,11 +78,12 @@ plt.show()
 # ## The result
 #
 # After training, each policy plays 100 episodes, which start alike for every
-# policy of this book: once with its mean action, once with sampled actions. The physics is always the stock one; a
+# policy of this book. SAC's policy is a distribution over actions, so it plays them twice: with the mean action, and with
+# sampled actions. The physics is always the stock one; a
 # policy with a camera sees it through the camera and the scene that it was trained with. An episode is a
 # {term}`success` if the gripper is within 5 cm of its goal *at the last step*; passing through does not count.
-# *Steps to 90 %* is the first point of the curve that is so high. The interval beside a seed's success is over its
-# episodes, the one in the last row over the seeds.
+# *Steps to 90 %* is the first point of the curve that is so high. The interval beside a seed's success
+# ({term}`Wilson <Wilson interval>`, the exercise below) is over its episodes, the one in the last row over the seeds.
 
 # %%
 display(results_table(ARM))
@@ -105,14 +106,17 @@ film(
 # %% [markdown]
 # ## The same, with good settings
 #
-# Against a bad yardstick everything looks good. The run above has SB3's networks, batch size and target rate, one
+# Against a bad yardstick everything looks good, so here is a better one. Most words for its settings are
+# explained on the [next page](04_sac_recap.ipynb), LayerNorm on [a later one](11_features_extractor.ipynb); here only the
+# results count.
+#
+# The run above has SB3's networks, batch size and target rate $\tau$, one
 # environment, and two settings of its own: a discount of 0.95, as episodes are short, and a learning rate of 0.001.
 #
 # `reach-state-tuned` has standardized inputs,
 # LayerNorm in the {term}`critics <twin critics>`, a {term}`target <target network>` that follows four times as fast
 # ($\tau = 0.02$), four environments, and half an {term}`update a step <replay ratio>`. Its learner is the book's own
-# (`engine="fast"`, [a later page](24_making_it_fast.ipynb)) in place of SB3's `train()`. Most of these words are
-# explained on the [next page](04_sac_recap.ipynb), LayerNorm on [a later one](11_features_extractor.ipynb). The results:
+# (`engine="fast"`, [a later page](24_making_it_fast.ipynb)) in place of SB3's `train()`. The results:
 
 # %% tags=["hide-input"]
 TUNED = "reach-state-tuned"
@@ -120,7 +124,8 @@ display(results_table(TUNED))
 seconds = []
 for run in runs_of(TUNED):
     curve = run.table()
-    seconds.append(float(curve["wall_time_s"][curve["success"] >= 0.9].iloc[0]))
+    first = curve[curve["success"] >= 0.9].iloc[0]  # the first point so high
+    seconds.append(float(first["wall_time_s"]))
 display(
     Markdown(
         f"To 90 % on one core: {min(seconds):.0f} to {max(seconds):.0f} seconds of wall clock, "
@@ -155,10 +160,12 @@ display(Markdown("\n".join(rows)))
 assert min(last[TUNED]) > 50 * max(last[ARM]), "the noise explains nothing: read this anew"
 
 # %% [markdown]
-# Which of these settings matter? A search changes one at a time, on a training seed that no result of this book
+# ## Which settings matter?
+#
+# A search changes one setting of `reach-state-tuned` at a time, on a training seed that no result of this book
 # uses. Each trial has {artifact}`search-reach-state-tuned:provenance.parameters.steps|int` steps. One
-# seed is a hint, no proof; a trial that beats the unchanged arm is left in the table. The trials were judged on the
-# hundred episodes that the tables use; a search made now has episodes of its own.
+# seed is a hint, no proof; trials that beat the unchanged arm are shown as well. The trials were judged on the
+# hundred episodes that the tables use; whoever searches now gets other episodes than these.
 #
 # One change keeps the success below 90 % for all of these steps: a target network that follows slowly. The first arm's
 # target follows as slowly, and that arm gets there with more steps.
@@ -176,6 +183,8 @@ for name in ("learning rate 3e-4", "half as many updates"):
     assert 0.095 < final["as it is"] - final[name] < 0.155, name
 
 # %% [markdown]
+# The commands of the tuned arm and of the search:
+#
 # ```bash
 # pixels train reach-state-tuned --seeds 0 1 2 3 4
 # pixels search reach-state-tuned --steps 5000
@@ -206,7 +215,7 @@ assert again.success.mean() >= 0.9
 # :label: ex-wilson
 # ```
 # 100 of 100 episodes succeed. Is the success rate 100 %? The {term}`Wilson interval` says how low the true
-# rate may be. Complete it for $s$ successes in $n$ episodes, with $\hat p = s/n$ and, for a 95 % interval, $z = 1.96$:
+# rate may be. Complete `wilson`, which returns both ends, for $s$ successes in $n$ episodes, with $\hat p = s/n$ and, for a 95 % interval, $z = 1.96$:
 #
 # $$
 # \frac{\hat p + \frac{z^2}{2n} \pm z\sqrt{\frac{\hat p(1-\hat p)}{n} + \frac{z^2}{4n^2}}}

@@ -21,7 +21,7 @@
 # You will be able to write each of SAC's losses, and to say what goes wrong without it. The page leans
 # on [the Reach task](01_proof_of_life.ipynb), and on your knowing what states, actions and returns are.
 #
-# SAC asks for two things at once, a high return *and* a policy that stays as random as it can
+# SAC asks for two things at once, a high return, discounted by $\gamma$, *and* a policy that stays as random as it can
 # afford:
 #
 # $$ J(\pi) = \mathbb{E}_\pi \Big[ \sum_t \gamma^t \big( r_t + \alpha \, \mathcal{H}(\pi(\cdot \mid s_t)) \big) \Big],
@@ -61,7 +61,8 @@ _ = torch.manual_seed(0)
 # ## A policy whose probabilities we can compute
 #
 # Actions live in $[-1, 1]$; a Gaussian does not. So the policy draws $u$ from a Gaussian and
-# *squashes* it, $a = \tanh u$. The likely mistake is to keep the Gaussian's log-probability:
+# *squashes* it, $a = \tanh u$. The likely mistake is to keep the Gaussian's log-probability. (In shapes, `B` is the
+# size of the batch; `A` and `S` say how many numbers an action and a state have.)
 
 
 # %%
@@ -73,7 +74,8 @@ def gaussian_log_prob(mean, log_std, u):
 
 # %% [markdown]
 # To see what the mistake does, take away the reward. Only entropy is left to maximize, so on a
-# bounded interval the best policy is *uniform*. We let gradient descent look for it.
+# bounded interval the best policy is *uniform*. We let gradient descent look for it: the loss is the mean log-probability,
+# which is minus the entropy.
 
 
 # %%
@@ -104,6 +106,9 @@ assert np.mean(np.abs(naive) > 0.99) > 0.5
 # $$ \log \pi(a \mid s) = \sum_i \Big[ \log \mathcal{N}(u_i; \mu_i, \sigma_i) -
 # \log \big( 1 - \tanh^2 u_i \big) \Big] $$ (eq-squashed)
 #
+# Here $i$ counts the numbers of an action, and $\mathcal{N}$ is the density of the Gaussian with mean $\mu_i$ and standard
+# deviation $\sigma_i$.
+#
 # In 32-bit numbers $1 - \tanh^2 u$ is exactly 0 for $|u|$ above about 9, and its logarithm
 # minus infinity. So we write the logarithm as $2 (\log 2 - u - \mathrm{softplus}(-2u))$, which is
 # the same and stays finite.
@@ -132,8 +137,8 @@ plt.show()
 # %% [markdown]
 # Paid for, the squeeze leaves the actions nearly uniform (right). No squashed Gaussian is quite uniform, hence the bumps.
 #
-# The formula has one independent judge: a density integrates to 1. PyTorch's transformed distribution and the function of
-# the labs judge it, too, but by the same rewriting.
+# The formula has one independent judge: a density integrates to 1. PyTorch's transformed distribution and the function in
+# `labs` judge it, too, but by the same rewriting.
 
 # %%
 from labs.visual_encoder import squashed_gaussian_log_prob
@@ -159,8 +164,8 @@ torch.testing.assert_close(ours, squashed_gaussian_log_prob(mean, log_std, u))
 assert torch.isfinite(squashed_log_prob(mean, log_std, u + 30)).all(), "far out, still finite"
 
 # %% [markdown]
-# The policy network gives mean and log standard deviation. Noise enters from outside, so gradients
-# pass through the action: the *reparameterization trick*.
+# The policy network gives mean and log standard deviation. Noise is drawn without them, and they only shift and scale
+# it. So gradients pass through the action to the network: the *reparameterization trick*.
 
 
 # %%
@@ -183,7 +188,7 @@ class Policy(nn.Module):
 
     def gaussian(self, states):
         mean, log_std = self.net(states).chunk(2, dim=-1)
-        return mean, log_std.clamp(-20, 2)
+        return mean, log_std.clamp(-20, 2)  # no noise that vanishes, none that overflows
 
     def forward(self, states):
         mean, log_std = self.gaussian(states)
@@ -247,7 +252,7 @@ def play(env, memory, act, steps):
         action = act(state)
         observation, reward, terminated, truncated, _ = env.step(action)
         memory.add(state, action, 10 * reward, to_state(observation), terminated)
-        yield step
+        yield step  # the caller may learn between two steps
         if terminated or truncated:
             observation, _ = env.reset()
 
@@ -331,8 +336,8 @@ assert claims_more >= 9, "the one who chose is the one who flatters"
 #
 # $$ L_Q(\theta_1, \theta_2) = \sum_{i=1,2} \mathbb{E} \left( Q_{\theta_i}(s, a) - y \right)^2 $$ (eq-critic-loss)
 #
-# The mean is over steps from the memory. The bar on $\bar\theta$ marks a {term}`target network`: a copy of the critics that
-# follows slowly. And $y$ is a number to aim at, not something to bend: no gradient may flow into it.
+# The mean is over steps from the memory, and $\theta_i$ are the parameters of critic $i$. The bar on $\bar\theta$ marks a
+# {term}`target network`: a copy of the critics that follows slowly, so that they do not chase themselves. And $y$ is a number to aim at, not something to bend: no gradient may flow into it.
 #
 # ```{exercise-start}
 # :label: ex-soft-target
@@ -446,7 +451,7 @@ check_soft_target(soft_target)
 #
 # $$ L_\pi(\phi) = \mathbb{E}_{s, \, a \sim \pi_\phi} \big[ \alpha \log \pi_\phi(a \mid s) - \min_i Q_{\theta_i}(s, a) \big] $$ (eq-actor-loss)
 #
-# The **target network** follows by {term}`Polyak averaging`, a little at each update:
+# The **target network** follows by {term}`Polyak averaging`, a small part $\tau$ of the way at each update:
 #
 # $$ \bar\theta \leftarrow (1 - \tau) \, \bar\theta + \tau \, \theta $$ (eq-polyak)
 #
@@ -498,10 +503,11 @@ class SAC:
 
         action, log_prob = self.policy(batch.state)
         value = torch.min(*self.critic(batch.state, action))
+        # Its gradient reaches the critics too; their next step clears it first.
         self.step(self.policy_optimizer, (self.alpha * log_prob - value).mean())
 
         if self.fixed_alpha is None:
-            gap = (log_prob.detach() + self.target_entropy).mean()
+            gap = (log_prob.detach() + self.target_entropy).mean()  # moves α, not the policy
             self.step(self.alpha_optimizer, -self.log_alpha * gap)
         with torch.no_grad():
             for slow, fast in zip(self.target.parameters(), self.critic.parameters(), strict=True):
@@ -625,7 +631,7 @@ plt.show()
 # %% [markdown]
 # One seed each, so only the coarse things count. The agent learns, and the two controls show that
 # the task does not solve itself ({numref}`fig-sac-reach`, left). The thermostat steers the entropy toward its target, which
-# these few steps do not reach (right). Without it the
+# these few steps do not reach (right). With $\alpha = 0$ the
 # entropy falls much further, because nothing pays for it. On Reach this does little harm: the reward speaks at
 # every step, and nothing must be discovered first. Where reward is rare, a policy
 # that has stopped exploring is lost. The [next page](05_her_recap.ipynb) makes reward rare.

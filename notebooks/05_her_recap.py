@@ -22,7 +22,7 @@
 # train on the spot, with HER and without. Push takes far longer; one episode of it stands
 # below to be taken apart.
 #
-# You will be able to relabel an episode, to say which share of a batch that changes, and to name what
+# You will be able to relabel an episode, to say which share of a batch is relabeled, and to name what
 # hindsight cannot add. The page leans on [SAC's critic and its target](04_sac_recap.ipynb).
 
 # %%
@@ -102,8 +102,8 @@ assert len(reach[0].observation) == len(reach[0].action) + 1 == STEPS + 1
 # $$ r'_t = r(\text{achieved}_{t+1}, g') = \begin{cases} 0 & \lVert \text{achieved}_{t+1} - g' \rVert \le 5 \text{ cm} \\
 # -1 & \text{otherwise} \end{cases} $$ (eq-relabeled-reward)
 #
-# The arm moves the same way whatever it was asked for. So $(s_t, a_t, s_{t+1})$ stays true, with $s$ for all but the goal, and
-# only goal and reward change. This works because SAC learns {term}`off-policy`: it may learn from
+# Let $s$ be all of the observation but the goal. The arm moves the same way whatever it was asked for. So
+# $(s_t, a_t, s_{t+1})$ stays true, and only goal and reward change. This works because SAC learns {term}`off-policy`: it may learn from
 # actions that the policy for $g'$ would not have chosen.
 #
 # Which goal? The {term}`future strategy` draws a step $t'$ at or after $t$ in the same episode and asks
@@ -222,8 +222,8 @@ check_relabel(relabel)
 #
 # ## What hindsight adds, and what it only seems to add
 #
-# Now the random episodes of Reach speak, without one new step in the simulator. We count the same for
-# twenty random episodes of Push. There one more question must be asked: *did the block move at all*
+# How often do the thirty random episodes of Reach pay 0 once they are relabeled? No new step in the simulator is needed. We
+# count the same for twenty random episodes of Push. There one more question must be asked: *did the block move at all*
 # between the step and the place that became its goal?
 
 # %%
@@ -250,7 +250,7 @@ assert shares["Push"][2] < 0.5 * shares["Push"][1]
 
 # %% [markdown]
 # Push's successes *as played* are those of a single episode of the twenty: it [starts solved](01_proof_of_life.ipynb).
-# Most of the new ones are empty. The block did not move between the step and its goal, and
+# Most of the successes that relabeling adds to Push are empty. The block did not move between the step and its goal, and
 # nearly *every* action achieves that. HER makes rewards, it does not make contact: such a batch is
 # {term}`deceptively dense <deceptively dense reward>`. This is one likely reason why Push takes so much longer than Reach.
 #
@@ -292,7 +292,8 @@ class HerMemory:
 
     def add(self, episode):
         self.episodes.append(episode)
-        self.all = Episode(*map(np.stack, zip(*self.episodes, strict=True)))  # (E, 51, ...)
+        # Everything anew: simple, and fast enough for a few hundred episodes. (E, 51, ...)
+        self.all = Episode(*map(np.stack, zip(*self.episodes, strict=True)))
 
     def draw(self, rng, batch_size):
         """Episode and step indices, goals (B, 3), rewards, and which goals were relabeled."""

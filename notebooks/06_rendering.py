@@ -94,11 +94,14 @@ def render_and_resize(env, image_size=(84, 84)):
     frame = env.render()  # uint8 (H, W, 3)
     height, width = image_size
     if frame.shape[:2] != (height, width):
+        # PIL's BILINEAR averages over all pixels that become one.
         frame = np.asarray(Image.fromarray(frame).resize((width, height), Image.BILINEAR))
     return frame.transpose(2, 0, 1).copy()
 
 
 # %% [markdown]
+# What a large frame becomes on the way:
+#
 # | step | shape | dtype |
 # |---|---|---|
 # | `env.render()` | (480, 480, 3) | uint8 |

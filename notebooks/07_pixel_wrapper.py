@@ -40,7 +40,7 @@ use_style()
 # ## One frame is not enough
 #
 # The two episodes of {numref}`fig-wrapper-velocities` end in nearly the *same place* with *opposite velocities*. From a single picture,
-# which is which? We ask the simulator for both and compare.
+# which is which? We ask the simulator for both velocities and write each above its picture.
 
 
 # %% mystnb={"figure": {"caption": "The last frames of two episodes of Reach, in the lean scene. Above each stands the gripper's velocity as the simulator tells it.", "name": "fig-wrapper-velocities"}, "image": {"alt": "Two frames of the gripper over the table that look alike. The titles say that it moves to one side in the first and to the other in the second."}}
@@ -49,7 +49,7 @@ def passing_through(direction):
     env = envs.make_env("reach", image_size=84, camera="workspace", scene="lean")
     env.reset(seed=0)
     away = np.array([0, -direction, 0, 0], np.float32)
-    for action in [away] * 3 + [-away] * 3:
+    for action in [away] * 3 + [-away] * 3:  # out and back, to the same place
         observation, *_ = env.step(action)
     state = observation["observation"]
     frame = render_and_resize(env)
@@ -90,6 +90,8 @@ assert np.sign(velocities[0][1]) != np.sign(velocities[1][1])
 # dictionary. So the wrapper does the stacking itself.
 #
 # ## Build it
+#
+# `reset` fills the stack with the first frame, `step` pushes the newest in, and `observe` adds the vectors that were asked for.
 
 
 # %%
@@ -164,7 +166,7 @@ for _ in range(50):
     for key in mine:
         np.testing.assert_array_equal(mine[key], other[key])
     # Slowly toward the block until it has moved: something must happen before the camera.
-    gap = theirs.last_raw_obs["observation"][6:9] * [6, 6, 0]
+    gap = theirs.last_raw_obs["observation"][6:9] * [6, 6, 0]  # a gain; not up or down
     push = rng.normal(0, 0.2, 3) + gap * (np.linalg.norm(other["achieved_goal"] - start) < 0.05)
     action = np.clip(np.r_[push, 0], -1, 1).astype(np.float32)
     mine, other = ours.step(action)[0], theirs.step(action)[0]
@@ -193,8 +195,8 @@ FrameStack(np.array(recording).transpose(0, 2, 3, 1), step=12)
 #
 # The gripper is left only where the joints are withheld. They are an argument of their own, `proprio_indices` in `labs`.
 #
-# SB3's HER needs `both`: it relabels with the `achieved_goal` of the observation. SB3's stock features extractor joins
-# every key, and so hands the policy the answer; an extractor that drops the key would not. Our own replay memory relabels with
+# SB3's HER needs `both`: it relabels with the `achieved_goal` of the observation. SB3's stock {term}`features extractor` joins
+# every key, and so hands the policy the answer; an extractor that drops `achieved_goal` would not. Our own replay memory relabels with
 # an achieved goal stored beside the observation, which the policy never sees. So `desired` trains with
 # HER as well, though hindsight still asks the simulator for the block's place.
 #
@@ -209,7 +211,7 @@ print("achieved_goal is the block's position, exactly:", np.round(exact, 4))
 # ```{exercise-start}
 # :label: ex-stack
 # ```
-# Given the frames of an episode as one array (T + 1, 3, H, W), complete `stack_at`, which returns the
+# Given the frames of an episode of $T$ steps as one array (T + 1, 3, H, W), complete `stack_at`, which returns the
 # observation's pixels at step `t`. This is how a replay memory that stores every frame once puts
 # stacks together again.
 # ```{exercise-end}

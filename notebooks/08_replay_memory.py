@@ -45,11 +45,12 @@ from labs.widgets.memory_calculator import MemoryCalculator
 assert transition_bytes((84, 84), 4) == 2 * 84 * 84 * 12 == 169_344
 for name, dtype in {"uint8": np.uint8, "float32": np.float32}.items():
     print(f"500 K transitions as {name}: {memory_needed(500_000, dtype=dtype) / 1e9:.1f} GB")
-state = 500_000 * 4 * (2 * (25 + 3 + 3) + 4 + 2)
+state = 500_000 * 4 * (2 * (25 + 3 + 3) + 4 + 2)  # four bytes a number
 print(f"500 K transitions of Push from state: {state / 1e9:.2f} GB")
 
 # %% [markdown]
-# The last line counts the state in float32. Stable-Baselines3 keeps it as the environment gives it, in float64, which makes it
+# The last line counts float32: twice the state, 25 + 3 + 3 numbers with its two goals, an action of four, reward and `done`.
+# Stable-Baselines3 keeps the state as the environment gives it, in float64, which makes the memory
 # nearly twice as large: about 250 MB, as the source manuscript reports.
 #
 # Pixels stay the bytes they are: {term}`uint8 pixel storage`. They become numbers between 0 and 1 only in the batch that
@@ -140,7 +141,7 @@ print("equal to PixelReplayBuffer, to the bit")
 
 # %% [markdown]
 # All `dones` are 0. A Fetch episode stops because a clock runs out, so `terminated` is always false. The
-# target of the fiftieth step [bootstraps like any other](04_sac_recap.ipynb).
+# target of the fiftieth step counts the value of the next state, [like any other](04_sac_recap.ipynb).
 
 # %%
 assert not mine.dones.any()
@@ -173,7 +174,8 @@ print(f"stored once: {once:,.0f} bytes a transition, {500_000 * once / 1e9:.1f} 
 assert once < 21_800 and np.isclose(169_344 / once, 8 * 50 / 51)
 
 # %% [markdown]
-# These are the last thirty transitions of the episode, 240 / 34 ≈ 7: the frames at both ends stand in fewer stacks. A whole
+# These are the last thirty transitions of the episode. They show 34 frames, 31 of their own and three from before, and
+# 240 / 34 ≈ 7: the frames at both ends stand in fewer stacks. A whole
 # episode gives 400 / 51 ≈ 7.8, for it has one frame more than transitions.
 #
 # SB3's dictionary buffers cannot do this. `labs.replay` does, and relabels goals on the way. Where

@@ -12,9 +12,10 @@
 # %% [markdown]
 # # Two convolutional encoders
 #
-# Four frames are 84,672 bytes. A policy wants a short vector. Between them stands an encoder, and
-# the usual one was built for Atari. This page builds it, and a second one that is gentler with
-# small things. Then it asks whether small things need that. Counting cells cannot answer.
+# Four frames are 84,672 bytes. A policy wants a short vector. Between them stands an encoder. The usual
+# one, {term}`NatureCNN`, was built for Atari. This page builds it, and a second one, {term}`ManipulationCNN`,
+# that is gentler with small things. Then it asks whether small things need that. The usual argument counts
+# the cells that a thing fills; such counting cannot answer.
 #
 # You will be able to follow an object through any stack of convolutions, and to say what such counting
 # proves and what it does not. The page leans on [the observation](07_pixel_wrapper.ipynb).
@@ -219,7 +220,8 @@ print("equal to labs.manipulation_encoder.ManipulationCNN")
 
 # %% [markdown]
 # A fiftieth of the parameters, mostly because the linear layer is missing: the convolutions alone have a third of
-# NatureCNN's. A linear layer of 512 on these 14,112 numbers would have 7.2 million; the next page does without one.
+# NatureCNN's. A linear layer of 512 on its 32 × 21 × 21 = 14,112 outputs would have 7.2 million; the next page does
+# without one.
 #
 # It is not cheaper, though: the filters of three of its four layers visit 42 × 42 places. Count the multiplications:
 
@@ -253,8 +255,8 @@ assert costs[1] > 2 * costs[0]
 # %% [markdown]
 # ## Walk the object
 #
-# Make it larger or smaller, drag it, and click cells to see what they see. Watch the last line under
-# each map: how much of the light moves to other cells when the object goes one pixel aside.
+# The white square again. Make it larger or smaller, drag it, and click cells to see what they see. Watch the last
+# line under each map: how much of the square's light moves to other cells when it goes one pixel aside.
 
 # %%
 EncoderWalk()
@@ -312,14 +314,15 @@ with torch.no_grad():
 # %% [markdown]
 # The features do notice. But can the position be *read* from them, in noise, by something as simple
 # as a linear map? This is the question of a {term}`linear probe`. Put a block with random brightness at random places of a window of
-# 16 × 16 positions, and freeze the random encoder. Then fit one ridge regression from its features $f(x)$ to the block's
-# position $y$:
+# 16 × 16 positions, and freeze the random encoder. Then fit one ridge regression from its features $f(x)$ of an image
+# $x$ to the block's position $y$:
 #
 # $$
 # \hat y = W f(x) + b, \qquad (W, b) = \arg\min_{W, b} \sum_i \lVert W f(x_i) + b - y_i \rVert^2 + \lambda \lVert W \rVert^2
 # $$ (eq-ridge)
 #
-# The penalty $\lambda$ keeps many weights from fitting the noise of few images. Three comparisons:
+# Here $i$ counts the images, and $\hat y$ is the position that is read. The penalty $\lambda$ keeps many weights from
+# fitting the noise of few images. Three comparisons:
 #
 # - *Ignore the image*: always answer the mean.
 # - *Know only the cell*: the best answer of somebody who is told, without error, in which cell the block lies, and
@@ -406,10 +409,10 @@ assert apart < 0.75 * cell_of_eight, "sharing alone does it: read the text anew"
 # random encoders. Read all three columns:
 #
 # - On average every row beats its cell, NatureCNN's later layers by almost half. The position **is** in the
-#   maps, in noise, before any training. That a stride of 4 destroys an object of 5 pixels, as the source
-#   manuscript has it, is not true of this encoder.
-# - One averaging filter beats the cell as well, and in this scene by more. Sharing alone does it, even among cells that do not overlap:
-#   most blocks stand in several. Random channels add
+#   maps, in noise, before any training. The source manuscript says that a stride of 4 destroys an object of
+#   5 pixels. Of this encoder that is not true.
+# - One averaging filter beats the cell as well, and in this scene by more than random channels do. Sharing alone
+#   does it, even among cells that do not overlap (the last row but one): most blocks stand in several. Random channels add
 #   no precision here. They are there to tell a block from a gripper, which this scene does not ask.
 # - Position still is harder to read at NatureCNN's end than after its first layer. Coarse strides do not delete
 #   it; they fold it into patterns that somebody must learn to unfold.
@@ -485,6 +488,6 @@ check_receptive_field(receptive_field)
 #
 # ## Settled
 #
-# Two encoders, their shapes and their counts, both equal to `labs`, and NatureCNN to SB3's. Coarse strides make
+# Two encoders, both equal to `labs`, and NatureCNN to SB3's. Coarse strides make
 # position harder to read, not impossible. ManipulationCNN keeps it where it was: in the place
 # on the map. Next: [reading it off](10_spatial_softmax.ipynb).

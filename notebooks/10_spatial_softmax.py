@@ -102,7 +102,7 @@ for run in results["flat, left half"]:
 assert all(max(run.values()) < 1.5 for run in results["flat, whole image"])
 
 # %% [markdown]
-# Two seeds each. The head is able: trained everywhere, it finds the blob everywhere. But every place
+# The two numbers of a cell are two seeds. The head is able: trained everywhere, it finds the blob everywhere. But every place
 # has its own weights, and those of a place where no blob was ever seen have learned from noise
 # alone. Convolutions respond to a blob anywhere alike; the table of weights behind them
 # throws that away.
@@ -117,9 +117,9 @@ assert all(max(run.values()) < 1.5 for run in results["flat, whole image"])
 # (\hat x, \hat y) = \Big( \sum_{ij} p_{ij}\, x_j,\; \sum_{ij} p_{ij}\, y_i \Big)
 # $$ (eq-spatial-softmax)
 #
-# where $i$ counts rows, $j$ columns, and the coordinates $x_j, y_i$ run from −1 to 1. No weight belongs to a place. The only
-# number to learn in the head is the temperature $T$: small, and the strongest cell decides; large, and all cells vote alike. It must stay
-# positive, so its logarithm is learned.
+# where $i$ counts rows and $j$ columns, $k$ and $l$ do so again in the sum, and the coordinates $x_j, y_i$ run from −1
+# to 1. No weight belongs to a place. The only number to learn in the head is the temperature $T$: small, and the
+# strongest cell decides; large, and all cells vote alike. It must stay positive, so its logarithm is learned.
 #
 # ## Build it
 
@@ -207,7 +207,8 @@ assert all(run["right"] < 1.5 for run in results["keypoints, left half"])
 #
 # Look at equation {eq}`eq-spatial-softmax` with the eyes of a fresh network. Its features are small and
 # nearly equal, so $e^{f/T}$ is nearly the same everywhere, and every keypoint sits near the middle.
-# How far do a random encoder's keypoints move from one real frame to the next? The answer is a standard deviation over all frames:
+# How far do a random encoder's keypoints move from one real frame to another? We take their standard deviation over all
+# frames, and beside it that of the block's own place:
 
 
 # %%
@@ -255,9 +256,9 @@ print(f"the block itself moves by {block_moves:.1f} px")
 # ## Real maps of a real frame
 #
 # Can a keypoint be taught to sit on the block? The simulator says where the block is in the
-# picture. Take eight maps: three are taught block, gripper and goal, five are left free. Larger
-# orthogonal initial weights and $T = 0.3$, for the reason just seen. The cells of the last map are
-# centered on every fourth pixel, which the geometry of the layers tells.
+# picture. Take eight maps: three are taught block, gripper and goal, five are left free. The initial weights
+# are larger and $T = 0.3$, for the reason just seen. To give the places as coordinates one must know where the cells
+# lie: the geometry of the layers centers those of the last map on every fourth pixel.
 
 # %%
 last = layer_geometry(ManipulationCNN(3))[-1]
@@ -302,7 +303,7 @@ assert errors[0] < guesses[0] / 3, "the block's keypoint follows the block"
 # or another number of threads can decide which.
 #
 # This took 150 frames and a few seconds. Reinforcement learning has nobody to teach keypoints; it must find
-# them through the reward. This cell shows only that the *form* can hold the answer.
+# them through the reward. This cell shows only that keypoints *can* hold the answer.
 #
 # Below are the maps of a frame that was not trained on. Choose channels, cool and heat. In the
 # synthetic map drag the blob, flatten it, add a second one.

@@ -151,7 +151,7 @@ assert calls == ["DictReplayBuffer"], "one sample() each: only one of the two pa
 # %% [markdown]
 # With plain replay it works. With hindsight it is **dead code**: no error, no warning, and a run
 # that calls itself DrQ trains without augmentation. `HerReplayBuffer` overrides `sample()`. It draws
-# real and relabeled transitions by two methods of its own and merges them:
+# real and relabeled transitions, which it calls *virtual*, by two methods of its own and merges them:
 
 # %%
 source = inspect.getsource(HerReplayBuffer.sample)
@@ -230,12 +230,13 @@ assert 0 < lies["push", "AugmentsEverything"] < 0.2, "few enough to go unnoticed
 # \;\xrightarrow{\;\text{DrQ}\;}\; \bigl(T_1(o), g', a, r', T_2(o')\bigr)
 # $$ (eq-order)
 #
-# Relabeling reads no picture: with pictures alone the other order would do as well. This one fits behind `sample()`.
+# Relabeling reads no picture, so as long as only pictures are changed, the other order would do as well. This one fits
+# behind `sample()`, inside which hindsight relabels.
 #
-# The critic then learns $Q(T_1(o), g', a) \approx r' + \gamma\, V(T_2(o'), g')$. $T_1$ and $T_2$ are drawn
-# independently, and anew at each use. So every view of $o$ meets targets from many views of $o'$, and the values of
-# all views are pulled together. DrQ averages over two draws of each; DrQ-v2 {cite}`yarats2021` takes one of each, and
-# so do we.
+# The critic then learns $Q(T_1(o), g', a) \approx r' + \gamma\, V(T_2(o'), g')$, where $V$ is what the next state is
+# worth. $T_1$ and $T_2$ are drawn independently, and anew at each use. So every shifted view of $o$ meets targets from
+# many views of $o'$, and the values of all views are pulled together. DrQ averages over two draws of each; DrQ-v2
+# {cite}`yarats2021` takes one of each, and so do we.
 #
 # One thing nobody relabels: the red spot in $o$ still marks the *old* goal. The frames of {numref}`fig-buffers-draws`
 # show it. For arms of Push whose policy must look, the frames are drawn without it: `goal_sphere=False`. What it does

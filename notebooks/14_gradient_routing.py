@@ -58,8 +58,9 @@ torch.set_num_threads(1)
 # L_\pi = \alpha \log \pi(\tilde a \mid z) - \min_i Q_i(z, \tilde a), \qquad \tilde a \sim \pi(\cdot \mid z)
 # $$ (eq-routing-actor)
 #
-# Count the networks that read $z$ in $L_\pi$: **two**, the actor and the Q that judges it. Whoever cuts only
-# the first has cut one of two ways, and, as the table will show, the smaller by far.
+# Here $a$ is the stored action, and $\tilde a$ one that the actor draws now. Count the networks that read $z$ in
+# $L_\pi$: **two**, the actor and the Q that judges it. Whoever detaches $z$ for the actor alone has cut one of two ways
+# to the encoder, and, as the table will show, the smaller by far.
 #
 # A batch of real observations, and networks small enough to see through:
 
@@ -153,8 +154,8 @@ assert nothing == 0
 
 # %% [markdown]
 # It is not so. The third row is a gradient that arrives through Q: call it the *stray* gradient. Usually no
-# optimizer steps it: the encoder is in the critic's, which clears gradients before its next loss. So nothing
-# *breaks*. But the backward pass through the encoder is paid for. And whoever clips gradients over all
+# optimizer takes a step by it: the encoder is in the critic's, which clears gradients before its next loss. So
+# nothing *breaks*. But the backward pass through the encoder is paid for. And whoever clips gradients over all
 # parameters, or accumulates them over several batches, gets it mixed in.
 #
 # The repair is also the cheapest program: **encode once, hand the actor and its Q the same detached
@@ -196,15 +197,16 @@ print(
 # {cite}`yarats2021` kept it. Why the critic? The TD error says something about every transition; the actor's
 # loss can only pass on what Q already knows.
 #
-# DrQ-v2 itself is not SAC but DDPG with returns of several steps; only its routing is taken here, with two
-# differences. Our target critic has a slow encoder of its own, as in SAC+AE and DrQ; DrQ-v2 encodes the next
+# DrQ-v2 itself is not SAC but [DDPG](05_her_recap.ipynb) with an {term}`n-step target`; only its routing is taken here, with
+# two differences. Our target critic has a slow encoder of its own, as in SAC+AE and DrQ; DrQ-v2 encodes the next
 # observation with the online encoder. And all three give actor and critic a linear trunk each behind the
 # convolutions, so there the actor's loss does train a layer of its own.
 #
-# The norms below come from one real update on Push from pixels: SB3's own `train()`, and for the last button
-# that of our `DrQv2SAC`. Hooks on the optimizers read what had arrived. The critic's routing has two buttons.
-# One is the trap: the actor's features are detached, the gate before its Q is forgotten. The other is
-# `DrQv2SACPolicy` with the algorithm `DrQv2SAC`, which encodes an observation once for all who need it.
+# Choose a routing below, and see which loss leaves how much gradient in which encoder. The norms come from one real
+# update on Push from pixels: SB3's own `train()`, and for the last button that of our `DrQv2SAC`. Hooks on the
+# optimizers read what had arrived. The critic's routing has two buttons. One is the trap, *gate forgotten*: the
+# actor's features are detached, those of its Q are not. The other is `DrQv2SACPolicy` with the algorithm `DrQv2SAC`,
+# which encodes an observation once for all who need it.
 
 # %%
 GradientRouting.from_artifact()
@@ -284,11 +286,11 @@ panels[0].set_ylabel("gradient norm in the encoder")
 plt.show()
 
 # %% [markdown]
-# In {numref}`fig-routing-norms`, left, the critic's loss goes on passing wherever it may. Right, the actor's
-# gradient fades.
+# In {numref}`fig-routing-norms`, left, the critic's gradient goes on arriving wherever it is not cut. Right, the
+# actor's own gradient fades; the stray one does not.
 #
-# A norm is not a step: Adam divides the size of the gradient out. So the distance that the encoder has moved
-# stands beside it, relative to its first weights. Medians over the three seeds:
+# A norm is not a step: Adam divides the size of the gradient out. So in the table the distance that the encoder has
+# moved stands beside the norm, relative to its first weights. Medians over the three seeds:
 
 
 # %% tags=["hide-input"]
@@ -372,9 +374,10 @@ display(table(lambda values: ", ".join(f"{v:.2g}" for v in values)))
 # %% [markdown]
 # ## Build it into SB3
 #
-# Two gates first, each a few lines on SB3's own class. The actor encodes without a graph. The critic encodes
-# with one; SB3's critic, if the encoder is shared, does not. Our critic's gate closes for one caller only:
-# where the *actions* carry a gradient, the loss is the actor's, and what would pass is the stray gradient.
+# Two gates first, each a few lines on SB3's own class. A gate lets a gradient into the encoder or keeps it out. The
+# actor's is always closed: it encodes under `no_grad`. SB3's critic does so too if the encoder is shared; ours does
+# not. Its gate closes for one caller only: where the *actions* carry a gradient, the loss is the actor's, and what
+# would pass is the stray gradient.
 
 
 # %%

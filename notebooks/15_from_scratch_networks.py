@@ -111,9 +111,9 @@ print(
 
 # %% [markdown]
 # The goal is three columns of many. But [count is not loudness](11_features_extractor.ipynb): here the picture
-# drowns, for its features hardly *vary*. Almost all of a frame is the same table every time, and what differs
+# drowns, for its features hardly *vary*. Almost all of a frame looks the same every time, and what differs
 # between two frames is lost in what does not. The remedy is the trunk of SAC+AE {cite}`yarats2019`, DrQ and
-# DrQ-v2 {cite}`yarats2021`: fifty features, each row brought to zero mean and unit variance, each feature
+# DrQ-v2 {cite}`yarats2021`: fifty features, those of a frame brought to zero mean and unit variance, each
 # squeezed into $(-1, 1)$.
 
 
@@ -150,8 +150,9 @@ assert torch.equal(z[:, 50:], goal), "the goal passes as it is"
 # not the answer. [SAC in miniature](04_sac_recap.ipynb) derives the right one, holds it against the integral and
 # PyTorch, and trains an actor that forgets the squash. Here it comes from `labs`.
 #
-# What does that mistake look like from outside? Take an action of one number, integrate its entropy over the
-# whole line of $u$, and hold the Gaussian's own entropy beside it:
+# What does it look like from outside to take the Gaussian's density all the same? Take an action of one number,
+# integrate its entropy over the whole line of $u$, and hold the Gaussian's own entropy beside it. Both are in *nats*:
+# the logarithm is the natural one.
 
 
 # %%
@@ -287,7 +288,8 @@ print("actions, log-densities and values: equal")
 # ## The update: one function, one idea
 #
 # **The target.** What the transition says about its action: the reward, and what the next state is
-# worth by the more pessimistic of two slow copies.
+# worth by the more pessimistic of two slow copies. In $z'$, the features of the next observation, the actor reads
+# those of the encoder that learns, and $\bar Q$ those of a slow encoder of its own.
 #
 # $$
 # y = r + \gamma\,(1 - d)\,\big[\min_i \bar Q_i(z', a') - \alpha \log \pi(a' \mid z')\big]
@@ -495,7 +497,7 @@ assert runs["as it is"][1] > 5 * last["as it is"], "32 transitions were memorize
 # ```
 # A robot's action seldom lives in $[-1, 1]$. Let joint $i$ take $a'_i \in [l_i, h_i]$, with
 # $a' = l + \tfrac12 (a + 1)(h - l)$. Given the log-density of $a$, complete `scaled_log_prob`, the
-# log-density of $a'$.
+# log-density of $a'$. As with tanh, the density is divided by the slope.
 # ```{exercise-end}
 # ```
 
@@ -611,8 +613,8 @@ display(Markdown("\n".join(table)))
 
 # %% [markdown]
 # Did it learn? Something: its first episodes earn what random actions earn, its last ones far more. For about
-# half of the run it earned less than an arm that stays where it is. Then its return climbs to that arm's and a
-# little above, although it plays with its own noise. Whether it ends above, forty episodes do not settle. The
+# half of the run it earned less than doing nothing earns. Then its return climbs to that line and a little
+# above, although it plays with its own noise. Whether it ends above, forty episodes do not settle. The
 # critic's loss shows nothing of this: after a jump at the start it creeps down.
 #
 # And the agent did not learn to *reach*. Few of its last episodes end at the goal, and the interval of their

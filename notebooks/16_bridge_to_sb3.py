@@ -84,9 +84,9 @@ assert sum(o.__module__.startswith("labs.") for o in counterparts.values()) == 3
 #
 # ## One observation, two ways
 #
-# Two real observations of Reach, one from each robot, go through both. On SB3's side: `predict`,
-# `action_log_prob` and the critic. On ours: sums and products, with the same weights. What remains may be
-# rounding, nothing else. Episodes on this page last 20 steps in place of 50, so that a short run sees many.
+# Two robots step together on this page. One observation of Reach from each goes through SB3's `predict`,
+# `action_log_prob` and critic, and through our own sums and products with the same weights. The results may differ by
+# rounding, by nothing else. Episodes here last 20 steps in place of 50, so that a short run sees many.
 
 
 # %% tags=["nbval-check-output"]
@@ -217,7 +217,7 @@ for name, wrong in broken.items():
 # %% [markdown]
 # One line in `by_hand` differs from [your actor](15_from_scratch_networks.ipynb): SB3 adds
 # $10^{-6}$ to the slope of tanh before it takes the logarithm, so that it stays finite. Yours
-# rewrites the slope and needs no such guard. Near the ends the two drift apart:
+# rewrites the slope and needs no such guard. Where $u$ is large, and $\tanh u$ near its ends, the two drift apart:
 
 # %%
 u = torch.tensor([1.0, 3.0, 5.0, 7.0, 9.0])
@@ -228,7 +228,7 @@ for point, gap in zip(u, guarded - exact, strict=True):
 assert (guarded - exact)[0] < 1e-4 < 1 < (guarded - exact)[-1]
 
 # %% [markdown]
-# It matters only to a policy pressed hard against its limits. For the whole walk on Push, with four
+# It matters only to a policy pressed hard against its limits. For the same comparison on Push, with four
 # frames and the joints, type `python -m labs.drqv2_sac_policy --bridge`.
 #
 # ## What SB3 adds
@@ -270,7 +270,8 @@ plt.show()
 
 # %% [markdown]
 # Two traps in one step: the true last observation lies in `info`, and `done` is true although only a
-# clock ran out. SB3's loop minds both. We let it collect, and look at what it stored.
+# clock ran out, so the critic's target must [count the future](04_sac_recap.ipynb) all the same. SB3's loop takes care of
+# both. We let it collect, and look at what it stored.
 
 # %%
 scratch = tempfile.TemporaryDirectory()  # gone when the page is done
@@ -399,7 +400,7 @@ assert moved > 0, "the critic's step moves the encoder"
 
 # %% [markdown]
 # After a hundred updates no episode has succeeded yet, and only the success rate says so. The *other* three
-# move meanwhile, and nothing in them tells. **Three of these four curves describe the learner. Only the fourth
+# move meanwhile, and nothing in them shows it. **Three of these four curves describe the learner. Only the fourth
 # describes the robot.** Two more habits of theirs: the losses of a row are means over the last call of `train`
 # before it, here a single batch, so they jump. And the success rate lags: it is a mean over the last 100
 # episodes, all of them played with noise.

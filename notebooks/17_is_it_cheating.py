@@ -212,16 +212,16 @@ film(
 # %% [markdown]
 # ## Three claims, decided
 #
-# **"Push is solved from pixels."** In `goal_mode="both"` it can be solved *without* them: sixteen numbers
-# reach most of what the full state reaches. So a success rate in that mode says nothing by itself about the
+# **"Push is solved from pixels."** With both goals as vectors, `goal_mode="both"`, it can be solved *without* pixels:
+# sixteen numbers reach most of what the full state reaches. So a success rate in that mode says nothing by itself about the
 # camera. Put a blind twin of the same settings beside it. Surer: blank, shuffle or freeze the pictures of a
-# trained policy, as [the five steps](18_five_steps.ipynb) and [reading the curve](19_reading_the_curve.ipynb)
+# trained policy ({term}`negative control`), as [the five steps](18_five_steps.ipynb) and [reading the curve](19_reading_the_curve.ipynb)
 # do with small pictures. Or train in a mode in which the block's position is withheld.
 #
 # **"The sixteen numbers fail because they hide velocity and rotation."** The manuscript reports 0 % for
 # them, with a learning rate of 0.0001, and explains it by partial observability ({term}`POMDP`). Here the same
 # sixteen numbers leave the floor in minutes, with 0.25 updates a step, ten times the learning rate and other
-# settings; the table below has most of them, beside those of the state control. With twice as many updates they come
+# settings; the table below has most of them, beside those of the manuscript's run from the full state. With twice as many updates they come
 # [about as far](19_reading_the_curve.ipynb): {success}`push-blind-u050`. So what they hide does not forbid success. Why the reported run failed is not shown: the twin at the reported settings, `push-blind`,
 # was not run.
 #
@@ -230,14 +230,14 @@ film(
 # {artifact}`push-floor:moved_the_block.reach_block.rate|pct0` of the episodes, shoves blocks off targets on
 # which they lay, and ends with {artifact}`push-floor:reach_block.rate|pct1`, by its interval at most {artifact}`push-floor:reach_block.high|pct1`.
 #
-# **"5 to 8 % means that something was learned."** It is the [floor](01_proof_of_life.ipynb), counted
-# over {artifact}`push-floor:no_op.n|int` episodes.
+# **"5 to 8 % means that something was learned."** The manuscript's first runs from pixels score as much. It is the
+# [floor](01_proof_of_life.ipynb), counted over {artifact}`push-floor:no_op.n|int` episodes.
 #
 # ## Why so fast?
 #
 # The manuscript's own control, from the full state, needed 1.84 million steps to reach 90 %. These
-# runs are budgeted at {artifact}`push-state-tuned/seed0:provenance.parameters.total_steps|int`. What differs was found on a
-# seed that no table here reports:
+# runs are budgeted at {artifact}`push-state-tuned/seed0:provenance.parameters.total_steps|int`. The settings that differ
+# were found by trial, on a seed that no table here reports:
 
 # %% tags=["hide-input"]
 WHY = {
@@ -340,8 +340,8 @@ display(provenance_card(BLIND))
 # | | |
 # |---|---|
 # | settled | Whoever hands the policy `achieved_goal` hands it most of the task: without any picture it pushes, at one budget and at three times that budget. 5 to 8 % is the floor. 0 % is below it, and a policy that reaches for the block and no more gets there. |
-# | settled for small pictures | What trained policies in this mode do with their pictures: [some look](19_reading_the_curve.ipynb), [others do not](18_five_steps.ipynb), and the best of them loses nothing when they go black. |
-# | not settled | Why the reported twin failed: it was not run here at its own settings. Whether the points between the twin and the full state that three times the steps leave are rotation and speed. |
+# | settled for small pictures | What trained policies in this mode do with their pictures: [some look](19_reading_the_curve.ipynb), [others do not](18_five_steps.ipynb), and the best of these policies loses nothing when its pictures go black. |
+# | not settled | Why the reported twin failed: it was not run here at its own settings. Whether the gap that three times the steps leave between the twin and the full state comes from rotation and speed. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |
 #
 # ```bash
@@ -352,6 +352,5 @@ display(provenance_card(BLIND))
 # pixels measure push-floor
 # ```
 #
-# How far one gets where the block's place is in the picture and nowhere else is the matter of
-# [Paying less](25_paying_less.ipynb). Next: [the five-step investigation](18_five_steps.ipynb), the story
-# in which the 95 % stand.
+# How far a policy gets when the block's place is in the picture and nowhere else, [Paying less](25_paying_less.ipynb)
+# asks. Next: [the five-step investigation](18_five_steps.ipynb), the story to which the 95 % belong.

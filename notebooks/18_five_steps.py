@@ -73,7 +73,8 @@ plt.show()
 #
 # ## The ledger
 #
-# The same story as a table; its last three columns are ours. A cell that nobody has measured here, at the source
+# The same story as a table; its last three columns are ours. A run has *left the floor* at the first of two points in a
+# row that lie above it by their intervals ([the rule](19_reading_the_curve.ipynb)). A cell that nobody has measured here, at the source
 # manuscript's settings, says so, and names the command that would change it.
 
 # %%
@@ -87,7 +88,7 @@ display(investigation_table())
 # ## The control: can it be solved at all?
 #
 # Before blaming the camera, take it away. With the full state, the same algorithm on the same task
-# succeeds. Any such search finds *one* configuration that works, and walks from there to the one that does not.
+# succeeds. A search for a fault starts from *one* configuration that works, and walks from there to the one that does not.
 #
 # A slow control is a poor ruler, and the reported one leaves the floor at 1.28 million steps.
 # Ours, with other settings, gets there much earlier. So does its {term}`blind twin`, which is told
@@ -259,9 +260,9 @@ assert found["actor", "shared", "critic"] == 0, "only sharing cuts it"
 # an encoder of its own, and the TD error trains it, with the very gradient of step 2. Only `True` cuts it.
 # It is the *actor's* encoder that hears of the TD error through Q alone.
 #
-# Where it really does not arrive, the illness is real, but it is not the default's. On
-# [Reach from the image alone](20_reach_and_pixels.ipynb), runs matched in all but the routing end in the same number of
-# steps at {success}`reach-small-separate` with SB3's default, and with `True` at {success}`reach-small-actor`.
+# Where the gradient really does not arrive, the illness is real; but that is not the default. On
+# [Reach from the image alone](20_reach_and_pixels.ipynb), of runs that differ in the routing alone and are equally long,
+# those with SB3's default end at {success}`reach-small-separate`, and those with `True` at {success}`reach-small-actor`.
 #
 # Second, the claim "one change". The presets are the reported settings, but for the drawing: the source shrank
 # frames of 480 × 480, ours are drawn at their own size (`--no-native-render` shrinks too). Ask them:
@@ -276,6 +277,8 @@ print(f"changed together with the routing: {', '.join(sorted(confounders))}")
 # Four things moved together: routing, memory, hindsight and *budget*. The last one alone can tell the
 # story. At 2 million steps, where steps 0 and 1 were stopped at 5 to 8 %, step 2 is reported at **6 %**.
 # There the run that succeeded could not be told from them.
+#
+# ### Memory and hindsight, without a camera
 #
 # And memory and hindsight? Two cores can ask the {term}`blind twin`, which
 # rises within minutes. One knob at a time, all else equal. A memory of 10,000 transitions is a
@@ -304,12 +307,14 @@ print(f"five seeds of each: {points(of_five)}; ten: {points(costs)}")
 
 # %% [markdown]
 # A larger $k$ does not help the twins. A small memory has a price, and looks like a risk rather than a wall. With a tenth,
-# nine of ten learn too, and reach 70 % or more. But three of them pass one half later than every run with the whole
-# memory. The tenth run never does: it is still rising when its budget ends.
+# nine of ten learn too, and reach 70 % or more. But three of these nine come to 50 % later than every run with the whole
+# memory. The one that is left never does: it is still rising when its budget ends.
 #
-# The scoreboard calls a memory *essential* if the smaller one costs a tenth of all episodes or more. A tenth lies inside
-# the twins' interval. Five seeds of each left even the sign open; five more, their numbers chosen before, settled the
-# sign, not the tenth. But *essential* was said of a run with pictures, so we ask again below.
+# The [scoreboard](../book/scoreboard.md) calls a memory *essential* if the smaller one costs ten episodes of a hundred or
+# more. Ten lies inside the twins' interval. Five seeds of each left even the sign open; five more, chosen in advance,
+# settled the sign, but not whether it is ten. But *essential* was said of a run with pictures, so we ask again below.
+#
+# ### The routing, with a picture
 #
 # And the routing? It takes a picture to ask. One frame of 36 × 36 by the workspace camera, read by NatureCNN
 # beside the same vectors, is small enough for a core. All else is the twins'. Three arms differ only in who trains
@@ -335,8 +340,8 @@ assert lost < 0.2 and len(risen) == 4 and min(risen) >= np.median(ends["push-sma
 assert max(risen) < min(ends["push-small-actor"]) + 0.05
 
 # %% [markdown]
-# The claim is refuted, for these pictures and settings: the change may lose or gain something, but less than the half of
-# all episodes that the rule asks for. The pair that decides differs in the routing alone, by the change that the reported
+# The claim is refuted, for these pictures and settings: the change may lose or gain something, but less than half of
+# all episodes, and the scoreboard asks for a gain of half. The pair that decides differs in the routing alone, by the change that the reported
 # run made: from an encoder for each network to one that the critic trains. Four of the five
 # runs with an encoder each end where those of the critic's routing do. The fifth has hardly left the floor when its
 # budget ends.
@@ -344,9 +349,9 @@ assert max(risen) < min(ends["push-small-actor"]) + 0.05
 # Three seeds of this pair left it open; two more decided. Both numbers were set in advance, but whoever looks twice
 # errs a little more often than the interval says.
 #
-# The change that the diagnosis speaks of gains nothing here. The routing that the story calls broken does best of the
+# The change that the diagnosis speaks of, from the actor's loss to the critic's, gains nothing here. The routing that the story calls broken does best of the
 # three: its encoder hears of the TD error through Q alone, and every run rises. Does it see? Spoil the images of the finished
-# policies:
+# policies: black ones (*blank*), those of another episode (*shuffled*), the first one for ever (*frozen*):
 
 # %% tags=["hide-input"]
 misled = 0
@@ -375,6 +380,8 @@ assert misled == 3, "of the four that rose: count anew"
 # These are policies "from pixels" whose success stays when the pixels go. The five of `push-small`, whose encoder the
 # critic trains, do look, and [mostly pay for it](19_reading_the_curve.ipynb). That is no praise of either: here the
 # vectors say all that is needed. On Reach above, where the picture is all there is, the same knob decides the other way.
+#
+# ### Memory, with a picture
 #
 # Now memory once more, with the same picture. `push-small` holds all of its 100,000 steps. Three arms hold the last half,
 # quarter and tenth of them: `push-small-buffer50k`, `push-small-buffer25k`, `push-small-buffer10k`. Three seeds each,
@@ -439,12 +446,15 @@ plt.show()
 # - With a quarter, each run rises later than with the whole, and two have hardly begun when the budget ends.
 # - With half, two are later than with the whole, and end lower. One is sooner, and ends higher.
 #
-# So size matters, for small pictures, and what it costs looks like time. That 500,000 are essential does not follow: here
-# fewer hold the whole run, and the memory that fails is a tenth of its budget, as the reported one was.
+# So size matters, for small pictures, and what a small memory costs looks like time. That 500,000 are essential does not
+# follow: here fewer hold the whole run. And the share that fails here, a tenth of the budget, is the share with which the
+# reported run succeeded.
 #
 # Whether the runs on the floor rise later was not asked, nor why. The vectors suffice, as the twins show: here the picture
 # is in the way. Two hundred episodes that hardly show a push may not be enough to learn to look past it. The bookkeeping
 # is right: a full memory gives back, frame by frame, what was played last (`python -m labs.replay --verify`).
+#
+# ### Hindsight, with a picture
 #
 # And hindsight? In `push-small-k8` eight of nine steps learn from another goal than their own, in place of four of five.
 # The same three seeds. Here hindsight relabels only episodes whose block moved; the source's relabels all, early on mostly
@@ -473,6 +483,8 @@ assert sorted(ratio > 1.25 for ratio in sooner) == [False, True, True] and min(s
 # lower, one of these by far. Whether it helps on the way is open, where it was refuted for the twins: two of the three get
 # to one half a fifth sooner or more, one a little later.
 #
+# ### What step 2 shows
+#
 # **Follows**: the four changes together can get there, on one seed as reported. **Does not follow**, that
 # the routing did it: at small pictures and good settings both others do as well. **Not tested**: the routing alone at the
 # reported settings and size.
@@ -484,8 +496,8 @@ assert sorted(ratio > 1.25 for ratio in sooner) == [False, True, True] and min(s
 #
 # Its eye is simpler: one frame of 36 × 36, drawn without the arm, in place of four of 84 × 84, and NatureCNN, as in
 # step 0, in place of keypoints. The critic trains it. Its settings were found on two cores
-# [for a harder task](28_rewards_say_where.ipynb): the tuned ones, TD targets three steps ahead, and step sizes
-# that fall over the last quarter.
+# [for a harder task](28_rewards_say_where.ipynb): the tuned ones, {term}`TD targets three steps ahead <n-step target>`,
+# and {term}`step sizes that fall <annealing>` over the last quarter.
 
 # %% tags=["hide-input"]
 NOW = "push-small-n3"
@@ -509,7 +521,7 @@ assert sorted(cost > 0.095 for cost in froze) == [False, False, True], "the text
 # **The reported success, in {artifact}`push-small-n3/seed0:provenance.wall_time_s|duration` on one core** (seed 0):
 # {success}`push-small-n3`, after 200,000 steps where the source reports 4.4 million. Yet none of the three policies needs
 # its pictures. Black ones take hardly anything away, and those of another episode little. The first one,
-# shown for ever, costs one seed of three a tenth: that policy listens to its picture a little, and is misled. The twin
+# shown for ever, costs one seed of three about ten episodes of a hundred: that policy listens to its picture a little, and is misled. The twin
 # without a picture, `push-blind-n3`, ends with the same budget at {success}`push-blind-n3`.
 #
 # So a critic that trains the encoder does not make a policy look, either. A success rate cannot say so; spoiled pictures
@@ -582,7 +594,7 @@ display(
 # pixels train push-step2 --gradient-steps 4   # 1 update a step
 # ```
 #
-# If the rise stays at 2.2 million steps, it is patience. If it moves to a quarter, it was training. Neither
+# If the rise stays at 2.2 million steps, it is patience. If it moves to a quarter of them, it was too few updates. Neither
 # arm is measured yet. Blind twins, with an eighth, a quarter and a half of an update a step, are:
 
 # %% tags=["hide-input"]
@@ -703,7 +715,7 @@ assert 1 / 15 < at_most(3, 100, FLOOR) < 1 / 10 and at_most(0, 100, FLOOR) < 0.0
 #
 # ## The arms beside the story
 #
-# Other settings, twins without a camera, other routes; the measured ones come first. `push-told` was
+# Other settings, twins without a camera, and other routes, which later pages explain; the measured ones come first. `push-told` was
 # tuned on its seed 0, which it reports too: [there](25_paying_less.ipynb) is its mean without that seed.
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show all arms", "code_prompt_hide": "Hide all arms"}
@@ -719,7 +731,7 @@ display(beside_table())
 # | settled for small pictures | The critic's routing is not what makes Push rise in `goal_mode="both"`: the actor's does as well, and so does an encoder each, in four runs of five. A memory of a tenth of the budget, which nine of ten blind twins bear, keeps three runs with a picture on the floor. |
 # | seen in three seeds | With a quarter of the budget in memory one such run rises late, and two have hardly begun when it ends; with half two of three are later than with the whole. |
 # | seen in three seeds | With twice the updates a step, runs with a small picture stay on the floor for most of a budget in which all five with the usual number rise. |
-# | settled for blind twins | $k = 8$ does not help. Four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
+# | settled for blind twins | $k = 8$ does not help. By the medians four times the updates bring the rise forward by less than twice; that they bring it forward at all is not certain. |
 # | not settled | Which of step 2's changes did it. Whether runs with a picture that remember a tenth rise later. Whether $k = 8$ helps such runs on the way; at the end three pairs gained nothing. Whether the reported flat part, which is far longer, was patience or too few updates. Every cell of the ledger that says so. |
 # | command | the ledger: `pixels run push --seeds 0 1 2` (`pixels plan push-step2` says what that costs); the search: `pixels search push-state-tuned --steps 50000`; the task itself: `pixels train push-small-n3 --seeds 0 1 2`, `pixels train push-blind-n3 --seeds 0 1 2`; the arms beside the story: `pixels train push-small-buffer25k --seeds 0 1 2`, `pixels train push-small-k8 --seeds 0 1 2`, `pixels train push-blind-k8 --seeds 0 1 2 3 4` and the like (results lie in `data/`: `--again` makes them anew) |
 #

@@ -73,9 +73,9 @@ in_short("19_reading_the_curve")
 # %% [markdown]
 # ## When has a curve left the floor?
 #
-# A point of the curve is twenty episodes, and four successes tell it from the floor. On Push success starts at
-# {artifact}`push-floor:no_op.rate|pct1`. Ask whether Wilson's interval
-# ([Reach from state](03_reach_from_state.ipynb)) still holds that:
+# A point of the curve is twenty episodes. On Push success starts at {artifact}`push-floor:no_op.rate|pct1`. How many
+# successes tell a point from that? Ask whether Wilson's interval ([Reach from state](03_reach_from_state.ipynb)) still
+# holds the floor:
 
 # %%
 for successes in range(1, 6):
@@ -84,11 +84,12 @@ for successes in range(1, 6):
 assert not above_floor(3 / 20, 20, FLOOR) and above_floor(4 / 20, 20, FLOOR)
 
 # %% [markdown]
-# But among many points even a policy on the floor may score four once. The episodes are the same at each point; the
+# Four do. But among many points even a policy on the floor may score four once. The episodes are the same at each point; the
 # policy differs. So a curve
 #
 # - *has left the floor* at the first of two points in a row above it;
-# - *has settled* at the first point from which on nothing differs from its final level by more than luck.
+# - *has settled* at the first point from which on nothing differs from its final level, the mean of the last five points,
+#   by more than luck.
 #
 # ## Three phases
 #
@@ -274,7 +275,8 @@ plt.show()
 # | small, or falls | flat | the warning: the critic explains its data ever better, and the data hold nothing |
 #
 # The actor's loss is $\alpha \log \pi - Q$, roughly *minus the value* that the critic sees. Only when $\alpha$ is small
-# does it speak of the task. A learned temperature starts it far below 0: entropy is then worth more than the task.
+# does it speak of the task. A learned temperature starts high: entropy, which counts as reward, is then worth more than
+# the task, lifts $Q$ far above 0, and puts the loss far below.
 #
 # The reported numbers of the flat phase are $Q \approx -18.5$ *everywhere* and an actor's loss of about 0, at
 # $\alpha = 0.05$. Actions live in $[-1, 1]^4$, where no policy has more entropy than the uniform one, $\log 2^4$. That
@@ -296,9 +298,10 @@ assert entropy < most
 
 # %% [markdown]
 # Not 0: the two numbers cannot be about the same batch. Most of the gap is hindsight: 8 of 9 goals in that batch are
-# relabeled, most onto a block that never moved, which costs nothing. Worth 0, they leave a loss near 2, and $-18.5$ can hold
-# for the *original* goals only. The rest may be entropy, which SAC counts as reward: what lifts a failure from
-# $-1/(1-\gamma) = -20$ to $-18.5$ would lift those goals, too, by 1.5 above 0.
+# relabeled, most onto a block that never moved. Such a goal is fulfilled all along and costs nothing. If these are worth 0
+# and only the *original* goals $-18.5$, the loss is near 2, the second line above. The rest may be entropy. Without it a
+# failure is worth $-1/(1-\gamma) = -20$; the entropy that lifts it to $-18.5$ would lift the fulfilled goals, too, by 1.5
+# above 0, the last line.
 #
 # So a loss is an average over the *replay batch*, and says nothing about the goals that the test will ask for.
 #
@@ -308,14 +311,13 @@ assert entropy < most
 #
 # ## One: value spreads one backup at a time
 #
-# A backup carries value from a state to its neighbors, and no farther: a {term}`value wavefront`. On a grid this draws
-# an ever faster start; the loss of the runs rises for much longer than the grid's.
+# A backup carries value from a state to its neighbors, and no farther: a {term}`value wavefront`.
 #
 # **Predicts**: a slow start, then ever faster, without network, encoder or exploration; and a loss that
 # rises *while* the task is being solved.
 #
 # Take a grid, a goal in its middle, reward $-1$ a move, $\gamma = 0.95$. Start where the flat phase ends: every state
-# is worth $-1/(1-\gamma) = -20$, "never". Now the goal is found; back up once per sweep.
+# is worth $-1/(1-\gamma) = -20$, "never". Now the goal is found; each sweep backs up every state once.
 
 # %%
 SIDE, GAMMA, SWEEPS = 41, 0.95, 45
@@ -352,8 +354,8 @@ right.set(xlabel="sweeps of backups", title="mean squared TD error")
 plt.show()
 
 # %% [markdown]
-# The front has ever more cells, until discounting and the edge win ({numref}`fig-value-front`). The loss rises only
-# while the first part is solved. How far the front must get before acting greedily pays is the idea behind the
+# The front has ever more cells, until discounting and the edge win ({numref}`fig-value-front`). The grid's loss rises only
+# while the first part is solved; that of the runs rises for much longer. How far the front must get before acting greedily pays is the idea behind the
 # {term}`effective horizon` {cite}`laidlaw2023,laidlaw2024`: it predicts, better than an episode's length, which tasks
 # deep RL solves.
 #
@@ -402,8 +404,8 @@ assert abs(inside[1] - FLOOR) < 0.02, "radius 5 cm is the do-nothing floor"
 #
 # ## Three: success feeds itself
 #
-# Every success is data from the places that matter; cut off from its own, a blind twin hardly rises. The idea: below some
-# radius, the {term}`critical competence radius`, the loop loses more than it gains; above, it runs away.
+# Every success is data from the places that matter, and such data bring more successes. The idea: below some radius, the
+# {term}`critical competence radius`, this loop loses more than it gains; above, it runs away.
 #
 # **Predicts**: with data that are cut off from the policy's own success, the rise is slow.
 #
@@ -473,8 +475,8 @@ assert 0.75 < min(shown[LENT]) < max(shown[LENT]) < 0.85, "four of five"
 # point for point: they ran on processors that round differently. A learner that parts once it has risen keeps its level without acting:
 # {success}`push-blind-acts-60k`. So the rise takes data with successes, and a policy that acts brings them about itself.
 #
-# Two limits: how often the block is touched and how near to its goal it comes grow together, and the cut takes both.
-# And these twins have no camera.
+# Two limits. A policy that succeeds more often also touches the block more often, and the cut takes both. And these twins
+# have no camera.
 #
 # **But successes hardly hurry the rise.** From 25,000 steps on the learner of `push-blind-acts-lent` is shown a success
 # in four episodes of five, when the twin makes hardly any. The learner may leave the floor a little sooner, but
@@ -627,8 +629,7 @@ assert final_success(shifted) > max(most.rates)
 #
 # ## Five: an encoder that learns to see?
 #
-# The source manuscript's own candidate, for pixels: through the flat phase the encoder learns to see. But with noise in
-# the picture's place every run rises too.
+# The source manuscript's own candidate, for pixels: through the flat phase the encoder learns to see.
 #
 # **Predicts**: no rise with noise, from which nobody learns to see; and after the rise an encoder that knows more about
 # the block than before any training.
@@ -707,6 +708,8 @@ display(
 )
 
 # %% [markdown]
+# ### Do the finished policies look?
+#
 # The finished policies look, and do better with their eyes shut than with the wrong thing before them. Nothing in the
 # picture is needed, but it is correlated with what matters, so a policy may come to depend on it. Spoil it: black costs
 # the least, a *wrong* picture more, of another episode or, worst, of the first moment. The run that rose early depends
@@ -737,11 +740,11 @@ plt.show()
 # %% [markdown]
 # ### What the eye learns, and when
 #
-# **The eye that is told hardly opens, and its curve rises. The eye that is not told opens, and its curve stays flat.** So says
-# {numref}`fig-sight-along`. Two runs were halted every {artifact}`eye-along-run:provenance.parameters.every|int` steps. Each time the
-# encoder was frozen, and small heads read the block's place from what it makes of a picture
+# Two runs were halted every {artifact}`eye-along-run:provenance.parameters.every|int` steps. Each time the encoder was
+# frozen, and small heads read the block's place from what it makes of a picture
 # ([how](21_what_the_camera_can_tell.ipynb)). One is a run of `push-small`. The other, `push-small-honest`, has the same
-# network, pictures, settings and reward; only the block's position is taken out of its vectors.
+# network, pictures, settings and reward; only the block's position is taken out of its vectors. **The eye that is told
+# hardly opens, and its curve rises. The eye that is not told opens, and its curve stays flat** ({numref}`fig-sight-along`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "One run of each arm on a spare seed, {artifact}`eye-along-run:provenance.parameters.episodes|int` episodes a point. Above, success. Below, how far off the block is that a head reads from the frozen encoder; the first point is the encoder as it was drawn. Compare below and above: the eye that opens is not the one whose curve rises.", "name": "fig-sight-along"}, "image": {"alt": "Four panels against environment steps. Left, the block is among the vectors: success leaves the floor at 60 thousand steps and ends above 80 percent; the error of what is read falls from 117 to about 100 millimeters by 40 thousand steps and stays there. Right, it is withheld: success lies on the floor all along; the error falls from 117 to 47 millimeters, most of it in the first 40 thousand steps. A linear head reads 15 to 30 millimeters worse in both, with the same courses. A guess without looking is 163 millimeters off."}}
 sight_along({"push-small": "told where the block is", "push-small-honest": "not told"}, floor=FLOOR)
@@ -813,6 +816,8 @@ assert max(rates_of("push-small-honest")) < 2 * FLOOR, "it left the floor: the t
 # costs less often; so the scoreboard, which compares the two, stays undecided. Their noise came from the reset's generator:
 # an episode's first bytes repeat where the block lies, which these twins are told anyway. Noise now has its own.
 #
+# ### Whose loss moves the encoder
+#
 # One explanation of the price, not tested by these twins: the encoder moves with every update of the critic, and whoever
 # builds on it builds on moving ground, until it lets the picture go. It fits that where
 # the *actor's* loss trains the encoder no run is late, and that those policies [hardly look](18_five_steps.ipynb). With
@@ -835,6 +840,8 @@ late_ones = sum(t > 1.25 * LATEST for t in when if t)
 assert (len(when), late_ones, when.count(None)) == (5, 2, 1), "in time, late, not yet: read anew"
 
 # %% [markdown]
+# ### Which change takes the price away
+#
 # With other settings none of three runs pays the price. Step 2's task was learned once more,
 # [with targets that reach three steps ahead](18_five_steps.ipynb), twice the steps, and the default camera's picture.
 # Its twin is the same without the picture:
@@ -945,8 +952,8 @@ display(Markdown("\n".join(rows)))
 # %% [markdown]
 # ## What a stop rule would have killed
 #
-# Short patience kills runs that would have ended above 80 %. "Stop when the best success has not risen for $N$
-# evaluations", on runs which all ended well:
+# Take the rule "stop when the best success has not risen for $N$ evaluations", and the runs from the full state and of the
+# blind twin, which all ended above 80 %. How many would it have killed?
 
 # %% tags=["hide-input"]
 rows = [
@@ -1083,7 +1090,7 @@ for _, table in runs:
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises before success and with it; plain value iteration shows the beginning of such a rise. On Push the share of goals grows like $r^2$ up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
 # | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in five runs: each of them passed one half before any with the picture did. With noise every run rises. With targets three steps ahead and another camera together no run with a picture was late; of those targets or that camera alone, three of six runs were. |
-# | settled for blind twins | Success feeds itself: learners that are shown none but the floor's, all else equal, hardly rise in as many steps, while learners on the same floor that are shown another policy's successes do rise, though they never act; by the median they pass one half no sooner than twins that have to find their own. They are flat at first, without an encoder that could warm up; four times the updates bring the rise forward by less than twice. From an eighth of an update a step to a quarter they do bring it forward. |
+# | settled for blind twins | Success feeds itself: learners that are shown none but the floor's, all else equal, hardly rise in as many steps, while learners on the same floor that are shown another policy's successes do rise, though they never act; by the median they pass one half no sooner than twins that have to find their own. They are flat at first, without an encoder that could warm up; by the medians four times the updates bring the rise forward by less than twice; that they bring it forward at all is not certain. |
 # | seen in three seeds | With twice the updates a step, runs with a picture are flat where all five with the usual number have passed one half; their blind twins bear as many. So these do not wait for updates. |
 # | seen once | An eye that is told where the block is hardly opens along a run whose curve rises; one that is not told opens along a run whose curve stays flat. |
 # | seen once | A run on the floor with twice the updates rises when all its networks are drawn anew, the memory kept; left as it was, it does not. With random shifts from the start it rises as early as blind twins do, and does not look. |

@@ -123,8 +123,9 @@ plt.show()
 # Before reinforcement, regression: a small network learns the positions of gripper and goal from frames for which the
 # simulator tells them. What it cannot read, a policy with eyes like it will hardly find.
 #
-# This *locator* has two parts: KeypointCNN, three small convolutions that end in SpatialSoftmax, and two linear
-# layers that turn keypoints into meters ([built, layer by layer, where Push needs it](25_paying_less.ipynb)).
+# This {term}`locator` has two parts: KeypointCNN, three small convolutions that end in SpatialSoftmax, and two linear
+# layers that turn keypoints into meters ([built, layer by layer, where Push needs it](25_paying_less.ipynb)). *Between the
+# two* is the error of the way from gripper to goal; the guess is the mean place.
 
 
 # %% tags=["hide-input"]
@@ -210,13 +211,13 @@ assert min(rates[PIXELS]) > max(rates[ONE_VIEW[0]]) > max(rates[ONE_VIEW[1]]), "
 # not good. So success has the order of the millimeters above. Only the camera differs between these arms, in the
 # locator's training too.
 #
-# For the level trust the table. The workspace camera's curves end higher, in every seed, than the same weights score
-# in the final evaluation. All points of all curves play the same twenty episodes. For an eye that misses some places
-# these are easier than the hundred others there. The band shows how seeds differ, not which episodes were drawn.
+# How high an arm ends, read in the table. The workspace camera's curves end higher, in every seed, than the same weights
+# score in the final evaluation. All points of all curves play the same twenty episodes. For an eye that misses some places
+# these are easier than the hundred of the final evaluation. The band shows how seeds differ, not which episodes were drawn.
 # *Steps to 90 %* is the first point at which eighteen of the twenty succeed.
 
 # %% [markdown]
-# The sample-efficiency ratio ρ divides the steps that the image needs to 90 % by those that the state needs. It
+# The {term}`sample-efficiency ratio` ρ divides the steps that the image needs to 90 % by those that the state needs. It
 # counts the policy's own steps. The second number adds the locator's frames: a step of the simulator each, with
 # positions told.
 
@@ -245,7 +246,7 @@ display(
 #
 # Nobody tells a robot in a kitchen where the sphere is. So let the reward teach the encoder, here a small network of
 # keypoints, with the budget that was enough above. In a second arm the critic was told gripper and goal as numbers
-# while it trained, and the actor saw only the picture: the asymmetric actor-critic {cite}`pinto2017`.
+# while it trained, and the actor saw only the picture: the {term}`asymmetric actor-critic` {cite}`pinto2017`.
 
 # %% mystnb={"figure": {"caption": "Success at Reach in the first attempt, both arms with the image alone, beside the policy behind the locator of two views. See which of the two leaves the floor, and how far it comes.", "name": "fig-reach-first"}, "image": {"alt": "Success at Reach against environment steps: the policy that was taught to see rises to the top; keypoints trained by the reward stay on the floor; with a critic that is told the positions they begin to rise."}}
 success_curves([PIXELS, *FIRST])
@@ -279,9 +280,9 @@ assert spread[0.005] > 20 * spread[1.0]
 # gradient is large and always says the same. A reward's is small and noisy. These arms start with the sharp softmax,
 # so this is *not* what stopped them. No arm of this page learns by reward from $T = 1$.
 #
-# **An entropy bonus larger than the task.** SAC pays for entropy: a nat of it is worth α, in units of reward
-# ([there](04_sac_recap.ipynb)). Reach's reward is minus a distance in meters. So α has a length, and it
-# starts at 1:
+# **An entropy bonus larger than the task.** SAC pays for entropy: a nat of it, its unit under the natural logarithm, is
+# worth α, in units of reward ([there](04_sac_recap.ipynb)). Reach's reward is minus a distance in meters. So α is a
+# length, and it starts at 1:
 
 # %% tags=["hide-input"]
 curve = load_artifact("reach-keypoint/seed0").table().dropna(subset=["ent_coef"])
@@ -313,8 +314,7 @@ for arm in ("reach-keypoint", PLAIN):
 # %% [markdown]
 # ## The second attempt
 #
-# Shifts help: every seed of `reach-small-drq` ends above the same seed of `reach-small`, which has none. What changed
-# since the first attempt:
+# What changed since the first attempt:
 #
 # - NatureCNN on the same two views, as small as the sphere allows;
 # - a small batch, and products in bfloat16 where the processor has them: an update takes a few hundredths of a
@@ -322,7 +322,8 @@ for arm in ("reach-keypoint", PLAIN):
 # - α starts at 0.02, and γ is 0.9 in place of 0.95;
 # - five times the steps, and so five times the goals.
 #
-# Three of the four arms have shifts, and differ in whose loss trains the encoder ({numref}`fig-reach-routings`).
+# Of the four arms `reach-small` has no shifts. The other three have them, and differ in whose loss trains the encoder
+# ({numref}`fig-reach-routings`).
 
 # %% mystnb={"figure": {"caption": "Success at Reach in the second attempt: four arms whose encoder the reward trains, and the state for comparison. Two routings have shorter runs; compare them with the third up to there.", "name": "fig-reach-routings"}, "image": {"alt": "Success at Reach from the image alone against environment steps, the encoder trained by the reward: without shifts, and with shifts under each of three gradient routings; the state policy for comparison."}}
 shown = [arm for arm in BY_REWARD if arm in measured]
@@ -341,9 +342,11 @@ assert all(ends[SHIFTED][seed] > ends[PLAIN][seed] for seed in shared), "say so 
 assert len(shared) >= 3 and ends[PLAIN].keys() <= ends[SHIFTED].keys()
 
 # %% [markdown]
+# **Shifts help.** Every seed of `reach-small-drq` ends above the same seed of `reach-small`.
+#
 # **Whose loss?** All three routings see the same pictures and rewards
-# ([what each one cuts](14_gradient_routing.ipynb)). Two of them ran until the first had risen, so the table compares
-# them at the steps that they share, by the mean of the last five points of the curve. Those are of twenty episodes
+# ([what each one cuts](14_gradient_routing.ipynb)). Two of them have shorter runs, so the table compares all three up to
+# the steps that they share, by the mean of the last five points of the curve. Those are of twenty episodes
 # each: rougher than the final evaluation.
 
 # %% tags=["hide-input"]
@@ -378,8 +381,8 @@ assert max(learned["actor"]) < 0.15 < min(learned["critic"] + learned["separate"
 # %% [markdown]
 # ## The three-way table
 #
-# State, pixels, and pixels with shifts, side by side. An arm's gap closure is the share of the steps between pixels
-# and state that it wins back. It needs every seed to arrive, ρ more than half. A run that never arrived takes longer
+# State, pixels, and pixels with shifts, side by side. An arm's {term}`gap closure` is the share of the steps between pixels
+# and state that it wins back. It needs every seed to arrive, ρ more than half. A {term}`run that never arrived <censored run>` takes longer
 # than its budget, nobody knows how much, and leaves ρ without an upper bound.
 
 # %% tags=["hide-input"]
@@ -499,8 +502,8 @@ assert reached(NARROW, 0.5).median >= reached(SHIFTED, 0.5).median, "it was firs
 #
 # ## A seam between two views
 #
-# All these arms with shifts have a flaw, seen after they had been trained; what it costs, five pairs do not say. The
-# shift moves their two views as *one* picture, so a shift to the side carries columns of one camera over the seam into the other's half
+# All these arms with shifts have a flaw, seen after they had been trained. The shift moves their two views as *one*
+# picture, so a shift to the side carries columns of one camera over the seam into the other's half
 # ({numref}`fig-reach-seam`). At the border of an image the last column is repeated, so that nothing tells a network
 # how far it was moved ([random shifts](12_random_shift.ipynb)). At the seam a stripe of the other view tells it.
 
@@ -550,7 +553,7 @@ assert all(apart > one + 0.06 for one, apart in ends[:3]) and gain.low < 0 < gai
 assert all(apart <= one for one, apart in halves), "one rose later: say so"
 
 # %% [markdown]
-# In four pairs the run that keeps its views apart ends higher, in the fifth far lower, and the
+# Five pairs do not say. In four the run that keeps its views apart ends higher, in the fifth far lower, and the
 # interval of the difference reaches below zero. That run comes to one half no later in any pair. The first three
 # seeds alone would have said that the seam costs about ten episodes of a hundred.
 #
@@ -565,8 +568,8 @@ assert all(apart <= one for one, apart in halves), "one rose later: say so"
 # by the size of the gradients: its moves keep the scale of the step size even when only detail is left, and a batch of
 # 64 never says the same thing twice. Then the policy can only hover around a good one.
 #
-# The mend is old, and helped in every pair: let the step sizes fall to zero, here linearly over the second half of the
-# run (`anneal = 0.5`).
+# The mend is old: {term}`annealing`. Let the step sizes fall to zero, here linearly over the second half of the run
+# (`anneal = 0.5`).
 # That is the one change, chosen before the first run and not tuned. With the same seed, both runs are the *same run*
 # until the middle, point for point. What comes after is the change alone ({numref}`fig-reach-annealed`).
 
@@ -627,7 +630,8 @@ display(Markdown(price(ANNEALED)))
 # is known, much as a receiver knows its place from its distances to satellites.
 #
 # A step at $p_i$ with the distance $d_i$ says $\lVert p_i - g \rVert^2 = d_i^2$. Write it around the mean $\bar p$ of
-# the places, and subtract from each equation the mean of all. What is left is linear in the goal $g$:
+# the places, and subtract from each equation the mean of all: $\lVert g - \bar p \rVert^2$, the same in each, drops out.
+# What is left is linear in the goal $g$; the long bar is the mean over all steps $j$ ({term}`trilateration`):
 #
 # $$
 # 2\,(p_i - \bar p) \cdot (g - \bar p) = \lVert p_i - \bar p \rVert^2 - d_i^2 - \overline{\lVert p_j - \bar p \rVert^2 - d_j^2}
@@ -722,8 +726,8 @@ assert 3 < more < 8, "a few millimeters more: read the text anew"
 
 # %% [markdown]
 # On held-out frames of its own kind, an eye taught by measured positions is off by a few millimeters more than one
-# that was told them. It had two thirds of the frames, and one goal for every five of them. Its policies miss far more
-# often:
+# that was told them. The former had two thirds of the frames, and one goal for every five of them. Its policies miss far
+# more often:
 
 # %% tags=["hide-input"]
 display(table_of([PIXELS, UNTOLD, ANNEALED]))

@@ -107,7 +107,7 @@ plt.show()
 # ## Never looking
 #
 # The failure first, for it is the ruler. Who never looks says the same place every time, and the mean is nearly the
-# best one. The error of an answer $\hat p$ is a distance on the table:
+# best one. The error of an answer $\hat p$ is its distance on the table from the block's true place $p$:
 #
 # $$
 # e = \lVert \hat p - p \rVert_2, \qquad \text{reported: its mean over frames never seen in training}
@@ -245,8 +245,8 @@ for name in envs.CAMERAS:
 # learn. The study uses
 # {artifact}`perception:provenance.parameters.frames|int` frames, each from a reset of its own.
 # {artifact}`perception:provenance.parameters.held_out|int` of them are held out, the rest are passed over
-# {artifact}`perception:provenance.parameters.epochs|int` times. Optimizer, schedule and batch are the
-# same for every cell and were tuned for none.
+# {artifact}`perception:provenance.parameters.epochs|int` times. A *cell* is one encoder before one camera. Optimizer,
+# schedule and batch are the same for every cell and were tuned for none.
 #
 # ```bash
 # pixels measure perception
@@ -260,6 +260,7 @@ for name in envs.CAMERAS:
 # - *Errors*: the block's on the table, the gripper's in space.
 # - *Random*: the encoder stays at its first weights, and only what follows is trained, in
 #   {artifact}`perception:provenance.parameters.head_epochs|int` passes.
+# - *Flat*: the whole map, as one long vector, goes through a linear layer in place of SpatialSoftmax.
 # - *KeypointCNN*: this book's small encoder, the eye of the policies of [paying less](25_paying_less.ipynb). A 5 × 5
 #   and two 3 × 3 convolutions, strides 2, 2 and 1, then SpatialSoftmax over 32 maps of 21 × 21, 64 coordinates in all.
 
@@ -346,8 +347,8 @@ fig.legend(entries.values(), entries.keys(), fontsize=8, loc="outside lower cent
 plt.show()
 
 # %% [markdown]
-# Three blue bars of {numref}`fig-camera-errors` pass the dotted line. They hold networks that died, or started late;
-# the section on the remedy has more of them.
+# Three blue bars of {numref}`fig-camera-errors` pass the dotted line. They hold networks that started late, or died: such
+# a one names the same place for every picture. The section on the remedy has more of them.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Answered against true x of the block, for a part of the held-out frames, default camera, seed 0. Without error every dot would lie on the line: at random weights the answers scatter around it, after training they follow it.", "name": "fig-camera-answers"}, "image": {"alt": "Predicted against true place of the block along x for held-out frames of the default camera: the random NatureCNN scatters widely around the diagonal, the trained one lies close to it."}}
 examples = STUDY.json("examples.json")
@@ -398,7 +399,7 @@ print(
 #
 # The source manuscript put {term}`ManipulationCNN` in NatureCNN's place: four 3 × 3 convolutions with strides 2, 1, 1 and
 # 2, then keypoints. That changes two things at once, convolutions and head. So the table has the same
-# convolutions with a flat head; and since they cost more, a NatureCNN that passes over the frames six
+# convolutions with a flat head; and since these convolutions cost more, a NatureCNN that passes over the frames six
 # times as often. Errors of the block, seed by seed:
 
 # %% tags=["hide-input"]
@@ -453,7 +454,7 @@ assert 2 * max(far[plain]) < min(far[bare]) < max(far[bare]) < 0.75 * NEVER["blo
 # - *Default camera.* With a flat head they read the block better than NatureCNN does, in every seed and in as many
 #   passes. With keypoints on top, two seeds hardly start, and to the end name nearly one place for every picture; the third is off by
 #   three to four times as much as NatureCNN. Without LayerNorm all start, and end more than twice as far off as NatureCNN.
-# - *Workspace camera.* With a flat head they do so on average. Here the order turns: without LayerNorm, keypoints of
+# - *Workspace camera.* With a flat head they read it better on average. Here the order turns: without LayerNorm, keypoints of
 #   ManipulationCNN find the block as closely as those of KeypointCNN, and more closely than all else that had six passes.
 #
 # Is more training the answer? {numref}`fig-camera-passes` follows NatureCNN through its 36 passes.
@@ -536,8 +537,8 @@ for camera in envs.CAMERAS:
 # Keypoints do feel it. KeypointCNN without LayerNorm is off by
 # {artifact}`perception:summary.default-keypoints-plain-trained.block.mean|f1` mm with the far camera and
 # by {artifact}`perception:summary.workspace-keypoints-plain-trained.block.mean|f1` mm with the near one.
-# So something is wrong with the default camera, for a policy as well: students with keypoints lose a good quarter of
-# their pushes to it ([there](22_when_augmentation_fights.ipynb)). How good that camera is, as the aimed camera's error divided by its own:
+# So something is wrong with the default camera, for a policy as well: *students*, policies that imitate a teacher, lose
+# with keypoints a good quarter of their pushes to it ([there](22_when_augmentation_fights.ipynb)). How good that camera is, as the aimed camera's error divided by its own:
 
 # %% tags=["hide-input"]
 as_good = {}
@@ -854,7 +855,9 @@ assert -0.1 < sphere_adds.value < 0, "the price of a few points: read the text a
 # The student with the sphere pushes nearly as often: the price is a few points, and one of the three pairs pays none.
 #
 # Then the contradiction itself. Each policy plays the same episodes three times: the sphere hidden, at the goal, and at the
-# goal of another episode, ten centimeters away or more, while the vector still says the true one.
+# goal of another episode, ten centimeters away or more, while the vector still says the true one. *Drawn there by* is how
+# far from its goal toward that other place the block ends, on average; beside it, the same where the sphere stands at the
+# goal. *Blocks there* is how many blocks end within 5 cm of it.
 #
 # ```bash
 # pixels measure sphere-pictures
@@ -927,8 +930,8 @@ film(
 #
 # ## What a reward teaches
 #
-# The regressions above were told positions. A reward tells far less. So freeze the encoders of trained
-# policies, and let a small head read positions from what they make of a picture: a probe
+# The regressions above were told positions. A reward tells far less. Does it teach an encoder to see? Freeze the encoders of trained
+# policies, and let a small head read positions from what they make of a picture: a {term}`probe <linear probe>`
 # {cite:p}`alain2016`. Two controls: the same network before any training, and a guess that
 # never looks. The vectors that some of these policies also get are held still.
 
@@ -961,8 +964,8 @@ assert abs(learned["push-small-helped"] - learned["push-small-honest"]) < 0.1
 # %% [markdown]
 # A reward teaches sight where sight pays. Where the image is all that the policy gets
 # ([Reach by reward](20_reach_and_pixels.ipynb)), the encoder comes to know the goal and, less, the gripper. Of the goal
-# it ends far ahead of where it began, and far behind the regressions that [that page](20_reach_and_pixels.ipynb) lists;
-# those had 84 pixels against 48, none was made at 48. Where sixteen numbers already say
+# it ends far ahead of where it began, and far behind the regressions that [that page](20_reach_and_pixels.ipynb) lists.
+# But those saw pictures of 84 pixels, and it of 48. Where sixteen numbers already say
 # where the block is ([a twin of step 2](19_reading_the_curve.ipynb)), a hundred thousand steps before real
 # pictures taught the encoder nothing about it. An untrained one knows as much.
 #

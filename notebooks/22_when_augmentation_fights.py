@@ -13,7 +13,7 @@
 # # When augmentation fights representation
 #
 # SpatialSoftmax turns a picture into *places*. Random shift tells the critic that places do not matter, up to
-# four pixels. The source manuscript puts both into one agent, reports 3 % after 1.54 million steps, and blames
+# four pixels. The source manuscript puts both into one agent, reports 3 % success after 1.54 million steps, and blames
 # noise: four pixels are said to be 40 to 80 % of the distance between gripper and block.
 #
 # Do these two good ideas fight, and about what? [The page on shifts](12_random_shift.ipynb) showed that all things
@@ -58,7 +58,7 @@ in_short("22_when_augmentation_fights")
 # pixels measure shift-keypoints
 # ```
 #
-# {artifact}`shift-keypoints:provenance.parameters.moments|int` transitions of Push, all 81 shifts, both cameras.
+# {artifact}`shift-keypoints:provenance.parameters.moments|int` transitions of Push, all 81 shifts (nine rows by nine columns), both cameras.
 # The simulator says which pixels show gripper and block, and SpatialSoftmax reads them: keypoints of an encoder
 # that makes no mistake. So this is geometry, and the distance cannot come out changed; the regressions below
 # ask networks. Moments in which a shift would cut one of the two at the border are left out. Mean, and
@@ -112,7 +112,8 @@ assert 0.4 < MEASURED["default"]["shift_over_distance"]["median"] < 0.8
 # $$ (eq-ray)
 #
 # It is the inverse of [the projection](12_random_shift.ipynb), and its letters are those: $f$ looks forward, $F$ is the focal
-# length in pixels, $H$ the height of the picture. {numref}`fig-fights-places` shows one moment, under all shifts.
+# length in pixels, $H$ the height of the picture in pixels. $u$ is the column, $v$ the row, $r$ points along the ray,
+# and the index $z$ takes the vertical coordinate. {numref}`fig-fights-places` shows one moment, under all shifts.
 
 # %%
 env = envs.make_env("push", image_size=SIDE)
@@ -169,11 +170,13 @@ plt.show()
 # %% [markdown]
 # Three readers of the same pictures answer in centimeters:
 #
-# - *absolute*: the block is where its ray meets the table;
-# - *difference of rays*: block minus gripper, each along its ray, the gripper's through the point between its fingers,
-#   whose height the joints tell;
-# - *anchored*: the joints say where the gripper is, so hang the block onto it **in the picture**, then follow the
-#   ray.
+# - *absolute*: the block is where its ray comes down to the block's height;
+# - *difference of rays*: block minus gripper, each where its ray comes down to its own height; the joints tell the
+#   gripper's;
+# - *anchored*: the joints say where the gripper is, so find where the picture ought to show it, add the vector from
+#   gripper to block **in the picture**, then follow the ray of that point.
+#
+# The last row counts how often the absolute answer is off by more than the radius of success:
 
 # %% tags=["hide-input"]
 rows = ["| a shift moves the answer by, cm | default camera | workspace camera |", "|---|---|---|"]
@@ -194,9 +197,9 @@ assert 1 < cm["default"]["relative"]["mean"] < cm["default"]["block"]["mean"] / 
 
 # %% [markdown]
 # Only the anchored reader feels nothing: it knows where the gripper ought to be, and so how far the picture was
-# moved. A difference is exact in *pixels*, but not in centimeters: a pixel is not worth the same table at the gripper
-# and at the block. For that the camera that looks flat over the
-# table pays {artifact}`shift-keypoints:default.cm.relative.mean|f1` cm on average; the one that looks down hardly.
+# moved. A difference is exact in *pixels*, but not in centimeters: a pixel covers more of the table at one of the two
+# than at the other. With the default camera, which looks flat over the table, this costs
+# {artifact}`shift-keypoints:default.cm.relative.mean|f1` cm on average; with the workspace camera, which looks down, little.
 #
 # So the two ideas do fight, about the tie between picture and meters. A policy is told goal and gripper in meters,
 # and nobody shifts those.
@@ -225,15 +228,15 @@ for camera in envs.CAMERAS:
 
 # %% [markdown]
 # With a shift each, the apparent motion is many times the true one. That is intended: the critic should give both
-# views the same value. But the target is then about a scene that has jumped, and with frames stacked in one
-# observation [all of a stack must share the shift](12_random_shift.ipynb).
+# views the same value. But the target is then about a scene that has jumped. Within one observation nothing
+# may jump: [all frames of a stack must share their shift](12_random_shift.ipynb).
 #
 # ## What a network makes of it
 #
 # A network is not bound to be an absolute reader. Before a fixed camera the edges of the table tell it how far the
 # picture was moved. Does it undo that? [The regressions](21_what_the_camera_can_tell.ipynb) tell: one trained on
-# still frames, one on shifted ones, both asked for the block on either. In parentheses the 95 % interval over the
-# seeds, or over the frames of a single one:
+# *still* frames, which nobody shifted, one on shifted ones, both asked for the block on either. In parentheses the
+# 95 % interval: over the seeds, or, where there is one seed, over its frames:
 
 # %% tags=["hide-input"]
 rows = [
@@ -314,9 +317,9 @@ assert shaken["shifted"]["mean"] < 30 and shaken["shifted"]["mean"] < 2 * still[
 # shifts. The block is in the picture alone, and comes as keypoints, which move. If an eye cannot bear both ideas,
 # it shows here.
 #
-# The students of [Paying less](25_paying_less.ipynb) imitate a policy that knows the state (DAgger): the student
-# acts, the teacher says what it would have done, and the student is fitted to that. Each is trained
-# without shifts, and with shifts of up to {artifact}`push-distilled-drq/seed0:provenance.parameters.pad|int` of its
+# The students of [Paying less](25_paying_less.ipynb) imitate a policy that knows the state ({term}`DAgger`): the student
+# acts, the teacher says what it would have done, and the student is fitted to that. Each is trained before the
+# workspace camera, the near one, without shifts, and with shifts of up to {artifact}`push-distilled-drq/seed0:provenance.parameters.pad|int` of its
 # {artifact}`push-distilled-drq/seed0:provenance.parameters.image_size|int` pixels, which is four of 84. Teacher,
 # seeds, settings and number of updates are the same. Then again with the default camera, and with NatureCNN and a
 # flat head in place of keypoints:
@@ -403,8 +406,8 @@ display(
 # two pictures with a shift each. The next section has one.
 #
 # The students fit the regressions above in which KeypointCNN and NatureCNN learned to take the shift back. They do
-# not fit that of the source manuscript's own encoder before its own camera, which learned nothing from shifted
-# frames: one seed, in as many passes as the others needed. The shifts need not be the cause, since without them two
+# not fit that of ManipulationCNN before the default camera, the source manuscript's own pair, which learned nothing
+# from shifted frames: one seed, in as many passes as the others needed. The shifts need not be the cause, since without them two
 # of its three seeds hardly start either.
 #
 # ## A critic that meets both
@@ -471,8 +474,8 @@ assert max(black[PLAIN]) < 0.1 < 0.4 < min(black[SHIFTED]), "black pictures: rea
 # With keypoints little, as long as the camera stands still. So let someone knock it: every picture of an episode is
 # moved by the same few pixels, to any side; joints and goal stay. The students of the near camera play the same
 # {artifact}`moved-pictures:provenance.parameters.episodes|int` episodes again. Below them is a policy that learned
-# [from a told critic's opinion](26_what_the_critic_must_know.ipynb), with the same encoder and camera, without
-# shifts:
+# from the opinion of [a critic that is told the state](26_what_the_critic_must_know.ipynb), with the same encoder and
+# camera, without shifts:
 
 # %% tags=["hide-input"]
 knocked = measurement("moved-pictures")["policies"]
@@ -531,8 +534,8 @@ print(f"a pixel of 64 is {worth[0]:.1f} cm of table sideways, {worth[1]:.1f} cm 
 #
 # Must one pixel be so costly? It is little more than a centimeter of table, and success allows five. No, says the
 # last row: its policy never met a shifted picture either, and keeps most of its successes. At three pixels, where
-# the place is off by about as much as success allows, it keeps few, as one must who believes places read from the
-# picture. So the students lack something that it has: a control that bears a place off by a centimeter, or an eye
+# the place is off by about as much as success allows, it keeps few: so must every policy that believes the places it
+# reads. So the students lack something that it has: a control that bears a place off by a centimeter, or an eye
 # that an unfamiliar picture does not upset. Which, this table does not say.
 #
 # Here the page's title reads the other way. Shifts loosen the tie between picture and meters. A policy that knows
@@ -608,9 +611,9 @@ display(verdict("11"), verdict("12"))
 
 # %% [markdown]
 # Settled: shifts put no noise on distances *in the picture*, where everything moves together; with keypoints that make
-# no mistake that is true by construction, and the size of it is what was measured. They loosen the picture from everything that
+# no mistake that is true by construction. They loosen the picture from everything that
 # is told in meters, by an amount that the camera decides. A network that has never met a shift loses the distance as well as the place. The same shift for `obs` and `next_obs` keeps motion;
-# independent ones destroy it. And can a network that is told the truth mend that? Error on shifted frames, of
+# independent ones destroy it. Can a network that is told the truth learn to take a shift back? Error on shifted frames, of
 # networks trained on still and on shifted ones:
 
 # %% tags=["hide-input"]

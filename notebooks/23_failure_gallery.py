@@ -51,8 +51,8 @@ gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json"
 #
 # Choose an episode, play it, stop it, step back. The marks show what the simulator's segmentation finds
 # in the picture: the centers of the pixels that *are* the gripper, the block, the goal. A mark that is
-# missing is a thing that no pixel shows. All policies of a group have the same start, so the episodes differ
-# in the policy alone.
+# missing is a thing that no pixel shows. The episodes come in groups. Those of a group have the same
+# start, and differ in the policy alone.
 #
 # Policies with a camera show where they look, twice over. Shaded patches are those on which the action
 # depends: paint one over and the action moves. Yellow dots are the encoder's keypoints, where it has
@@ -60,9 +60,10 @@ gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json"
 # discovery: a pattern that is everywhere on the table has its mean place there. The red goal is drawn
 # for you; Push's camera policies get it as three numbers, and their pictures leave it out.
 #
-# Their pages: [Paying less](25_paying_less.ipynb) for *critic told* and *a run cut short*,
-# [Rewards can say where](28_rewards_say_where.ipynb) for *nobody told*, and for Reach
-# [what pixels cost](20_reach_and_pixels.ipynb).
+# Reach's camera policies are from [what pixels cost](20_reach_and_pixels.ipynb); the pages of Push's are still to come. The
+# critic of *critic told* knew the state, and the training of *a run cut short* ended early
+# ([Paying less](25_paying_less.ipynb)); *nobody told* learned without being told where the block is
+# ([Rewards can say where](28_rewards_say_where.ipynb)).
 
 # %%
 start = next(
@@ -109,9 +110,10 @@ print(f"the blind twin moved the block by {100 * moved['blind twin']:.0f} cm")
 #   block, drives it through the goal and goes on. A success rate counts all three as a miss.
 #
 # Two warnings. The starts were chosen by how they end: they show kinds of failure, not how often each occurs.
-# The hard one is the first from which the blind twin pushes and ends far off while the full state succeeds. The
-# easy one is the first, away from the goal, from which both succeed. And *critic told* and *a run cut
-# short* look through a locator that was taught positions, and the latter ended
+# The hard one is the first seed from which the blind twin pushes and ends far off while the full state succeeds. The
+# easy one is the first, with the block away from the goal, from which both succeed. And the camera's policies were
+# not helped alike: *critic told* and *a run cut short* look through a {term}`locator` that was taught positions, and
+# the latter's training ended
 # {artifact}`push-located/seed0:provenance.ended_early`; *nobody told* was given no position but [what hindsight computes](28_rewards_say_where.ipynb).
 #
 # ## Distances at a glance
@@ -148,8 +150,8 @@ plt.show()
 # %% [markdown]
 # ## Count kinds, not failures
 #
-# An episode is more than a bit. Its distances and how far the block moved are enough to name what
-# happened.
+# An episode is more than a bit. Its distances to the goal and how far the block moved are enough to name
+# what happened.
 #
 # ```{exercise-start}
 # :label: ex-kind
@@ -287,9 +289,10 @@ assert all(sum(row.values()) == 20 for row in counts.values())
 # ## Where a pixel policy looks
 #
 # For a policy with a camera one more thing can be drawn: on which part of the picture does its action
-# hang? Paint one patch after the other in the mean color of the picture, and measure how far the action moves
-# {cite}`zeiler2014`. This needs no gradient, so it works through any layer, a detached one included. But
-# does the tool find what is there? Try it on a policy of which we *know* where it looks.
+# depend? Cut the picture into patches of 7 × 7 pixels, paint one after the other in the picture's mean color, and
+# measure how far the action moves {cite}`zeiler2014`. This needs no gradient, so it works through any layer, a detached one included. But
+# does the tool find what is there? Try it on a policy of which we *know* where it looks. Then see how far the policies
+# of the gallery are moved.
 
 
 # %%
@@ -321,9 +324,10 @@ if not seeing:
 
 # %% [markdown]
 # The unit is the distance between two actions of four numbers in [−1, 1]: 4 is the largest possible.
-# Tick the shade in the widget above and watch them. A policy that shades the block only after the gripper has
-# covered it looks at the gripper. But the shade is scaled to the largest value of its episode, so a camera that
-# nobody uses, [the blind twin](17_is_it_cheating.ipynb) again, shows in the numbers above, not in the shade. And a
+# Tick the shade in the widget above and watch them. If the place of the block is shaded only once the gripper
+# has covered it, the policy looks at the gripper. But the shade is scaled to the largest value of its episode. So a
+# policy that hardly uses its camera, [a blind twin](17_is_it_cheating.ipynb) but for the name, is shaded like any
+# other: only the numbers above tell. And a
 # painted patch is itself something new: the action may move because of it, not of what it hides.
 #
 # ## Settled

@@ -17,8 +17,9 @@
 # {term}`fast engine`, `labs.fast_sac.FastSAC`, in which most arms of this book were trained. Students that imitate have
 # an engine of their own; `reach-state` ran in SB3, the reference of the fast engine.
 #
-# These targets were written down before anything was built. *What came out* holds them against what was measured: those
-# for CPU cores are met, end to end with bfloat16; those for a GPU are open.
+# The targets below were written down before anything was built. *What came out* holds them against what was measured:
+# those for CPU cores are met, that of whole training with *bfloat16*, numbers of half as many bits; those for a GPU are
+# open.
 #
 # - On two CPU cores: environment steps with pictures 8 times as fast, batches from the memory 4 times, updates 2.5
 #   times, whole training 5 times; at most 21,800 bytes a transition; Reach learned from state in two minutes, Push in
@@ -74,7 +75,8 @@ torch.set_num_threads(1)
 # Inside the environment, drawing dominates. Of a whole step the update is nearly everything, even at one update every
 # twenty steps.
 #
-# A step of the stock route is physics, a picture of 480 × 480, PIL, and a policy that acts. We count CPU time: a busy
+# The stock route draws at the environment's own size and learns with SB3. Its step is physics, a picture of 480 × 480,
+# PIL, which shrinks it, and a policy that acts. We count CPU time: a busy
 # machine changes it less than wall time, though a shared cache still does.
 
 # %%
@@ -167,7 +169,7 @@ assert share["no shadows"] == 0 < share["no goal sphere"] < 0.01
 #
 # A saving's worth depends on those before it. So the table has each alone, against the stock route of 480 × 480, and
 # one after the other. The first two rows hold the same thing in both columns, up to 2 ms apart: that is the noise. In
-# the right column the last rows differ from physics alone by less.
+# the right column the last rows differ from physics alone by less, so their order says nothing.
 
 # %%
 speed.alone_table()
@@ -182,6 +184,8 @@ speed.alone_table()
 # \text{stack}(t) = \left( f_{\max(t-3,\,0)}, \; \ldots, \; f_t \right),
 # \qquad \text{next}(t) = \text{stack}(t + 1).
 # $$ (eq-stack-gather)
+#
+# with $f_t$ the frame at step $t$; as long as there are no four frames, the first is repeated.
 #
 # One gather of five frames serves both: its first four are the stack, its last four the next one. They share their
 # memory.
@@ -265,8 +269,8 @@ for name, (forward, backward) in passes.items():
 assert list(passes.values()) == [(5, 3), (3, 1), (3, 1)]
 
 # %% [markdown]
-# A backward pass costs about two forward passes, so 11 become 5. Sharing the encoder, another
-# [routing](14_gradient_routing.ipynb), makes 7 of 11; encoding each batch once makes 5 of 7. The bar *one encoder* of
+# A backward pass costs about two forward passes, so 11 become 5. Sharing the encoder, which is another
+# [routing](14_gradient_routing.ipynb), alone would leave 7; encoding each batch once as well leaves 5. The bar *one encoder* of
 # {numref}`fig-fast-savings` holds both. Two more changes cost one line each:
 #
 # - *Channels last*: the convolution reads a pixel's channels from neighboring addresses.
@@ -276,8 +280,8 @@ assert list(passes.values()) == [(5, 3), (3, 1), (3, 1)]
 # convolutions and matrix products, which it leaves as they are; compiling took
 # {artifact}`bench:parts.savings.update.compile_s|duration` before the first update.
 #
-# Either way the update equals its reference to 1e-5, as long as no number lies so close to the kink of a ReLU or a
-# minimum that the order of summation decides its side. The reference is SB3's SAC. For one encoder that the critic
+# Either way the update equals its reference to 1e-5, as long as no number lies so close to the kink of a ReLU, and no two
+# critics so close to each other, that the order of summation decides which side is taken. The reference is SB3's SAC. For one encoder that the critic
 # trains, which SB3 lacks, it is `labs.drqv2_sac.DrQv2SAC`, whose actor is judged on the features from before the
 # critic's step.
 
@@ -303,7 +307,7 @@ for name, found in look["compiled"].items():
 display(Markdown("\n".join(rows)))
 
 # %% [markdown]
-# *60 updates timed and 10 profiled, on an idle machine, alone; workers timed without updates. One look, so no interval; `push-gpu-honest` as it was then, with twice its pictures.*
+# *Goals: under how many each picture is judged, as the next section explains. 60 updates timed and 10 profiled, on an idle machine, alone; workers timed without updates. One look, so no interval; `push-gpu-honest` as it was then, with twice its pictures.*
 #
 # The GPU waits, most of an update. Between its kernels lies Python: the sampling, three optimizers, and the way between
 # compiled parts, whose launches take longer than what they launch. A faster GPU would shorten only its own part.
@@ -326,8 +330,8 @@ display(Markdown("\n".join(rows)))
 # Hindsight gives a transition another goal, and every goal's reward is known: a distance. So one may ask about several
 # at once. Tables of values were learned so {cite:p}`kaelbling1993`, and networks that put out the value of every goal
 # {cite:p}`matthews2026`. With a camera it is also cheap: a goal enters behind the encoder. Each of the batch's $B$ pictures
-# $o_i$ is encoded once by $f_\psi$. From there go on $M$ rows of its features, its joints $v_i$ and a goal $g_{ij}$ each,
-# with a target $y_{ij}$ each:
+# $o_i$ is encoded once by $f_\psi$. Its features go into $M$ rows, each with the same joints $v_i$ and action $a_i$, but
+# with a goal $g_{ij}$ and a target $y_{ij}$ of its own:
 #
 # $$ L = \frac{1}{BM} \sum_{i=1}^{B} \sum_{j=1}^{M} \bigl( Q(f_\psi(o_i),\, v_i,\, g_{ij},\, a_i) - y_{ij} \bigr)^2 . $$ (eq-many-goals)
 #
@@ -386,7 +390,8 @@ assert update_ms[8] < 4 * update_ms[1], "eight goals for less than four times on
 sb3_tests.failures_table()
 
 # %% [markdown]
-# What is refused on purpose says so in one line. `tests/test_sb3_contract.py` asks the same, in the book's own words,
+# What is refused on purpose says so in one line; gSDE is SB3's exploration noise that depends on the state.
+# `tests/test_sb3_contract.py` asks the same, in the book's own words,
 # at every change. To run SB3's yourself:
 #
 # ```
@@ -436,7 +441,7 @@ assert 0 < moved.mean() < 0.2 * apart(read[torch.float32], truth).mean()
 #
 # Most arms of this book run in float32 on a CPU. `reach-small` and `push-distilled` with their relatives
 # (`--precision fastest`) take bfloat16 where the processor multiplies it. On a GPU the arms of the fast engine do,
-# unless their configuration says float32. Their cards say so.
+# unless their configuration says float32. Their [cards](../book/experiments.md) say which.
 #
 # ## Numbers that are nearly nothing
 #
@@ -476,7 +481,7 @@ display(
 )
 
 # %% [markdown]
-# We took the line for the cause. Then the control became cheaper too, when it went on with the same code. A run that
+# We took that line of code for the cause. Then the control became cheaper too, when it went on with the same code. A run that
 # goes on finds another load on the machine, which may be part of what seeds 0 and 1 gained, or all of it. Nor is the
 # control a clean one: it ended on another make of processor than the other three.
 #
@@ -485,7 +490,8 @@ display(
 # become sharp, one cell takes the weight, and those far below get $e^{-90}$. The gradient carries them into every
 # convolution.
 #
-# Take the keypoint encoder as it is born, and only make its softmax sharper:
+# Take the keypoint encoder with its first weights, and only make its softmax sharper. The first column is how far a map's
+# lowest cell then lies below its highest, in the exponent:
 
 # %%
 batch, _ = collect_moments(View.of(preset(SLOWED)), 64, seed=2026)
@@ -531,7 +537,7 @@ assert denormal[1] == 0 < 0.01 < denormal[300]
 # %% [markdown]
 # No keypoint moves when denormal numbers count as zero. What they cost depends on the processor: the last two columns
 # are from the one that made this page, and those of the runs may have been another. A soft softmax makes none, a very sharp
-# one few: most of its weights round to zero. Most lie in between, where a policy's keypoints may come to lie.
+# one few: most of its weights round to zero. One in between makes the most, and a policy's may become so sharp.
 #
 # So `pixels train` begins with `torch.set_flush_denormal(True)`. In your own script it goes before torch starts its
 # threads.
@@ -588,8 +594,8 @@ targets
 # environment behind it, but not the update itself. Runs that update less often, or through a smaller network, come
 # closer to the {artifact}`bench:parts.env.ratio|x1` of the environment.
 #
-# A processor without instructions for bfloat16 falls back to float32, unlike the bench's. What the update gains then is
-# taken from {numref}`fig-fast-savings`, up to "channels last". End to end was not measured in float32.
+# The bench's processor has instructions for bfloat16. One without them falls back to float32; what the update gains then
+# is taken from {numref}`fig-fast-savings`, up to "channels last". End to end was not measured in float32.
 #
 # When the bench began, the load average was {artifact}`bench:machine.load_at_start|f1`.
 #

@@ -12,7 +12,7 @@
 # %% [markdown]
 # # Paying less
 #
-# The honest task once more: one camera, the joints and the goal, with the block's position in the picture and
+# The {term}`honest task` once more: one camera, the joints and the goal, with the block's position in the picture and
 # nowhere else. The source manuscript paid 40 hours on a GPU for an easier task: that position was given as a
 # number. What can **two CPU cores** buy?
 #
@@ -151,7 +151,8 @@ counts = [
 assert [n for n in counts if n] == [1216, 4640, 9248, 1, 8320, 516], "as in the table"
 
 # %% [markdown]
-# The loss is a mean squared error with two touches. Every target $z_k$ is standardized with the mean $m_k$ and
+# With $f_\theta$ the network and $o$ a frame, the loss is a mean squared error with two touches. Every
+# target $z_k$ is standardized with the mean $m_k$ and
 # the standard deviation $\sigma_k$ of the training targets, since a place varies by a tenth of a meter and a
 # cosine by nearly one. And the angle weighs less ($w_k$): a push needs the place first.
 #
@@ -167,6 +168,7 @@ assert [n for n in counts if n] == [1216, 4640, 9248, 1, 8320, 516], "as in the 
 # %% [markdown]
 # ## Moments
 #
+# A *moment* is one frame and the place that it shows.
 # Each training moment puts the block somewhere new, often right beside the gripper, where pushing happens and
 # fingers hide it. A random policy seldom touches the block, so its frames were not used. With rewards for a
 # teacher they are enough: [there](28_rewards_say_where.ipynb).
@@ -290,14 +292,15 @@ display(
 assert np.mean(errors) < before["mean"], "the fix did not help: read this section anew"
 
 # %% [markdown]
-# One change: the moments' gripper moves through all the heights that a pushing gripper visits. It was made with
-# seeds 0 and 1 in view, which the arms that look through the locator report too. A regression is only as good as
+# One change: the moments' gripper moves through all the heights that a pushing gripper visits. It was chosen
+# after a look at seeds 0 and 1, and the arms that look through the locator report these two seeds as well. A regression is only as good as
 # the distribution that taught it: the price of teaching sight apart from control.
 #
 # ## Control on what is seen, by reward
 #
 # `push-located` is SAC and hindsight as from the state ([there](17_is_it_cheating.ipynb)), with the locator's
-# readings of the last three frames in the state's place. Those twelve readings and the joints are $\hat o$. One seed
+# readings of the last three frames in the state's place. Those three times four numbers and the joints are $\hat o$. One
+# seed
 # learns, much later than from the state; the other was cut short before ({numref}`fig-paying-located`). A possible
 # reason: a reading is off by millimeters mostly and by centimeters at times, and a critic that judges from it has to
 # average that out.
@@ -351,7 +354,7 @@ assert np.mean(errors) < before["mean"], "the fix did not help: read this sectio
 #   position. A round is as many episodes and
 #   {artifact}`push-distilled/seed0:provenance.parameters.gradient_steps|int` updates of
 #   {artifact}`push-distilled/seed0:provenance.parameters.batch_size|int`, its products in bfloat16 where the
-#   processor has them. Every seed has the teacher of `push-state-tuned`, seed 0, whose weights lie in `data/`.
+#   processor can. Every seed has the teacher of `push-state-tuned`, seed 0, whose weights lie in `data/`.
 #   Earlier starts at 84 × 84 pixels were dropped within minutes for their pace, all on the floor, and left no
 #   result.
 # - `push-distilled-drq` also [shifts](12_random_shift.ipynb) each pair of frames by a few pixels before it learns
@@ -378,7 +381,7 @@ display(
 # ## Sight and control at once
 #
 # Every route so far freezes its eyes before it acts, or has no reward. One network can do both at once. But a
-# reward teaches little about the block, at least where numbers say it already
+# reward teaches little about the block, at least where numbers already say where it lies
 # ([the probe](21_what_the_camera_can_tell.ipynb)); [the next page](26_what_the_critic_must_know.ipynb) finds
 # more, at a larger budget. So the encoder $f_\psi$ gets an {term}`auxiliary loss` beside the critic's
 # {cite:p}`jaderberg2017`. A linear head $W$ reads the positions of gripper and block from the picture's features
@@ -386,16 +389,14 @@ display(
 #
 # $$ L(\psi, \theta, W) = L_Q(\psi, \theta) + \frac{\lambda}{6}\, \mathbb{E} \left\| W [f_\psi(o), v] - \tilde p \right\|^2 $$ (eq-auxiliary)
 #
-# with $\tilde p$ the six positions in standard deviations, so that always naming the mean costs $\lambda$. Only the
+# with $\lambda$ the weight of the second loss, and $\tilde p$ the six coordinates, standardized, so that always naming
+# their mean costs $\lambda$. Only the
 # block's three need the picture: the joints tell the gripper's. Head and truth exist in training only.
 # `push-small-helped` does this with $\lambda = 1$ and one picture of 36 × 36, which a core can afford;
 # `push-small-honest` goes without the second loss.
 
 # %% [markdown]
 # ## What came out
-#
-# Students and the policies of the told critic push about equally well. Without teacher and without told critic,
-# policies from pixels end far behind, or on the floor.
 #
 # Students and the policies of the told critic push about equally well. Without teacher and without told critic,
 # policies from pixels end far behind, or on the floor.
@@ -486,8 +487,8 @@ display(seeds_of_arms(SEEING))
 #
 # ## Does it look?
 #
-# A success rate does not say so. The controls do: the same policy and hundred episodes, but black images,
-# those of another episode, or the first image for ever.
+# A success rate does not say. The controls do: the same policy plays the same hundred episodes before black images
+# (*blank*), those of another episode (*shuffled*), or its first image for ever (*frozen*).
 
 # %% tags=["hide-input"]
 display(looking_table(SEEING))

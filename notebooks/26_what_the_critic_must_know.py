@@ -16,8 +16,8 @@
 # teacher, a critic behind a locator. Here one small network must learn to see and to push at once, by its reward, on two cores, with no
 # locator and no teacher. Only the critic may know more than the actor, and it exists in training alone.
 #
-# How much must it know? We take that away piece by piece. Does the eye still open? Does the hand still learn?
-# You will leave with how little was enough here, what was not, and runs that tell an eye that sees from a policy that pushes. It
+# How much must it know? We take that away piece by piece. Does the {term}`eye` still open? Does the {term}`hand`, the actor, still learn?
+# You will be able to say how little was enough here and what was not, and to tell an eye that sees from a policy that pushes. The page
 # leans on [gradient routing](14_gradient_routing.ipynb), on [what the camera can tell](21_what_the_camera_can_tell.ipynb) and on the
 # page before.
 
@@ -77,7 +77,7 @@ ladder(TOLD, floor=floor)
 plt.show()
 
 # %% [markdown]
-# The eye opens in every column of {numref}`fig-critic-ladder`. The hand has learned in two. From the third column on there is one seed
+# The eye opens in every column of {numref}`fig-critic-ladder`, in whose lower half less is better. The hand has learned in the first two. From the third column on there is one seed
 # each. Of these, all but the fifth were ended early: the sixth a little before the end of its budget, the others at about half.
 #
 # ## Judged by one who knows
@@ -95,7 +95,7 @@ plt.show()
 #
 # This is `push-asymmetric-keypoint`: one frame of
 # {artifact}`push-asymmetric-keypoint/seed0:provenance.parameters.image_size|int` pixels, the locator's three convolutions and
-# keypoints, trained from their first weights by a reward. Each picture is encoded once and judged by
+# keypoints, trained from their first weights by a reward. Each picture is encoded once and judged under
 # {artifact}`push-asymmetric-keypoint/seed0:provenance.parameters.goals_per_frame|int` goals
 # ([why](24_making_it_fast.ipynb)). It was tried once before, on a spare seed, and not tuned. Two earlier starts, with two frames and
 # batches of 128, were dropped within minutes for their pace and left no result.
@@ -103,7 +103,7 @@ plt.show()
 # %% [markdown]
 # ## One network sees and pushes, late
 #
-# `push-asymmetric-keypoint` stops where its rise begins. Its longer runs, from the same seeds, go on.
+# `push-asymmetric-keypoint` stops where its rise begins. `push-asymmetric-keypoint-long`, the same seeds with a larger budget, goes on.
 # {numref}`fig-critic-state` shows them, and the trial on the spare seed.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of the two seeds of `push-asymmetric-keypoint-long`, and of the trial. The vertical line is where `push-asymmetric-keypoint` ends; up to there its curves are these, number for number.", "name": "fig-critic-state"}, "image": {"alt": "Success of push-asymmetric-keypoint-long against environment steps, seed by seed, with the trial run on seed 101. All lie on the do-nothing floor for the first 80 thousand steps. The trial then rises to about 40 percent and ends at 100 thousand steps, where a dotted line stands. Seed 0 rises from there to about 95 percent at 170 thousand steps, seed 1 some 60 thousand steps later; both end at or near 100 percent."}}
@@ -156,7 +156,7 @@ assert TRIED[1]["settings"]["critic_sees"] == "achieved"
 assert TRIED[1]["evaluation"]["success_low"] < floor < TRIED[1]["evaluation"]["success_high"]
 
 # %% [markdown]
-# **An eye that nobody taught opens.** The network sees the block, and knows that from nothing but a critic's opinion of its actions:
+# **An eye that nobody taught opens.** The network sees the block, and has learned to from nothing but a critic's opinion of its actions:
 #
 # - Seed 0 ends with {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.deterministic.success_rate|pct0` of 100 episodes,
 #   {artifact}`push-asymmetric-keypoint-long/seed0:evaluation.controls.blank.success_rate|pct0` before black images,
@@ -261,7 +261,7 @@ for run in runs_of(ACHIEVED):
 # Two explanations would make less of this. Perhaps nobody needs the three numbers: a critic that must find the block itself would do
 # as well. Or perhaps no eye has learned anything: untrained keypoints differ from picture to picture, too, and the layers behind them
 # may make do.
-# Each is one change of this arm, run with one seed, and each ended far behind:
+# For each explanation this arm was changed in one thing. One seed each, and each ended far behind:
 #
 # - `push-keypoint-honest`: the critic is told nothing. It reads what the actor reads, through its own encoder, taught by the
 #   TD error. Hindsight still relabels with the achieved goal; actor and critic meet it in no other way.
@@ -281,14 +281,14 @@ for run in runs_of(ACHIEVED):
 # \mathrm{BCE} \left( u(f_\psi(o))^\top v(g) + b, \; 1 + r(o, g) \right) $$ (eq-reward-head)
 #
 #   with $L_Q$ the TD loss, BCE the binary cross-entropy of a logit and its label, and the reward $r$ either $-1$ or 0. No network is told where the block of a picture is. The goals that $v$ reads
-#   are mostly places where a block went, but $u$ reads neither goal nor joints, so it has to look. $\lambda$ was set once, within a spare seed's first
+#   are mostly places where a block went, but $u$ reads neither goal nor joints, so it has to look. The weight $\lambda$ was set once, within a spare seed's first
 #   steps, to bring the encoder's two gradients nearer to one size, without a look at success. For want of time it got {artifact}`push-keypoint-rewarded/seed0:evaluation.steps|int` of its
 #   {artifact}`push-keypoint-rewarded/seed0:provenance.parameters.total_steps|int` steps. Its twin without the second loss, `push-keypoint-shared`,
 #   was not run. Rewards for many goals come close to a position ([there](21_what_the_camera_can_tell.ipynb)); `push-keypoint-honest`
 #   shows what plain rewards do.
-# - `push-keypoint-rewarded-n3` changes one thing more: TD targets reach three steps ahead. Behind a locator
-#   the runs with them end highest ([there](28_rewards_say_where.ipynb)). Where the place is read with an error drawn anew at each
-#   step, runs rise with them that hardly do without ([there](27_how_steady_an_eye.ipynb)). It got
+# - `push-keypoint-rewarded-n3` changes one thing more: TD targets reach three steps ahead ({term}`n-step target`).
+#   Two later pages give a reason to try. Behind a locator the runs with them end highest ([there](28_rewards_say_where.ipynb)). Where the
+#   place is read with an error drawn anew at each step, runs that hardly rise without them rise with them ([there](27_how_steady_an_eye.ipynb)). It got
 #   {artifact}`push-keypoint-rewarded-n3/seed0:evaluation.steps|int` steps.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success against environment steps. Gray: the four seeds of `push-asymmetric-achieved`; the others have one run each, and the three that are told nothing lie on one another. See where the blue curves end.", "name": "fig-critic-nothing"}, "image": {"alt": "Success against environment steps. Gray: the four seeds of push-asymmetric-achieved, which rise between 50 and 100 thousand steps. The arm whose critic is told nothing lies on the do-nothing floor for 300 thousand steps, the one that also predicts rewards for 268 thousand, and with targets three steps ahead for 150 thousand. Told the center, with an encoder that learns nothing, one run lies there for 140 thousand and then stands at 20 percent; its second, longer run lies a little above the floor from 80 thousand steps on and ends between 20 and 30 percent at 200 thousand."}}
@@ -443,10 +443,9 @@ located_mm = located["held_out"]["block"]["mean"]
 #
 # ## Two centimeters off
 #
-# A critic told a place 22 mm off, or 7 mm, had not taught the hand by about half of its budget, one seed each. Why try?
-# The eye of `push-keypoint-rewarded` is off by
-# {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.mean|f0` mm. If that is the difference, a critic told
-# as badly should stay on the floor, too.
+# The first difference is that a told place is exact. The eye of `push-keypoint-rewarded` is off by
+# {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.mean|f0` mm. If that is what counts, a critic told
+# as badly should stay on the floor, too. It did, by about half of its budget, and so did one told a place 7 mm off, one seed each.
 #
 # `push-asymmetric-blurred` is `push-asymmetric-achieved` but for one thing. To each of its critic's three numbers a new draw is
 # added at every step, from a normal distribution of standard deviation
@@ -454,7 +453,7 @@ located_mm = located["held_out"]["block"]["mean"]
 # place is then off by 22 mm on average. `push-asymmetric-blurred-less` adds less than a third of that, 7 mm on average, as far as
 # [a locator](25_paying_less.ipynb) is off. Hindsight relabels with the exact place, so the rewards stay exact.
 #
-# The stand-in has the eye's mean error and not its shape: an eye is mostly nearer (median
+# The blurred place has the eye's mean error and not its shape: an eye is mostly nearer (median
 # {artifact}`told-sight:runs.push-keypoint-rewarded/seed0.read.block.median|f0` mm) and at times far off. It is also harsh: an eye
 # errs alike before like pictures, while here a resting block seems to jump at each step, which a critic can only average out. So a floor
 # here fits the explanation, and does not prove it.
@@ -504,13 +503,13 @@ assert sorted(halfway(LONGER)) == [140_000, 160_000], "told the state: read the 
 #
 # ## Behind an open eye
 #
-# A critic that sees for itself judges from features that change under it, because its encoder learns. Behind an eye that is open from
-# the first step and stays as it is, it had not taught by half of the budget, either. Three arms start actor and critic anew behind
+# The second difference: a critic that sees for itself judges from features that change under it, because its encoder learns. So let it
+# see through an eye that is open from the first step and stays as it is. By half of the budget it had not taught, either. Three arms start actor and critic anew behind
 # a finished run's encoder, frozen. In the first two the critic reads what the actor reads, and nothing else:
 #
 # - `push-eye-told` takes the eye of `push-asymmetric-achieved`, seed 0, behind which one policy pushes.
 # - `push-eye-rewarded` takes that of `push-keypoint-rewarded`. Nobody ever told it a position.
-# - `push-eye-judged`, the control, takes the latter, too. Its critic is told the achieved goal instead.
+# - `push-eye-judged`, the control, takes the eye of `push-keypoint-rewarded`, too. Its critic is told the achieved goal instead.
 #
 # Each eye learned on the pictures of its own policy, and that of `push-keypoint-rewarded` hardly ever met a push. Each shows one
 # frame, so no motion; the critic of `push-asymmetric-achieved` reads none of the block's either. The first two were ended early, for want of
@@ -574,7 +573,7 @@ assert until < 151_000, "the text says: by the step at which they ended"
 # all the gray ones, whose eye had yet to open.
 #
 # That fits the section before: this hand bears an eye that is off by centimeters at times, perhaps because it looks again at every
-# step; a judge as far off had not taught by half of its budget. It is no proof: these eyes differ in more than how far they are off. [The next
+# step; a critic, the {term}`judge`, told as badly had not taught by half of its budget. It is no proof: these eyes differ in more than how far they are off. [The next
 # page](27_how_steady_an_eye.ipynb) makes eyes that do not, and finds that it matters in *which way* an eye is off.
 #
 # ## All of them
@@ -590,6 +589,7 @@ ROUTES = {
     FROZEN_LONG: "told the same, before the same encoder, to a larger budget",
     NOT_TOLD: "told nothing",
     REWARDED: "told nothing; the encoder also predicts which goals a picture fulfils",
+    f"{REWARDED}-n3": "told nothing; the same, targets three steps ahead, about half as long",
     OPEN_EYES[0]: f"told nothing; the encoder of `{ACHIEVED}`, seed 0, frozen",
     OPEN_EYES[1]: f"told nothing; the encoder of `{REWARDED}`, frozen",
     JUDGED: f"told the achieved goal; the encoder of `{REWARDED}`, frozen",
@@ -672,7 +672,8 @@ assert np.abs(redrawn.astype(int) - live).max() > 60, "the block has moved"
 
 # %% [markdown]
 # `pixels measure frozen-pictures` plays the same hundred episodes, sorted by how far the block lies from its goal at the start.
-# Closer than 5 cm there is nothing to do.
+# Starts closer than 5 cm, where there is nothing to do,
+# are in no column of distances.
 
 # %% tags=["hide-input"]
 FROZEN = measurement("frozen-pictures")["policies"]

@@ -15,9 +15,9 @@
 # [The page before](26_what_the_critic_must_know.ipynb) ends on a suspicion: that the judge lacks the last centimeters. A critic that sees for itself stays on the floor, though its eye has opened.
 # Told the block's center exactly, it teaches; told it 7 mm off, it does not, or not in time.
 #
-# A trained eye cannot answer: its error cannot be chosen, and it differs from another eye in more than its error. So this page
+# Is that so? A trained eye cannot tell: its error cannot be chosen, and it differs from another eye in more than its error. So this page
 # makes eyes to measure: no camera, the block's place, and an error that we choose. Such a run costs minutes, not hours.
-# You will be able to say in which of two ways an eye may be wrong, and what helps one that is wrong in the other way.
+# You will be able to say which of two ways of being wrong a critic bears, and what helps against the other.
 #
 # [The page after](28_rewards_say_where.ipynb) builds an eye that is steadier than those of the page before, and tells it no position. This page leans on
 # [the blind twin](17_is_it_cheating.ipynb), [the locator](25_paying_less.ipynb) and the page before.
@@ -70,8 +70,8 @@ display(
 # %% [markdown]
 # ## Two ways to be wrong
 #
-# Look again and again at a block that lies still. If each look says something else, the eye is *shaken*: its readings scatter around their mean.
-# If each says the same, and not where the block is, it is *bent*: as on a map drawn askew, every place has its own, wrong reading.
+# Look again and again at a block that lies still. If the looks disagree, the eye is *shaken*: its readings scatter around their mean.
+# If they agree on a place where the block is not, it is *bent*: as on a map drawn askew, every place has its own, wrong reading.
 # A mean error in millimeters does not tell the two apart. For a learner they need not be the same: a map can be learned, chance cannot.
 #
 # `labs.simulated_eye` makes both. A *drawn* error is thrown anew at each step. A *fixed* one is a smooth random function of the place,
@@ -95,9 +95,9 @@ plt.show()
 # %% [markdown]
 # ## Eyes at work
 #
-# Of which kind are our eyes? Shaken, most of them. `pixels measure eyes-at-work` lets that policy push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, while the eyes look on;
+# Of which kind are our eyes? Shaken, most of them. `pixels measure eyes-at-work` lets the policy that knows the state push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, while the eyes look on;
 # nobody acts on what they read. A policy meets these moments; the held-out error of [the camera's page](21_what_the_camera_can_tell.ipynb) is over moments that somebody drew.
-# While the block lies still and the gripper comes near, shaken is the spread of the error within an episode, bent that of the episodes' mean errors, in each coordinate.
+# The two are told apart while the block lies still and the gripper comes near. *Shaken* is then the spread of the error within an episode, *bent* the spread of the episodes' mean errors, both in each coordinate.
 
 # %% tags=["hide-input"]
 display(eyes_table())
@@ -180,7 +180,7 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BEN
 # %% [markdown]
 # **Behind an eye that is bent by two centimeters a policy learns**: `push-place-fixed-22` has {success}`push-place-fixed-22`. Each seed
 # has fewer than any of the exact twin. Two of the curves pass one half with the last of the gray ones, or a little later; the third needs the whole budget
-# ({numref}`fig-eye-made`). Whether the networks learn the map, or bear what it is off, was not asked: success allows five centimeters.
+# ({numref}`fig-eye-made`). Whether the networks learn the map, or merely bear its error, was not asked: success allows five centimeters.
 #
 # **Shaken by as much, it is worth nothing**: the one run of `push-place-drawn-22` stays on the floor, with
 # {artifact}`push-place-drawn-22/seed0:evaluation.deterministic.successes|int` of 100. In between the damage grows with the shaking:
@@ -196,14 +196,14 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BEN
 # corrects itself.
 #
 # **This is about where the eyes of the page before stand.** That of `push-keypoint-rewarded` is shaken by {artifact}`eyes-at-work:eyes.push-keypoint-rewarded/seed0.shaken|f1` mm in each coordinate,
-# `push-place-drawn-14` by 11, which at 100,000 steps costs a policy most of its success. The critic there that was told a place 22 mm off was told a *shaken* one,
-# which fits. The one told it 7 mm off does not fit: here a policy learns though both networks look through an eye shaken by 7 mm.
-# That arm has to learn to see besides, with other settings. What kept it down is not settled.
+# `push-place-drawn-14` by {artifact}`push-place-drawn-14/seed0:provenance.parameters.place_error|cm`, which at 100,000 steps costs a policy most of its success. Of the two critics there that were told a place
+# that is off, the one at 22 mm fits: its place was *shaken*. The one at 7 mm does not: here a policy learns though both networks look through an eye
+# shaken by 7 mm. The arm there has to learn to see besides, with other settings. What kept it down is not settled.
 #
 # The comparison has limits:
 #
-# - The blur of those critics, and of `push-place-blurred-22`, came from the generator by which the reset places things. So the first blur of an episode is not quite independent
-#   of where the block lies. Since then the blur has a generator of its own.
+# - The blur of those critics, and of `push-place-blurred-22`, was drawn by the random-number generator with which the reset places things. So the first blur of an episode is not quite
+#   independent of where the block lies. Since then the blur has a generator of its own.
 # - A made eye may be harsher: its errors at two steps have nothing to do with each other; a real eye's may resemble each other for some steps.
 # - A critic behind a real eye has to find the place among {artifact}`push-eye-rewarded/seed0:provenance.parameters.num_filters|int` keypoints first.
 #
@@ -213,7 +213,7 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, NEAR, BETWEEN, FAR, BEN
 #
 # - More looks: `push-place-drawn-14-looks` keeps the last four side by side, as [frame stacking](07_pixel_wrapper.ipynb) does with pictures,
 #   and leaves it to the networks what to make of them.
-# - Longer targets, so that the judge leans less on its opinion: in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly,
+# - Longer targets ({term}`n-step target`), so that the judge leans less on its opinion: in `push-place-drawn-14-n3` a target adds up the rewards of three steps, which hindsight knows exactly,
 #   before it asks the critic, as DrQ-v2 does {cite:p}`yarats2021`. What is uncertain counts by $\gamma^3$ instead of $\gamma$. This is not free of harm: the actions on the way are an older policy's.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind an eye that is shaken, 14 mm off: as it is, with four looks, and with targets three steps ahead, three runs each. Gray: the seeds of `push-blind-tuned`. See when each leaves the floor.", "name": "fig-eye-remedies"}, "image": {"alt": "Gray: the ten seeds of the blind twin. The three runs whose eye is shaken by 14 millimeters stay below 30 percent to 90 thousand steps and end between 30 and 60. With four looks kept, or targets three steps ahead, they leave the floor between 45 and 65 thousand and end between 60 and 80 percent."}}
@@ -238,7 +238,7 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, BETWEEN, LOOKS, AHEAD])
 # longer targets {success}`push-place-drawn-14-n3`. The plain arm has {success}`push-place-drawn-14`, the eye half as shaken, in its one run,
 # {success}`push-place-drawn-7`.
 #
-# No look got better. It is not shown whether the scatter is averaged, over looks by the networks or over steps by the rewards. Four looks also show how the block moves;
+# No single look got better. Whether averaging is what helps, over looks by the networks or over steps by the rewards, is not shown. Four looks also show how the block moves;
 # longer targets may help an exact eye as well. The exact twin was given neither here.
 #
 # All arms of this page that have no camera:

@@ -14,10 +14,10 @@
 #
 # A critic can learn behind an eye that is wrong, [the page before](27_how_steady_an_eye.ipynb) found, if the eye says the same thing twice; if not, more looks help. The
 # locators of [*Paying less*](25_paying_less.ipynb) are steadier than the eyes of policies that had to see and to push at once. But they were told where the block is, for
-# tens of thousands of frames. The honest task forbids that.
+# tens of thousands of frames. The {term}`honest task` forbids that.
 #
-# This page builds a locator that is told only rewards, and lets a policy learn behind it. Then it takes away, in turn, whoever sets the block down for the locator's frames and the
-# camera that was aimed at the table. You will be able to say how a place can be learned from yes and no, what a policy does behind such an eye, and what it pays for having to look.
+# This page builds a locator that is told only rewards, and lets a policy learn behind it. Then it takes away two things more, one after the other: the helper who sets the block down for
+# the locator's frames, and the camera that was aimed at the table. You will be able to say how a place can be learned from yes and no, what a policy does behind such an eye, and what it pays for having to look.
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -140,8 +140,8 @@ assert off.median() < 15
 # `push-located-rewards` learns so. Its locator sees 64 × 64 pixels, as the keypoints of [two pages before](26_what_the_critic_must_know.ipynb) did. Somebody has set the
 # block down anew for each frame, as for the other locator. It is told which goals a frame fulfils, and no position. Two more locators get less:
 #
-# - One learns from frames of random actions, the block wherever a reset has put it. There another frame of the same episode may ask about the goal that a picture
-#   fulfils exactly, as hindsight does.
+# - One learns from frames of random actions, the block wherever a reset has put it. There the block mostly lies still, so the goal of another frame of the same episode may be
+#   the very place of a picture's block. It is asked about all the same, as hindsight does.
 # - The other looks through the default camera.
 
 # %% tags=["hide-input"]
@@ -162,8 +162,8 @@ display(Markdown("\n".join(rows)))
 
 # %% [markdown]
 # **Rewards teach a place as well as positions do.** On new frames this locator is as near as its sister, who was told where the block is and sees larger
-# frames. [Followed along pushes](27_how_steady_an_eye.ipynb), it is as near and as steady. The default camera costs most. Every row is a seed 0. Random play
-# in every seed, beside the set-down blocks:
+# frames. [Followed along pushes](27_how_steady_an_eye.ipynb), it is as near and as steady. The default camera costs most. Every row is a seed 0. Here are all
+# seeds of two rows, blocks set down and random play:
 
 # %% tags=["hide-input"]
 errors = {}
@@ -236,10 +236,10 @@ assert floor < alone["success_low"], "with one look it stays on the floor: read 
 # ## Ninety percent
 #
 # Neither of the two seeds with four looks has the 90 % that [their card](../book/experiments.md) asks of each. With two more remedies each of five seeds has it.
-# Past 100,000 steps the curves in {numref}`fig-rewards-looks` go up and down. So did those of [Reach](20_reach_and_pixels.ipynb), and the mend was to let Adam's step sizes fall to zero. `push-located-rewards-annealed` goes on for 50,000 steps, over
+# Past 100,000 steps the curves in {numref}`fig-rewards-looks` go up and down. So did those of [Reach](20_reach_and_pixels.ipynb), and the mend was to let Adam's step sizes fall to zero ({term}`annealing`). `push-located-rewards-annealed` goes on for 50,000 steps, over
 # which they fall (`anneal = 0.25`). With the same seed it is the run above until 150,000 steps, point for point.
 #
-# The other remedy is targets three steps ahead. Do they help an eye that four looks have steadied already? `push-located-rewards-n3` is
+# The other remedy is targets three steps ahead ({term}`n-step target`). Do they help an eye that four looks have steadied already? `push-located-rewards-n3` is
 # the annealed arm with `n_steps = 3`, behind the same locators, seed by seed.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success of `push-located-rewards-annealed`, blue, and of `push-located-rewards-n3`, red, a line for every run. From the vertical line on the step sizes fall. See how far apart the runs of a color leave the floor.", "name": "fig-rewards-targets"}, "image": {"alt": "Blue squares: four seeds with four looks and falling step sizes leave the floor between 40 and 120 thousand steps, and end between 65 and 95 percent. Red circles: five seeds whose targets reach three steps ahead leave it by 60 thousand steps, reach 80 percent between 70 and 110 thousand, and end between 90 and 100 percent."}}
@@ -313,8 +313,8 @@ display(
 # **Longer targets bring it to half of its episodes sooner**, in each of the four pairs ({numref}`fig-rewards-targets`), and leave more of the budget for what comes after. So the two remedies
 # do not stand in each other's way. How each of them helps was not taken apart.
 #
-# Both knobs got one value each, the first that was tried. 200,000 steps with constant step sizes were not run. Seeds 2 and 3 ran first, to be compared with the
-# two that had done worse or risen late; all five stand above.
+# Both knobs got one value each, the first that was tried. 200,000 steps with constant step sizes were not run. Seeds 2 and 3 of the last arm ran first,
+# because the annealed runs of these seeds had ended lower or risen late; all five stand above.
 
 # %% tags=["hide-input"]
 film(
@@ -332,9 +332,9 @@ film(
 # What was still given? Rewards, and a helper who set the block down anew for each of the locator's frames. A robot at a table has no such helper, and
 # here it needs none.
 #
-# Hindsight takes rewards, for every picture and every goal, in all arms of this book. For as many goals as a batch has pictures, they come
-# close to a position ({numref}`fig-rewards-answers`). A relabeled goal, which actor and critic read as theirs, is itself a place of the block: where it lay later, and often
-# where it lies now. Hindsight also asks whether the block moved, and relabels only where it did.
+# Hindsight takes rewards, for every picture and every goal, in all arms of this book. Those for as many goals as a batch has pictures, taken together,
+# come close to a position ({numref}`fig-rewards-answers`). A relabeled goal, which actor and critic read in place of the true one, is itself a place of the block: where it lay later,
+# and often where it lies now. Hindsight also asks whether the block moved, and relabels only where it did.
 #
 # So "told nothing" means here: nobody says of a picture where its block lies. Rewards and relabeled goals, which hindsight computes, are all that is heard.
 #
@@ -370,7 +370,7 @@ display(looking_table((BOTH, PLAYED, NO_HAND)))
 # [a few pixels](21_what_the_camera_can_tell.ipynb). `push-located-rewards-far` looks through it, in the 84 × 84 pixels of the source, and is
 # `push-located-rewards-n3` otherwise ({numref}`fig-rewards-far`).
 #
-# Beside the block its locator is off by {artifact}`eyes-at-work:eyes.locator-push-default-rewards/seed0.phases.beside.mean|f0` mm, the other one by
+# With the gripper beside the block, its locator is off by {artifact}`eyes-at-work:eyes.locator-push-default-rewards/seed0.phases.beside.mean|f0` mm, the other one by
 # {artifact}`eyes-at-work:eyes.locator-push-workspace-rewards/seed0.phases.beside.mean|f0`. It is bent as much as shaken,
 # {artifact}`eyes-at-work:eyes.locator-push-default-rewards/seed0.bent|f0` mm and {artifact}`eyes-at-work:eyes.locator-push-default-rewards/seed0.shaken|f0`.
 
@@ -451,7 +451,7 @@ assert len(ends) == 3 and ends[0] == max(ends) and spent[0] == min(spent), "read
 # %% [markdown]
 # ## What it costs to look
 #
-# The locator, and nothing else that shows. Take the camera away, and tell the policy where the block is. `push-blind-n3` is [the blind twin](17_is_it_cheating.ipynb) with the same targets, falling step sizes and
+# Looking costs the locator, and nothing else that shows. To see that, take the camera away, and tell the policy where the block is. `push-blind-n3` is [the blind twin](17_is_it_cheating.ipynb) with the same targets, falling step sizes and
 # budget ({numref}`fig-rewards-twin`). It reads joints, goal, and the block's center as an exact number. It keeps no four looks: a number does not shake.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Success with the camera, gray, the seeds of `push-located-rewards-n3`, and of the twin that reads the place as a number, a line for every run. See whether the twin is sooner.", "name": "fig-rewards-twin"}, "image": {"alt": "Gray: the five seeds with the camera rise between 30 and 80 thousand steps. Red: the three seeds of the twin that reads the place as a number rise among them, and end between 90 and 100 percent, among the gray ones."}}
@@ -495,7 +495,7 @@ display(provenance_card(BOTH), provenance_card(NO_HAND), provenance_card(FAR))
 # :label: ex-answers-of-goals
 # ```
 # Write {eq}`eq-place-by-rewards`. `points` (B, 2) were read from B pictures and `goals` (B, 2) are the places of their blocks, in meters; `fulfilled[i, j]` is 1 where picture i
-# fulfils goal j, else 0. Return the mean binary cross-entropy over all pairs but those of a picture and its own goal. Near means fulfilled: a point exactly `threshold` away is not sure.
+# fulfils goal j, else 0. Return the mean binary cross-entropy over all pairs but those of a picture and its own goal. Near means fulfilled: a point exactly `threshold` away has the logit 0.
 # ```{exercise-end}
 # ```
 
