@@ -360,7 +360,7 @@ def only_the_cell(targets, new_targets, step):
 corners = rng.integers(32, 48, (1000, 2))
 images = scenes(corners, noise=5, rng=rng)
 positions = torch.tensor(corners)  # pixels: row and column of the block's corner
-places = corners @ (100, 1)
+places = corners @ (100, 1)  # row and column as one number
 unseen = rng.choice(np.unique(places), 50, replace=False)  # where no block stands in training
 test = torch.tensor(np.isin(places, unseen))
 fit = ~test

@@ -75,7 +75,7 @@ for seed in range(RESETS):
         frames[name].append(env.render())
         if name in labels:
             labels[name].append(env.segmentation())
-assert env.unwrapped.model.vis.global_.fovy == 45
+assert env.unwrapped.model.vis.global_.fovy == 45  # the projection below is by its half
 env.close()
 gripper, block = np.array(gripper), np.array(block)
 labels = {name: np.stack(list_) for name, list_ in labels.items()}

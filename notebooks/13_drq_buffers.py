@@ -65,6 +65,7 @@ def record(task, episodes):
         if task == "push" and step % envs.EPISODE_STEPS < 16:
             raw = vec.envs[0].last_raw_obs
             aim = 6 * (raw["achieved_goal"] - raw["observation"][:3])
+            # Toward what the arm is to meet, with noise, and slowly.
             action[0, :3] = np.clip(aim + 0.4 * action[0, :3], -0.4, 0.4)
         after, reward, done, infos = vec.step(action)
         last = dict(after)

@@ -329,7 +329,7 @@ rows = [
     "| step | " + " | ".join(name.split("/")[1] for name in NAMES) + " |",
     "|---|---|---|---|---|",
 ]
-for step_number, logged in table[NAMES].dropna().iterrows():
+for step_number, logged in table[NAMES].dropna().iterrows():  # from the first update on
     rows.append(f"| {step_number} | " + " | ".join(f"{logged[name]:.4g}" for name in NAMES) + " |")
 display(Markdown("\n".join(rows)))
 print(model._n_updates, "updates")

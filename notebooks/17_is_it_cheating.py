@@ -243,7 +243,7 @@ film(
 WHY = {
     "engine": "the same update, equal to 1e-5, and cheaper",
     "standardize": "a Fetch position varies by centimeters around 1.3 m: raw, it looks like a constant",
-    "learning_rate": "held by LayerNorm in the critics",
+    "learning_rate": "made safe by LayerNorm in the critics",
     "critic_layer_norm": "keeps the critics from running away at a higher learning rate",
     "random_actions": "this share of all actions is random; the idea is the HER paper's, which had 0.2",
     "moved_only": "hindsight only where the block moved; elsewhere each relabeled goal is where it lies already",

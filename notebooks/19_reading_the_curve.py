@@ -291,7 +291,7 @@ assert -alpha * most - q > 18
 share = 1 - 1 / (8 + 1)  # HER, k = 8
 entropy = (q + 1 / (1 - gamma)) * (1 - gamma) / (gamma * alpha)  # lifts −20 to q
 for h in (0, entropy):
-    bonus = gamma / (1 - gamma) * alpha * h  # what a goal fulfilled for ever is worth
+    bonus = gamma / (1 - gamma) * alpha * h  # what it is worth to be at a goal for ever
     loss = -alpha * h - (1 - share) * q - share * bonus
     print(f"{share:.0%} of the batch relabeled to Q = {bonus:.1f}: about {loss:.1f}")
 assert entropy < most

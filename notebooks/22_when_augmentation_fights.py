@@ -118,7 +118,7 @@ assert 0.4 < MEASURED["default"]["shift_over_distance"]["median"] < 0.8
 # %%
 env = envs.make_env("push", image_size=SIDE)
 seed = 3
-while not belongs_to_task(moment := wander(env, seed)):
+while not belongs_to_task(moment := wander(env, seed)):  # gripper and block on the table
     seed += 1
 points = {}  # camera → (81, 2, 2): shift; gripper, block; x, y in [−1, 1]
 for name, camera in envs.CAMERAS.items():
@@ -141,7 +141,8 @@ def to_table(camera, u, v, height):
     right = np.array([np.sin(azimuth), -np.cos(azimuth), 0])
     down = np.cross(forward, right)
     eye = np.array(camera.lookat) - camera.distance * forward
-    focal = SIDE / 2 / np.tan(np.deg2rad(22.5))
+    focal = SIDE / 2 / np.tan(np.deg2rad(22.5))  # half of the angle of view
+    # 41.5 is the middle of 84 pixels, counted from 0.
     ray = forward + np.outer((u - 41.5) / focal, right) + np.outer((v - 41.5) / focal, down)
     return (eye + ray * ((height - eye[2]) / ray[:, 2:]))[:, :2]
 

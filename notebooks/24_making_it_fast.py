@@ -218,7 +218,7 @@ memory = EpisodeReplay(
     300, vector.observation_space, vector.action_space, "cpu", **episode_options(vector)
 )
 memory.memory["pixels"].copy_(frames)
-memory.restored(6)
+memory.restored(6)  # six episodes, written past `add`
 batch = memory.gather(episode, step, torch.full_like(step, -1))
 assert torch.equal(batch.observations["pixels"], now)
 assert torch.equal(batch.next_observations["pixels"], after)

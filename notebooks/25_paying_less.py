@@ -278,7 +278,7 @@ for episode in range(episodes):
     observation, _ = env.reset(seed=1000 + episode)
     for _ in range(50):
         raw = env.get_wrapper_attr("last_raw_obs")
-        found = locator.locate(observation["pixels"][None, -3:])[0]
+        found = locator.locate(observation["pixels"][None, -3:])[0]  # the newest frame
         errors.append(1000 * np.linalg.norm(found[:2] - raw["observation"][3:5]))
         observation, *_ = env.step(teacher.predict(raw))
 env.close()

@@ -86,7 +86,9 @@ rng, field = np.random.default_rng(0), ErrorField(preset(BENT).place_error, seed
 locator, _ = load_locator(config)
 readings = {
     "drawn, 22 mm": rng.normal(block, preset(FAR).place_error),
-    "fixed, 22 mm": np.array([p + field(np.append(p, 0.42))[:2] for p in block]),
+    "fixed, 22 mm": np.array(
+        [p + field(np.append(p, 0.42))[:2] for p in block]
+    ),  # 0.42 m: on the table
     "a locator": locator.locate(moments.frames[2])[:, :2],
 }
 push_from_above(block, readings)
