@@ -198,7 +198,9 @@ assert not all(higher), "every seed ends higher: say so"
 # With three times the steps the twin goes on climbing, and the full state, which had little left to gain, hardly
 # ever fails. The gap is smaller and does not close. How much smaller, these seeds cannot say: the two intervals
 # overlap. So a part of the first gap was likely, not certainly, a matter of time. What is left may be the
-# rotation and the speed, or more time still. These runs do not tell the two apart.
+# rotation and the speed, more time still, or settings: with {term}`targets three steps ahead <n-step target>` and step sizes
+# that fall the same sixteen numbers reach {success}`push-blind-n3` after
+# {artifact}`push-blind-n3/seed0:provenance.parameters.total_steps|int` steps. These runs do not tell the three apart.
 
 # %% tags=["hide-input"]
 film(

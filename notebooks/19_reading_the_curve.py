@@ -52,7 +52,7 @@ from labs.figures.results import controls_table, minutes, probe_table
 from labs.figures.rises import rise_and_end
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict, word
-from labs.statistics import iqm, time_to_threshold
+from labs.statistics import iqm, later_by_ranks, time_to_threshold
 from labs.widgets.phase_reader import PhaseReader
 
 
@@ -508,13 +508,20 @@ plt.show()
 few, middle, many = (named_arm(data_root(), arm) for arm in (FEW, "push-blind-tuned", MANY))
 FIRST, DELAY = few.times_as_many(middle, 0.5), few.times_as_many(many, 0.5)
 LAST = middle.times_as_many(many, 0.5)
+BY_RANKS = [
+    later_by_ranks(slow.times(0.5), soon.times(0.5))
+    for slow, soon in ((few, middle), (middle, many))
+]
+assert 3 * BY_RANKS[0] < 0.01 and BY_RANKS[1] > 0.2, "of three pairs: read the text anew"
 assert LAST.low < 1 < LAST.high, "from a quarter to a half something is certain: say so"
 assert FIRST.low < 1.01 and FIRST.high < 2, "an eighth against a quarter: read this anew"
 assert DELAY.low < 1 < DELAY.value < 2 < DELAY.high < 2.5, "an eighth against a half: read anew"
 display(
     Markdown(
         f"With an eighth of an update a step, 50 % comes after {ratio_text(FIRST, 2)} times the steps that it takes with a "
-        f"quarter, and {ratio_text(DELAY, 2)} times those with a half. Had the runs waited for updates alone, it would be 2 and 4."
+        f"quarter, and {ratio_text(DELAY, 2)} times those with a half. Had the runs waited for updates alone, it would be 2 and 4. "
+        f"By their ranks those with an eighth are later than those with a quarter (exact one-sided p = {BY_RANKS[0]:.3f}), those "
+        f"with a quarter not surely later than those with a half (p = {BY_RANKS[1]:.2f})."
     ),
     verdict("6"),
 )
@@ -522,8 +529,8 @@ display(
 # %% [markdown]
 # **Blind twins waited for updates less than halfway, by their medians.** If updates did not matter, the second ratio would be 1; if the twins
 # waited for nothing else, 4. Halfway between, as ratios go, lies $\sqrt 4 = 2$: the ratio is below it, and its interval reaches a
-# little beyond, for the points of a curve lie 5,000 steps apart. That they waited for updates at all, no two of the rates
-# show for certain. Nor did they wait for an encoder: they have none.
+# little beyond, for the points of a curve lie 5,000 steps apart. An eighth of an update a step is later than a quarter, by
+# how much is open; that more than a quarter brings anything does not show. Nor did they wait for an encoder: they have none.
 #
 # Cause one says the same as this one, since value moves by backups, and backups are updates. So neither is the whole
 # story. What else the twins waited for, this does not say: successes shown early hardly hurried them, either.
@@ -684,6 +691,11 @@ def late_runs(arm):
     return sum(slow)
 
 
+OTHERS = {
+    "push-small-blank": "those with black",
+    "push-blind-tuned": "those with the numbers alone",
+    "push-small-noise": "not surely those with noise",
+}
 late = {arm: late_runs(arm) for arm in half}
 n = {arm: len(times[arm]) for arm in half}
 assert LOWEST > 0.8 and late["push-small-blank"] == late["push-blind-tuned"] == 0
@@ -692,6 +704,11 @@ assert n["push-small"] / 2 < late["push-small"] < n["push-small"]
 assert max(times["push-small-blank"]) < min(times["push-small"]), "the last section says so"
 assert late["push-small-noise"] == 2, "the caption and the description say two"
 assert late["push-small"] == 4, "the description says four"
+by_ranks = {
+    arm: later_by_ranks(times["push-small"], times[arm]) for arm in TWINS if arm != "push-small"
+}
+assert max(by_ranks["push-small-blank"], by_ranks["push-blind-tuned"]) < 0.01
+assert by_ranks["push-small-noise"] > 0.1, "later than with noise: say so"
 last = [np.array_split(run.table()["success"], 6) for run in measured("push-small")]
 still = [parts[-1].mean() - parts[-2].mean() > 0.1 for parts in last]
 slow = [when > 1.25 * LATEST for when in times["push-small"]]
@@ -703,7 +720,10 @@ display(
         f"{n['push-small']} runs that have it rise late, more than a quarter later than the slowest run without a "
         f"picture, and end lower than all of those: the budget ends, and {rising} of them still rise. With noise {late['push-small-noise']} of "
         f"{n['push-small-noise']} runs fare like that, with black none of {n['push-small-blank']}. After three "
-        "seeds this page said that *every* run with the picture is late. The fourth took it back, and the fifth is late again."
+        "seeds this page said that *every* run with the picture is late. The fourth took it back, and the fifth is late again. "
+        "By their ranks the five are later than "
+        + ", ".join(f"{words} (exact p = {by_ranks[arm]:.2g})" for arm, words in OTHERS.items())
+        + "."
     )
 )
 
@@ -1090,7 +1110,7 @@ for _, table in runs:
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises before success and with it; plain value iteration shows the beginning of such a rise. On Push the share of goals grows like $r^2$ up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
 # | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in five runs: each of them passed one half before any with the picture did. With noise every run rises. With targets three steps ahead and another camera together no run with a picture was late; of those targets or that camera alone, three of six runs were. |
-# | settled for blind twins | Success feeds itself: learners that are shown none but the floor's, all else equal, hardly rise in as many steps, while learners on the same floor that are shown another policy's successes do rise, though they never act; by the median they pass one half no sooner than twins that have to find their own. They are flat at first, without an encoder that could warm up; by the medians four times the updates bring the rise forward by less than twice; that they bring it forward at all is not certain. |
+# | settled for blind twins | Success feeds itself: learners that are shown none but the floor's, all else equal, hardly rise in as many steps, while learners on the same floor that are shown another policy's successes do rise, though they never act; by the median they pass one half no sooner than twins that have to find their own. They are flat at first, without an encoder that could warm up; by the medians four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
 # | seen in three seeds | With twice the updates a step, runs with a picture are flat where all five with the usual number have passed one half; their blind twins bear as many. So these do not wait for updates. |
 # | seen once | An eye that is told where the block is hardly opens along a run whose curve rises; one that is not told opens along a run whose curve stays flat. |
 # | seen once | A run on the floor with twice the updates rises when all its networks are drawn anew, the memory kept; left as it was, it does not. With random shifts from the start it rises as early as blind twins do, and does not look. |

@@ -360,7 +360,7 @@ check_spreads(shaken_and_bent)
 #
 # | | |
 # |---|---|
-# | settled | A critic bears an eye that is bent by two centimeters: three seeds of three. Four looks, or targets that reach three steps ahead, bring a policy whose eye is shaken by 14 mm from less than half of all episodes to seven tenths or more: three seeds each. |
+# | settled | A critic bears an eye that is bent by two centimeters, at a price: three seeds of three learn, and each ends below every exact twin. Four looks, or targets that reach three steps ahead, bring a policy whose eye is shaken by 14 mm from less than half of all episodes to seven tenths or more: three seeds each. |
 # | seen once | A critic does not bear an eye that is shaken by two centimeters. A hand bears it if its judge does not look through it; a hand that knows the place exactly learns nothing from a judge that does. Either remedy is worth an eye half as shaken. |
 # | not settled | What each remedy does for an exact eye: [the next page](28_rewards_say_where.ipynb) gives it the targets alone, with a longer budget. How errors that last for some steps, as those of real eyes may, compare with either kind. Why a judge bears less than a hand; and why the critic of the page before that was told the place 7 mm off did not teach. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |

@@ -120,7 +120,8 @@ def test_a_group_compares_at_an_equal_budget(group):
 def test_what_a_locator_taught_by_rewards_learns_is_only_spread_and_updated_more():
     here, there = (presets.preset(a) for a in ("push-located-rewards-n3", "push-gpu-located"))
     paces = {"n_envs", "gradient_steps", "learning_starts"}
-    assert set(here.differences(there)) - presets.NOT_CHANGES == paces
+    assert set(here.differences(there)) - presets.NOT_CHANGES == paces | {"precision"}
+    assert there.precision == "float32", "as it was proven, where automatic means the same"
 
 
 def test_what_is_proven_on_two_cores_is_only_spread_over_more_workers():
@@ -244,9 +245,12 @@ def test_a_run_that_cannot_be_recorded_runs_once_more_without(own_folders, monke
     run._remember()
     monkeypatch.setattr(run, "_report", lambda: None)
     (cell,), queue = run.cells, []
-    words = "the update could not be recorded (why): set TORCHDYNAMO_DISABLE=1"
+    log = own_folders / "log"
+    log.write_text("the update could not be recorded (why): set TORCHDYNAMO_DISABLE=1\na warning\n")
     for state in ("waiting", "failed"):
-        dead = SimpleNamespace(config=cell.config, poll=lambda: 1, last_words=lambda: words)
+        dead = SimpleNamespace(
+            config=cell.config, poll=lambda: 1, log=log, last_words=lambda: "a warning"
+        )
         run.running[cell.name] = dead
         run._reap(queue)
         assert run.notes[cell.name]["state"] == state

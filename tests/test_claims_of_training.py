@@ -83,7 +83,10 @@ def test_claim_14_wants_a_memory_that_holds_the_run(data):
     make_arm(data, "larger", HIGH, buffer_size=100_000)
     assert verdict("14", data) == PARTLY, "it matters, and fewer than 500,000 do"
     make_arm(data, "largest", HIGH, buffer_size=500_000)
-    assert verdict("14", data) == PARTLY, "fewer have risen as well"
+    found = judge(CLAIM["14"], data)
+    assert found.verdict == PARTLY, "fewer have risen as well"
+    assert found.effect.startswith("the whole run: ") and "; 20,000: " in found.effect
+    assert "; in between, 50,000: " in found.effect, "every size is told, the ends first"
     for arm in ("large", "larger"):
         shutil.rmtree(data / arm)
     assert verdict("14", data) == HOLDS
@@ -334,6 +337,19 @@ def test_claim_7_tells_how_far_unfinished_arms_came(data):
     assert "`reach-told`, taught by privileged signals, needs 2.0" in found.effect
 
 
+def test_claim_7_compares_no_curves_of_other_episodes_a_point(data):
+    """The fewer a point has, the sooner one is high by luck."""
+    pixels = {"goal_mode": "desired", "encoder": "locator"}
+    make_arm(data, "knows", HIGH, observation="state")
+    make_arm(data, "alone", HIGH, locator_taught="rewards", rises_at=2.0, **pixels)
+    make_arm(data, "told", HIGH, rises_at=1.5, **pixels)
+    same_curve(data, "knows", "alone", "told")
+    assert "`told`, taught by privileged signals" in judge(CLAIM["7"], data).effect
+    for seed in range(3):
+        alter_settings(data / "told" / f"seed{seed}", curve_episodes=10)
+    assert "taught by privileged" not in judge(CLAIM["7"], data).effect
+
+
 KEYPOINTS = [{"encoder": "manipulation", "head": "spatial_softmax"}, {"encoder": "keypoint"}]
 
 
@@ -417,7 +433,7 @@ def test_claim_19_knows_that_noise_may_never_rise(data):
     make_arm(data, "noise", LOW, image_content="noise")
     for seed in range(3):
         alter(data / "noise" / f"seed{seed}", "curve.csv", never)
-    for error, word in ((60.0, HOLDS), (93.0, PARTLY)):
+    for error, word in ((94.0, HOLDS), (96.0, PARTLY)):
         probed(data, "real", error)
         found = judge(CLAIM["19"], data)
         assert found.verdict == word and "ratio at least" in found.effect
@@ -445,7 +461,7 @@ def test_claim_19_compares_the_rise(data):
     shutil.rmtree(data / "noise")
     make_arm(data, "noise", HIGH, rises_at=1, image_content="noise")
     assert verdict("19", data) == UNDECIDED, "late, but does it see? Nobody has looked"
-    for error, word in ((60.0, HOLDS), (93.0, PARTLY)):
+    for error, word in ((94.0, HOLDS), (96.0, PARTLY)):
         probed(data, "real", error)
         found = judge(CLAIM["19"], data)
         assert found.verdict == word and "the encoder of seed 0 then reads" in found.effect

@@ -321,7 +321,7 @@ class Campaign:
                 self._note(name, "stopped", "saved itself; the same command goes on")
             elif code < 0:
                 self._note(name, "killed", f"signal {-code}")
-            elif self._is_mended(run.last_words()):
+            elif self._is_mended(run.log.read_text(errors="replace")):
                 self._note(name, "waiting", "its update could not be recorded: once more without")
                 queue += [cell for cell in self.cells if cell.name == name]
             else:

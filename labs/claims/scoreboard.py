@@ -97,7 +97,8 @@ CLAIMS: tuple[Claim, ...] = (
         "as early, or twice, interval included, it was waiting for updates. Without pixel arms: "
         "blind twins, which can refute it only. It holds where pixel arms do not wait for updates "
         "and blind twins, which have no encoder, do. More updates that put the rise off decide "
-        "nothing.",
+        "nothing. Refuted is that steps alone are waited for; an encoder that warms up by updates "
+        "would wait for them as well.",
         training.warming_up,
         "notebooks/19_reading_the_curve",
         "pixels train push-small-u050 --seeds 0 1 2",
@@ -136,8 +137,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Nothing is wrong with the default camera.",
         "The same regression with both cameras. NatureCNN's error 1.5 times the other's refutes "
         "it, 1.2 times is equal; equal, but 1.5 times as bad for keypoints or under a shift, is "
-        "*partly*. Policies that are not told where the block is, and push a tenth of all episodes "
-        "less with it, refute it.",
+        "*partly*. Policies (all have keypoints) that are not told where the block is, and push a "
+        "tenth of all episodes less with it, refute it.",
         sight.default_camera,
         "notebooks/21_what_the_camera_can_tell",
         PERCEPTION,
@@ -145,7 +146,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "11",
         "Shifts of 4 pixels put 40 to 80 % noise on the distance from gripper to block.",
-        "Keypoints without error, from the simulator's own masks, under every shift. A "
+        "Keypoints without error, from the simulator's own masks, under every shift, which moves "
+        "both alike: with these the claim fails by construction. A "
         "change of the distance below 5 % refutes it. What a network makes of a shifted picture is "
         "told beside it.",
         sight.shift_noise,

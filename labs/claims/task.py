@@ -230,7 +230,8 @@ def _solved(root: Path, arms: list[Arm]) -> tuple[Arm, Finding]:
     else:
         verdict = PARTLY if surely > floor["high"] and best.looks else FAILS
     effect = (
-        f"`{best.name}`, {best.config['camera']} camera: {percents(best.rates)}; images spoiled: "
+        f"`{best.name}`, {best.config['camera']} camera: {percents(best.rates)}, and as far as "
+        f"{episodes} episodes can tell at least {100 * surely:.1f} %; images spoiled: "
         f"{_controls_text(best)}"
     )
     if best.is_taught:

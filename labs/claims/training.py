@@ -209,7 +209,8 @@ def _price(root: Path, task: str) -> Finding | None:
             f"; somebody set the block down for these; without that `{unaided.name}` "
             f"{ratio_text(unaided.times_as_many(state, 0.9))}"
         )
-    seeing = _fastest(root, task, "pixels", taught=True)
+    as_often = state.config["curve_episodes"]  # fewer episodes a point are sooner high by luck
+    seeing = _fastest(root, task, "pixels", taught=True, episodes=as_often)
     if seeing is not None:
         taught = ratio_text(seeing.times_as_many(state, 0.9))
         effect += (
@@ -258,14 +259,21 @@ def _arms(root: Path, task: str, observation: str, taught: bool = False) -> list
 
 
 def _fastest(
-    root: Path, task: str, observation: str, taught: bool = False, placed: bool = True
+    root: Path,
+    task: str,
+    observation: str,
+    taught: bool = False,
+    placed: bool = True,
+    episodes: int | None = None,
 ) -> Arm | None:
     """The arm with the smallest median time to 90 %; None where no arm has one.
 
     ``placed``: whether one counts whose locator learned from blocks that somebody set down.
+    ``episodes``: only arms whose curves have so many a point.
     """
     arms = [arm for arm in _arms(root, task, observation, taught) if arm.enough()]
     arms = [arm for arm in arms if placed or not arm.is_placed]
+    arms = [arm for arm in arms if episodes in (None, arm.config["curve_episodes"])]
     found = [(float(np.median(arm.times(0.9))), arm) for arm in arms]
     found = [pair for pair in found if math.isfinite(pair[0])]
     return min(found, key=lambda pair: pair[0])[1] if found else None
@@ -342,6 +350,12 @@ def large_memory(root: Path) -> Finding:
     arms = [arm for pair in all_matched(root, "buffer_size", None, **alike) for arm in pair]
     risen = [arm for arm in arms if iqm(arm.rates).low >= LIMITS["learned"]]
     fewer = large.config["buffer_size"] < reported
+    between = {arm.config["buffer_size"]: arm for arm in arms}
+    for end in pairs[0]:
+        between.pop(end.config["buffer_size"])
+    if between:
+        sizes = (f"{size:,}: {percents(between[size].rates)}" for size in sorted(between))
+        found = replace(found, effect=f"{found.effect}; in between, {', '.join(sizes)}")
     if found.verdict == HOLDS and (
         fewer or any(arm.config["buffer_size"] < reported for arm in risen)
     ):
@@ -376,11 +390,17 @@ def _gain(knob: str, small: Arm, large: Arm) -> Finding:
     else:
         verdict = FAILS if gain.high < LIMITS["gain"] else UNDECIDED
     effect = (
-        f"{small.twins}{large.config[knob]:,}: {percents(large.rates)}; "
-        f"{small.config[knob]:,}: {percents(small.rates)}: {points(gain)}; runs of "
+        f"{small.twins}{_setting(large, knob)}: {percents(large.rates)}; "
+        f"{_setting(small, knob)}: {percents(small.rates)}: {points(gain)}; runs of "
         f"{small.steps:,} steps"
     )
     return Finding(verdict, effect, seeds_text(large, small))
+
+
+def _setting(arm: Arm, knob: str) -> str:
+    """A knob's value in words; a memory that holds the whole run is no larger than that."""
+    value = arm.config[knob]
+    return "the whole run" if knob == "buffer_size" and value >= arm.steps else f"{value:,}"
 
 
 def _first_decides(pairs: list[tuple[Arm, Arm]], judge: Callable[[Arm, Arm], Finding]) -> Finding:
@@ -425,7 +445,8 @@ def learns_to_see(root: Path) -> Finding:
         other = _twin_of(root, real, knobs, content)
         if other is not None:
             arms.append(other)
-            effect += f"; {words} {other.to(0.5)}"
+            as_many = ratio_text(other.times_as_many(real, 0.5), 2)
+            effect += f"; {words} {other.to(0.5)}, ratio {as_many}"
     if after is not None:
         effect += (
             f"; the encoder of seed 0 then reads the block to {after:.0f} mm, untrained "
@@ -445,10 +466,10 @@ def _twin_of(root: Path, real: Arm, knobs: str | tuple[str, ...], content: str) 
 
 
 def _block_read_to(root: Path, arm: Arm) -> tuple[float | None, float | None]:
-    """Errors of the block in millimeters that a probe reads from an arm's encoder: untrained (its
-    best draw) and at the end. None where no probe was taken."""
+    """Errors of the block in millimeters that a probe reads from an arm's encoder: untrained (the
+    mean of its draws) and at the end. None where no probe was taken."""
     for probe in measurement(root, "encoder-probe", optional=True).get("encoders", []):
         if probe["arm"] == arm.name:
-            untrained = min(draw["block"]["mean"] for draw in probe["untrained"])
-            return untrained, probe["trained"]["block"]["mean"]
+            untrained = np.mean([draw["block"]["mean"] for draw in probe["untrained"]])
+            return float(untrained), probe["trained"]["block"]["mean"]
     return None, None

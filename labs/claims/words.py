@@ -24,6 +24,8 @@ def percents(rates: Sequence[float]) -> str:
     score = iqm(rates)
     if math.isnan(score.low):
         return percent(score.value)
+    if score.low == score.high:  # no width is no certainty: all seeds play the same episodes
+        return f"{percent(score.value)} in every seed"
     return f"{percent(score.value)} [{percent(score.low)}, {percent(score.high)}]"
 
 

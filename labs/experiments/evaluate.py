@@ -144,8 +144,10 @@ def run_episodes(
     own = env is None
     env = make_one(config) if own else env
     rows, steps, clock = [], 0, 0.0
-    # manual_seed reaches every GPU, so every GPU's generator is put back as well.
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    # manual_seed reaches every GPU in use, so its generator is put back as well. To ask for that of
+    # another one would make a context there.
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(int(seeds[0]))
         for number, seed in enumerate(seeds):
             between = None if images is None else images(number)

@@ -36,6 +36,7 @@ from labs.envs import gl_renderer
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, FIELDS, STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.experiments.guards import RunLock
+from labs.experiments.models import resolve_device
 from labs.experiments.moments import COLLECT, Progress, View
 from labs.experiments.position_errors import spread
 from labs.experiments.regression import minimize
@@ -70,6 +71,7 @@ def fit(
     taught: str = "positions",
     epochs: int = EPOCHS,
     seed: int = 0,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Locator:
     """Regression by Adam with a one-cycle step size.
@@ -84,19 +86,21 @@ def fit(
             of the goals.
         epochs: passes over the frames.
         seed: of weights and batches.
+        device: where it learns; the locator comes back to the CPU.
         progress: called with (what, done, of).
     """
     torch.manual_seed(seed)
-    locator = new_locator(view, taught).to(memory_format=torch.channels_last)
-    truth = torch.from_numpy(targets[:, : locator.n_targets])
+    locator = new_locator(view, taught).to(device, memory_format=torch.channels_last)
+    truth = torch.from_numpy(targets[:, : locator.n_targets]).to(device)
     locator.mean.copy_(truth.mean(0))
     locator.scale.copy_(truth.std(0))
     wanted = (truth - locator.mean) / locator.scale
-    importance = torch.tensor(IMPORTANCE[view.task])
-    by_rewards = RewardLoss() if _by_hindsight(view, taught) else None
-    pictures = torch.from_numpy(frames)
+    importance = torch.tensor(IMPORTANCE[view.task], device=device)
+    by_rewards = RewardLoss().to(device) if _by_hindsight(view, taught) else None
+    pictures = torch.from_numpy(frames).to(device)
 
     def loss_of(rows: Tensor) -> Tensor:
+        rows = rows.to(device)
         images = pictures[rows].to(torch.float32, memory_format=torch.channels_last).div_(255)
         read = locator(images)
         if by_rewards is not None:
@@ -114,7 +118,7 @@ def fit(
         generator=torch.Generator().manual_seed(seed),
         after_epoch=progress and (lambda done: progress("epochs", done, epochs)),
     )
-    return locator.eval()
+    return locator.cpu().eval()
 
 
 def _read(locator: Locator, frames: np.ndarray) -> np.ndarray:
@@ -166,6 +170,7 @@ def train_locator(
     train = frames - frames // 11
     train -= train % together(config)  # a goal is learned from, or held out
     learned = {"taught": config.locator_taught, "epochs": epochs, "seed": seed}
+    learned["device"] = resolve_device(config.device)
     locator = fit(view, pictures[:train], truth[:train], **learned, progress=progress)
     weights = half_size(locator)
     locator.load_state_dict(weights)  # what is measured is what is saved

@@ -26,7 +26,7 @@ def set_up(threads: int) -> None:
     """
     torch.set_flush_denormal(True)
     torch.backends.cudnn.allow_tf32 = False
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, usable_cores()))
 
 
 def workers_of(config: RunConfig, cores: int | None = None) -> int:

@@ -97,7 +97,7 @@ def gpu_arms(
                 arm="push-gpu-located",
                 n_envs=honest.n_envs,
                 gradient_steps=8,  # 0.53 updates a step; on two cores 0.25
-                torch_threads=8,  # for the locator, which learns on the CPU
+                precision="float32",  # behind a locator bfloat16 has nothing to speed up
                 eval_every=honest.eval_every,
                 curve_episodes=honest.curve_episodes,
                 **faster,
