@@ -1,4 +1,4 @@
-"""The SB3 features extractor that both encoders share: images encoded, vectors passed."""
+"""The SB3 features extractor of both encoders: images encoded, vectors passed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ LONG_AXIS = 32  # pixels, not channels: two cameras with four RGB frames each ma
 class ImageDictExtractor(BaseFeaturesExtractor):
     """Encodes every image of a dict observation, passes every vector, and concatenates.
 
-    The order is that of the observation space (Gymnasium sorts the keys of a dict);
-    ``slices[key]`` says where each key's features lie in the output.
+    The order is the observation space's (Gymnasium sorts keys); ``slices[key]`` says where the
+    features of a key lie.
 
     Args:
-        observation_space: a dict space. Images are what SB3's ``is_image_space`` takes for one:
-            three axes, uint8, bounds 0 and 255; channels come first.
+        observation_space: a dict space. Images are what SB3's ``is_image_space`` takes for one
+            (three axes, uint8, 0 to 255), channels first.
         make_branch: builds the encoder of an image from its (C, H, W); returns the module and the
             number of its features.
 
     Raises:
         TypeError: not a dict space.
-        ValueError: channels last, or a box with three axes that SB3 does not take for an image.
+        ValueError: channels last, or three axes that are no image to SB3.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ImageDictExtractor(BaseFeaturesExtractor):
             raise TypeError(
                 f"observation_space: received {observation_space}, expected a gymnasium.spaces.Dict"
             )
-        super().__init__(observation_space, features_dim=1)  # the true number follows below
+        super().__init__(observation_space, features_dim=1)  # set below
         self.slices: dict[str, slice] = {}
         self.image_keys: list[str] = []
         branches: dict[str, nn.Module] = {}
@@ -49,7 +49,7 @@ class ImageDictExtractor(BaseFeaturesExtractor):
                 branches[key], width = make_branch(_channels_first_shape(key, space))
                 self.image_keys.append(key)
             elif len(space.shape or ()) == 3:
-                # SB3 would flatten it without a word into a vector of ten thousands of numbers.
+                # SB3 would flatten it without a word.
                 raise ValueError(
                     f"{key!r}: received {space}, expected an image space: "
                     "uint8 (C, H, W) with bounds 0 and 255"
@@ -86,7 +86,7 @@ class ImageDictExtractor(BaseFeaturesExtractor):
 
 
 def _channels_first_shape(key: str, space: spaces.Box) -> tuple[int, int, int]:
-    """The (C, H, W) of an image space; a short last axis behind two long ones is a mistake."""
+    """The (C, H, W) of an image space; a short axis behind two long ones is a mistake."""
     first, second, last = space.shape
     if last < second and last < first >= LONG_AXIS:
         raise ValueError(

@@ -121,7 +121,7 @@ rows.append(
 )
 display(Markdown("\n".join(rows)))
 
-# %%
+# %% tags=["hide-input"]
 rates = {arm: [final_success(r) for r in runs_of(arm)] for arm in (STATE, BLIND)}
 assert min(rates[BLIND]) > 2 * floor, "the blind twin never left the floor: read this page anew"
 twice = {

@@ -308,7 +308,7 @@ print(f"five seeds of each: {points(of_five)}; ten: {points(costs)}")
 # %% [markdown]
 # A larger $k$ does not help the twins. A small memory has a price, and looks like a risk rather than a wall. With a tenth,
 # nine of ten learn too, and reach 70 % or more. But three of these nine come to 50 % later than every run with the whole
-# memory. The one that is left never does: it is still rising when its budget ends.
+# memory. The one left never does: it still rises when its budget ends.
 #
 # The [scoreboard](../book/scoreboard.md) calls a memory *essential* if the smaller one costs ten episodes of a hundred or
 # more. Ten lies inside the twins' interval. Five seeds of each left even the sign open; five more, chosen in advance,

@@ -1,4 +1,4 @@
-"""The tables of the page on speed: what is measured, open, or missed."""
+"""The tables of the page on speed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def savings(*names):
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    """Two seeds of each arm: one is there after 60 s, one never."""
+    """Two seeds of each arm: one is there after 60 s."""
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     for arm in speed.TIMES:
         for seed, last in ((0, 1.0), (1, 0.5)):
@@ -37,7 +37,7 @@ def rows(parts, device="cpu"):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_without_any_part_every_target_of_the_bench_is_open(data):
+def test_without_parts_every_target_is_open(data):
     table = rows({})
     assert [row[-1] for row in table[:-2]] == ["**open**"] * 7
     assert {row[-2] for row in table} >= {
@@ -60,7 +60,7 @@ def test_bfloat16_and_float32_are_told_apart(data):
     assert short[0].endswith("ours in bfloat16") and short[3].startswith("7.0")
     assert plain[3:5] == ["3.0\u00a0×"] * 2 and plain[-1] == "met"
     assert gpu[3] == "not measured" and gpu[-1] == "**open**"
-    assert [row[3] for row in table[7:9]] == ["not measured"] * 2  # end to end: float32, GPU
+    assert [row[3] for row in table[7:9]] == ["not measured"] * 2  # GPU
     del parts["savings"]["update"]["cumulated"][-1]
     assert not any("float" in row[0] for row in rows(parts)), "then the first row is float32"
 
@@ -70,14 +70,14 @@ def test_a_gpu_fills_the_rows_of_a_gpu(data):
     assert [row[-1] for row in table[3:7]] == ["**open**", "**missed**", "**open**", "met"]
 
 
-def test_a_seed_that_never_got_there_counts_as_later_than_all(data):
+def test_a_seed_that_never_got_there_is_later_than_all(data):
     reach = rows({})[-2]
     minute = whole("1 min 00 s")
     assert reach[2:4] == ["not reached", f"1 of 2 seeds, {minute} – {minute}"]
     assert reach[-1] == "**missed**"
 
 
-def test_failures_of_sb3s_tests_are_grouped_and_explained(data):
+def test_failures_of_sb3s_tests_are_explained(data):
     def failed(test, reason):
         return {"test": test, "outcome": "failed", "reason": reason, "sb3": "passed"}
 

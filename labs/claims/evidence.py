@@ -1,4 +1,4 @@
-"""What the rules of the claims go by: verdicts, thresholds, measurements, cells of a study.
+"""What the rules of the claims go by: verdicts, thresholds, measurements.
 
 Everything comes from checked artifacts. A missing one is :class:`NotMeasured`; a damaged one is
 the reader's to mend and stays a ``UserError``. Trained arms: :mod:`labs.claims.arm`.
@@ -6,14 +6,11 @@ the reader's to mend and stays a ``UserError``. Trained arms: :mod:`labs.claims.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labs.artifacts import PROVENANCE, load_artifact
-from labs.experiments.position_errors import over_seeds
-from labs.statistics import Interval
 
 HOLDS, FAILS, PARTLY = "holds", "does not hold", "partly"
 UNDECIDED, OPEN = "undecided", "not yet measured"
@@ -86,26 +83,3 @@ def measurement(root: Path, name: str, optional: bool = False) -> dict[str, Any]
         raise NotMeasured(f"data/{name} is not there")
     artifact = load_artifact((root / name).resolve())
     return artifact.json("measurement.json") | {"parameters": artifact.parameters}
-
-
-def perception_cells(root: Path, minimum: int = 1, **wanted: Any) -> list[dict]:
-    """The cells of the study ``perception`` with these settings, in the order of their seeds.
-
-    Settings that are not named have their defaults: no sphere, positions, the study's epochs.
-    """
-    found = measurement(root, "perception")
-    epochs = "epochs" if wanted.get("trained", True) else "head_epochs"
-    base = {"sphere": False, "target": "positions", "pad": 0}
-    base |= {"epochs": found["parameters"][epochs]} | wanted
-    cells = [c for c in found["cells"] if all(c[k] == v for k, v in base.items())]
-    if len(cells) < minimum:
-        raise NotMeasured(f"perception has no cell with {wanted}")
-    return sorted(cells, key=lambda c: c["seed"])
-
-
-def error_of(cells: Sequence[dict], thing: str) -> Interval:
-    """The mean error over seeds in millimeters.
-
-    The interval is over seeds from two seeds on, else over the held-out frames.
-    """
-    return over_seeds([c[thing] for c in cells])

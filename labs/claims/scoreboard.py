@@ -1,7 +1,7 @@
 """The scoreboard: what was claimed, what came out, and how sure that is.
 
-:data:`CLAIMS` lists the claims of the source manuscript that can be tested, in our words, and two
-of our own. Each has a rule (:mod:`labs.claims.task`, :mod:`labs.claims.training`,
+:data:`CLAIMS` lists the source manuscript's claims that can be tested, in our words, and two of
+our own. Each has a rule (:mod:`labs.claims.task`, :mod:`labs.claims.training`,
 :mod:`labs.claims.sight`) that reads the artifacts and gives a verdict; nothing here is typed that
 an artifact could say. ``pixels claims`` prints the table, the page *Scoreboard* shows it.
 """
@@ -49,7 +49,7 @@ CLAIMS: tuple[Claim, ...] = (
         "1",
         "With both goals as vectors, Push is solved from pixels.",
         "The same vectors without an image, at each budget that was run. At the floor: holds. At "
-        "80 % of the full state or more: the success says nothing about the camera, the claim does "
+        "80 % of the full state or more: success says nothing about the camera, and the claim does "
         "not hold. Policies with images, blank, shuffled or frozen, are told beside it.",
         task.pixels_needed,
         "notebooks/17_is_it_cheating",
@@ -84,8 +84,8 @@ CLAIMS: tuple[Claim, ...] = (
         "5",
         "Routing the critic's gradient, alone, took Push from 5 % to 95 %.",
         "Two arms that differ in routing alone; half of all episodes must be gained. The lower one "
-        "has an encoder for each network, SB3's default, which the reported run had before; beside "
-        "it the actor's routing, which the manuscript takes that default to be.",
+        "has an encoder for each network, SB3's default, as the reported run had; beside it the "
+        "actor's routing, which the manuscript takes that default to be.",
         training.routing_alone,
         "notebooks/18_five_steps",
         "pixels train push-small-separate --seeds 0 1 2 3 4",
@@ -97,8 +97,7 @@ CLAIMS: tuple[Claim, ...] = (
         "as early, or twice, interval included, it was waiting for updates. Without pixel arms: "
         "blind twins, which can refute it only. It holds where pixel arms do not wait for updates "
         "and blind twins, which have no encoder, do. More updates that put the rise off decide "
-        "nothing. Refuted is that steps alone are waited for; an encoder that warms up by updates "
-        "would wait for them as well.",
+        "nothing. Refuted is that steps alone are waited for: an encoder may wait for updates.",
         training.warming_up,
         "notebooks/19_reading_the_curve",
         "pixels train push-small-u050 --seeds 0 1 2",
@@ -137,8 +136,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Nothing is wrong with the default camera.",
         "The same regression with both cameras. NatureCNN's error 1.5 times the other's refutes "
         "it, 1.2 times is equal; equal, but 1.5 times as bad for keypoints or under a shift, is "
-        "*partly*. Policies (all have keypoints) that are not told where the block is, and push a "
-        "tenth of all episodes less with it, refute it.",
+        "*partly*. Policies with keypoints that are not told where the block is, and push a tenth "
+        "of all episodes less with it, refute it.",
         sight.default_camera,
         "notebooks/21_what_the_camera_can_tell",
         PERCEPTION,
@@ -146,10 +145,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "11",
         "Shifts of 4 pixels put 40 to 80 % noise on the distance from gripper to block.",
-        "Keypoints without error, from the simulator's own masks, under every shift, which moves "
-        "both alike: with these the claim fails by construction. A "
-        "change of the distance below 5 % refutes it. What a network makes of a shifted picture is "
-        "told beside it.",
+        "Keypoints without error, from the simulator's own masks, under every shift: these move "
+        "alike. A change of the distance below 5 % refutes it. What networks make of shifted "
+        "pictures is told beside.",
         sight.shift_noise,
         "notebooks/22_when_augmentation_fights",
         "pixels measure shift-keypoints",
@@ -160,7 +158,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Two arms that differ in shifts alone; the one without must first have passed 50 %. The "
         "one with them has risen too, and is surely less than a tenth worse: refuted, if spoiled "
         "pictures cost both half of their success, else undecided: they may not look. Policies "
-        "that imitate show whether an eye can bear both; they have no critic, and decide nothing.",
+        "that imitate show whether an eye can bear both; they have no critic and decide nothing.",
         training.shifts_fail,
         "notebooks/22_when_augmentation_fights",
         "pixels train push-distilled-drq --seeds 0 1 2 3 4",
@@ -176,10 +174,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "14",
         "A replay memory of 500,000 transitions is essential.",
-        "Two arms that differ in the memory alone, as far apart as there are; a tenth of all "
+        "Two arms that differ in the memory alone, as far apart as there are: a tenth of all "
         "episodes must be gained. With fewer than 500,000 in the larger it is *partly*: size "
-        "matters, and so many are not needed. Arms with images decide; blind twins are told beside "
-        "them.",
+        "matters, so many are not needed. Arms with images decide; blind twins are told beside.",
         training.large_memory,
         "notebooks/18_five_steps",
         "pixels train push-small-buffer10k --seeds 0 1 2",
@@ -188,7 +185,7 @@ CLAIMS: tuple[Claim, ...] = (
         "15",
         "Hindsight with k = 8 helps against k = 4.",
         "Two arms that differ in k alone, 4 and 8; a tenth of all episodes must be gained, or a "
-        "fifth of the steps to 50 %. Arms with images decide; blind twins are told beside them.",
+        "fifth of the steps to 50 %. Arms with images decide; blind twins are told beside.",
         training.more_hindsight,
         "notebooks/18_five_steps",
         "pixels train push-small-k8 --seeds 0 1 2",
@@ -196,7 +193,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "16",
         "A frame of 480 × 480, shrunk, equals one drawn at 84 × 84.",
-        "The pixels, and regressions and policies trained on one and shown the other. A tenth more "
+        "Pixels; regressions and policies trained on one, shown the other. A tenth more "
         "error with any encoder, or a tenth of a policy's episodes lost, refutes it; other pixels "
         "at the same error are *partly*.",
         sight.shrinking,
@@ -218,7 +215,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The goal sphere in the picture is harmless.",
         "Regression trained with it and without it: a tenth more error refutes it. Policies that "
         "must look, likewise: a tenth fewer episodes does. A goal that can be read from it, and is "
-        "relabeled, is *partly*, and so is a policy that trained with it and loses a tenth of its "
+        "relabeled, is *partly*; so is a policy that trained with it and loses a tenth of its "
         "episodes when it stands elsewhere.",
         sight.harmless_sphere,
         "notebooks/21_what_the_camera_can_tell",

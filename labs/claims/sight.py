@@ -6,6 +6,7 @@ A rule reads checked artifacts below ``root`` and compares what it finds with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,11 @@ from labs.claims.evidence import (
     PARTLY,
     Finding,
     NotMeasured,
-    error_of,
     measurement,
-    perception_cells,
 )
 from labs.claims.words import added, mm, percent, percents, points, seeds_span, seeds_text
 from labs.experiments.position_errors import over_seeds
-from labs.statistics import difference, iqm
+from labs.statistics import Interval, difference, iqm
 
 #: The study's encoders with SpatialSoftmax, by what they are called in a sentence.
 KEYPOINTS = {
@@ -37,6 +36,29 @@ KEYPOINTS = {
 SPHERES = ("hidden", "shown", "elsewhere")
 
 ENCODERS = {"nature": "NatureCNN"} | KEYPOINTS
+
+
+def perception_cells(root: Path, minimum: int = 1, **wanted: Any) -> list[dict]:
+    """The cells of the study ``perception`` with these settings, in the order of their seeds.
+
+    Settings that are not named have their defaults: no sphere, positions, the study's epochs.
+    """
+    found = measurement(root, "perception")
+    epochs = "epochs" if wanted.get("trained", True) else "head_epochs"
+    base = {"sphere": False, "target": "positions", "pad": 0}
+    base |= {"epochs": found["parameters"][epochs]} | wanted
+    cells = [c for c in found["cells"] if all(c[k] == v for k, v in base.items())]
+    if len(cells) < minimum:
+        raise NotMeasured(f"perception has no cell with {wanted}")
+    return sorted(cells, key=lambda c: c["seed"])
+
+
+def error_of(cells: Sequence[dict], thing: str) -> Interval:
+    """The mean error over seeds in millimeters.
+
+    The interval is over seeds from two seeds on, else over the held-out frames.
+    """
+    return over_seeds([c[thing] for c in cells])
 
 
 def _nature(camera: str, **more: Any) -> dict[str, Any]:
