@@ -17,7 +17,7 @@ from labs.artifacts import data_root
 from labs.claims import sight, task, training
 from labs.claims.evidence import OPEN, Finding, NotMeasured
 
-WIDTH = 100  # letters of a line of text
+WIDTH = 100  # letters of a line
 
 
 @dataclass(frozen=True)
