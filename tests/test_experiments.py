@@ -111,10 +111,10 @@ def test_the_source_settings_are_as_reported():
 
 
 def test_a_knob_that_is_added_does_not_rename_results():
-    """The arm in ``data/`` that was made by a changed setting, before the last knob was there."""
+    """The arm in ``data/`` of a changed setting, made before the last knob was there."""
     twin = presets.effective("push-state-tuned", 0, {"her_k": 8})
     assert (repository_root() / "data" / twin.run_name / "provenance.json").is_file(), (
-        f"{twin.arm}: name the new knob in labs.experiments.config.ADDED_LATER"
+        f"{twin.arm}: name the new knob in config.ADDED_LATER"
     )
     shifted = presets.preset("push-distilled-drq")
     assert replace(shifted, same_shift=True).digest() != shifted.digest()
@@ -456,11 +456,8 @@ def test_other_settings_do_not_take_over_a_run(damaged, unjudged):
     assert load_artifact(path).provenance["sessions"] == 1
 
 
-def test_how_a_run_is_done_does_not_stop_it_from_going_on_and_is_told(unjudged):
-    """Its film failed, say: the same run goes on without.
-
-    The record of the result names the last session's code and machine alone.
-    """
+def test_how_a_run_is_done_does_not_stop_it_and_is_told(unjudged):
+    """Its film failed, say. The result's record names the last session's code and machine alone."""
 
     def elsewhere(record):
         record.update(commit="a" * 40, uncommitted_code=["labs/replay.py"])
@@ -483,7 +480,7 @@ def test_how_a_run_is_done_does_not_stop_it_from_going_on_and_is_told(unjudged):
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_knob_that_a_checkpoint_does_not_know_has_its_default(known, unjudged):
-    """False: a checkpoint of before there were settings in it has a digest alone."""
+    """False: an early checkpoint, which has a digest alone."""
 
     def as_it_was(record):
         if known:
@@ -606,7 +603,7 @@ PLAYED = evaluate.EPISODE_STEPS * (2 + 1 + 2 + 1)  # two modes, black, others' i
 
 @pytest.fixture
 def sighted(monkeypatch):
-    """A policy that looks, its configuration and its folder."""
+    """A policy that looks, its settings, its folder."""
     monkeypatch.setenv("PIXELS_DATA", str(repository_root() / "data"))
     policy = load_policy("push-located-rewards-n3/seed0")
     return policy, policy.config, load_artifact("push-located-rewards-n3/seed0").path
@@ -654,7 +651,7 @@ def test_measuring_puts_back_the_generator_of_every_gpu_in_use(in_use, monkeypat
         torch.cuda, "set_rng_state", lambda state, device: put_back.__setitem__(device, state)
     )
     evaluate.run_episodes(evaluate.RandomActions(), TINY, [1], deterministic=False)
-    assert put_back == (states if in_use else {}), "to ask for a state makes a context"
+    assert put_back == (states if in_use else {})
 
 
 def test_an_episode_is_judged_by_its_last_step():
@@ -672,7 +669,7 @@ def test_no_seed_serves_two_ends():
 
 
 class Recorder:
-    """Does nothing and remembers the images."""
+    """Does nothing, remembers the images."""
 
     def __init__(self):
         self.images = []
@@ -749,7 +746,7 @@ def test_who_reaches_goes_straight_and_a_mask_has_width_and_height():
 
 
 def _train_and_tell(settings: dict, folder: Path, steps: Connection) -> None:
-    """A training in a process of its own, which sends its step after each episode."""
+    """A training in a process of its own, which sends its steps."""
     os.environ.update(PIXELS_DATA=str(folder / "data"), PIXELS_RUNS=str(folder / "runs"))
     train(from_dict(settings), report=lambda progress: steps.send(progress["step"]))
 

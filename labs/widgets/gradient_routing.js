@@ -1,4 +1,4 @@
-// Who trains the encoder? Arrows run backward, as gradients do; their numbers were measured.
+// Arrows run backward, as gradients do.
 const SVG = "http://www.w3.org/2000/svg";
 
 function render({ model, el }) {
@@ -44,18 +44,17 @@ function render({ model, el }) {
     for (const edge of edges) {
       const from = edge.loss === "critic" ? 67 : 233, to = rowOf(edge.encoder) + 27;
       const stopped = edge.grad_norm === 0;
-      const wasted = !stopped && edge.moved === 0;
-      const color = stopped ? "muted" : wasted ? "red" : edge.loss === "critic" ? "blue" : "orange";
+      const idle = !stopped && edge.moved === 0;
+      const color = stopped ? "muted" : idle ? "red" : edge.loss === "critic" ? "blue" : "orange";
       const width = stopped ? 2 : Math.max(2, 9 + 1.6 * Math.log10(edge.grad_norm));
 
       svg.append(s("path", { d: `M478 ${from} C 400 ${from}, 320 ${to}, 226 ${to}`, fill: "none",
-        stroke: `var(--pnc-${color}, currentColor)`, "stroke-width": width, "stroke-dasharray": stopped ? "3 6" : wasted ? "9 5" : "none", opacity: stopped ? 0.8 : 1 }));
-      // Beside its arrow: over or under a level one, within the bend of a lone one, and right of one
-      // that crosses another, near its loss.
+        stroke: `var(--pnc-${color}, currentColor)`, "stroke-width": width, "stroke-dasharray": stopped ? "3 6" : idle ? "9 5" : "none", opacity: stopped ? 0.8 : 1 }));
+      // Where a number stands: beside its arrow.
       const down = edge.loss === "critic" ? 1 : -1, level = from === to, lone = encoders.length === 1;
       const [x, y, anchor] = level ? [352, from + (down > 0 ? -12 : 24), "middle"]
         : lone ? [340, (from + to) / 2 + (down > 0 ? -9 : 19), "end"] : [410, from + down * 54 + (down > 0 ? 13 : 0), "start"];
-      const text = stopped ? "no gradient" : `${number(edge.grad_norm)}${wasted ? ", never stepped" : ""}`;
+      const text = stopped ? "no gradient" : `${number(edge.grad_norm)}${idle ? ", never stepped" : ""}`;
       svg.append(s("text", { x, y, class: "pnc-edge-text", style: `text-anchor: ${anchor}` }, text));
     }
     stage.replaceChildren(svg);
