@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
 
 from tyro.conf import Positional
 
+from labs.artifacts import Artifact, data_root
 from labs.errors import UserError
 from labs.flags import NoOptions, parse
 
@@ -21,48 +23,41 @@ def probe(argv: list[str]) -> int:
     return 0
 
 
-#: What can be measured: name → the function that does it, in its module of ``labs.measurements``.
-MEASUREMENTS = {
-    "push-floor": "tasks:push_floor",
-    "visibility": "tasks:visibility",
-    "gradient-routing": "tasks:gradient_routing",
-    "gradients-along-run": "gradients_along:gradients_along",
-    "eye-along-run": "eye_along:eye_along",
-    "shift-keypoints": "shift_keypoints:shift_keypoints",
-    "perception": "perception:perception",
-    "encoder-probe": "encoder_probe:encoder_probe",
-    "goal-sight": "goal_sight:goal_sight",
-    "told-sight": "told_sight:told_sight",
-    "reach-sight": "reach_sight:reach_sight",
-    "eyes-at-work": "eyes_at_work:eyes_at_work",
-    "moved-pictures": "moved_pictures:moved_pictures",
-    "shrunk-pictures": "shrunk_pictures:shrunk_pictures",
-    "sphere-pictures": "sphere_pictures:sphere_pictures",
-    "frozen-pictures": "frozen_pictures:frozen_pictures",
-    "gallery": "gallery:gallery",
-}
+#: What can be measured. Those of the tasks share a module, each other one has its own.
+OF_THE_TASKS = ("push-floor", "visibility", "gradient-routing")
+MEASUREMENTS = (
+    *OF_THE_TASKS,
+    *("gradients-along-run", "eye-along-run", "shift-keypoints", "perception", "encoder-probe"),
+    *("goal-sight", "told-sight", "reach-sight", "eyes-at-work", "moved-pictures"),
+    *("shrunk-pictures", "sphere-pictures", "frozen-pictures", "gallery"),
+)
 NOTHING_DRAWN = ("push-floor", "gradient-routing")
+
+
+def function_of(name: str) -> Callable[..., Artifact]:
+    """What does a measurement."""
+    word = name.removesuffix("-run").replace("-", "_")
+    module = "tasks" if name in OF_THE_TASKS else word
+    return getattr(import_module(f"labs.measurements.{module}"), word)
 
 
 @dataclass(frozen=True)
 class MeasureOptions:
     """Measure the tasks, an encoder or gradients, in at most short trainings; leaves data/NAME."""
 
-    name: Positional[Literal[tuple(MEASUREMENTS)]]
+    name: Positional[Literal[MEASUREMENTS]]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
-    reaches which encoder; gradients-along-run: the same along short runs (twenty minutes);
-    eye-along-run: what a reward teaches the eye, and when (an hour);
-    shift-keypoints: what a random shift does to keypoints; perception: what an encoder can see, in
-    millimeters (an hour and more); encoder-probe: what encoders saw that a reward trained (three
-    minutes); goal-sight: the same, where pictures were judged by one goal or by eight (two
-    minutes); told-sight: the same, where a told critic judged (a minute); reach-sight: how
-    Reach's locators err beside the goal (a minute); eyes-at-work: how eyes err while a block is
-    pushed (two minutes); moved-pictures: policies before a knocked camera
-    (half a minute for each policy and distance); shrunk-pictures: policies on frames drawn large
-    and shrunk (five minutes a policy); sphere-pictures: policies that see the
-    goal sphere hidden, at the goal and elsewhere (three minutes a policy); frozen-pictures: who
-    pushes before a picture that never changes, and how far (two minutes a policy); gallery:
-    episodes of good and bad policies, frame by frame (ten minutes)"""
+    reaches which encoder; gradients-along-run: the same along short runs (20 min); eye-along-run:
+    what a reward teaches the eye, and when (1 h); shift-keypoints: what a shift does to keypoints;
+    perception: what an encoder can see, in millimeters (1 h and more); encoder-probe: what encoders
+    saw that a reward trained (3 min); goal-sight: the same, pictures judged by one goal or by eight
+    (2 min); told-sight: the same, a told critic judged (1 min); reach-sight: how Reach's locators
+    err beside the goal (1 min); eyes-at-work: how eyes err while a block is pushed (2 min);
+    moved-pictures: policies before a knocked camera (0.5 min a policy and distance);
+    shrunk-pictures: policies on frames drawn large and shrunk (5 min a policy); sphere-pictures:
+    policies that see the goal sphere hidden, at the goal, elsewhere (3 min a policy);
+    frozen-pictures: who pushes before a picture that never changes, and how far (2 min a policy);
+    gallery: episodes of good and bad policies, frame by frame (10 min)"""
     seeds: int | None = None
     """perception: seeds of each cell, 3 when left out"""
     minutes: float | None = None
@@ -71,7 +66,6 @@ class MeasureOptions:
 
 def measure(argv: list[str]) -> int:
     options = parse(MeasureOptions, argv, "pixels measure")
-    from labs.artifacts import data_root
     from labs.experiments import guards
     from labs.experiments.backend import ensure_gl
 
@@ -82,9 +76,7 @@ def measure(argv: list[str]) -> int:
         raise UserError(f"{flags} is for perception: leave it out")
     guards.refuse_unwritable(data_root() / options.name, "PIXELS_DATA")  # it is written last
     ensure_gl(options.name not in NOTHING_DRAWN)
-    module, function = MEASUREMENTS[options.name].split(":")
-    artifact = getattr(import_module(f"labs.measurements.{module}"), function)(**chosen)
-    print(artifact.path)
+    print(function_of(options.name)(**chosen).path)
     return 0
 
 
