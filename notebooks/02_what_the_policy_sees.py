@@ -67,8 +67,8 @@ plt.show()
 # Could *you* push the block to the red dot from the upper right picture?
 #
 # Every policy that learns from the default camera answers that question at every step.
-# {numref}`fig-sees-pixels` marks the pixels that show block, goal and gripper. Some pixels on an edge are not marked: they
-# mix two things.
+# {numref}`fig-sees-pixels` marks the pixels that show block, goal and gripper, but for mixed ones
+# on an edge.
 
 # %% mystnb={"figure": {"caption": "The Push frame of the default camera, enlarged around gripper, block and goal. A small square marks each pixel that the renderer counts as part of one of them.", "name": "fig-sees-pixels"}, "image": {"alt": "The default camera's Push frame, enlarged around the table. Outlines mark the few pixels that belong to the gripper, the block and the goal."}}
 WORDS = {"object": "block"}  # the renderer's word, and this book's
@@ -99,8 +99,8 @@ frame_sizes("push")
 plt.show()
 
 # %% [markdown]
-# One frame proves little. `pixels measure visibility` counts over 1000 resets, in the *stock* scene: as the environment
-# draws it, with an arm that may stand in the way. The result:
+# One frame proves little. `pixels measure visibility` counts over 1000 resets, in the *stock* scene, as the environment
+# draws it: an arm may stand in the way. The result:
 
 # %% tags=["hide-input"]
 visibility = measurement("visibility")
@@ -131,13 +131,12 @@ plt.show()
 # %% [markdown]
 # With the default camera the block has a median of
 # {artifact}`visibility:push.default.object.median|int` pixels, and never more than
-# {artifact}`visibility:push.default.object.max|int`, out of 7056 ({numref}`fig-sees-block`; its two horizontal scales differ). With the workspace camera it has
+# {artifact}`visibility:push.default.object.max|int`, out of 7056 ({numref}`fig-sees-block`). With the workspace camera it has
 # {artifact}`visibility:push.workspace.object.median|int`. The block did not grow. Somebody moved
-# the camera. With either camera there are a few resets in which the robot hides the block.
+# the camera. With either camera the robot hides the block in a few resets.
 #
-# The goal of Reach may be out of sight, too. Its sphere hangs anywhere in a cube around the gripper's start. Gripper or arm may
-# hide it. A sphere in the lowest part of that cube lies in the table top, which may hide it from the default camera.
-# With the default camera not one pixel of the sphere shows in
+# The goal of Reach may be out of sight, too. Its sphere hangs anywhere in a cube around the gripper's start, whose
+# lowest part lies in the table top. Gripper, arm or table may hide it. With the default camera not one pixel of the sphere shows in
 # {artifact}`visibility:reach.default.goal.hidden.rate|pct1` of the resets, with the workspace
 # camera in {artifact}`visibility:reach.workspace.goal.hidden.rate|pct1`. A policy that is told
 # nothing but the picture starts those episodes *blind to its goal*. Where the robot hides the goal, the policy must move to
@@ -204,7 +203,7 @@ assert set(columns["desired"]) - set(columns["none"]) == {"desired_goal"}
 #
 # ## What a picture costs
 #
-# Without a GPU, software draws every triangle and every pixel of a picture. What of a picture can be left out?
+# Without a GPU, software draws every triangle and every pixel. What can be left out?
 
 # %%
 scenes = {

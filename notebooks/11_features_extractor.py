@@ -14,9 +14,8 @@
 #
 # An observation has several keys: pixels, joints, goals. A policy's MLP takes one vector. The piece between them,
 # SB3's {term}`features extractor`, decides how loud each sensor speaks. Two things are often said for normalizing what
-# comes from the camera. Without it the few numbers of the goals drown beside the 256 of the picture. And where the
-# picture's numbers are keypoints, it changes nothing but their bounds. Measured before training, the first is the
-# other way round. The second hides a price.
+# comes from the camera. Without it the few numbers of the goals drown beside the 256 of the picture. Of keypoints it
+# changes nothing but the bounds. Measured before training, the first is the other way round. The second hides a price.
 #
 # You will be able to build an extractor for any dictionary of sensors, and to measure what each
 # contributes. The page leans on [the encoders](09_cnn_encoders.ipynb) and on
@@ -116,7 +115,7 @@ assert min(variances) > 0.5, "at the start the goals are the loud ones"
 #
 # ## Normalize
 #
-# SAC+AE, which is SAC with an autoencoder {cite}`yarats2019`, DrQ and DrQ-v2 {cite}`yarats2021` have the same *trunk*
+# SAC+AE {cite}`yarats2019`, DrQ and DrQ-v2 {cite}`yarats2021` have the same *trunk*
 # behind their convolutions: a linear map to 50 numbers $h$, then
 #
 # $$
@@ -124,8 +123,8 @@ assert min(variances) > 0.5, "at the start the goals are the loud ones"
 # $$ (eq-trunk)
 #
 # with mean and variance taken *within one observation, over its features*. $\gamma$ and $\beta$ are learned, one of
-# each for every feature; $\odot$ multiplies feature by feature; a tiny $\epsilon$ keeps the root from zero. What stands
-# in the brackets is **LayerNorm**. Whatever the scale of $h$, the result $z$ lies in (−1, 1). A ReLU before it would
+# each for every feature; $\odot$ multiplies feature by feature; a tiny $\epsilon$ keeps the root from zero. In brackets stands
+# **LayerNorm**. Whatever the scale of $h$, the result $z$ lies in (−1, 1). A ReLU before it would
 # make all negative numbers of $h$ one and the same: there is none.
 #
 # ## Build it
@@ -183,9 +182,9 @@ torch.testing.assert_close(normalized(goal_batch)[:, :3], batch["achieved_goal"]
 #
 # The order is that of the space, and Gymnasium sorts a dict's keys.
 #
-# In `labs` the two are `NormalizedCombinedExtractor` and `ManipulationExtractor`. The latter, with
-# `spatial_softmax=False`, has a *flat head*: a linear map to 50 numbers in place of the keypoints. With the same
-# weights ours and theirs must agree:
+# In `labs` the two are `NormalizedCombinedExtractor` and `ManipulationExtractor`. With
+# `spatial_softmax=False` the latter has a *flat head*: a linear map to 50 numbers in place of keypoints. With the same
+# weights both must agree:
 
 # %% tags=["nbval-check-output"]
 pairs = [
@@ -231,12 +230,12 @@ for seed in range(3):
 # reason.
 #
 # Nor is the image at its loudest yet: the squares of its 50 numbers sum to about 19, of which only about 0.4 varies
-# from frame to frame. The rest is the same in every frame; training may make it differ.
+# from frame to frame.
 #
 # ## Sensor separation
 #
 # Why pass the joints around the camera at all, if the camera sees the gripper? Because a cheaper sensor knows it
-# exactly. Each sensor reports what it measures best: {term}`sensor separation`.
+# exactly: {term}`sensor separation`.
 #
 # | what | who knows it | numbers |
 # |---|---|---|
@@ -357,15 +356,15 @@ for seed in range(3):
 # sixth to two thirds of the movement is left. Differences between coordinates stay, but in units of the spread, and
 # the spread moves too. So what LayerNorm passes on is mostly how the keypoints are arranged. For a gripper that must
 # meet a block that may be just right. For "is the block at x = 1.34 m" it is not, if the whole picture has moved. If
-# only the block has moved, few keypoints go with it, the mean hardly moves, and little is taken away.
+# only the block has moved, little is taken away.
 #
 # The control keeps more than the half that the algebra leaves to x, for two reasons. Only part of the coordinates went
 # along, so the mean moves by less than half of their way. And the last number is a mean of absolute changes: those
 # that come from the changed spread count too.
 #
 # LayerNorm gives something, too. An untrained SpatialSoftmax at $T = 1$ has keypoints that hardly move
-# ([here](10_spatial_softmax.ipynb)). What stands under the root in {eq}`eq-trunk` is tiny then, mostly $\epsilon$.
-# Dividing by that root makes them audible:
+# ([here](10_spatial_softmax.ipynb)). The tiny root in {eq}`eq-trunk`, mostly $\epsilon$ here,
+# divides them and makes them audible:
 
 # %%
 torch.manual_seed(0)
@@ -381,8 +380,8 @@ print(f"after LayerNorm and Tanh by {norm(quiet).std(dim=0).mean():.4f}, {gain:.
 assert gain > 10
 
 # %% [markdown]
-# A price and a gain: which is larger? To tell takes two arms that differ in this alone, `normalize` of the
-# `ManipulationExtractor` (`--no-manipulation-norm`). This book has no such arm trained by reward.
+# A price and a gain: which is larger? Two arms that differ in `--no-manipulation-norm` alone would tell. This book has
+# no such arm trained by reward.
 # [What the camera can tell](21_what_the_camera_can_tell.ipynb) measures both sides by regression, and by two students
 # that imitate, behind another encoder with keypoints.
 #

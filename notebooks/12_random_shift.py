@@ -75,7 +75,7 @@ for seed in range(RESETS):
         frames[name].append(env.render())
         if name in labels:
             labels[name].append(env.segmentation())
-assert env.unwrapped.model.vis.global_.fovy == 45  # the projection below is by its half
+assert env.unwrapped.model.vis.global_.fovy == 45
 env.close()
 gripper, block = np.array(gripper), np.array(block)
 labels = {name: np.stack(list_) for name, list_ in labels.items()}
@@ -108,8 +108,8 @@ plt.show()
 
 # %% [markdown]
 # The bars are as wide as the shift, the same in every frame, and black before a bright scene. A network that wants to
-# know the shift can *measure the bar*. Up to four pixels each way make 9 × 9 = 81 versions of a frame. If it can treat
-# them as 81 different frames, the augmentation has taught it nothing.
+# know the shift can *measure the bar*. Up to four pixels each way make 9 × 9 = 81 versions. Taken for 81 frames,
+# they have taught it nothing.
 #
 # We test this with the weakest network there is: a linear probe. It looks at gray values and must
 # name the row offset, one of nine numbers. Training and test frames come from different resets.
@@ -166,7 +166,7 @@ assert control < 0.25
 #
 # With a fixed camera, the probe that sees the whole frame reads the shift either way: the edges of the table are
 # **landmarks**. Repeating the border removes the *artifact*; it cannot hide the scenery. A network in front of a fixed
-# camera can still learn how far its picture was moved. We will need that below.
+# camera can still learn how far its picture was moved.
 #
 # ## Build it
 #
@@ -243,9 +243,9 @@ assert torch.equal(theirs(stacks, torch.Generator().manual_seed(0)), moved), "sa
 print("ours equals labs.image_augmentation.RandomShiftAug")
 
 # %% [markdown]
-# Two cameras side by side in one image are two pictures, with a border between them. If they are shifted as one, a
-# stripe of one reaches into the other, and betrays the shift as a bar does. So let each keep to its part,
-# `RandomShiftAug(pad, views=2)`. This book noticed it late: [here is what it did](20_reach_and_pixels.ipynb).
+# Two cameras side by side are two pictures. If they are shifted as one, a
+# stripe of one reaches into the other, and betrays the shift as a bar does. So each keeps to its part,
+# `RandomShiftAug(pad, views=2)`. This book [noticed it late](20_reach_and_pixels.ipynb).
 #
 # ## What moves, and what does not
 #
@@ -304,8 +304,8 @@ for name in envs.CAMERAS:
 # all. Moments in which one of them comes within four pixels of the border are left out: there the shift cuts it.
 #
 # The last column shows where such a percentage can come from: four pixels, *divided by* the median distance. But four
-# pixels is how far either point may move along an axis. The distance itself has no noise. The quotient depends on which
-# moments are measured. Over other ones, [a later page](22_when_augmentation_fights.ipynb) finds a median of
+# pixels is how far either point may move along an axis. The distance itself has no noise. The quotient depends on the
+# moments. Over others, [a later page](22_when_augmentation_fights.ipynb) finds a median of
 # {artifact}`shift-keypoints:default.shift_over_distance.median|pct0` for the default camera and of
 # {artifact}`shift-keypoints:workspace.shift_over_distance.median|pct0` for the workspace camera.
 #
@@ -348,8 +348,8 @@ crop_shift.CropShift.from_env(seed=4)
 # $$ (eq-projection)
 #
 # with the eye at $o = \ell - d f$. The unit vectors *right* and *down* are the picture's axes. The field of view is 45
-# degrees, and $F = \tfrac{H}{2} / \tan 22.5°$ is the focal length in pixels. Solved for points on the table, the equation
-# says how far apart two neighboring pixels lie there: *along* the view, away from the camera, and *across* it.
+# degrees, and $F = \tfrac{H}{2} / \tan 22.5°$ is the focal length in pixels. Solved for points on the table, it
+# says how far apart neighboring pixels lie: *along* the view, from the camera, and *across* it.
 
 
 # %%
@@ -390,8 +390,8 @@ display(Markdown("\n".join(rows)))
 #
 # ### Two readers of the same picture
 #
-# Where is the block, in world coordinates? Two linear readers answer from shifted pictures. In place of keypoints
-# they get the centers of the pixels that show block and gripper:
+# Where is the block, in world coordinates? Two linear readers answer, from the centers of block and gripper in
+# shifted pictures:
 #
 # - the **absolute** reader uses the block's place in the picture;
 # - the **relative** reader uses the block's place *minus the gripper's*, and adds what the joints
@@ -473,7 +473,7 @@ assert accuracy["workspace", "whole frame", "replicate"] > 0.8, "the landmarks t
 # the price. A network has two ways round it: learn differences between things in the picture, or read the shift off
 # the landmarks, as our probe could, and undo it. Either has to be learned from reward alone. What that costs in
 # episodes, only training can tell. [Students that imitate](22_when_augmentation_fights.ipynb) were trained with shifts
-# and without, before both cameras. So were small runs that learn by reward: with keypoints in
+# and without, before both cameras. So were small runs by reward: with keypoints in
 # [Push](22_when_augmentation_fights.ipynb), with NatureCNN in [Push](19_reading_the_curve.ipynb) and
 # [Reach](20_reach_and_pixels.ipynb). The arms with pads of 0, 1 and 4
 # (`pixels train push-gpu-pad1-workspace-keypoints` and the like) wait for a GPU.
@@ -554,8 +554,8 @@ check_coordinate_change(coordinate_change)
 #
 # A random shift is one gather with clipped indices. Its border is repeated, so that no bars give the shift away;
 # before a fixed camera the scenery still can. All things in a picture move together, and distances in the picture stay
-# exact. What is lost is the tie to vectors that nobody shifts, by an amount that the camera decides. Students that
-# were trained with shifts tolerate a knocked camera ([measured there](22_when_augmentation_fights.ipynb)).
+# exact. What is lost is the tie to vectors that nobody shifts, by an amount that the camera decides. Students trained
+# with shifts [bear a knocked camera](22_when_augmentation_fights.ipynb).
 #
 # Next: [where in the replay buffer the shift belongs](13_drq_buffers.ipynb), and why goals must
 # never be touched.

@@ -526,7 +526,7 @@ assert max(risen["keypoints"]) < 0.15 < min(risen["NatureCNN"]), "read the text 
 # %% [markdown]
 # **By reward, keypoints are on the floor where NatureCNN has risen**, with shifts and without. Their temperature starts where
 # no frosted glass hangs before them, α starts low, and the goals are as many: what the first attempt lacked is there. So its
-# encoder was one of its troubles. That is one or two seeds of each, at settings that were found with NatureCNN, and no longer than
+# encoder was one of its troubles. That is one seed of each, at settings that were found with NatureCNN, and no longer than
 # NatureCNN needs: keypoints may rise later, or with other step sizes. It is not the eye's form alone, either: the locators
 # above, taught by regression, are keypoints too.
 #
@@ -1081,7 +1081,7 @@ display(provenance_card(PIXELS))
 # | settled for small pictures | The reward alone teaches sight as well, on one core in less than half an hour, in many times the steps of the state. Shifts help where the critic trains the encoder: every seed of `reach-small-drq` ends above the same seed of `reach-small`. Where only the actor's loss trains it, success stays on the floor for as long as most others took to rise. Step sizes that fall to zero take the shaking out of the end: in every pair of runs, equal until then, the one whose steps fall ends higher, mostly with a few misses in a hundred. |
 # | settled | With the joints, four of Reach's rewards tell the goal, and an eye can be taught so: nobody is asked for a position. Taught by random play it errs most beside the goal, and the policies of two runs reach less often than those of told eyes. Walks to the measured goals mend that in each of three runs; walks as long to other places do not, so it is the nearness. With each step a frame, fewer than half of the steps do nearly as much. |
 # | not settled | Where `reach-small` would settle: it still rises at the end of its budget. |
-# | seen in few seeds | With keypoints in NatureCNN's place the reward alone stays on the floor for the steps in which NatureCNN rises, with shifts and without. |
+# | seen once | With keypoints in NatureCNN's place the reward alone stays on the floor for the steps in which NatureCNN rises, with shifts and without. |
 # | not settled | Whether keypoints rise later by reward, or at settings of their own. No encoder was left at its random weights to tell what those are worth. |
 # | not settled | What the camera costs by reward: one view and the stock camera were trained with locators only. |
 # | not settled | Whether the reward alone, in one network, gets all the way to where positions got, with every seed, with larger pictures or more steps. |
@@ -1104,7 +1104,7 @@ display(provenance_card(PIXELS))
 # pixels train reach-asymmetric --seeds 0 1 2 3 4
 # pixels train reach-small --seeds 0 1 2 3 4
 # pixels train reach-small-drq --seeds 0 1 2 3 4
-# pixels train reach-small-keypoint --seeds 0 1
+# pixels train reach-small-keypoint --seeds 0
 # pixels train reach-small-keypoint-drq --seeds 0
 # pixels train reach-small-separate --seeds 0 1 2 3 4
 # pixels train reach-small-actor --seeds 0 1 2 3 4

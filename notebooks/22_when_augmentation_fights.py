@@ -42,7 +42,7 @@ from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict
 from labs.measurements import shift_keypoints as study
 from labs.measurements.perception_frames import belongs_to_task, wander
-from labs.statistics import iqm
+from labs.statistics import iqm, later_by_ranks
 from labs.widgets.crop_shift import project
 
 use_style()
@@ -413,14 +413,14 @@ display(
 #
 # ## A critic that meets both
 #
-# By reward they work together too, in two pairs of two, where the policy is told the block's place.
+# By reward they work together too, in each of three pairs, where the policy is told the block's place.
 # `push-small-keypoint` is [`push-small`](19_reading_the_curve.ipynb) with KeypointCNN in place of NatureCNN. Beside
 # joints and goal it gets the block's place, as the source manuscript's runs did. `push-small-keypoint-drq` has shifts
 # of up to {artifact}`push-small-keypoint-drq/seed0:provenance.parameters.pad|int` of its
 # {artifact}`push-small-keypoint-drq/seed0:provenance.parameters.image_size|int` pixels, a little more than four of 84,
 # and differs in nothing else ({numref}`fig-fights-critic`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success by reward, with keypoints: without shifts, blue, and with them, red; a line for each of two seeds, {artifact}`push-small-keypoint/seed0:provenance.parameters.curve_episodes|int` episodes a point. Dotted: doing nothing. See which color leaves the floor first.", "name": "fig-fights-critic"}, "image": {"alt": "Success at Push against environment steps, two runs of each color. Red, with random shifts: rising from 25 and 40 thousand steps on, at one half at 50 and 60 thousand, between 50 and 90 percent from 70 thousand on. Blue, without: at 20 percent at most to 60 thousand steps, past one half at 75 and 85 thousand, at 75 and 85 percent in the end."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success by reward, with keypoints: without shifts, blue, and with them, red; a line for each of three seeds, {artifact}`push-small-keypoint/seed0:provenance.parameters.curve_episodes|int` episodes a point. Dotted: doing nothing. See which color leaves the floor first.", "name": "fig-fights-critic"}, "image": {"alt": "Success at Push against environment steps, three runs of each color. Red, with random shifts: rising from 25 to 45 thousand steps on, at one half at 50 thousand steps and twice at 60, between 30 and 90 percent from 65 thousand on. Blue, without: at 30 percent at most to 65 thousand steps, at one half at 75, 85 and 100 thousand, at 55 to 85 percent in the end."}}
 PLAIN, SHIFTED = "push-small-keypoint", "push-small-keypoint-drq"
 assert preset(PLAIN).differences(preset(SHIFTED)).keys() - NOT_CHANGES == {"augmentation", "pad"}
 assert preset("push-small").differences(preset(PLAIN)).keys() - NOT_CHANGES == {"encoder"}
@@ -434,8 +434,11 @@ display(looking_table((PLAIN, SHIFTED)))
 ends, halves = {}, {}
 for arm in (PLAIN, SHIFTED):
     ends[arm] = [run.json("evaluation.json") for run in runs_of(arm)]
-    halves[arm] = [steps_until(run, 0.5) for run in runs_of(arm)]
-    print(f"{arm}: one half after {' and '.join(f'{step:,.0f}' for step in halves[arm])} steps")
+    halves[arm] = [steps_until(run, 0.5) or np.inf for run in runs_of(arm)]
+    print(f"{arm}: one half after {', '.join(f'{step:,.0f}' for step in halves[arm])} steps")
+print(
+    f"the ranks of these steps: exact one-sided p = {later_by_ranks(halves[PLAIN], halves[SHIFTED]):.2f}"
+)
 rates = {
     arm: [end["deterministic"]["success_rate"] for end in found] for arm, found in ends.items()
 }
@@ -445,30 +448,34 @@ strange = {  # what another episode's pictures leave of the success
 }
 
 assert max(halves[SHIFTED]) < min(halves[PLAIN]), "not sooner: read the text anew"
-assert min(rates[SHIFTED]) > min(rates[PLAIN]) and max(rates[SHIFTED]) > max(rates[PLAIN])
-assert all(s > 0.85 * r for s, r in zip(strange[PLAIN], rates[PLAIN], strict=True)), "they look"
-assert all(s < 0.5 * r for s, r in zip(strange[SHIFTED], rates[SHIFTED], strict=True))
+assert all(a > b for a, b in zip(rates[SHIFTED], rates[PLAIN], strict=True)), "not higher"
+kept = {  # of the success, with another episode's pictures
+    arm: [s / r for s, r in zip(strange[arm], rates[arm], strict=True)] for arm in rates
+}
+assert all(share > 0.85 for share in kept[PLAIN][:2]) and max(kept[SHIFTED][:2]) < 0.5
+assert all(0.6 < kept[arm][2] < 0.75 for arm in kept), "the third pair: read the text anew"
 black = {
     arm: [end["controls"]["blank"]["success_rate"] for end in found] for arm, found in ends.items()
 }
-assert max(black[PLAIN]) < 0.1 < 0.4 < min(black[SHIFTED]), "black pictures: read the text anew"
+assert max(black[PLAIN]) < 0.1 < 0.3 < min(black[SHIFTED]), "black pictures: read the text anew"
 
 # %% [markdown]
-# **With shifts either seed passes one half sooner, and ends no lower.** Two seeds each, so this says that it can go so,
-# not how often.
+# **With shifts each seed passes one half sooner, and ends higher.** The least late run without shifts is later than the latest
+# with them. Of three runs and three, that happens by chance once in twenty times.
 #
-# **And with shifts the policies heed their pictures more, not less.** Given those of another episode, the two without
-# shifts keep their successes: they have learned to do without the place that a picture shows. The two with shifts lose
-# half and more, and the first picture for ever costs them more still. With NatureCNN and twice the updates a run with
+# **Do they heed their pictures more, with shifts? In two pairs they do, in the third not.** Given the pictures of another
+# episode, two policies without shifts keep their successes: they have learned to do without the place that a picture
+# shows. The two with shifts lose half and more, and the first picture for ever costs them more still. The third pair came later; either of it
+# keeps about two thirds. After two pairs this page said that shifts make them look. With NatureCNN and twice the updates a run with
 # shifts [ended without looking](19_reading_the_curve.ipynb). Encoder and updates differ there, so nothing compares the two.
 #
-# **Black pictures alone would have told the contrary.** Before them the policies without shifts fall to the floor. A
+# **Black pictures alone tell another story.** Before them the policies without shifts fall to the floor. A
 # likely reason: a black picture puts keypoints where no table did, and what a policy never met can upset it, though it does
 # not mind what its pictures say. So look at more than one control.
 #
-# Two things this does not settle. Told the place, a policy need not see; whether one that must see learns so by reward
-# was not tried. And [claim 12's rule](../book/scoreboard.md) asks for three seeds, of policies that look: it
-# stays undecided.
+# Two things this does not settle. Told the place, a policy need not see. On Reach, where it must, keypoints did not
+# leave the floor by reward, [with shifts or without](20_reach_and_pixels.ipynb). And [claim 12's rule](../book/scoreboard.md)
+# asks for policies that look, and that each run without shifts has risen: it stays undecided.
 #
 # ## What shifts buy
 #
@@ -641,11 +648,11 @@ display(Markdown("\n".join(answers)))
 # imitate without shifts lose half of their successes to one pixel, two policies that learned from a told critic about an
 # eighth.
 #
-# Seen in two seeds: by a reward, too, shifts and keypoints work together, where the policy is told the block's place.
+# Seen in three seeds: by a reward, too, shifts and keypoints work together, where the policy is told the block's place.
 #
 # Not settled: whether a policy that must *see* can learn so by reward. The reported run stopped at 1.54 million steps,
-# and its own control rose only after 2.2 million. A trial of such a control on Reach, keypoints in place of NatureCNN
-# in [the arms by reward](20_reach_and_pixels.ipynb), was stopped while it lay on the floor: no pair came of it.
+# and its own control rose only after 2.2 million. On Reach, keypoints in place of NatureCNN in
+# [the arms by reward](20_reach_and_pixels.ipynb) lay on the floor, with shifts and without: a pair that cannot tell.
 #
 # Not trained either: shifts of another size, one shift for both pictures of a transition (`--same-shift`; the arm
 # `reach-small-same` is defined), and NatureCNN before the default camera.
@@ -661,8 +668,8 @@ display(Markdown("\n".join(answers)))
 # pixels train push-distilled-far-drq --seeds 0 1 2
 # pixels train push-distilled-flat --seeds 0 1 2  # NatureCNN in place of keypoints
 # pixels train push-distilled-flat-drq --seeds 0 1 2
-# pixels train push-small-keypoint --seeds 0 1      # by reward, three quarters of an hour a seed
-# pixels train push-small-keypoint-drq --seeds 0 1  # the same with shifts
+# pixels train push-small-keypoint --seeds 0 1 2      # by reward, three quarters of an hour a seed
+# pixels train push-small-keypoint-drq --seeds 0 1 2  # the same with shifts
 # pixels measure moved-pictures      # the knocked camera
 # pixels train push-step4 --seeds 0 1 2   # and push-step2: the arms of the reward, on a GPU
 # ```

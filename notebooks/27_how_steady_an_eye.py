@@ -99,7 +99,7 @@ plt.show()
 #
 # Of which kind are our eyes? Shaken, most of them. `pixels measure eyes-at-work` lets the policy that knows the state push in {artifact}`eyes-at-work:provenance.parameters.episodes|int` episodes, while the eyes look on;
 # nobody acts on what they read. A policy meets these moments; the held-out error of [the camera's page](21_what_the_camera_can_tell.ipynb) is over moments that somebody drew.
-# The two are told apart while the block lies still and the gripper comes near. *Shaken* is then the spread of the error within an episode, *bent* the spread of the episodes' mean errors, both in each coordinate.
+# The two are told apart while the block lies still and the gripper comes near. *Shaken* is the spread of the error within an episode, *bent* that of the episodes' mean errors, in each coordinate.
 
 # %% tags=["hide-input"]
 display(eyes_table())
@@ -240,7 +240,7 @@ display(Markdown(f"*A point is {episodes_a_point([EXACT, BETWEEN, LOOKS, AHEAD])
 # longer targets {success}`push-place-drawn-14-n3`. The plain arm has {success}`push-place-drawn-14`, the eye half as shaken, in its one run,
 # {success}`push-place-drawn-7`.
 #
-# No single look got better. Whether averaging is what helps, over looks by the networks or over steps by the rewards, is not shown. Four looks also show how the block moves;
+# No single look got better. Whether averaging helps, over looks by networks or over steps by rewards, is not shown. Four looks also show how the block moves;
 # longer targets may help an exact eye as well. The exact twin was given neither here.
 #
 # All arms of this page that have no camera:
@@ -360,7 +360,7 @@ check_spreads(shaken_and_bent)
 #
 # | | |
 # |---|---|
-# | settled | A critic bears an eye that is bent by two centimeters, at a price: three seeds of three learn, and each ends below every exact twin. Four looks, or targets that reach three steps ahead, bring a policy whose eye is shaken by 14 mm from less than half of all episodes to seven tenths or more: three seeds each. |
+# | settled | A critic bears an eye that is bent by two centimeters, at a price: three seeds of three learn, and each ends below each exact twin. Four looks, or targets that reach three steps ahead, bring a policy whose eye is shaken by 14 mm from less than half of all episodes to seven tenths or more: three seeds each. |
 # | seen once | A critic does not bear an eye that is shaken by two centimeters. A hand bears it if its judge does not look through it; a hand that knows the place exactly learns nothing from a judge that does. Either remedy is worth an eye half as shaken. |
 # | not settled | What each remedy does for an exact eye: [the next page](28_rewards_say_where.ipynb) gives it the targets alone, with a longer budget. How errors that last for some steps, as those of real eyes may, compare with either kind. Why a judge bears less than a hand; and why the critic of the page before that was told the place 7 mm off did not teach. |
 # | command | below; the results lie in `data/`, and `--again` makes them anew |

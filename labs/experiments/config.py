@@ -70,20 +70,19 @@ class RunConfig:
     # ----- the networks
     encoder: Literal["nature", "normalized", "manipulation", "keypoint", "locator"] = "nature"
     """nature: NatureCNN as SB3 has it; normalized: + LayerNorm and Tanh; manipulation: 3x3 CNN;
-    keypoint: small CNN, keypoints of each frame, for few cores; locator: trained before the run to
-    read positions from frames, then frozen"""
+    keypoint: small CNN, keypoints of each frame; locator: trained before the run to read positions
+    from frames, then frozen"""
     head: Literal["flat", "spatial_softmax"] = "flat"
     """what follows the manipulation encoder: a linear layer, or keypoints"""
     locator_frames: int = 33_000
     """encoder locator: frames that it learns from, one in eleven of them held out"""
     locator_taught: Literal["positions", "rewards"] = "positions"
     """encoder locator: what teaches it; positions: the simulator's; rewards: in Push which goals a
-    picture fulfils, as HER's reward says; in Reach distances, which with the joints say where"""
+    picture fulfils, by HER's reward; in Reach distances, which with the joints say where"""
     locator_moments: Literal["placed", "played", "walked", "filmed", "strayed"] = "placed"
-    """encoder locator: the moments that it learns from; placed: somebody sets the block, or the
-    goal, down for each; played: episodes of random actions; walked: in Reach the same, and then to
-    the goal that its rewards have told; filmed: as walked, and each step is a frame; strayed: the
-    control of walked, as far to another place"""
+    """encoder locator: the moments that it learns from; placed: block or goal set down for each;
+    played: random actions; walked: in Reach the same, then to the goal that its rewards told;
+    filmed: as walked, each step a frame; strayed: walked's control, as far to another place"""
     temperature: float = 0.0
     """temperature of the keypoints' softmax at the start; 0: the encoder's own (manipulation 1,
     keypoint 0.005)"""
@@ -108,15 +107,15 @@ class RunConfig:
     actor-critic); state: the simulator's state vector; achieved: the achieved goal, which HER
     needs anyway"""
     critic_blur: float = 0.0
-    """meters, standard deviation of a Gaussian on each number that the critic is told, drawn anew
-    at each step; 0: told exactly"""
+    """meters: deviation of a Gaussian on each number that the critic is told, drawn anew at each
+    step; 0: told exactly"""
 
     auxiliary: float = 0.0
     """engine fast, routing critic: weight of a second loss of the encoder, in training only;
     0: none"""
     auxiliary_task: Literal["positions", "rewards"] = "positions"
     """what that loss asks of a picture; positions: where gripper and block are, which it is told;
-    rewards: which goals of the batch it fulfils, as HER's reward says"""
+    rewards: which goals of the batch it fulfils, by HER's reward"""
 
     # ----- augmentation and relabeling
     augmentation: Literal["none", "drq", "drq-views"] = "none"
@@ -131,12 +130,11 @@ class RunConfig:
     her_k: int = 4
     """HER: k / (k + 1) of a batch is relabeled"""
     goals_per_frame: int = 1
-    """engine fast: goals that each transition of a batch is judged by; its frames are encoded once
-    for all of them"""
+    """engine fast: goals that judge each transition of a batch; its frames are encoded once"""
     her_strategy: Literal["future", "final", "episode"] = "future"
     """HER: where new goals come from"""
     moved_only: bool = False
-    """engine fast: relabel only where the object moved, so that a new goal teaches something; the
+    """engine fast: relabel only where the object moved, so that a new goal teaches something;
     further goals of goals_per_frame do not ask"""
 
     # ----- optimization
@@ -149,8 +147,8 @@ class RunConfig:
     encoder_learning_rate: float = 0.0
     """Adam's step size for the image encoders alone; 0: learning_rate"""
     frozen_encoder: bool = False
-    """the image encoders learn nothing: they stay as drawn at random, a negative control, or as
-    pretrained_encoder has them"""
+    """the image encoders stay as drawn at random, a negative control, or as pretrained_encoder has
+    them"""
     pretrained_encoder: str = ""
     """engine fast, frozen_encoder: ARM/seed0, the run whose image encoder is taken"""
     anneal: float = 0.0
@@ -176,13 +174,13 @@ class RunConfig:
     random_actions: float = 0.0
     """engine fast: share of uniformly random actions all along; 0.2 in the HER paper, then 0.3"""
     acting_ends: int = 0
-    """engine fast: environment steps after which the policy that acts stays as it is, and another
-    goes on learning from what it meets; 0: the one that learns acts"""
+    """engine fast: steps after which the policy that acts stays as it is, and another learns from
+    what it meets; 0: the one that learns acts"""
     acting_policy: str = ""
     """acting_ends: ARM/seed0, the run whose policy acts from then on; else the one that learned"""
     reset_every: int = 0
-    """engine fast: environment steps after which all networks are drawn anew, again and again; what
-    the memory holds stays; 0: never"""
+    """engine fast: steps after which all networks are drawn anew, again and again, the memory kept;
+    0: never"""
     train_freq: int = 1
     """vector steps between updates"""
     gradient_steps: int = 1
@@ -211,7 +209,7 @@ class RunConfig:
     checkpoint_every: int = 5000
     """steps between checkpoints; a killed run goes on from the last"""
     save_replay: bool = True
-    """keep the replay memory in checkpoints; without it, it is refilled by the trained policy"""
+    """keep the replay memory in checkpoints; else the trained policy refills it"""
 
     def __post_init__(self):
         object.__setattr__(self, "net_arch", tuple(int(n) for n in self.net_arch))
@@ -247,7 +245,7 @@ class RunConfig:
 
     @property
     def is_told(self) -> bool:
-        """Whether training adds what the simulator knows, for the critic or beside the encoder."""
+        """Whether training adds what the simulator knows."""
         return self.critic_sees != "same" or self.auxiliary > 0
 
     @property
@@ -260,10 +258,9 @@ class RunConfig:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
 
     def digest(self) -> str:
-        """A short hash of all knobs: equal configurations, equal digests.
+        """A short hash of all knobs, from which changed arms have their names.
 
-        Changed arms have their names from it. So that a new knob does not rename the results that
-        are there, one of :data:`ADDED_LATER` counts only where it is set.
+        A knob of :data:`ADDED_LATER` counts only where it is set: a new one renames no result.
         """
         knobs = self.as_dict()
         for name in ADDED_LATER:
@@ -299,7 +296,7 @@ def updates_per_step(config: RunConfig) -> float:
 
 
 def locator_steps(config: RunConfig) -> int:
-    """Environment steps behind the frames of a run's locator: of a walk a few are drawn, or all."""
+    """Environment steps behind a locator's frames: of a walk a few are drawn, or all."""
     if config.locator_moments not in ("walked", "filmed", "strayed"):
         return config.locator_frames
     steps = STEPS_OF_A_GOAL + WALK
@@ -308,7 +305,7 @@ def locator_steps(config: RunConfig) -> int:
 
 
 def learning_rate_at(config: RunConfig, step: int) -> float:
-    """Adam's step size at an environment step, as ``anneal`` has it."""
+    """Adam's step size at a step, as ``anneal`` has it."""
     left = 1 - step / config.total_steps
     return config.learning_rate * (min(1.0, left / config.anneal) if config.anneal else 1.0)
 
