@@ -86,7 +86,7 @@ def test_claim_14_wants_a_memory_that_holds_the_run(data):
     found = judge(CLAIM["14"], data)
     assert found.verdict == PARTLY, "fewer have risen as well"
     assert found.effect.startswith("the whole run: ") and "; 20,000: " in found.effect
-    assert "; in between, 50,000: " in found.effect, "every size is told, the ends first"
+    assert "; arms with images in between, 50,000: " in found.effect, "every size is told"
     for arm in ("large", "larger"):
         shutil.rmtree(data / arm)
     assert verdict("14", data) == HOLDS

@@ -354,8 +354,9 @@ def large_memory(root: Path) -> Finding:
     for end in pairs[0]:
         between.pop(end.config["buffer_size"])
     if between:
+        who = "blind twins" if large.is_blind else "arms with images"
         sizes = (f"{size:,}: {percents(between[size].rates)}" for size in sorted(between))
-        found = replace(found, effect=f"{found.effect}; in between, {', '.join(sizes)}")
+        found = replace(found, effect=f"{found.effect}; {who} in between, {', '.join(sizes)}")
     if found.verdict == HOLDS and (
         fewer or any(arm.config["buffer_size"] < reported for arm in risen)
     ):

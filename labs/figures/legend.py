@@ -96,7 +96,7 @@ WORDS = {
     "reach-small-blind": "vectors alone",
     "reach-small-drq": "pixels and shifts, reward alone",
     "reach-small-keypoint": "two views as keypoints, reward alone",
-    "reach-small-keypoint-drq": "the same, random shifts",
+    "reach-small-keypoint-drq": "two views as keypoints, shifts",
     "reach-small-mended": "shifts, each view for itself, falling step sizes",
     "reach-small-narrow": "shifts, networks of 64",
     "reach-small-same": "shifts, one for both ends of a step",
