@@ -503,7 +503,7 @@ assert reached(NARROW, 0.5).median >= reached(SHIFTED, 0.5).median, "it was firs
 # ## And the encoder?
 #
 # The second attempt changed the encoder with all else. Was that needed? `reach-small-keypoint` is `reach-small` with
-# KeypointCNN in NatureCNN's place, and `reach-small-keypoint-drq` is `reach-small-drq` so. They ran as long as the
+# KeypointCNN in NatureCNN's place, `reach-small-keypoint-drq` the same of `reach-small-drq`. They ran as long as the
 # shorter routings. The means of the last five points, as above, and the same seeds of NatureCNN up to there:
 
 # %% tags=["hide-input"]
@@ -525,8 +525,8 @@ assert max(risen["keypoints"]) < 0.15 < min(risen["NatureCNN"]), "read the text 
 
 # %% [markdown]
 # **By reward, keypoints are on the floor where NatureCNN has risen**, with shifts and without. Their temperature starts where
-# no frosted glass hangs before them, α starts low, and the goals are as many: what the first attempt lacked is there. So its
-# encoder was one of its troubles. That is one seed of each, at settings that were found with NatureCNN, and no longer than
+# no frosted glass hangs before them, α starts low, and the goals are as many as NatureCNN saw. So in the first attempt its
+# encoder may have been one of the troubles. That is one seed of each, at settings that were found with NatureCNN, and no longer than
 # NatureCNN needs: keypoints may rise later, or with other step sizes. It is not the eye's form alone, either: the locators
 # above, taught by regression, are keypoints too.
 #
