@@ -311,7 +311,7 @@ print(f"five seeds of each: {points(of_five)}; ten: {points(costs)}")
 # nine of ten learn too, and reach 70 % or more. But three of these come to 50 % later than every run with the whole
 # memory. The last never does: it still rises when its budget ends.
 #
-# The [scoreboard](../book/scoreboard.md) calls a memory *essential* if the smaller one costs ten episodes of a hundred.
+# The [scoreboard](../book/scoreboard.md) calls a memory *essential* if the smaller one costs ten episodes of a hundred or more.
 # Ten lies inside the twins' interval. Five seeds of each left even the sign open; five more, chosen in advance,
 # settled the sign alone. But *essential* was said of a run with pictures, so we ask again below.
 #
