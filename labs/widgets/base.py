@@ -2,7 +2,7 @@
 
 A widget is two files. ``labs/widgets/<name>.js`` draws it; ``labs/widgets/<name>.py`` declares its
 traits. In a live notebook anywidget runs the module. In the built book, without kernel or
-network, the same module stands in the page with packed traits and a small object as the model.
+network, the same module lies packed in the page with the traits, and a small object is the model.
 Without scripts (GitHub), a still picture is left.
 
 A whole widget, ``labs/widgets/stack_size.py`` and ``stack_size.js``::
@@ -27,8 +27,8 @@ A whole widget, ``labs/widgets/stack_size.py`` and ``stack_size.js``::
     }
     export default { render };
 
-Rules: plain JavaScript, nothing imported or fetched; ``export default { render };`` on a line of
-its own, once, at the end; helpers (``ui.slider``, ``ui.checkbox``, ``ui.select``, ``ui.player``,
+Rules: plain JavaScript, nothing imported or fetched; ``export default { render };`` at the end;
+helpers (``ui.slider``, ``ui.checkbox``, ``ui.select``, ``ui.player``,
 ``ui.canvas``, ``ui.color``, ``ui.image``, ...) and colors come from ``base.js`` and ``base.css``.
 Traits are what JSON can carry: pictures are data URIs
 (:func:`image_uri`), and a film is one sprite sheet. ``<name>.css`` is optional; prefix its
@@ -44,7 +44,6 @@ import base64
 import html
 import io
 import json
-import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -57,8 +56,7 @@ from labs.json_text import json_type
 
 FOLDER = Path(__file__).parent
 LABEL_STEP = 80  # in a picture of labels, label n is the gray 80 n
-PACKED = "application/zlib"  # of a static page's traits: a film's numbers take a tenth of the room
-_EXPORT = re.compile(r"^export default (\{.*\});[ \t]*$", re.MULTILINE)
+PACKED = "application/zlib"  # of a static page's widget: code and numbers take a third of the room
 
 
 def image_uri(picture: np.ndarray, *, format: str = "PNG", **options: Any) -> str:
@@ -135,15 +133,11 @@ class BookWidget(anywidget.AnyWidget):
             cls.module = cls.__module__.rsplit(".", 1)[-1]
         source = cls.folder / f"{cls.module}.js"
         if source.exists():
-            cls._source = _read("base.js") + source.read_text(encoding="utf-8")
-            if len(_EXPORT.findall(cls._source)) != 1 or "</script" in cls._source:
-                raise ValueError(
-                    f"{source.name}: expected one line 'export default {{ render }};' "
-                    "and no closing script tag"
-                )
+            cls._esm = _read("base.js") + source.read_text(encoding="utf-8")
+            if "\nexport default " not in cls._esm:
+                raise ValueError(f"{source.name}: expected a line 'export default {{ render }};'")
             style = cls.folder / f"{cls.module}.css"
             cls._css = _read("base.css") + (style.read_text("utf-8") if style.exists() else "")
-            cls._esm = cls._source
         super().__init_subclass__(**kwargs)
 
     def still(self) -> tuple[str, str]:
@@ -159,19 +153,14 @@ class BookWidget(anywidget.AnyWidget):
     def to_html(self) -> str:
         """The widget as HTML that needs nothing else: no kernel, no network, no library."""
         uri, alternative = self.still()
-        module = _EXPORT.sub(r"const pncWidget = \1;", self._source)
-        start = _read("static.js")
-        for key, value in (
-            ("__NAME__", self.module),
-            ("__CSS__", _json(self._css).replace("<", "\\u003c")),  # inside a script element
-            ("__STATE__", bytes_uri(zlib.compress(_json(self.state()).encode(), 9), PACKED)),
-        ):
-            start = start.replace(key, value)
+        parts = {"module": self._esm, "css": self._css, "state": self.state()}
+        packed = bytes_uri(zlib.compress(_json(parts).encode(), 9), PACKED)
+        start = _read("static.js").replace("__NAME__", self.module).replace("__PARTS__", packed)
         return (
             f'<div data-pnc-widget="{self.module}" class="pnc-host">'
             f'<img class="pnc-still" src="{uri}" alt="{html.escape(alternative)}">'
             f"</div>\n"
-            f'<script type="module">\n{module}\n{start}</script>'
+            f'<script type="module">\n{start}</script>'
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:

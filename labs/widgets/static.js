@@ -1,8 +1,14 @@
-// On a page without a kernel this stands around the module, in place of anywidget: a model that
-// keeps the traits in the page, then one call of the module's render().
+// On a page without a kernel this stands in place of anywidget: a model that keeps the traits in
+// the page, then one call of the module's render(). Code, style and traits come packed.
 const pncUnpack = async (uri) => {
   const bytes = Uint8Array.from(atob(decodeURIComponent(uri.split(",")[1])), (one) => one.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+};
+const pncImport = async (source) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const module = await import(url);
+  URL.revokeObjectURL(url);
+  return module.default;
 };
 const pncModelOf = (values) => {
   const listeners = new Map();
@@ -23,14 +29,15 @@ const pncModelOf = (values) => {
 const pncHost = document.querySelector('[data-pnc-widget="__NAME__"]:not([data-pnc-live])');
 if (pncHost) {
   pncHost.setAttribute("data-pnc-live", "");
+  const { module, css, state } = await pncUnpack("__PARTS__");
   if (!document.getElementById("pnc-style-__NAME__")) {
     const style = document.createElement("style");
     style.id = "pnc-style-__NAME__";
-    style.textContent = __CSS__;
+    style.textContent = css;
     document.head.append(style);
   }
-  const model = pncModelOf(await pncUnpack("__STATE__"));
+  const widget = await pncImport(module);
   const el = document.createElement("div");
   pncHost.replaceChildren(el);
-  await pncWidget.render({ model, el });
+  await widget.render({ model: pncModelOf(state), el });
 }
