@@ -15,7 +15,14 @@ from labs.experiments.config import RunConfig
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import Episodes, final_seeds
 from labs.experiments.presets import preset
-from labs.measurements import frozen_pictures, play, shrunk_pictures, sphere_pictures
+from labs.measurements import (
+    block_paths,
+    fresh_episodes,
+    frozen_pictures,
+    play,
+    shrunk_pictures,
+    sphere_pictures,
+)
 from labs.measurements import moved_pictures as study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,6 +129,7 @@ def test_the_film_shows_both_kinds_of_frames_and_what_the_policy_sees():
         (shrunk_pictures.shrunk_pictures, "push-distilled"),
         (sphere_pictures.sphere_pictures, "push-distilled"),
         (frozen_pictures.frozen_pictures, "push-asymmetric-keypoint-long"),
+        (fresh_episodes.fresh_episodes, "push-state-tuned"),
     ],
 )
 def test_without_a_policy_it_says_what_to_train(tmp_path, monkeypatch, measure, first):
@@ -214,18 +222,38 @@ def test_the_film_shows_the_sphere_at_the_goal_and_elsewhere():
 def test_success_is_sorted_by_the_way_that_the_block_has_to_go():
     distance = np.array([0.01, 0.06, 0.11, 0.13, 0.19, 0.21, 0.4])
     success = np.array([True, True, False, False, False, True, True])
-    near, middle, far = frozen_pictures.by_distance(success, distance)
+    near, middle, far = block_paths.by_distance(success, distance)
     assert [found["n"] for found in (near, middle, far)] == [2, 2, 2], "the first has nowhere to go"
     assert [found["rate"] for found in (near, middle, far)] == [0.5, 0, 1]
-    assert frozen_pictures.by_distance(success[:3], distance[:3])[2] == {"n": 0}
+    assert block_paths.by_distance(success[:3], distance[:3])[2] == {"n": 0}
 
 
 def test_a_block_comes_nearer_or_stays_untouched():
     goal = np.array([0.1, 0, 0])
     still, pushed = (np.array([np.zeros(3), end, goal]) for end in (goal * 0.05, goal * 0.8))
-    found = frozen_pictures.what_the_block_did(np.array([still, pushed]))
+    found = block_paths.what_the_block_did(np.array([still, pushed]))
     assert found["touched"]["rate"] == 0.5
     assert found["nearer"]["mean"] == pytest.approx((5 + 80) / 2)
+
+
+def test_a_lost_block_is_untouched_nearer_or_farther():
+    goal = np.array([0.1, 0, 0])
+    ends = (goal * 0.05, goal * 0.3, goal * -0.3, goal * 1.4, goal * 2.5)
+    paths = np.array([[np.zeros(3), end, goal] for end in ends])
+    assert fresh_episodes.how_lost(paths) == {"untouched": 1, "nearer": 2, "farther": 2}
+    assert sum(fresh_episodes.how_lost(paths[:0]).values()) == 0, "nobody lost"
+
+
+def test_fresh_episodes_are_none_of_those_that_score_a_run():
+    policy = Recorder(RunConfig(task="push", observation="blind", goal_mode="both"))
+    found = fresh_episodes.play_fresh(policy, episodes=40)
+    bins = sum(bin["n"] for bin in found["by_distance"])
+    assert found["episodes"] == 40 and 30 < bins < 40, "some begin where they should end"
+    assert sum(found["lost"].values()) == found["lost"]["untouched"] == 40 - found["successes"]
+    first = make_one(policy.config).reset(seed=fresh_episodes.SEED)[0]
+    scored = make_one(policy.config).reset(seed=final_seeds(1)[0])[0]
+    assert all(np.array_equal(policy.seen[0][key], first[key]) for key in first)
+    assert any(not np.array_equal(scored[key], first[key]) for key in first)
 
 
 def test_the_block_is_drawn_where_it_began_and_only_there():

@@ -39,6 +39,11 @@ MEASURED: dict[str, tuple[str, str | None, str | None]] = {
         "27_how_steady_an_eye",
         "pixels measure eyes-at-work",
     ),
+    "fresh-episodes": (
+        "policies in a thousand episodes that none of them was scored on",
+        "28_rewards_say_where",
+        "pixels measure fresh-episodes",
+    ),
     "frozen-pictures": (
         "policies before a picture that never changes, by the way that the block has to go",
         "26_what_the_critic_must_know",

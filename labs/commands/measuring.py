@@ -29,7 +29,7 @@ MEASUREMENTS = (
     *OF_THE_TASKS,
     *("gradients-along-run", "eye-along-run", "shift-keypoints", "perception", "encoder-probe"),
     *("goal-sight", "told-sight", "reach-sight", "eyes-at-work", "moved-pictures"),
-    *("shrunk-pictures", "sphere-pictures", "frozen-pictures", "gallery"),
+    *("shrunk-pictures", "sphere-pictures", "frozen-pictures", "fresh-episodes", "gallery"),
 )
 NOTHING_DRAWN = ("push-floor", "gradient-routing")
 
@@ -57,6 +57,7 @@ class MeasureOptions:
     shrunk-pictures: policies on frames drawn large and shrunk (5 min a policy); sphere-pictures:
     policies that see the goal sphere hidden, at the goal, elsewhere (3 min a policy);
     frozen-pictures: who pushes before a picture that never changes, and how far (2 min a policy);
+    fresh-episodes: policies in a thousand episodes that none was scored on (4 min a policy);
     gallery: episodes of good and bad policies, frame by frame (10 min)"""
     seeds: int | None = None
     """perception: seeds of each cell, 3 when left out"""

@@ -6,7 +6,8 @@
   ``encoder_probe``, ``goal_sight``, ``told_sight``, ``reach_sight``, ``eyes_at_work``: what
   trained ones saw.
 * ``play``: trained policies on pictures that were changed: ``moved_pictures``,
-  ``shrunk_pictures``, ``sphere_pictures``, ``frozen_pictures``. ``shift_keypoints``: what a shift
+  ``shrunk_pictures``, ``sphere_pictures``, ``frozen_pictures``; on episodes that none was scored
+  on: ``fresh_episodes``. ``block_paths``: which way blocks went. ``shift_keypoints``: what a shift
   does to keypoints.
 * ``rollouts``, ``occlusion``, ``gallery``: episodes, and where a policy looks.
 * ``scratch_demo``: the from-scratch SAC, once.

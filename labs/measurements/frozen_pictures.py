@@ -24,12 +24,11 @@ import gymnasium as gym
 import numpy as np
 
 from labs.artifacts import Artifact, Clock, write_measurement
-from labs.envs import DISTANCE_THRESHOLD, gl_renderer
+from labs.envs import gl_renderer
 from labs.experiments.environments import make_one
 from labs.experiments.evaluate import final_seeds, run_episodes
-from labs.experiments.position_errors import mean_interval
+from labs.measurements.block_paths import EDGES, TOUCHED, BlockPath, by_distance, what_the_block_did
 from labs.measurements.play import play_all
-from labs.measurements.tasks import proportion
 from labs.pixel_wrapper import render_and_resize
 
 #: Sight and control by a told critic at once, or after a locator; both by imitation, without random
@@ -41,37 +40,7 @@ ARMS = (
     "push-distilled-drq",
 )
 KINDS = ("real", "frozen", "still block", "blank")  # of pictures
-#: Distance from block to goal at the start, meters. Below the first, doing nothing succeeds.
-EDGES = (DISTANCE_THRESHOLD, 0.12, 0.2, np.inf)
-TOUCHED = 0.01  # meters: a block that moved farther was touched
 EPISODES = 100
-
-
-class BlockPath(gym.Wrapper):
-    """Remembers the block's way, (start, end) of each episode, and its goal: (3,) in meters each.
-
-    Args:
-        env: an environment of ``make_one``.
-
-    Attributes:
-        paths: (start, end, goal) of each episode, in the order in which they were played.
-    """
-
-    def __init__(self, env: gym.Env):
-        super().__init__(env)
-        self.paths: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-
-    def reset(self, *, seed: int | None = None, options: dict | None = None):
-        observation, info = self.env.reset(seed=seed, options=options)
-        raw = self.get_wrapper_attr("last_raw_obs")
-        self.paths.append((raw["achieved_goal"], raw["achieved_goal"], raw["desired_goal"]))
-        return observation, info
-
-    def step(self, action):
-        *rest, info = self.env.step(action)
-        start, _, goal = self.paths[-1]
-        self.paths[-1] = (start, info["achieved_goal"], goal)
-        return *rest, info
 
 
 def still_block(env: gym.Env) -> Callable[[int, np.ndarray], np.ndarray]:
@@ -110,42 +79,6 @@ def still_block(env: gym.Env) -> Callable[[int, np.ndarray], np.ndarray]:
         return shown
 
     return redrawn
-
-
-def by_distance(success: np.ndarray, distance: np.ndarray) -> list[dict[str, float | int]]:
-    """Success by the distance that the block has to go, one entry for each bin of :data:`EDGES`.
-
-    Args:
-        success: bool (n,).
-        distance: float (n,), meters from block to goal at the start.
-
-    Returns:
-        ``rate``, ``low``, ``high``, ``n`` of each bin; of an empty one only ``n``.
-    """
-    bins = np.digitize(distance, EDGES[:-1]) - 1  # −1: nothing to do
-    inside = [success[bins == k] for k in range(len(EDGES) - 1)]
-    return [
-        proportion(int(found.sum()), len(found)) if len(found) else {"n": 0} for found in inside
-    ]
-
-
-def what_the_block_did(paths: np.ndarray) -> dict[str, Any]:
-    """How often blocks were touched, and how far they came toward their goals.
-
-    Args:
-        paths: float (n, 3, 3), meters: start, end and goal of blocks that had to go somewhere.
-
-    Returns:
-        ``touched``: a proportion; ``nearer``: the distance to the goal at the start less that at
-        the end, in millimeters, with its interval.
-    """
-    start, end, goal = paths.swapaxes(0, 1)
-    moved = np.linalg.norm(end - start, axis=1) > TOUCHED
-    nearer = np.linalg.norm(start - goal, axis=1) - np.linalg.norm(end - goal, axis=1)
-    return {
-        "touched": proportion(int(moved.sum()), len(moved)),
-        "nearer": mean_interval(1000 * nearer),
-    }
 
 
 def play_kinds(policy, episodes: int = EPISODES) -> dict[str, Any]:
