@@ -244,8 +244,9 @@ def test_a_lost_block_is_untouched_nearer_or_farther():
     assert sum(fresh_episodes.how_lost(paths[:0]).values()) == 0, "nobody lost"
 
 
-def test_fresh_episodes_are_none_of_those_that_score_a_run():
-    policy = Recorder(RunConfig(task="push", observation="blind", goal_mode="both"))
+@pytest.mark.parametrize("observation", ["state", "blind"])
+def test_fresh_episodes_are_none_of_those_that_score_a_run(observation):
+    policy = Recorder(RunConfig(task="push", observation=observation, goal_mode="both"))
     found = fresh_episodes.play_fresh(policy, episodes=40)
     bins = sum(bin["n"] for bin in found["by_distance"])
     assert found["episodes"] == 40 and 30 < bins < 40, "some begin where they should end"

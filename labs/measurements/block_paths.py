@@ -32,7 +32,8 @@ class BlockPath(gym.Wrapper):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         observation, info = self.env.reset(seed=seed, options=options)
-        raw = self.get_wrapper_attr("last_raw_obs")
+        tells = "achieved_goal" in observation  # else a wrapper below took it out
+        raw = observation if tells else self.get_wrapper_attr("last_raw_obs")
         self.paths.append((raw["achieved_goal"], raw["achieved_goal"], raw["desired_goal"]))
         return observation, info
 
