@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from labs.artifacts import write_measurement
 from labs.claims.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED
 from labs.claims.scoreboard import judge
 from tests.altering import alter, alter_settings
@@ -148,6 +149,19 @@ def test_our_claim_names_the_best_of_each_way_to_learn(data):
     assert effect.endswith("5.0 % in every seed (4 seeds)") and effect.count("seeds") == 1, (
         "the others have three"
     )
+
+
+def test_our_claim_tells_of_episodes_that_no_run_was_scored_on(data, monkeypatch):
+    make_arm(data, "honest", HIGH, goal_mode="desired", controls={"blank": 0.06})
+    assert "others" not in judge(CLAIM["ours"], data).effect
+    score = {"episodes": 1000, "success_rate": 0.88, "success_low": 0.858, "success_high": 0.899}
+    rows = [{"arm": arm, "seed": seed} | score for arm, seed in (("honest", 2), ("another", 7))]
+    monkeypatch.setenv("PIXELS_DATA", str(data))
+    write_measurement("fresh-episodes", {"policies": rows}, parameters={})
+    found = judge(CLAIM["ours"], data)
+    assert " %; seed 2 in 1,000 others 88 % [86 %, 90 %]; images spoiled" in found.effect
+    assert "seed 7" not in found.effect, "that is another arm's"
+    assert found.verdict == HOLDS, "told beside it; the task is the hundred that all runs share"
 
 
 def test_the_second_of_our_claims_leaves_out_whoever_was_told(data):

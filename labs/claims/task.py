@@ -231,12 +231,23 @@ def _solved(root: Path, arms: list[Arm]) -> tuple[Arm, Finding]:
         verdict = PARTLY if surely > floor["high"] and best.looks else FAILS
     effect = (
         f"`{best.name}`, {best.config['camera']} camera: {percents(best.rates)}, and as far as "
-        f"{episodes} episodes can tell at least {100 * surely:.1f} %; images spoiled: "
-        f"{_controls_text(best)}"
+        f"{episodes} episodes can tell at least {100 * surely:.1f} %{_elsewhere(root, best)}; "
+        f"images spoiled: {_controls_text(best)}"
     )
     if best.is_taught:
         effect += "; taught with privileged signals, played without"
     return best, Finding(verdict, effect, seeds_text(best))
+
+
+def _elsewhere(root: Path, arm: Arm) -> str:
+    """Success in episodes that no run was scored on, told beside those that all runs share."""
+    found = measurement(root, "fresh-episodes", optional=True)
+    rows = [row for row in found.get("policies", []) if row["arm"] == arm.name]
+    return "".join(
+        f"; seed {row['seed']} in {row['episodes']:,} others {percent(row['success_rate'])} "
+        f"[{percent(row['success_low'])}, {percent(row['success_high'])}]"
+        for row in rows
+    )
 
 
 def _controls_text(arm: Arm) -> str:
