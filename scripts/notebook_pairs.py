@@ -47,6 +47,11 @@ def training_sources() -> list[Path]:
     return sorted((ROOT / "notebooks" / "training").glob("*.py"))
 
 
+def _short_hash(content: bytes) -> str:
+    """Enough to see a change; a page may name a hundred inputs."""
+    return hashlib.sha256(content).hexdigest()[:8]
+
+
 def read_source(path: Path) -> NotebookNode:
     """Reads a py:percent file as a notebook; cell ids depend on cells alone."""
     notebook = jupytext.read(path, fmt="py:percent")
@@ -55,7 +60,7 @@ def read_source(path: Path) -> NotebookNode:
         notebook.cells.insert(0, nbformat.v4.new_code_cell(COLAB_CELL, metadata=tags))
     seen: dict[str, int] = {}
     for cell in notebook.cells:
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        digest = _short_hash(f"{cell.cell_type}\n{cell.source}".encode())
         seen[digest] = seen.get(digest, 0) + 1
         cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
     jupytext_metadata = notebook.metadata.get("jupytext", {})
@@ -115,7 +120,7 @@ def hash_code_cells(notebook: NotebookNode) -> str:
     """One hash of the code cells. Prose and the Colab cell may change."""
     code = [c for c in notebook.cells if c.cell_type == "code" and not is_colab_cell(c)]
     cells = [cell.source.strip() for cell in code]
-    return hashlib.sha256("\0".join(cells).encode()).hexdigest()[:16]
+    return _short_hash("\0".join(cells).encode())
 
 
 def _code_only(text: str) -> str:
@@ -167,7 +172,7 @@ def hash_input(path: Path) -> str:
         content = _code_only(path.read_text(encoding="utf-8")).encode()
     else:
         content = path.read_bytes()
-    return hashlib.sha256(content).hexdigest()[:16]
+    return _short_hash(content)
 
 
 def stale_reasons(source: Path) -> list[str]:
