@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import gzip
 import itertools
 import json
 import os
@@ -276,8 +277,9 @@ class Artifact:
         return name in self.provenance.get("left_out", {})
 
     def json(self, name: str) -> Any:
-        """A JSON file of the artifact."""
-        return json.loads(self.file(name).read_text())
+        """A JSON file of the artifact; one that ends in ``.gz`` is compressed."""
+        content = self.file(name).read_bytes()
+        return json.loads(gzip.decompress(content) if name.endswith(".gz") else content)
 
     def table(self, name: str = "curve.csv"):
         """A CSV file of the artifact as a pandas DataFrame."""
