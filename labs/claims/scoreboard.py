@@ -112,7 +112,7 @@ CLAIMS: tuple[Claim, ...] = (
         "both or not at all.",
         training.price_of_pixels,
         "notebooks/20_reach_and_pixels",
-        "pixels train reach-located-filmed --seeds 0 1 2",
+        "pixels train reach-located-filmed --seeds 0 1 2 3 4",
     ),
     Claim(
         "8",
@@ -188,7 +188,7 @@ CLAIMS: tuple[Claim, ...] = (
         "fifth of the steps to 50 %. Arms with images decide; blind twins are told beside.",
         training.more_hindsight,
         "notebooks/18_five_steps",
-        "pixels train push-small-k8 --seeds 0 1 2",
+        "pixels train push-small-k8 --seeds 0 1 2 3 4",
     ),
     Claim(
         "16",
