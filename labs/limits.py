@@ -52,17 +52,19 @@ def _quotas() -> Iterator[float]:
 def _memory_limits() -> Iterator[tuple[int, int]]:
     """(limit, used) in bytes of each control group above this process.
 
-    Pages of files that the kernel would drop first are not counted as used.
+    Pages of files are not counted as used, as in the kernel's own count of what is available: it
+    drops them, those in use last.
     """
     for folder in _folders("memory"):
-        for limit, used, dropped in (
-            ("memory.max", "memory.current", "inactive_file"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        for limit, used, prefix in (
+            ("memory.max", "memory.current", ""),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
         ):
             with contextlib.suppress(OSError, ValueError, KeyError):
                 most = int((folder / limit).read_text())
                 lines = (folder / "memory.stat").read_text().splitlines()
-                files = int(dict(line.split() for line in lines)[dropped])
+                found = dict(line.split() for line in lines)
+                files = sum(int(found[f"{prefix}{kind}_file"]) for kind in ("active", "inactive"))
                 yield most, int((folder / used).read_text()) - files
 
 

@@ -47,9 +47,9 @@ def test_version_2_limits_hold_at_every_level_above_a_process(group):
         cpu__max="max 100000",
         memory__max=4 * GIB,
         memory__current=3 * GIB,
-        memory__stat=f"anon 5\ninactive_file {2 * GIB}",
+        memory__stat=f"anon 5\ninactive_file {2 * GIB}\nactive_file {GIB // 2}",
     )
-    assert found() == (2, 3, 4), "what the kernel would drop is free"
+    assert found() == (2, 3.5, 4), "what the kernel would drop is free"
 
 
 def test_version_1_has_a_tree_for_each_resource(group):
@@ -60,9 +60,20 @@ def test_version_1_has_a_tree_for_each_resource(group):
         "memory",
         memory__limit_in_bytes=2 * GIB,
         memory__usage_in_bytes=3 * GIB,
-        memory__stat="total_inactive_file 0",
+        memory__stat="total_inactive_file 0\ntotal_active_file 0",
     )
     assert found() == (1, 0, 2), "half a core is one, and what is overdrawn is nothing"
+
+
+def test_version_1_counts_pages_of_files_as_free(group):
+    group.membership("4:memory:/\n")
+    group(
+        "memory",
+        memory__limit_in_bytes=4 * GIB,
+        memory__usage_in_bytes=3 * GIB,
+        memory__stat=f"active_file 9\ntotal_inactive_file {GIB}\ntotal_active_file {GIB // 2}",
+    )
+    assert limits.free_memory() / GIB == 2.5
 
 
 def test_version_1_without_a_limit(group):
@@ -72,6 +83,6 @@ def test_version_1_without_a_limit(group):
         "memory",
         memory__limit_in_bytes=9223372036854771712,
         memory__usage_in_bytes=GIB,
-        memory__stat="total_inactive_file 0",
+        memory__stat="total_inactive_file 0\ntotal_active_file 0",
     )
     assert found() == (8, 60, 64)
