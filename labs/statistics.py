@@ -365,7 +365,8 @@ def gap_closure(
 
     Returns:
         The share with a bootstrap interval over the seeds of all three arms; NaN where one has a
-        single run.
+        single run. A resample without a gap says nothing of it and widens the interval at both
+        ends, to infinity where there are many.
 
     Raises:
         ValueError: an arm without runs, a run that never got there, or no gap to close.
@@ -379,9 +380,9 @@ def gap_closure(
     if any(len(group) < 2 for group in groups):
         return Interval(value, math.nan, math.nan)
     pixels, arm, state = drawn
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores = (pixels - arm) / (pixels - state)
-    scores = scores[np.isfinite(scores)]
+    no_gap = pixels == state
+    shares = (pixels - arm) / np.where(no_gap, 1, pixels - state)
     tail = (1 - confidence) / 2
-    low, high = np.quantile(scores, [tail, 1 - tail]) if scores.size else (math.nan, math.nan)
+    low = np.quantile(np.where(no_gap, -math.inf, shares), tail, method="lower")
+    high = np.quantile(np.where(no_gap, math.inf, shares), 1 - tail, method="higher")
     return Interval(value, float(low), float(high))

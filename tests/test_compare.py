@@ -138,3 +138,10 @@ def test_a_late_run_leaves_rho_without_an_upper_bound(monkeypatch):
     assert (found["rho"]["late"]["value"], found["rho"]["late"]["high"]) == (2.0, None)
     text = as_text({"rows": [], "costs": found})
     assert "rho at 90%, late: 2.00 [" in text and ", no upper bound]" in text
+
+
+def test_a_bound_that_resamples_without_a_gap_take_is_said_to_be_none():
+    closure = {"value": 0.5, "low": None, "high": 0.75}
+    found = {"threshold": 0.9, "not_reached": [], "rho": {}, "gap_closure": {"helped": closure}}
+    text = as_text({"rows": [], "costs": found})
+    assert "gap closure at 90%, helped: 0.50 [no lower bound, 0.75]" in text

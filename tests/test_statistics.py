@@ -184,6 +184,15 @@ def test_gap_closure_by_hand():
     assert (found.value, found.low, found.high) == (0.25, 0.25, 0.25)  # 75 of 300
 
 
+def test_a_resample_without_a_gap_bounds_no_gap_closure():
+    """Of three pixel runs one is as quick as state: in many resamples no gap is left."""
+    found = gap_closure([400, 100, 500], [325, 300, 200], [100, 100, 100])
+    assert found.value == pytest.approx(1 / 3)
+    assert (found.low, found.high) == (-math.inf, math.inf)
+    seldom = gap_closure([100, 400, 400, 400, 500, 500, 500], [325] * 7, [100] * 7)
+    assert seldom.low == 0.25 and seldom.high == pytest.approx(175 / 400)
+
+
 def test_ratios_refuse_runs_without_a_time():
     with pytest.raises(ValueError, match="never reached"):
         sample_efficiency_ratio([math.inf], [100])

@@ -160,6 +160,16 @@ def _cell(interval: dict[str, float | None], scale: float = 1.0, digits: int = 2
     return f"{text} [{low * scale:.{digits}f}, {high * scale:.{digits}f}]"
 
 
+def _ratio_cell(interval: dict[str, float | None]) -> str:
+    """As :func:`_cell`, of an interval that may have no bound at one of its ends."""
+    low, high = (interval[k] for k in ("low", "high"))
+    if (low is None) == (high is None):
+        return _cell(interval)
+    below = "no lower bound" if low is None else f"{low:.2f}"
+    above = "no upper bound" if high is None else f"{high:.2f}"
+    return f"{_cell(interval)} [{below}, {above}]"
+
+
 def _time_cell(times: dict[str, Any]) -> str:
     total = len(times["reached"]) + times["censored"]
     median = "never" if times["median"] is None else f"{times['median']:,.0f}"
@@ -204,11 +214,9 @@ def as_text(result: dict[str, Any]) -> str:
     if found:
         percent = f"{found['threshold']:.0%}"
         for arm, value in found["rho"].items():
-            open_end = value["low"] is not None and value["high"] is None
-            bound = f" [{value['low']:.2f}, no upper bound]" if open_end else ""
-            lines.append(f"rho at {percent}, {arm}: {_cell(value)}{bound}")
+            lines.append(f"rho at {percent}, {arm}: {_ratio_cell(value)}")
         for arm, value in found["gap_closure"].items():
-            lines.append(f"gap closure at {percent}, {arm}: {_cell(value)}")
+            lines.append(f"gap closure at {percent}, {arm}: {_ratio_cell(value)}")
         if found["not_reached"]:
             lines.append(
                 f"never at {percent} with some seed: {', '.join(found['not_reached'])}; "
