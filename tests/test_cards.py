@@ -14,11 +14,10 @@ import pytest
 from labs import cli
 from labs.artifacts import load_artifact, repository_root
 from labs.campaign.schedule import CampaignOptions
-from labs.commands import drawing, judging, measuring, training
+from labs.commands import drawing, judging, many, measuring, training
 from labs.errors import UserError
 from labs.experiments import environments, presets
 from labs.experiments.config import FIELDS
-from labs.experiments.search import SearchOptions
 from labs.experiments.sweep import SweepOptions
 from labs.figures.ledger import success_in_words
 from labs.figures.results import provenance_card
@@ -224,7 +223,7 @@ OPTIONS = {
     "demo": training.DemoOptions,
     "sweep": SweepOptions,
     "campaign": CampaignOptions,
-    "search": SearchOptions,
+    "search": many.SearchOptions,
 }
 
 

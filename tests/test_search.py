@@ -9,7 +9,7 @@ import pytest
 from labs import cli
 from labs.artifacts import load_artifact, write_artifact, write_measurement
 from labs.errors import UserError
-from labs.experiments import evaluate, presets, run, search
+from labs.experiments import backend, evaluate, presets, run, search
 from labs.experiments.environments import CURVE_SEEDS, FINAL_SEEDS, SEARCH_OFFSET
 from labs.experiments.stopping import Stopped
 from labs.experiments.train import Training
@@ -76,6 +76,15 @@ def test_what_was_tried_is_in_the_artifact_and_done_trials_stay(own_folders, mon
     monkeypatch.setattr(Training, "run", lambda run: pytest.fail(f"trains {run.config.arm}"))
     with pytest.raises(pytest.fail.Exception, match="trains reach-state-tuned-1"):
         search.search("reach-state-tuned", 600, progress=False)  # it was measured where results are
+
+
+@pytest.mark.parametrize(("arm", "draws"), [("reach-small", True), ("reach-state-tuned", False)])
+def test_opengl_is_tried_before_the_first_trial(arm, draws, monkeypatch):
+    asked = []
+    monkeypatch.setattr(backend, "ensure_gl", asked.append)
+    monkeypatch.setattr(search, "_trial", lambda config, folder: pytest.fail(f"asked {asked}"))
+    with pytest.raises(pytest.fail.Exception, match=f"asked .{draws}."):
+        cli.main(["search", arm])
 
 
 @pytest.fixture

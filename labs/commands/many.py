@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+
+from tyro.conf import Positional
 
 from labs.flags import parse
 
@@ -13,10 +16,25 @@ def sweep(argv: list[str]) -> int:
     return sweep(parse(SweepOptions, argv, "pixels sweep"))
 
 
-def search(argv: list[str]) -> int:
-    from labs.experiments.search import SearchOptions, search
+@dataclass(frozen=True)
+class SearchOptions:
+    """Train an arm with one setting changed at a time, on seed 101, and leave data/search-ARM."""
 
+    arm: Positional[str] = "reach-state-tuned"
+    """an arm of engine fast"""
+    steps: int | None = None
+    """environment steps of a trial; None: the arm's own"""
+
+
+def search(argv: list[str]) -> int:
     options = parse(SearchOptions, argv, "pixels search")
+    from labs.experiments.backend import ensure_gl
+    from labs.experiments.presets import preset
+
+    ensure_gl(preset(options.arm).has_images)
+    # From here on mujoco is imported.
+    from labs.experiments.search import search
+
     print(search(options.arm, options.steps).path)
     return 0
 

@@ -12,12 +12,11 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
-from tyro.conf import Positional
 
 from labs.artifacts import (
     PROVENANCE,
@@ -40,17 +39,6 @@ from labs.experiments.pretrained import AGREE
 from labs.experiments.train import Diverged, Training
 from labs.experiments.validation import validate
 from labs.statistics import steps_to
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """Train an arm with one setting changed at a time, on seed 101, and leave data/search-ARM."""
-
-    arm: Positional[str] = "reach-state-tuned"
-    """an arm of engine fast"""
-    steps: int | None = None
-    """environment steps of a trial; None: the arm's own"""
-
 
 SEED = 101
 EPISODES = 50  # of a trial's final evaluation, in each mode
