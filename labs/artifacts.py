@@ -51,6 +51,26 @@ def runs_root() -> Path:
     return Path(os.environ.get("PIXELS_RUNS") or repository_root() / "_runs")
 
 
+def nearest(folder: Path) -> Path:
+    """What is there of a folder and of those around it."""
+    return next(p for p in (folder, *folder.parents) if os.path.exists(p))
+
+
+def refuse_unwritable(folder: Path, name: str) -> None:
+    """Tries whether a folder could be made or written to; nothing is left behind.
+
+    Raises:
+        UserError: no; ``name``: of the variable that says where it is.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=nearest(folder)):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{nearest(folder)} is no folder that can be written to: set {name} to one that is"
+        ) from error
+
+
 def flush_to_disk(path: Path) -> None:
     """Waits until a file, or a folder's listing, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labs.artifacts import runs_root
+from labs.artifacts import refuse_unwritable, runs_root
 from labs.errors import UserError
 from labs.pixel_wrapper import PixelObservationWrapper, PixelReplayBuffer
 from labs.visual_encoder import (
@@ -319,8 +319,11 @@ def demo(
         What the run showed.
 
     Raises:
-        UserError: fewer steps than one episode.
+        UserError: fewer steps than one episode, or a picture that cannot be written.
     """
+    if path is None:
+        path = runs_root() / "visual_encoder_demo.png"
+        refuse_unwritable(path.parent, "PIXELS_RUNS")  # it is drawn last
     settings = settings or Settings()
     if steps is not None:
         settings = replace(settings, steps=steps)
@@ -347,7 +350,6 @@ def demo(
         env.close()
     from labs.figures.encoders import draw_demo
 
-    path = path or runs_root() / "visual_encoder_demo.png"
     print(f"{history.seconds / 60:.1f} minutes; {draw_demo(history, path)}")
     return history
 

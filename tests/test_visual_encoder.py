@@ -21,6 +21,7 @@ from torch.distributions import Independent, Normal, TanhTransform, TransformedD
 from labs import from_scratch_sac
 from labs.checks.visual_encoder import goal_space, image_space, random_batch
 from labs.errors import UserError
+from labs.measurements import scratch_demo
 from labs.visual_encoder import (
     NatureCNN,
     NormalizedCombinedExtractor,
@@ -210,3 +211,16 @@ def test_demo_is_reproducible(tmp_path):
 def test_demo_refuses_less_than_an_episode():
     with pytest.raises(UserError, match="49 steps"):
         from_scratch_sac.demo(steps=49)
+
+
+def test_demos_that_could_not_be_written_do_not_begin(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(from_scratch_sac, "train", lambda *a: pytest.fail("trained"))
+    for variable, demo in (
+        ("PIXELS_RUNS", from_scratch_sac.demo),
+        ("PIXELS_DATA", scratch_demo.scratch_demo),
+    ):
+        monkeypatch.setenv(variable, str(tmp_path / "file"))
+        with pytest.raises(UserError, match=f"set {variable} to one that is"):
+            demo(steps=50)
+        monkeypatch.setenv(variable, str(tmp_path))

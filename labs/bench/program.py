@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from labs.artifacts import data_root, may_be_replaced, write_measurement
+from labs.artifacts import data_root, may_be_replaced, refuse_unwritable, write_measurement
 from labs.errors import UserError
 from labs.provenance import Clock
 
@@ -72,6 +72,7 @@ def check(options: BenchOptions) -> None:
         raise UserError(f"--name {options.name!r} is no name of an artifact: give bench, say")
     if options.name is not None:
         may_be_replaced(data_root() / options.name, "measurement", partial(_same_parts, options))
+        refuse_unwritable(data_root(), "PIXELS_DATA")  # it is written last
     if not options.parts or "replay" in options.parts:
         _require_memories(options.transitions)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from labs import gl
-from labs.artifacts import data_root, runs_root, write_atomically
+from labs.artifacts import data_root, refuse_unwritable, runs_root, write_atomically
 from labs.campaign import report
 from labs.campaign.cells import Cell, cells_of, chosen
 from labs.campaign.runs import SAVED, RunProcess, measure
@@ -113,8 +113,8 @@ class Campaign:
 
         The reader's Ctrl-C and SIGTERM save every run; a second one is taken literally.
         """
-        guards.refuse_unwritable(data_root(), "PIXELS_DATA")
-        guards.refuse_unwritable(self.folder, "PIXELS_RUNS")
+        refuse_unwritable(data_root(), "PIXELS_DATA")
+        refuse_unwritable(self.folder, "PIXELS_RUNS")
         with guards.RunLock(self.folder), self._signals():
             self._remember()
             try:

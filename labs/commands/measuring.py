@@ -9,7 +9,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from labs.artifacts import Artifact, data_root
+from labs.artifacts import Artifact, data_root, refuse_unwritable
 from labs.errors import UserError
 from labs.flags import NoOptions, parse
 
@@ -67,7 +67,6 @@ class MeasureOptions:
 
 def measure(argv: list[str]) -> int:
     options = parse(MeasureOptions, argv, "pixels measure")
-    from labs.experiments import guards
     from labs.experiments.backend import ensure_gl
 
     chosen = {"seeds": options.seeds, "minutes": options.minutes}
@@ -75,7 +74,7 @@ def measure(argv: list[str]) -> int:
     if chosen and options.name != "perception":
         flags = " and ".join(f"--{flag}" for flag in chosen)
         raise UserError(f"{flags} is for perception: leave it out")
-    guards.refuse_unwritable(data_root() / options.name, "PIXELS_DATA")  # it is written last
+    refuse_unwritable(data_root() / options.name, "PIXELS_DATA")  # it is written last
     ensure_gl(options.name not in NOTHING_DRAWN)
     print(function_of(options.name)(**chosen).path)
     return 0

@@ -8,9 +8,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labs.artifacts import data_root, runs_root
+from labs.artifacts import data_root, nearest, refuse_unwritable, runs_root
 from labs.errors import UserError
-from labs.experiments import guards
 from labs.limits import free_memory
 from labs.mixed_precision import mixed_precision
 from labs.provenance import GIB, hardware, repository_root, versions
@@ -101,10 +100,10 @@ def _disk() -> Iterator[Finding]:
         ("disk free, results", data_root(), "PIXELS_DATA"),
         ("disk free, runs", runs_root(), "PIXELS_RUNS"),
     ):
-        free = shutil.disk_usage(guards.nearest(wanted)).free / GIB
+        free = shutil.disk_usage(nearest(wanted)).free / GIB
         remedy, blocking = "" if free > 2 else f"free some space, or set {name}", False
         try:
-            guards.refuse_unwritable(wanted, name)
+            refuse_unwritable(wanted, name)
         except UserError as error:
             remedy, blocking = str(error), True
         yield Finding(what, f"{free:.1f} GiB", remedy, blocking)

@@ -7,12 +7,18 @@ import dataclasses
 import fcntl
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from labs.artifacts import PROVENANCE, Artifact, data_root, load_artifact
+from labs.artifacts import (
+    PROVENANCE,
+    Artifact,
+    data_root,
+    load_artifact,
+    nearest,
+    refuse_unwritable,
+)
 from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, EPISODES_OF_A_ROUND, RunConfig, rounds
 from labs.limits import free_memory
@@ -33,26 +39,6 @@ def writable(folder: Path) -> Path:
             f"cannot make {folder} ({error.strerror}): set PIXELS_RUNS to a writable folder"
         ) from error
     return folder
-
-
-def nearest(folder: Path) -> Path:
-    """What is there of a folder and of those around it."""
-    return next(p for p in (folder, *folder.parents) if os.path.exists(p))
-
-
-def refuse_unwritable(folder: Path, name: str) -> None:
-    """Tries whether a folder could be made or written to; nothing is left behind.
-
-    Raises:
-        UserError: no; ``name``: of the variable that says where it is.
-    """
-    try:
-        with tempfile.TemporaryFile(dir=nearest(folder)):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"{nearest(folder)} is no folder that can be written to: set {name} to one that is"
-        ) from error
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from labs.artifacts import (
     Clock,
     data_root,
     load_artifact,
+    refuse_unwritable,
     runs_root,
     write_measurement,
 )
@@ -226,8 +227,8 @@ def search(
     wanted = trials(arm, steps)
     stored = _stored(f"search-{arm}", wanted["as it is"].total_steps, len(wanted))
     folder, clock = runs_root() / "search", Clock()
-    guards.refuse_unwritable(data_root(), "PIXELS_DATA")  # of what the trials find
-    guards.refuse_unwritable(folder, "PIXELS_RUNS")
+    refuse_unwritable(data_root(), "PIXELS_DATA")  # of what the trials find
+    refuse_unwritable(folder, "PIXELS_RUNS")
     base = wanted["as it is"]
     for lender in filter(None, (base.pretrained_encoder, base.acting_policy)):
         _lend(lender, folder)

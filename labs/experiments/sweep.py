@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import data_root, load_artifact
+from labs.artifacts import data_root, load_artifact, refuse_unwritable
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
-from labs.experiments.guards import refuse_repeated, refuse_unwritable
+from labs.experiments.guards import refuse_repeated
 from labs.experiments.validation import LIMITS
 
 MOST_SEEDS, LARGEST_SEED = 1000, int(LIMITS["seed"][1])
