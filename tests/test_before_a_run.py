@@ -15,11 +15,12 @@ import psutil
 import pytest
 
 from labs import cli
-from labs.artifacts import runs_root
+from labs.artifacts import runs_root, write_artifact
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards, launch, presets, sweep
 from labs.experiments.plan import NotebookProgress
 from labs.experiments.train import Training
+from labs.experiments.view import View, folder
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +114,18 @@ def test_an_arm_that_does_not_fit_is_met_before_the_first_one(monkeypatch, capsy
     assert "reach-pixels/seed0 needs" in refused(["run", "reach"], capsys)
     monkeypatch.setattr(launch, "is_done", lambda config: True)
     assert "reach-pixels/seed0 needs" in refused(["plan", "reach-pixels"], capsys)
+
+
+@pytest.mark.parametrize("command", ["plan", "train"])
+def test_a_locator_of_another_view_is_met_before_the_run(command, capsys):
+    wanted = presets.preset("push-located")
+    parameters = {"view": vars(View.of(replace(wanted, image_size=64)))}
+    with write_artifact(folder(wanted), kind="locator", parameters=parameters):
+        pass
+    assert "another view (image_size 64 -> 84)" in refused([command, "push-located"], capsys)
+    assert cli.main(["plan", "push-located", "--image-size", "64"]) == 0
+    code = "import sys, labs.experiments.launch; sys.exit('mujoco' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0, "a plan draws nothing"
 
 
 @pytest.mark.parametrize(

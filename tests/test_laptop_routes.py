@@ -358,6 +358,14 @@ def test_a_locator_whose_weights_are_left_out_is_trained_again(monkeypatch):
     assert trained == [1]
 
 
+def test_a_locator_of_another_view_is_not_lost_where_its_weights_are_left_out(monkeypatch):
+    monkeypatch.delenv("PIXELS_DATA")
+    config = replace(presets.effective("reach-located", seed=1), image_size=64)
+    monkeypatch.setattr(locating, "train_locator", lambda *a, **k: pytest.fail("in its place"))
+    with pytest.raises(UserError, match="another view .image_size 84 -> 64"):
+        locating.ensure_locator(config)
+
+
 def test_of_two_runs_with_one_locator_one_waits_for_the_others(monkeypatch):
     folder = runs_root() / locating.folder(LOCATED).relative_to(data_root())
     monkeypatch.setattr(locating, "PATIENCE", 0.1)

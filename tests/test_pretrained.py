@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from labs.artifacts import load_artifact
 from labs.errors import UserError
-from labs.experiments import environments, presets
+from labs.experiments import environments, launch, presets
 from labs.experiments.models import build
 from labs.experiments.policies import WEIGHTS, load_policy
 from labs.experiments.pretrained import lend_acting_policy, lend_encoder
@@ -121,6 +121,13 @@ def test_actor_critic_and_target_see_alike(told):
 def test_an_encoder_that_does_not_fit_is_refused(changes, words):
     with pytest.raises(UserError, match=words):
         train(replace(TAKES, arm="refused", **changes))
+
+
+def test_an_encoder_that_does_not_fit_is_met_by_a_plan(monkeypatch):
+    monkeypatch.setattr(launch.guards, "check_resources", lambda *a, **k: None)
+    assert launch.is_to_train(replace(TAKES, arm="planned"))
+    with pytest.raises(UserError, match="image_size = 36 there and 48 here"):
+        launch.is_to_train(replace(TAKES, arm="planned", image_size=48))
 
 
 def test_another_eye_gives_other_features():

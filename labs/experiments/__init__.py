@@ -12,7 +12,8 @@ A run:
 * ``run``: from its start, or from what it saved, to an artifact. ``train``: by reward.
   ``pretrained``: with the encoder of an earlier one. ``distill``, ``lessons``: a student of a state
   policy.
-* ``moments``, ``regression``, ``position_errors``, ``locating``: the locator before the run.
+* ``view``, ``moments``, ``regression``, ``position_errors``, ``locating``: the locator before the
+  run.
 * ``guards``, ``backend``: refuse what cannot work. ``processor``: how a run uses it.
 * ``curve``, ``stopping``: what a run tells, and who may stop it. ``checkpoint``,
   ``replay_pieces``: what makes it survive ``kill -9``.

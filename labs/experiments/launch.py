@@ -32,6 +32,8 @@ from labs.experiments.checkpoint import folders
 from labs.experiments.config import EPISODES_OF_A_ROUND, RunConfig
 from labs.experiments.done import WEIGHTS, is_done, lenders, refuse_other_settings, result_of
 from labs.experiments.plan import begin_at, in_short
+from labs.experiments.pretrained import refuse_other_pictures
+from labs.experiments.view import refuse_other_view
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 HANGUP = getattr(signal, "SIGHUP", None)  # not on Windows
@@ -201,6 +203,10 @@ def is_to_train(config: RunConfig, *, again: bool = False, coming: Collection[st
     for name in lenders(config):
         if name.partition("/")[0] not in coming:
             load_artifact(name).file(WEIGHTS)
+            if name == config.pretrained_encoder:
+                refuse_other_pictures(config)
+    if config.has_locator:
+        refuse_other_view(config)
     return True
 
 

@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from labs.artifacts import (
     PROVENANCE,
     Clock,
-    data_root,
     json_text,
     load_artifact,
     runs_root,
@@ -34,17 +33,17 @@ from labs.artifacts import (
 )
 from labs.envs import gl_renderer
 from labs.errors import UserError
-from labs.experiments.config import EPISODE_STEPS, FIELDS, STEPS_OF_A_GOAL, WALK, RunConfig
+from labs.experiments.config import EPISODE_STEPS, STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.experiments.guards import RunLock
 from labs.experiments.models import resolve_device
-from labs.experiments.moments import COLLECT, Progress, View
+from labs.experiments.moments import COLLECT, Progress
 from labs.experiments.position_errors import spread
 from labs.experiments.regression import minimize
+from labs.experiments.view import LOCATOR_FILE, View, folder, refuse_other_view
 from labs.locator import TARGETS, Locator
 from labs.reward_locator import RewardLoss
 from labs.tasks import views_of
 
-LOCATOR_FILE = "locator.safetensors"
 EPOCHS, BATCH = 12, 128
 PATIENCE = 3600.0  # seconds to wait for a run beside this one that trains the same locator
 PLACE = 2  # of Push's targets the first: where the block is on the table
@@ -210,17 +209,6 @@ def train_locator(
 # ------------------------------------------------------------------------------------- finding it
 
 
-def folder(config: RunConfig) -> Path:
-    """Where the locator of a run lies; one that learned in another way has a name of its own."""
-    name = f"locator-{config.task}-{config.camera}"
-    for setting in ("locator_taught", "locator_moments"):
-        if getattr(config, setting) != FIELDS[setting].default:
-            name += f"-{getattr(config, setting)}"
-    if config.locator_frames != FIELDS["locator_frames"].default:
-        name += f"-{config.locator_frames}"
-    return data_root() / name / f"seed{config.seed}"
-
-
 def load_locator(config: RunConfig) -> tuple[Locator, str]:
     """The locator of a run, after checking its SHA-256 and that it looks through the run's camera.
 
@@ -233,13 +221,7 @@ def load_locator(config: RunConfig) -> tuple[Locator, str]:
     from safetensors.torch import load_file
 
     artifact = load_artifact(folder(config))
-    view, wanted = artifact.parameters["view"], vars(View.of(config))
-    if view != wanted:
-        changed = ", ".join(f"{k} {view[k]} -> {wanted[k]}" for k in view if view[k] != wanted[k])
-        raise UserError(
-            f"the locator in {artifact.path} was trained on another view ({changed}): give the "
-            f"run that view, or move the folder away and the run will train its own"
-        )
+    refuse_other_view(config)
     if artifact.left_out(LOCATOR_FILE):
         raise UserError(
             f"the weights of the locator in {artifact.path} are too large for the repository: "
@@ -262,6 +244,7 @@ def ensure_locator(config: RunConfig, progress: Progress | None = None) -> float
     Of two runs that look through the same locator one trains it, and the other waits.
     """
     path = folder(config)
+    refuse_other_view(config)  # before one is trained in its place
     if is_missing(path):
         with RunLock(runs_root() / path.parent.name / path.name, PATIENCE):
             if is_missing(path):

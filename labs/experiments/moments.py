@@ -11,15 +11,14 @@ can go there: such play is *walked*, or *filmed* where each of its steps is a fr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from labs.envs import make_env
-from labs.experiments.config import STEPS_OF_A_GOAL, WALK, RunConfig
+from labs.experiments.config import STEPS_OF_A_GOAL, WALK
+from labs.experiments.view import View
 from labs.locator import TARGETS
-from labs.tasks import ACTION_LENGTH, EPISODE_STEPS, episode_of, views_of
+from labs.tasks import ACTION_LENGTH, EPISODE_STEPS, episode_of
 from labs.trilateration import trilaterate
 
 MOMENTS_OF_AN_EPISODE = 25
@@ -28,37 +27,6 @@ GOAL_RANGE = 0.15  # meters around its start, in each coordinate, in which Reach
 SHAKEN = 0.4  # standard deviation of an action around its episode's direction: not in one line
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class View:
-    """What an eye looks through: task, camera, scene and size of a frame."""
-
-    task: str
-    camera: str
-    scene: str
-    goal_sphere: bool | None
-    image_size: int
-
-    @classmethod
-    def of(cls, config: RunConfig) -> View:
-        """The view of a run."""
-        return cls(config.task, config.camera, config.scene, config.goal_sphere, config.image_size)
-
-    @property
-    def frame_size(self) -> tuple[int, int]:
-        """(height, width) of a frame."""
-        return self.image_size, self.image_size * views_of(self.camera)
-
-    def make(self):
-        """The task's environment, which renders frames of this view."""
-        return make_env(
-            self.task,
-            camera=self.camera,
-            scene=self.scene,
-            image_size=self.image_size,
-            goal_sphere=self.goal_sphere,
-        )
 
 
 def _place_block(env, xy: np.ndarray, yaw: float) -> None:

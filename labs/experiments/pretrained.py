@@ -3,6 +3,8 @@
 * An encoder, to a run that trains none. What it shows does not change while actor and critic learn.
   So such a run asks about control alone: does this eye show enough to act on, and to judge by?
 * A policy that acts, while this run learns from what it meets: such a run asks what data are worth.
+
+Nothing that draws is imported before something is lent: a plan asks here, too.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from typing import Any
 
 from labs.artifacts import load_artifact
 from labs.errors import UserError
-from labs.experiments.config import RunConfig
-from labs.experiments.policies import WEIGHTS, load_policy
+from labs.experiments.config import RunConfig, from_dict
+from labs.experiments.done import WEIGHTS
 
 #: What an encoder was trained to see, and how it is built; a run that takes it must agree.
 AGREE = (
@@ -21,6 +23,18 @@ AGREE = (
     *("encoder", "head", "num_filters", "features_dim", "temperature", "standardize"),
     *("keypoint_norm", "manipulation_norm"),
 )
+
+
+def refuse_other_pictures(config: RunConfig) -> None:
+    """Raises UserError where the encoder that a run takes was trained on other pictures."""
+    name = config.pretrained_encoder
+    lender = from_dict(load_artifact(name).parameters)
+    if differing := [key for key in AGREE if getattr(lender, key) != getattr(config, key)]:
+        key = differing[0]
+        raise UserError(
+            f"the encoder of {name} does not fit: {key} = {getattr(lender, key)} there and "
+            f"{getattr(config, key)} here: set {key} as there, or give another pretrained_encoder"
+        )
 
 
 def lend_encoder(model: Any, config: RunConfig) -> dict[str, str]:
@@ -39,15 +53,11 @@ def lend_encoder(model: Any, config: RunConfig) -> dict[str, str]:
     Raises:
         UserError: no such run, a damaged one, none with weights, or an encoder of other pictures.
     """
+    from labs.experiments.policies import load_policy
+
+    refuse_other_pictures(config)
     name = config.pretrained_encoder
-    lender = load_policy(name)
-    if differing := [key for key in AGREE if getattr(lender.config, key) != getattr(config, key)]:
-        key = differing[0]
-        raise UserError(
-            f"the encoder of {name} does not fit: {key} = {getattr(lender.config, key)} there and "
-            f"{getattr(config, key)} here: set {key} as there, or give another pretrained_encoder"
-        )
-    weights = lender.sb3.actor.features_extractor.state_dict()
+    weights = load_policy(name).sb3.actor.features_extractor.state_dict()
     networks = [model.actor]
     if config.critic_sees == "same":
         networks += [model.critic, model.critic_target]
@@ -73,6 +83,7 @@ def lend_acting_policy(model: Any, config: RunConfig) -> dict[str, str]:
             things.
     """
     from labs.asymmetric import PRIVILEGED, without
+    from labs.experiments.policies import load_policy
 
     name = config.acting_policy
     policy = load_policy(name).sb3
