@@ -511,6 +511,36 @@ def test_a_run_told_to_finish_is_evaluated_as_it_is_and_can_go_on():
     assert is_done(config) and not checkpoint.folders(run.folder)
 
 
+def test_a_campaign_of_other_cells_keeps_what_was_reported(own_folders):
+    """Other cells, or other seeds of theirs; the cells of this command are reported anew."""
+    train(tiny())
+
+    def reported(*wanted):
+        run = Campaign(CampaignOptions(minutes=5, reserve=30, cells=wanted, toy=True))
+        run._remember()
+        run.cells = [replace(c, config=tiny(seed=c.config.seed)) for c in run.cells]
+        run._report()
+        found = load_artifact("campaign-toy")
+        groups = found.json("measurement.json")["groups"]
+        told = [(g["name"], [r["seed"] for r in g["runs"]], "reported" in g) for g in groups]
+        curves = found.table("curves.csv")["seed"].tolist()
+        return told, curves, [c.rpartition("seed")[2] for c in found.parameters["cells"]]
+
+    first, points, _ = reported(f"{ARM}:0")
+    assert first == [(ARM, [0], False)] and len(points) > 2
+    told, curves, seeds = reported(f"{ARM}:1..2")
+    assert told == [(ARM, [1, 2], False), (ARM, [0], True)]
+    assert curves == points and seeds == ["1", "2", "0"]
+    told, curves, _ = reported(f"{ARM}:0..2")
+    assert told == [(ARM, [0, 1, 2], False)] and curves == points, "nothing twice"
+
+
+def test_a_campaign_replaces_no_other_measurement(own_folders):
+    write_measurement("campaign-toy", {}, parameters={"parts": []})
+    with pytest.raises(UserError, match="campaign-toy is there and holds no campaign: move it"):
+        Campaign(CampaignOptions(minutes=5, cells=(ARM,), toy=True)).run()
+
+
 # ------------------------------------------------------------------------------- the whole thing
 
 

@@ -1,4 +1,7 @@
-"""What a campaign has found so far: one artifact, rewritten whole whenever something happened."""
+"""What a campaign has found so far: one artifact, rewritten whole whenever something happened.
+
+Groups that an earlier command reported, and this one does not, stay in it as they were.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from labs.artifacts import Artifact, runs_root, write_measurement
+from labs.artifacts import Artifact, data_root, load_artifact, runs_root, write_measurement
 from labs.campaign.cells import Cell, Group
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
@@ -132,8 +135,11 @@ def write(
     notes: Mapping[str, Any],
     facts: Mapping[str, Any],
 ) -> Path:
-    """Writes ``data/<name>`` with ``measurement.json`` and every curve in ``curves.csv``."""
-    results = []
+    """Writes ``data/<name>`` with ``measurement.json`` and every curve in ``curves.csv``.
+
+    What stays of an earlier report has the time of that report under ``reported``.
+    """
+    results, before = [], earlier(name)
     for group in groups:
         own = [c for c in cells if c.config.arm.removesuffix("-toy") in group.arms]
         if group.seeds:
@@ -146,13 +152,53 @@ def write(
         key = {"arm": cell.config.arm, "seed": cell.config.seed}
         for point in curve_of(cell.config):
             writer.writerow(key | {c: _short(point.get(c)) for c in COLUMNS})
+    names = [cell.name for cell in cells]
+    if before is not None:
+        results += _still_told(before, results)
+        for point in csv.DictReader(io.StringIO(before.file("curves.csv").read_text())):
+            if f"{point['arm']}/seed{point['seed']}" not in names:
+                writer.writerow(point)
+        names += [name for name in before.parameters["cells"] if name not in names]
     return write_measurement(
         name,
         {**facts, "groups": results},
-        parameters={"cells": [cell.name for cell in cells]},
+        parameters={"cells": names},
         extra_files={"curves.csv": table.getvalue()},
         gl=facts.get("gl"),
     ).path
+
+
+def earlier(name: str) -> Artifact | None:
+    """The report that stands in ``data/<name>``; None without one, or where it is damaged.
+
+    Raises:
+        UserError: something else stands there.
+    """
+    try:
+        found = load_artifact(data_root() / name)
+    except UserError:
+        return None
+    if "cells" not in found.parameters:
+        raise UserError(f"{found.path} is there and holds no campaign: move it away")
+    return found
+
+
+def _still_told(before: Artifact, results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The groups of an earlier report that have a run which these do not have."""
+    here: dict[str, set[tuple[str, int]]] = {}
+    for group in results:
+        here.setdefault(group["name"], set()).update(_runs_of(group))
+    then = before.provenance["finished"]
+    return [
+        {"reported": then} | group
+        for group in before.json("measurement.json")["groups"]
+        if _runs_of(group) - here.get(group["name"], set())
+    ]
+
+
+def _runs_of(group: Mapping[str, Any]) -> set[tuple[str, int]]:
+    """A group's runs, as (arm, seed)."""
+    return {(found["arm"], found["seed"]) for found in group["runs"]}
 
 
 def _short(value: float | None) -> str:

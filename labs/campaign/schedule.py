@@ -115,6 +115,8 @@ class Campaign:
         """
         refuse_unwritable(data_root(), "PIXELS_DATA")
         refuse_unwritable(self.folder, "PIXELS_RUNS")
+        if not self.options.plan:
+            report.earlier(self.name)  # refuses what it must not replace
         with guards.RunLock(self.folder), self._signals():
             self._remember()
             try:
@@ -373,6 +375,8 @@ class Campaign:
     def _tell_results(self) -> None:
         path = self._write_report()
         for group in json.loads((path / "measurement.json").read_text())["groups"]:
+            if "reported" in group:  # by an earlier command
+                continue
             self.say(f"{group['name']}: {group['question']} {group['summary']}")
         self.say(f"{self._clock()} of {self.options.minutes:g} min; {path}")
 
