@@ -33,6 +33,26 @@ from labs.collect_worker import FRAME_CHANNELS, frame_shape, layout_of, views, w
 from labs.envs import worker_count
 from labs.errors import UserError
 
+PATIENCE = 300.0  # seconds after which a silent worker counts as hung
+HUNG = "; if it stops so again, set MUJOCO_GL=osmesa or use fewer workers"
+
+
+def how_it_ended(process: Any) -> str:
+    """What became of a worker whose pipe is closed."""
+    process.join(1)
+    code = process.exitcode
+    if code is not None and code < 0:
+        return f"was killed by signal {-code}"
+    return f"ended with exit code {code}"
+
+
+def lost(number: int, process: Any, share: range, what: str, advice: str = "") -> UserError:
+    """The error of a run that lost a worker, which served a share of the environments."""
+    return UserError(
+        f"environment worker {number} (process {process.pid}, environments {share.start} to "
+        f"{share.stop - 1}) {what}: the run stopped; resume it from its last checkpoint{advice}"
+    )
+
 
 class SharedVecEnv(VecEnv):
     """An SB3 vector environment whose workers hand over single frames through shared memory.
@@ -62,7 +82,7 @@ class SharedVecEnv(VecEnv):
         *,
         workers: int | None = None,
         start_method: str | None = None,
-        timeout: float = 300.0,
+        timeout: float = PATIENCE,
         threads: int = 1,
     ):
         if not env_fns:
@@ -134,29 +154,16 @@ class SharedVecEnv(VecEnv):
     # ------------------------------------------------------------------------------- messages
 
     def _fail(self, number: int, what: str, detail: str = "", advice: str = "") -> None:
-        share = self.shares[number]
-        pid = self.processes[number].pid
         self.close(force=True)
         if detail:
             print(detail, file=sys.stderr, flush=True)
-        raise UserError(
-            f"environment worker {number} (process {pid}, environments {share.start} to "
-            f"{share.stop - 1}) {what}: the run stopped; resume it from its last checkpoint{advice}"
-        )
+        raise lost(number, self.processes[number], self.shares[number], what, advice)
 
     def _send(self, number: int, message: Any) -> None:
         try:
             self._pipes[number].send(message)
         except OSError:
-            self._fail(number, self._how_it_ended(number))
-
-    def _how_it_ended(self, number: int) -> str:
-        process = self.processes[number]
-        process.join(1)
-        code = process.exitcode
-        if code is not None and code < 0:
-            return f"was killed by signal {-code}"
-        return f"ended with exit code {code}"
+            self._fail(number, how_it_ended(self.processes[number]))
 
     def _receive_all(self, numbers: Sequence[int] | None = None) -> list[Any]:
         """One answer from each worker, in the order of the workers."""
@@ -166,15 +173,13 @@ class SharedVecEnv(VecEnv):
             missing = [n for n in numbers if n not in answers]
             ready = connection.wait([self._pipes[n] for n in missing], timeout=self.timeout)
             if not ready:
-                advice = "; if it stops so again, set MUJOCO_GL=osmesa or use fewer workers"
-                what = f"did not answer for {self.timeout:.0f} s"
-                self._fail(missing[0], what, advice=advice)
+                self._fail(missing[0], f"did not answer for {self.timeout:.0f} s", advice=HUNG)
             for pipe in ready:
                 number = self._pipes.index(pipe)
                 try:
                     kind, content = pipe.recv()
                 except (EOFError, OSError):  # a dead process closes its end
-                    self._fail(number, self._how_it_ended(number))
+                    self._fail(number, how_it_ended(self.processes[number]))
                 if kind == "error":
                     self._fail(number, f"raised {content[0]}", content[1])
                 answers[number] = content

@@ -206,6 +206,24 @@ def test_a_worker_that_hangs_is_named_with_a_way_out():
     assert alive(env.processes) == []
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGSTOP, "did not answer for 0 s: .*MUJOCO_GL=osmesa or use fewer"),
+        (signal.SIGKILL, "was killed by signal 9: the run stopped; resume it"),
+    ],
+)
+def test_sb3s_workers_are_not_waited_for_for_ever(number, said):
+    env = make_training_env(override(smoke(preset("reach-state")), subproc=True, n_envs=2))
+    env.reset()
+    env.timeout = 0.5
+    os.kill(env.processes[1].pid, number)
+    with pytest.raises(UserError, match=r"worker 1 .process \d+, environments 1 to 1. " + said):
+        env.step(np.zeros((2, 4), dtype=np.float32))
+    assert alive(env.processes) == []
+    env.close()
+
+
 def fails():
     raise FileNotFoundError("no such scene")
 

@@ -8,7 +8,8 @@ An arm:
 
 A run:
 
-* ``environments``, ``models``: from a configuration to environments and an SB3 model.
+* ``environments``, with ``subprocesses``, ``models``: from a configuration to environments and an
+  SB3 model.
 * ``run``: from its start, or from what it saved, to an artifact. ``train``: by reward.
   ``pretrained``: with the encoder of an earlier one. ``distill``, ``lessons``: a student of a state
   policy.

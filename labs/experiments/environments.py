@@ -194,7 +194,7 @@ def make_training_one(config: RunConfig, index: int, episode: int) -> gym.Env:
 
 def make_training_env(config: RunConfig, episode: int = 0):
     """The vector of training environments, SB3's, about to start the given episode."""
-    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+    from stable_baselines3.common.vec_env import DummyVecEnv
 
     factories = [partial(make_training_one, config, i, episode) for i in range(config.n_envs)]
     if config.subproc and config.engine == "fast":
@@ -203,5 +203,7 @@ def make_training_env(config: RunConfig, episode: int = 0):
 
         return SharedVecEnv(factories, workers=workers_of(config))
     if config.subproc:
-        return SubprocVecEnv(factories, start_method="forkserver")
+        from labs.experiments.subprocesses import PatientVecEnv
+
+        return PatientVecEnv(factories)
     return DummyVecEnv(factories)
