@@ -170,6 +170,15 @@ def test_seeds_with_other_settings_are_not_drawn_as_one_arm(data):
         success_curves(["push-small"], floor=FLOOR)
 
 
+def test_a_run_that_was_cut_short_hides_none_of_the_others(data):
+    here, real = data
+    shutil.copytree(real / "push-located", here / "push-located")
+    (axes,) = success_curves(["push-located"]).axes
+    middle, *seeds = axes.lines
+    assert middle.get_label().endswith("(2 seeds, all of them until step 80,000)")
+    assert [line.get_xdata()[-1] for line in (middle, *seeds)] == [80_000, 80_400, 150_000]
+
+
 def test_a_figure_of_no_arms_is_refused():
     for draw in (success_curves, success_panels):
         with pytest.raises(UserError, match="name at least one arm"):

@@ -97,7 +97,8 @@ def draw_arm(
     """Draws one arm: thin lines for the seeds, a thick one for their interquartile mean, a band.
 
     The band is the 95 % bootstrap interval over seeds. ``against`` is a column that is the same for
-    all of them, such as ``updates``.
+    all of them, such as ``updates``. Where a run ends before others, mean and band end with it: of
+    fewer seeds they would be another number. The label then says so, and the thin lines go on.
     """
     steps, values = load_curves(arm, column)
     x = steps if against == "step" else load_curves(arm, against)[1][0]
@@ -105,11 +106,15 @@ def draw_arm(
     x, values = x[known], values[:, known]
     middle, low, high = curve_band(values)
     seeds = f"{len(values)} seed" + "s" * (len(values) > 1)
+    tables = [run.table() for run in runs_of(arm)]
+    if steps[-1] < max(table["step"].max() for table in tables):
+        seeds += f", all of them until step {steps[-1]:,.0f}"
     name = label or f"{words_of(arm)} ({seeds})"
     line = axes.plot(x, middle, color=color, linestyle=dashes, label=name)[0]
     axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-    for row in values:
-        axes.plot(x, row, color=line.get_color(), linewidth=0.5, alpha=0.5)
+    for table in tables:
+        row = table[[against, column]].dropna()
+        axes.plot(row[against], row[column], color=line.get_color(), linewidth=0.5, alpha=0.5)
 
 
 def draw_source(axes: Axes, arm: str, color: str = "#777777") -> None:
