@@ -81,7 +81,8 @@ class EpisodeReplay(EpisodeStore):
         seed: of the sampler's own generator.
 
     Raises:
-        ValueError: a space or an option that it cannot serve; an episode of another length.
+        ValueError: a space or an option that it cannot serve; an episode of another length, or
+            with rewards that are not those by which it relabels.
         UserError: the memory would not fit into this machine.
     """
 
@@ -146,11 +147,39 @@ class EpisodeReplay(EpisodeStore):
         self.moved_only, self.min_motion = moved_only, min_motion
         self.goals_per_frame = goals_per_frame
         self.n_steps, self.gamma = n_steps, gamma
+        self._told_rewards = reward_fn is not None
+        self.reward_type, self.distance_threshold = reward_type, distance_threshold
         self.reward_fn = reward_fn or (
             lambda achieved, desired: goal_reward(
                 achieved, desired, threshold=distance_threshold, reward_type=reward_type
             )
         )
+
+    def _finish(self, i: int, info: dict) -> None:
+        if self.n_sampled_goal and not self._told_rewards:
+            self._refuse_other_rewards(i)
+        super()._finish(i, info)
+
+    def _refuse_other_rewards(self, i: int) -> None:
+        """Raises ValueError where a finished episode was paid otherwise than its goals pay.
+
+        A wrapper may have changed what the task pays, and hindsight would undo that unseen.
+        """
+        steps = int(self._step[i])
+        given = torch.from_numpy(self._staged["rewards"][i, :steps])
+        achieved = torch.from_numpy(self._staged["achieved_goal"][i, 1 : steps + 1])
+        desired = torch.from_numpy(self._staged["desired_goal"][i])
+        alike = torch.zeros(steps, dtype=torch.bool)
+        for rounding in (-1e-6, 1e-6):  # meters: an observation may be less precise than a goal
+            threshold = self.distance_threshold + rounding
+            paid = goal_reward(achieved, desired, threshold=threshold, reward_type=self.reward_type)
+            alike |= torch.isclose(given, paid, atol=1e-5)
+        if not alike.all():
+            raise ValueError(
+                f"received rewards that the goals do not pay ({given[~alike][0]:g} instead of "
+                f"{paid[~alike][0]:g}); expected an environment without a wrapper that changes "
+                "them, or a reward_fn"
+            )
 
     def _forget_choices(self) -> None:
         self._fresh = False

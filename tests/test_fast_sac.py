@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
+from gymnasium import spaces, wrappers
 from safetensors.torch import save_file
 from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
@@ -606,6 +606,22 @@ def test_rewards_of_ones_own_are_asked_for_and_the_rest_of_the_memory_is_the_fil
     again = {"reward_fn": mine}
     memory = FastSAC.load(path, env=env, device="cpu", replay_buffer_kwargs=again).replay_buffer
     assert memory.reward_fn is mine and memory.n_sampled_goal == 2
+
+
+def test_hindsight_undoes_no_wrappers_reward_unseen():
+    def model_of(scale, **hindsight):
+        env = make_env("push", render_mode=None, max_episode_steps=5)
+        env = wrappers.TransformReward(env, lambda reward: scale * reward)
+        return small(env, learning_starts=1000, replay_buffer_kwargs=hindsight)
+
+    with pytest.raises(ValueError, match=r"do not pay \(-10 instead of -1\); .* wrapper"):
+        model_of(10).learn(10)
+    model_of(1).learn(10)
+    own = model_of(10, reward_fn=lambda achieved, desired: torch.zeros(len(achieved)))
+    own.learn(10)  # who gives rewards for all goals means them
+    stored = model_of(10, n_sampled_goal=0)
+    stored.learn(10)  # without hindsight what was paid is what is learned from
+    assert set(stored.replay_buffer.sample(8).rewards.flatten().tolist()) == {-10.0}
 
 
 @pytest.mark.parametrize("routing", ["MultiInputPolicy", "DrQv2SACPolicy"])
