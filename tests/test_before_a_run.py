@@ -144,6 +144,12 @@ def test_only_what_closes_the_gap_is_advised(argv, fast, fewer, monkeypatch, cap
     assert ("--engine fast" in said, "--n-envs" in said) == (fast, fewer)
 
 
+def test_a_sweep_sees_what_blocks_a_result_before_it_starts(tmp_path, capsys):
+    (tmp_path / "data" / "reach-state-smoke" / "seed0" / "mine").mkdir(parents=True)
+    argv = ["sweep", "--arms", "reach-state", "--seeds", "0", "--smoke"]
+    assert "holds no artifact, not training: move it away" in refused(argv, capsys)
+
+
 def test_a_sweep_without_ray_names_the_books_own_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"pip install -e '\.\[sweep\]', or train without"):

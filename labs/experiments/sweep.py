@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labs.artifacts import data_root, load_artifact, refuse_unwritable
+from labs.artifacts import (
+    data_root,
+    load_artifact,
+    may_be_replaced,
+    put_in_place,
+    refuse_unwritable,
+)
 from labs.errors import UserError
 from labs.experiments.config import RunConfig
 from labs.experiments.guards import refuse_repeated
@@ -87,10 +93,8 @@ def unpack(content: bytes, folder: Path) -> Path:
     """Unpacks an archive beside ``folder``, checks every hash, and puts it in place.
 
     Raises:
-        UserError: what arrived is damaged.
+        UserError: what arrived is damaged, or something else stands in its place.
     """
-    from labs.artifacts import put_in_place
-
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         dir=folder.parent, prefix=".arriving.", suffix=".tmp"
@@ -98,7 +102,7 @@ def unpack(content: bytes, folder: Path) -> Path:
         arrived = Path(place) / "artifact"
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             archive.extractall(arrived, filter="data")
-        load_artifact(arrived)
+        may_be_replaced(folder, load_artifact(arrived).provenance["kind"])
         put_in_place(arrived, folder)
     return folder
 
@@ -147,6 +151,8 @@ def sweep(options: SweepOptions) -> int:
     todo = [(c, p) for c, p in runs if options.again or not is_done(c)]
     for config, _ in todo if not options.again else ():
         refuse_other_settings(config)
+    for config, _ in todo:
+        may_be_replaced(data_root() / config.run_name, "training")
     if todo:
         refuse_unwritable(data_root(), "PIXELS_DATA")  # the runs' own folders are on the workers
     print(f"{len(runs)} runs, {len(runs) - len(todo)} of them already there", file=sys.stderr)
