@@ -144,6 +144,22 @@ def test_only_what_closes_the_gap_is_advised(argv, fast, fewer, monkeypatch, cap
     assert ("--engine fast" in said, "--n-envs" in said) == (fast, fewer)
 
 
+@pytest.mark.parametrize(
+    ("name", "argv"),
+    [
+        ("push-floor", ["measure", "push-floor"]),
+        ("search-reach-state-tuned", ["search"]),
+        ("compare-reach-smoke", ["run", "reach", "--smoke"]),
+    ],
+    ids=lambda given: given[0] if isinstance(given, list) else "",
+)
+def test_what_blocks_a_result_is_met_before_the_work(name, argv, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("labs.measurements.tasks.push_floor", lambda: pytest.fail("measured"))
+    monkeypatch.setattr("labs.experiments.search._trial", lambda *a: pytest.fail("trained"))
+    (tmp_path / "data" / name / "mine").mkdir(parents=True)
+    assert f"{name} is there and holds no artifact" in refused(argv, capsys)
+
+
 def test_a_sweep_sees_what_blocks_a_result_before_it_starts(tmp_path, capsys):
     (tmp_path / "data" / "reach-state-smoke" / "seed0" / "mine").mkdir(parents=True)
     argv = ["sweep", "--arms", "reach-state", "--seeds", "0", "--smoke"]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from labs.artifacts import Artifact, data_root, refuse_unwritable
+from labs.artifacts import Artifact, data_root, may_be_replaced, refuse_unwritable
 from labs.errors import UserError
 from labs.flags import NoOptions, parse
 
@@ -75,6 +75,7 @@ def measure(argv: list[str]) -> int:
         flags = " and ".join(f"--{flag}" for flag in chosen)
         raise UserError(f"{flags} is for perception: leave it out")
     refuse_unwritable(data_root() / options.name, "PIXELS_DATA")  # it is written last
+    may_be_replaced(data_root() / options.name, "measurement")
     ensure_gl(options.name not in NOTHING_DRAWN)
     print(function_of(options.name)(**chosen).path)
     return 0

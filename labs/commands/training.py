@@ -140,6 +140,7 @@ def run(argv: list[str]) -> int:
     options = parse(RunOptions, argv, "pixels run")
     if "--arms" in argv and not options.arms:
         raise UserError("--arms names no arm: name one or more, or leave it out for all of them")
+    from labs.artifacts import data_root, may_be_replaced
     from labs.claims.compare import as_text, compare
     from labs.experiments import presets
     from labs.experiments.launch import prepare, train_arm
@@ -161,6 +162,8 @@ def run(argv: list[str]) -> int:
         coming = tuple(names.values())
         runs = prepare(arm, options.seeds, overrides, coming=coming, **how)
         names[arm] = runs[0][0].arm
+    comparison = _comparison(options.task, options.smoke, own, tuple(names.values()))
+    may_be_replaced(data_root() / comparison, "comparison")
     for number, arm in enumerate(arms, 1):
         print(f"[{number}/{len(arms) + 1}] {arm}", file=sys.stderr)
         train_arm(
@@ -175,7 +178,7 @@ def run(argv: list[str]) -> int:
     print(f"[{len(arms) + 1}/{len(arms) + 1}] compare", file=sys.stderr)
     found = compare(
         list(names.values()),
-        name=_comparison(options.task, options.smoke, own, tuple(names.values())),
+        name=comparison,
         state=names.get(f"{options.task}-state"),
         pixels=names.get("reach-pixels" if options.task == "reach" else "push-step2"),
     )

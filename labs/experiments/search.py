@@ -24,6 +24,7 @@ from labs.artifacts import (
     Clock,
     data_root,
     load_artifact,
+    may_be_replaced,
     refuse_unwritable,
     runs_root,
     write_measurement,
@@ -228,6 +229,7 @@ def search(
     stored = _stored(f"search-{arm}", wanted["as it is"].total_steps, len(wanted))
     folder, clock = runs_root() / "search", Clock()
     refuse_unwritable(data_root(), "PIXELS_DATA")  # of what the trials find
+    may_be_replaced(data_root() / f"search-{arm}", "measurement")
     refuse_unwritable(folder, "PIXELS_RUNS")
     base = wanted["as it is"]
     for lender in filter(None, (base.pretrained_encoder, base.acting_policy)):

@@ -14,7 +14,14 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 
-from labs.artifacts import Artifact, Clock, data_root, refuse_unwritable, write_measurement
+from labs.artifacts import (
+    Artifact,
+    Clock,
+    data_root,
+    may_be_replaced,
+    refuse_unwritable,
+    write_measurement,
+)
 from labs.errors import UserError, ending
 from labs.from_scratch_sac import Settings, demo
 from labs.statistics import wilson
@@ -80,6 +87,7 @@ def scratch_demo(steps: int | None = None, seed: int = 0, episodes: int = 200) -
     if seed < 0:
         raise UserError(f"--seed {seed}: give 0 or more")
     refuse_unwritable(data_root(), "PIXELS_DATA")  # it is written last
+    may_be_replaced(data_root() / "from-scratch-demo", "measurement")
     clock = Clock()
     settings = replace(Settings(), seed=seed)
     settings = settings if steps is None else replace(settings, steps=steps)
