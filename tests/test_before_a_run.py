@@ -18,9 +18,9 @@ from labs import cli
 from labs.artifacts import runs_root, write_artifact
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards, launch, presets, sweep
+from labs.experiments.moments import View, folder
 from labs.experiments.plan import NotebookProgress
 from labs.experiments.train import Training
-from labs.experiments.view import View, folder
 
 
 @pytest.fixture(autouse=True)

@@ -151,13 +151,6 @@ def test_a_name_that_other_parts_have_is_refused(before, chosen, free, monkeypat
         program.check(BenchOptions(chosen, name="own"))
 
 
-def test_a_bench_that_could_not_be_written_is_refused(monkeypatch, tmp_path):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "file"))
-    with pytest.raises(UserError, match="set PIXELS_DATA to one that is"):
-        program.check(BenchOptions(("env",), name="own"))
-
-
 def test_worker_counts_reach_the_cores():
     assert [workers.counts(n) for n in (1, 2, 4, 6)] == [[1], [1, 2], [1, 2, 4], [1, 2, 4, 6]]
     assert workers.counts(15)[-1] == 15

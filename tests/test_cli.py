@@ -16,11 +16,17 @@ import pytest
 from jupyter_client.kernelspec import NoSuchKernel
 
 from labs import cli
-from labs.artifacts import data_root, load_artifact, repository_root, seeds_of
+from labs.artifacts import (
+    data_root,
+    load_artifact,
+    repository_root,
+    seeds_of,
+    write_measurement,
+)
 from labs.commands import drawing, training
 from labs.commands.measuring import MEASUREMENTS, function_of
 from labs.errors import UserError
-from labs.experiments import guards, launch, presets
+from labs.experiments import guards, launch, presets, sweep
 from labs.experiments.plan import plan
 from labs.provenance import hardware
 from tests.altering import alter
@@ -574,3 +580,18 @@ def test_a_wrong_configuration_stops_before_training(own_folders):
 )
 def test_the_demo_says_what_it_shows(losses, success, says):
     assert says in training._phase_1(losses, success)
+
+
+def test_a_bench_that_could_not_be_written_is_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PIXELS_DATA", str(tmp_path / "file"))
+    assert cli.main(["bench", "env", "--name", "own"]) == 2
+    assert "set PIXELS_DATA to one that is" in capsys.readouterr().err
+
+
+def test_what_a_sweep_brings_replaces_nothing_but_results(tmp_path):
+    sent = sweep.pack(write_measurement("some", {}, parameters={}).path)
+    (mine := tmp_path / "mine" / "notes").mkdir(parents=True)
+    with pytest.raises(UserError, match="mine is there and holds no artifact"):
+        sweep.unpack(sent, mine.parent)
+    assert mine.exists()

@@ -1,4 +1,4 @@
-"""Commands that report no trained policy: tasks, encoders, gradients, this machine."""
+"""Commands that measure: tasks, encoders, gradients, this machine."""
 
 from __future__ import annotations
 
@@ -74,8 +74,9 @@ def measure(argv: list[str]) -> int:
     if chosen and options.name != "perception":
         flags = " and ".join(f"--{flag}" for flag in chosen)
         raise UserError(f"{flags} is for perception: leave it out")
-    refuse_unwritable(data_root() / options.name, "PIXELS_DATA")  # it is written last
-    may_be_replaced(data_root() / options.name, "measurement")
+    path = data_root() / options.name
+    refuse_unwritable(path, "PIXELS_DATA")
+    may_be_replaced(path, "measurement")
     ensure_gl(options.name not in NOTHING_DRAWN)
     print(function_of(options.name)(**chosen).path)
     return 0

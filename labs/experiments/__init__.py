@@ -8,13 +8,11 @@ An arm:
 
 A run:
 
-* ``environments``, with ``subprocesses``, ``models``: from a configuration to environments and an
-  SB3 model.
+* ``environments``, ``models``: from a configuration to environments and an SB3 model.
 * ``run``: from its start, or from what it saved, to an artifact. ``train``: by reward.
   ``pretrained``: with the encoder of an earlier one. ``distill``, ``lessons``: a student of a state
   policy.
-* ``view``, ``moments``, ``regression``, ``position_errors``, ``locating``: the locator before the
-  run.
+* ``moments``, ``regression``, ``position_errors``, ``locating``: the locator before the run.
 * ``guards``, ``backend``: refuse what cannot work. ``processor``: how a run uses it.
 * ``curve``, ``stopping``: what a run tells, and who may stop it. ``checkpoint``,
   ``replay_pieces``: what makes it survive ``kill -9``.

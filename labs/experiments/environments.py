@@ -203,7 +203,7 @@ def make_training_env(config: RunConfig, episode: int = 0):
 
         return SharedVecEnv(factories, workers=workers_of(config))
     if config.subproc:
-        from labs.experiments.subprocesses import PatientVecEnv
+        from labs.collect import PatientVecEnv
 
         return PatientVecEnv(factories)
     return DummyVecEnv(factories)

@@ -31,9 +31,9 @@ from labs.experiments.backend import ensure_gl
 from labs.experiments.checkpoint import folders
 from labs.experiments.config import EPISODES_OF_A_ROUND, RunConfig
 from labs.experiments.done import WEIGHTS, is_done, lenders, refuse_other_settings, result_of
+from labs.experiments.moments import refuse_other_view
 from labs.experiments.plan import begin_at, in_short
 from labs.experiments.pretrained import refuse_other_pictures
-from labs.experiments.view import refuse_other_view
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 HANGUP = getattr(signal, "SIGHUP", None)  # not on Windows

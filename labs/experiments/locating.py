@@ -36,10 +36,16 @@ from labs.errors import UserError
 from labs.experiments.config import EPISODE_STEPS, STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.experiments.guards import RunLock
 from labs.experiments.models import resolve_device
-from labs.experiments.moments import COLLECT, Progress
+from labs.experiments.moments import (
+    COLLECT,
+    LOCATOR_FILE,
+    Progress,
+    View,
+    folder,
+    refuse_other_view,
+)
 from labs.experiments.position_errors import spread
 from labs.experiments.regression import minimize
-from labs.experiments.view import LOCATOR_FILE, View, folder, refuse_other_view
 from labs.locator import TARGETS, Locator
 from labs.reward_locator import RewardLoss
 from labs.tasks import views_of

@@ -6,19 +6,24 @@ gripper, where pushing happens and fingers hide it. Or nobody sets anything down
 are those that random actions *played*. Of Reach nothing is then read that an agent does not get:
 the joints say where the gripper is, and its rewards where the goal is. Who has measured a goal so
 can go there: such play is *walked*, or *filmed* where each of its steps is a frame.
+
+Nothing that draws is imported before a frame is asked for: a plan asks here where a locator lies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from labs.experiments.config import STEPS_OF_A_GOAL, WALK
-from labs.experiments.view import View
+from labs.artifacts import PROVENANCE, data_root, load_artifact
+from labs.errors import UserError
+from labs.experiments.config import FIELDS, STEPS_OF_A_GOAL, WALK, RunConfig
 from labs.locator import TARGETS
-from labs.tasks import ACTION_LENGTH, EPISODE_STEPS, episode_of
+from labs.tasks import ACTION_LENGTH, EPISODE_STEPS, episode_of, views_of
 from labs.trilateration import trilaterate
 
 MOMENTS_OF_AN_EPISODE = 25
@@ -26,7 +31,67 @@ HELD = 3  # steps that random play keeps an action for: it then gets somewhere
 GOAL_RANGE = 0.15  # meters around its start, in each coordinate, in which Reach draws goals
 SHAKEN = 0.4  # standard deviation of an action around its episode's direction: not in one line
 
+LOCATOR_FILE = "locator.safetensors"
+
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class View:
+    """What an eye looks through: task, camera, scene and size of a frame."""
+
+    task: str
+    camera: str
+    scene: str
+    goal_sphere: bool | None
+    image_size: int
+
+    @classmethod
+    def of(cls, config: RunConfig) -> View:
+        """The view of a run."""
+        return cls(config.task, config.camera, config.scene, config.goal_sphere, config.image_size)
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(height, width) of a frame."""
+        return self.image_size, self.image_size * views_of(self.camera)
+
+    def make(self):
+        """The task's environment, which renders frames of this view."""
+        from labs.envs import make_env
+
+        return make_env(
+            self.task,
+            camera=self.camera,
+            scene=self.scene,
+            image_size=self.image_size,
+            goal_sphere=self.goal_sphere,
+        )
+
+
+def folder(config: RunConfig) -> Path:
+    """Where the locator of a run lies; one that learned in another way has a name of its own."""
+    name = f"locator-{config.task}-{config.camera}"
+    for setting in ("locator_taught", "locator_moments"):
+        if getattr(config, setting) != FIELDS[setting].default:
+            name += f"-{getattr(config, setting)}"
+    if config.locator_frames != FIELDS["locator_frames"].default:
+        name += f"-{config.locator_frames}"
+    return data_root() / name / f"seed{config.seed}"
+
+
+def refuse_other_view(config: RunConfig) -> None:
+    """Raises UserError where the locator in a run's place was trained on another view."""
+    path = folder(config)
+    if not (path / PROVENANCE).exists():
+        return
+    view, wanted = load_artifact(path).parameters["view"], vars(View.of(config))
+    if view != wanted:
+        changed = ", ".join(f"{k} {view[k]} -> {wanted[k]}" for k in view if view[k] != wanted[k])
+        raise UserError(
+            f"the locator in {path} was trained on another view ({changed}): give the run that "
+            "view, or move the folder away and the run will train its own"
+        )
 
 
 def _place_block(env, xy: np.ndarray, yaw: float) -> None:
