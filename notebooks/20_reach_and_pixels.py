@@ -526,7 +526,7 @@ assert max(risen["keypoints"]) < 0.15 < min(risen["NatureCNN"]), "read the text 
 # %% [markdown]
 # **By reward, keypoints are on the floor where NatureCNN has risen**, with shifts and without. Their temperature starts where
 # no frosted glass hangs before them, α starts low, and the goals are as many as NatureCNN saw. So in the first attempt its
-# encoder may have been one of the troubles. That is one seed of each, at settings that were found with NatureCNN, and no longer than
+# encoder may have been one of the troubles. That is two seeds of each, at settings that were found with NatureCNN, and no longer than
 # NatureCNN needs: keypoints may rise later, or with other step sizes. It is not the eye's form alone, either: the locators
 # above, taught by regression, are keypoints too.
 #
@@ -1104,8 +1104,8 @@ display(provenance_card(PIXELS))
 # pixels train reach-asymmetric --seeds 0 1 2 3 4
 # pixels train reach-small --seeds 0 1 2 3 4
 # pixels train reach-small-drq --seeds 0 1 2 3 4
-# pixels train reach-small-keypoint --seeds 0
-# pixels train reach-small-keypoint-drq --seeds 0
+# pixels train reach-small-keypoint --seeds 0 1
+# pixels train reach-small-keypoint-drq --seeds 0 1
 # pixels train reach-small-separate --seeds 0 1 2 3 4
 # pixels train reach-small-actor --seeds 0 1 2 3 4
 # pixels train reach-small-annealed --seeds 0 1 2 3 4
