@@ -342,7 +342,7 @@ film(
 # `push-located-played` has no helper: it learns behind the locator of random play, with 150,000 steps, four looks and no other remedy. `push-located-played-n3` adds
 # the settings of *Ninety percent*. All that locator and policy have ever seen are frames that the robot's own actions made, random ones at first.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind locators of random play, a line for every run. Gray: the seeds of `push-located-rewards-n3`, for whose locators the block was set down. See where red leaves the floor, and where it ends.", "name": "fig-rewards-played"}, "image": {"alt": "Gray: the five seeds whose locators saw the block set down anew rise between 30 and 80 thousand steps, to 90 percent and more. Dashed blue: the run behind a locator of random play, with 150 thousand steps, rises at 80 thousand and ends at 70 percent. Red: three runs behind such locators, with targets three steps ahead, rise between 60 and 100 thousand steps and end at 95 percent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Success behind locators of random play, a line for every run. Gray: the seeds of `push-located-rewards-n3`, for whose locators the block was set down. See where red leaves the floor, and where it ends.", "name": "fig-rewards-played"}, "image": {"alt": "Gray: the five seeds whose locators saw the block set down anew rise between 30 and 80 thousand steps, to 90 percent and more. Dashed blue: the run behind a locator of random play, with 150 thousand steps, rises at 80 thousand and ends at 70 percent. Red: five runs behind such locators, with targets three steps ahead, rise between 50 and 100 thousand steps and end between 85 and 100 percent."}}
 assert set(preset(MEMORY).differences(preset(PLAYED))) - NOT_CHANGES == {"locator_moments"}
 assert set(preset(BOTH).differences(preset(NO_HAND))) - NOT_CHANGES == {"locator_moments"}
 runs_beside(
@@ -361,7 +361,8 @@ display(looking_table((BOTH, PLAYED, NO_HAND)))
 
 # %% [markdown]
 # **Nobody has to set the block down**: {success}`push-located-played-n3`, and each seed has the 90 % of its card ({numref}`fig-rewards-played`). The earlier arm has
-# {artifact}`push-located-played/seed0:evaluation.deterministic.successes|int` of 100, one seed. No curve here counts the steps of the locator's frames,
+# {artifact}`push-located-played/seed0:evaluation.deterministic.successes|int` of 100, one seed. The [scoreboard](../book/scoreboard.md) asks more, and answers *partly*:
+# as many successes of the hundred episodes that all seeds share would leave less than 90 % open. *A thousand other episodes*, below, say more. No curve here counts the steps of the locator's frames,
 # {artifact}`push-located-played-n3/seed0:provenance.parameters.locator_frames|int` of them with the held-out ones, a sixth of the policy's own.
 
 # %% [markdown]
@@ -547,7 +548,7 @@ for arm in (NO_HAND, FAR, FAR_LONG, QUICK):
                 f"{name}: does it look?"
             )
 ends = [final_success(run) for run in runs_of(NO_HAND)]
-assert len(ends) == 3 and min(ends) >= 0.9, "the text says each seed"
+assert len(ends) == 5 and min(ends) >= 0.9, "the text says each seed"
 
 # %% tags=["hide-input"]
 display(provenance_card(BOTH), provenance_card(NO_HAND), provenance_card(FAR))
@@ -654,7 +655,7 @@ check_answers_loss(answers_loss)
 # pixels train push-located-rewards-n3 --seeds 0 1 2 3 4
 # pixels train push-located-rewards-quick --seeds 5 6 7 --subproc --torch-threads 2
 # pixels train push-located-played --seeds 0
-# pixels train push-located-played-n3 --seeds 0 1 2
+# pixels train push-located-played-n3 --seeds 0 1 2 3 4
 # pixels train push-located-rewards-far --seeds 0
 # pixels train push-located-rewards-far-long --seeds 0
 # pixels train push-blind-n3 --seeds 0 1 2

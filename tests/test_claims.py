@@ -33,7 +33,7 @@ def test_what_two_cores_have_decided():
     """The verdicts that the pages tell. If one changes, the pages have to be read anew."""
     expected = dict.fromkeys("1 2 3 4 5 8 9 10 11 13 16 17 18".split(), FAILS)
     expected |= {"14": PARTLY} | dict.fromkeys("6 7 12 15 19".split(), UNDECIDED)
-    expected |= {"ours": HOLDS, "ours 2": HOLDS}
+    expected |= {"ours": HOLDS, "ours 2": PARTLY}
     assert {claim.key: judge(claim).verdict for claim in CLAIMS} == expected
 
 
