@@ -173,10 +173,12 @@ for name in ("locator-push-workspace-rewards", "locator-push-workspace-rewards-p
     errors[name] = [f.json("measurement.json")["held_out"]["block"]["mean"] for f in found]
     print(f"{LOCATORS[name]}: {', '.join(f'{error:.1f}' for error in errors[name])} mm")
 set_down, in_play = errors.values()
-assert min(in_play) < min(set_down) and sorted(in_play)[1] > max(set_down), "read the text anew"
+assert len(in_play) == 5 and min(in_play) < min(set_down), "read the text anew"
+assert sum(np.array(in_play) > max(set_down)) == 3 and sorted(in_play)[3] < 11 < 18 < max(in_play)
 
 # %% [markdown]
-# Random play may cost a few millimeters, or nothing: its worst seeds are behind all others, its best is ahead of them. Its interval above is too narrow: its held-out frames come
+# Random play may cost a few millimeters, once a centimeter, or nothing: three of its five seeds are behind all others, one of these by far; its best is ahead of them. Behind the
+# worst eye, seed 3, a policy has {artifact}`push-located-played-n3/seed3:evaluation.deterministic.successes|int` of 100 all the same (*Nobody sets the block down*). The interval of random play above is too narrow: its held-out frames come
 # from a few dozen episodes, in which the block mostly lies still. And each row is tested on frames of its own kind.
 #
 # ## A policy that nobody told
@@ -517,21 +519,23 @@ display(Markdown("\n".join(rows)))
 ours = [found for found in FRESH if found["arm"] in (BOTH, NO_HAND)]
 assert {found["arm"] for found in ours} == {BOTH, NO_HAND}
 assert all(found["success_low"] > 0.9 for found in ours), "not surely 90 %: read the text anew"
-best, pupil = (
-    next(f for f in FRESH if f["arm"] == arm and f["seed"] == 0) for arm in (BOTH, "push-distilled")
+best, pupil, state = (
+    next(found for found in FRESH if (found["arm"], found["seed"]) == (arm, 0))
+    for arm in (BOTH, "push-distilled", "push-state-tuned")
 )
 of_pupil = load_artifact("push-distilled/seed0").json("evaluation.json")["deterministic"]
 assert pupil["success_high"] < of_pupil["success_rate"], "no longer lower: read the text anew"
 assert of_pupil["success_low"] < pupil["success_rate"], "more than chance: say so"
 lost = best["episodes"] - best["successes"]
-assert best["lost"]["farther"] > 0.7 * lost and pupil["lost"]["nearer"] > best["lost"]["nearer"]
+assert best["lost"]["farther"] > 0.7 * lost, "not mostly pushed astray: read the text anew"
+assert state["lost"]["farther"] > state["lost"]["nearer"], "the full state no longer does so"
 display(
     Markdown(
         f"**The hundred did not flatter the arms of this page.** Each seed of `{BOTH}` and `{NO_HAND}` that was played has more than 90 % of the thousand, interval included. "
         f"`push-distilled`, which imitates, had {of_pupil['success_rate']:.0%} of the hundred and has {100 * pupil['success_rate']:.1f} % of the thousand. That is no contradiction: "
         f"a hundred episodes are few, and so many successes leave {100 * of_pupil['success_low']:.0f} to {100 * of_pupil['success_high']:.0f} % open.\n\n"
-        f"**What is lost is lost by pushing.** Hardly a block stays untouched, so nearly every one was found. Of the {lost} that seed 0 of `{BOTH}` lost, {best['lost']['farther']} ended farther from their goal "
-        "than they began. And the farther a block has to go, the more are lost, by each policy."
+        f"**What is lost was found, and pushed astray.** Hardly a block stays untouched. Of the {lost} that seed 0 of `{BOTH}` lost, {best['lost']['farther']} ended farther from their goal "
+        f"than they began. Whether eye or hand erred there, the count does not say; who reads the full state loses most of its blocks in that way, too. And the farther a block has to go, the more are lost, by each policy."
     )
 )
 
@@ -637,7 +641,7 @@ check_answers_loss(answers_loss)
 #
 # | | |
 # |---|---|
-# | settled | Asked only which goals a picture fulfils, a locator reads the block in new frames to about a centimeter or better where the camera is aimed at the table, after random play alone as well. Through the default camera: {artifact}`locator-push-default-rewards/seed0:measurement.held_out.block.mean\|f0` mm. |
+# | settled | Asked only which goals a picture fulfils, a locator reads the block in new frames to about a centimeter or better where the camera is aimed at the table, after random play alone in four seeds of five. Through the default camera: {artifact}`locator-push-default-rewards/seed0:measurement.held_out.block.mean\|f0` mm. |
 # | settled | Behind such a locator, with four looks, targets three steps ahead and step sizes that fall at the end, a policy learns to push from pixels, joints and goal: {success}`push-located-rewards-n3`. Nobody told actor, critic or eye a position; for the eye's frames the block was set down by hand. It falls to about the floor before black images and those of another episode. |
 # | settled | Nobody has to set the block down. Behind locators of random play: {success}`push-located-played-n3`. |
 # | seen in every pair | Targets three steps ahead bring it to half of its episodes sooner, each seed behind its own locator. |
