@@ -67,6 +67,12 @@ def env_rates(repeats: int, seconds: float) -> dict[str, Any]:
             env.close()
 
 
+def reward_of(env: DummyVecEnv, obs: dict[str, np.ndarray]) -> np.ndarray:
+    """What the task pays for a state: (1,)."""
+    (reward,) = env.env_method("compute_reward", obs["achieved_goal"], obs["desired_goal"], {})
+    return np.asarray(reward, np.float32)
+
+
 def filled(
     env: DummyVecEnv, transitions: int, device: str
 ) -> tuple[HerReplayBuffer, EpisodeReplay]:
@@ -87,7 +93,7 @@ def filled(
             after = {key: draw(part) for key, part in space.spaces.items()}
             after["desired_goal"] = obs["desired_goal"]
             done = np.array([t + 1 == fast.episode_length])
-            row = (obs, after, rng.uniform(-1, 1, (1, 4)), np.zeros(1), done)
+            row = (obs, after, rng.uniform(-1, 1, (1, 4)), reward_of(env, after), done)
             infos = [{"TimeLimit.truncated": bool(done[0])}]
             stock.add(*row, infos)
             fast.add(*row, infos)

@@ -10,7 +10,16 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from labs.bench.measure import BATCH, SIZE, Work, milliseconds, stepper
-from labs.bench.parts import fast_env, fast_model, filled, sampler, stock_env, stock_model, updater
+from labs.bench.parts import (
+    fast_env,
+    fast_model,
+    filled,
+    reward_of,
+    sampler,
+    stock_env,
+    stock_model,
+    updater,
+)
 from labs.envs import make_env
 from labs.pixel_wrapper import render_and_resize
 from labs.tasks import EPISODE_STEPS
@@ -53,7 +62,7 @@ def _actor(model: SAC, env: DummyVecEnv) -> Work:
 def _store(memory: Any, env: DummyVecEnv) -> Work:
     """Adds whole episodes: both memories refuse or split broken ones."""
     obs = env.reset()
-    action, reward = np.zeros((1, 4), np.float32), np.zeros(1)
+    action, reward = np.zeros((1, 4), np.float32), reward_of(env, obs)
 
     def work() -> int:
         for t in range(EPISODE_STEPS):
