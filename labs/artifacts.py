@@ -37,6 +37,7 @@ RACES = 2  # how often a reader may meet somebody who puts another artifact in i
 PATIENCE = 5.0  # seconds after which nobody is replacing an artifact any more
 #: What the system says, often without a file's name, of a disk that is full or read-only.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+LARGE = 50_000  # bytes of a measurement, from which it is compressed
 #: What a result may be called: no hidden folder, nor too long for a suffix.
 NAME, LETTERS = re.compile(r"\w[\w.-]{0,79}"), "at most 80 letters, digits, - and _"
 
@@ -297,7 +298,9 @@ class Artifact:
         return name in self.provenance.get("left_out", {})
 
     def json(self, name: str) -> Any:
-        """A JSON file of the artifact; one that ends in ``.gz`` is compressed."""
+        """A JSON file of the artifact; a large one lies there compressed, as ``<name>.gz``."""
+        if f"{name}.gz" in self.provenance["files"]:
+            name += ".gz"
         content = self.file(name).read_bytes()
         return json.loads(gzip.decompress(content) if name.endswith(".gz") else content)
 
@@ -439,6 +442,9 @@ def write_measurement(
 ) -> Artifact:
     """Writes ``data/<name>/measurement.json`` and what belongs to it as one artifact.
 
+    Where the numbers are many, the file is ``measurement.json.gz``; :meth:`Artifact.json` finds it
+    by either name.
+
     Args:
         name: the artifact's name.
         values: the numbers, plain JSON (NumPy scalars and arrays are converted).
@@ -455,7 +461,11 @@ def write_measurement(
         raise UserError(f"{name!r} cannot be a result's name: use {LETTERS}")
     path = data_root() / name
     with write_artifact(path, kind=kind, parameters=parameters, gl=gl, clock=clock) as folder:
-        (folder / "measurement.json").write_text(json_text(dict(values)))
+        text = json_text(dict(values)).encode()
+        if len(text) > LARGE:  # no time in it: the same numbers are the same bytes
+            (folder / "measurement.json.gz").write_bytes(gzip.compress(text, mtime=0))
+        else:
+            (folder / "measurement.json").write_bytes(text)
         for file_name, content in (extra_files or {}).items():
             target = folder / file_name
             target.parent.mkdir(parents=True, exist_ok=True)

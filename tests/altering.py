@@ -24,9 +24,11 @@ def alter(path: Path, file: str, change: Callable[[Any], Any]) -> None:
     if file == PROVENANCE:
         change(record)
     elif file.endswith(".json"):
-        value = json.loads(target.read_text())
+        value = load_artifact(path).json(file)
         change(value)
         target.write_text(json.dumps(value))
+        if record["files"].pop(f"{file}.gz", None):  # it is plain from here on
+            target.with_name(f"{file}.gz").unlink()
     else:
         target.write_text(change(target.read_text()))
     if file != PROVENANCE:

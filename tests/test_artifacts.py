@@ -366,6 +366,19 @@ def test_measurement_with_files_and_numpy(own_data, tmp_path):
         artifact.file("q.png")
 
 
+def test_a_measurement_of_many_numbers_lies_there_compressed(own_data):
+    many = {"found": list(range(20_000))}
+    first = write_measurement("many", many, parameters={})
+    (packed,) = (own_data / "many").glob("measurement*")
+    assert packed.name == "measurement.json.gz" and packed.stat().st_size < 60_000
+    assert first.json("measurement.json") == first.json("measurement.json.gz") == many
+    again = write_measurement("many", many, parameters={})  # the same numbers, the same bytes
+    assert again.provenance["files"] == first.provenance["files"]
+    packed.write_bytes(packed.read_bytes()[:-1])
+    with pytest.raises(UserError, match="measurement.json.gz is damaged"):
+        load_artifact("many")
+
+
 def test_the_clock_of_a_measurement_starts_before_it(own_data):
     clock = Clock()
     time.sleep(1.1)

@@ -21,7 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from labs import gl
-from labs.artifacts import data_root, refuse_unwritable, runs_root, write_atomically
+from labs.artifacts import (
+    data_root,
+    load_artifact,
+    refuse_unwritable,
+    runs_root,
+    write_atomically,
+)
 from labs.campaign import report
 from labs.campaign.cells import Cell, cells_of, chosen
 from labs.campaign.runs import SAVED, RunProcess, measure
@@ -374,7 +380,7 @@ class Campaign:
 
     def _tell_results(self) -> None:
         path = self._write_report()
-        for group in json.loads((path / "measurement.json").read_text())["groups"]:
+        for group in load_artifact(path).json("measurement.json")["groups"]:
             if "reported" in group:  # by an earlier command
                 continue
             self.say(f"{group['name']}: {group['question']} {group['summary']}")
