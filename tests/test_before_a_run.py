@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from labs import cli
-from labs.artifacts import runs_root, write_artifact
+from labs.artifacts import repository_root, runs_root, write_artifact
 from labs.errors import UserError
 from labs.experiments import checkpoint, guards, launch, presets, sweep
 from labs.experiments.moments import View, folder
@@ -114,6 +114,35 @@ def test_an_arm_that_does_not_fit_is_met_before_the_first_one(monkeypatch, capsy
     assert "reach-pixels/seed0 needs" in refused(["run", "reach"], capsys)
     monkeypatch.setattr(launch, "is_done", lambda config: True)
     assert "reach-pixels/seed0 needs" in refused(["plan", "reach-pixels"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (
+            ["push-distilled", "--teacher", "push-blind-tuned/seed0"],
+            "the teacher push-blind-tuned/seed0 plays push from blind",
+        ),
+        (
+            ["push-blind-tuned", "--acting-policy", "push-state-tuned/seed0"],
+            "told other things: observation = state there and blind here",
+        ),
+        (
+            ["push-blind-n3", "--no-proprioception", "--acting-policy", "push-blind-tuned/seed0"],
+            "told other things: proprioception = True there and False here",
+        ),
+    ],
+)
+def test_a_lender_that_does_not_fit_is_met_before_the_run(argv, message, tmp_path, capsys):
+    for arm in ("push-blind-tuned", "push-state-tuned"):
+        here = tmp_path / "data" / arm / "seed0"
+        here.parent.mkdir(parents=True)
+        here.symlink_to(repository_root() / "data" / arm / "seed0")
+    acts = "--acting-policy" in argv
+    ends = ["--acting-ends", "5000"]
+    assert message in refused(["plan", *argv, *(ends if acts else [])], capsys)
+    told_the_same = ["--acting-policy", "push-blind-tuned/seed0", *ends]
+    assert cli.main(["plan", "push-blind-n3", *told_the_same]) == 0
 
 
 @pytest.mark.parametrize("command", ["plan", "train"])

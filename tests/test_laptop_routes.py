@@ -25,6 +25,7 @@ from labs.experiments.policies import load_policy
 from labs.experiments.stopping import FINISH, SAVE, Stopped
 from labs.experiments.train import Training, train
 from labs.experiments.validation import validate
+from tests.altering import alter_settings
 
 LOCATED = replace(
     presets.smoke(presets.preset("push-located")),
@@ -523,14 +524,7 @@ def test_how_a_distillation_is_done_does_not_stop_it_from_going_on(
 @pytest.mark.parametrize(("knob", "other"), [("task", "reach"), ("observation", "pixels")])
 def test_a_teacher_plays_the_task_from_the_state(short_rounds, monkeypatch, knob, other):
     run = _rounds(monkeypatch, replace(DISTILLED, encoder="locator", locator_frames=300))
-    real = load_policy
-
-    def another(name):
-        policy = real(name)
-        policy.config = replace(policy.config, **{knob: other})
-        return policy
-
-    monkeypatch.setattr("labs.experiments.distill.load_policy", another)
+    alter_settings(data_root() / "push-state-tuned" / "seed0", **{knob: other})
     monkeypatch.setattr(
         "labs.experiments.run.ensure_locator", lambda *given: pytest.fail("trained")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,9 +29,7 @@ class PlotOptions:
 
 def plot(argv: list[str]) -> int:
     options = parse(PlotOptions, argv, "pixels plot")
-    import matplotlib
-
-    matplotlib.use("Agg")
+    _begin(options.out)
     from labs.artifacts import load_artifact
     from labs.figures import curves
     from labs.figures.ledger import floor_of
@@ -61,14 +60,31 @@ def _task(arm: str) -> str | None:
     return load_artifact(seeds[0]).parameters.get("task") if seeds else preset(arm).task
 
 
+def _begin(out: str) -> None:
+    """Draws without a screen, and where to is asked before anything is drawn."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from labs.figures.style import refuse_figure
+
+    with _about(out):
+        refuse_figure(out)
+
+
 def _save(figure, out: str) -> int:
     from labs.figures.style import save_figure
 
-    try:
+    with _about(out):
         print(save_figure(figure, out))
+    return 0
+
+
+@contextlib.contextmanager
+def _about(out: str):
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {out} ({error}): give --out figure.png, say") from error
-    return 0
 
 
 LARGEST = 4096  # pixels: OpenGL draws more on few machines
@@ -98,9 +114,10 @@ def frame(argv: list[str]) -> int:
         raise UserError(f"--size {options.size} is out of range: give 1 to {LARGEST}")
     if not options.cameras:
         raise UserError("--cameras names no camera: give default, workspace or both")
-    import matplotlib
+    _begin(options.out)
+    from labs.experiments.backend import ensure_gl
 
-    matplotlib.use("Agg")
+    ensure_gl()
     from labs.figures.frame import frame_sizes
 
     figure = frame_sizes(

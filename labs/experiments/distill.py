@@ -33,6 +33,7 @@ from labs.experiments.environments import make_one
 from labs.experiments.lessons import Lessons
 from labs.experiments.models import autocast, products_in, random_shift
 from labs.experiments.policies import WEIGHTS, TrainedPolicy, build_policy, load_policy
+from labs.experiments.pretrained import refuse_other_teacher
 from labs.experiments.run import Run
 from labs.fast_networks import StandardizedExtractor
 from labs.provenance import hardware
@@ -84,12 +85,12 @@ class Distillation(Run):
         config = self.config
         processor.set_up(config.torch_threads)
         (name,) = lenders(config)
+        refuse_other_teacher(config, name)
         self.teacher = load_policy(name)
         self.teacher_record = {
             "artifact": name,
             "weights_sha256": load_artifact(name).provenance["files"][WEIGHTS],
         }
-        self._check_teacher(name)
         guards.check_resources(config, self.folder, restored=self._has_saved())
         if config.has_locator:
             self._ensure_locator()
@@ -108,17 +109,6 @@ class Distillation(Run):
         ]
         self.lessons = Lessons(self.space, self.rounds * EPISODES_OF_A_ROUND)
         self._resume()
-
-    def _check_teacher(self, name: str) -> None:
-        """Before anything is trained: a teacher of this task that is told the state."""
-        theirs = self.teacher.config
-        if (theirs.task, theirs.observation) != (self.config.task, "state"):
-            raise UserError(
-                f"the teacher {name} plays {theirs.task} from {theirs.observation}: give "
-                f"--teacher an arm that plays {self.config.task} from the state"
-            )
-
-    # ----- learning
 
     def _train(self) -> None:
         for number in range(self.round, self.rounds):

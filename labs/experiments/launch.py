@@ -33,7 +33,11 @@ from labs.experiments.config import EPISODES_OF_A_ROUND, RunConfig
 from labs.experiments.done import WEIGHTS, is_done, lenders, refuse_other_settings, result_of
 from labs.experiments.moments import refuse_other_view
 from labs.experiments.plan import begin_at, in_short
-from labs.experiments.pretrained import refuse_other_pictures
+from labs.experiments.pretrained import (
+    refuse_other_pictures,
+    refuse_other_senses,
+    refuse_other_teacher,
+)
 
 NOTEBOOK = Path("notebooks/training/train.ipynb")
 HANGUP = getattr(signal, "SIGHUP", None)  # not on Windows
@@ -205,6 +209,10 @@ def is_to_train(config: RunConfig, *, again: bool = False, coming: Collection[st
             load_artifact(name).file(WEIGHTS)
             if name == config.pretrained_encoder:
                 refuse_other_pictures(config)
+            if name == config.acting_policy:
+                refuse_other_senses(config)
+            if config.teacher:
+                refuse_other_teacher(config, name)
     if config.has_locator:
         refuse_other_view(config)
     return True

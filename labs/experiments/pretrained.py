@@ -1,5 +1,7 @@
 """What another run has trained, lent to this one: its encoder, or its policy.
 
+Whether it fits is asked before a run starts. Of a teacher, too, which lends its answers.
+
 * An encoder, to a run that trains none. What it shows does not change while actor and critic learn.
   So such a run asks about control alone: does this eye show enough to act on, and to judge by?
 * A policy that acts, while this run learns from what it meets: such a run asks what data are worth.
@@ -34,6 +36,40 @@ def refuse_other_pictures(config: RunConfig) -> None:
         raise UserError(
             f"the encoder of {name} does not fit: {key} = {getattr(lender, key)} there and "
             f"{getattr(config, key)} here: set {key} as there, or give another pretrained_encoder"
+        )
+
+
+def refuse_other_senses(config: RunConfig) -> None:
+    """Raises UserError where the policy that acts in a run's place is told other things."""
+    name = config.acting_policy
+    theirs, ours = (_senses(c) for c in (from_dict(load_artifact(name).parameters), config))
+    if differing := [key for key in ours if theirs.get(key) != ours[key]]:
+        key = differing[0]
+        raise UserError(
+            f"the policy of {name} is told other things: {key} = {theirs.get(key)} there and "
+            f"{ours[key]} here: give an acting_policy that is told the same"
+        )
+
+
+def _senses(config: RunConfig) -> dict[str, Any]:
+    """What decides which numbers a policy is told, and how many."""
+    keys = ["task", "observation"]
+    if config.observation != "state":
+        keys += ["goal_mode", "proprioception", "full_state"]
+    if config.observation in ("pixels", "place"):
+        keys.append("frame_stack")
+    if config.has_images:
+        keys += ["frame_size", "has_locator"]
+    return {key: getattr(config, key) for key in keys}
+
+
+def refuse_other_teacher(config: RunConfig, name: str) -> None:
+    """Raises UserError where a student's teacher plays another task, or is not told the state."""
+    theirs = from_dict(load_artifact(name).parameters)
+    if (theirs.task, theirs.observation) != (config.task, "state"):
+        raise UserError(
+            f"the teacher {name} plays {theirs.task} from {theirs.observation}: give --teacher an "
+            f"arm that plays {config.task} from the state"
         )
 
 

@@ -11,7 +11,10 @@ import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
+
+from labs.artifacts import nearest
 
 OKABE_ITO = {
     "blue": "#0072B2",
@@ -51,6 +54,24 @@ def use_style() -> None:
     )
 
 
+def refuse_figure(path: str | os.PathLike[str]) -> None:
+    """Before anything is drawn: whether a figure could be written there; nothing is left behind.
+
+    Raises:
+        ValueError: a suffix that is no format of figures, or none.
+        OSError: a folder stands there, or no file can be made beside it.
+    """
+    path = Path(path)
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        found = f"has the suffix {path.suffix}" if path.suffix else "has no suffix"
+        raise ValueError(f"{path} {found}: it says the format, one of {', '.join(sorted(formats))}")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder")
+    with tempfile.TemporaryFile(dir=nearest(path.parent)):
+        pass
+
+
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Writes a figure whole or not at all; the suffix (.png, .svg) chooses the format.
 
@@ -62,11 +83,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
         The path.
 
     Raises:
-        ValueError: the path has no suffix.
+        ValueError, OSError: as :func:`refuse_figure`.
     """
     path = Path(path)
-    if not path.suffix:
-        raise ValueError(f"{path} has no suffix to choose a format by: write {path}.png")
+    refuse_figure(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
     os.close(handle)
