@@ -29,6 +29,7 @@ labs.fast_networks                          standardized vectors, layer-normaliz
 labs.asymmetric                             a critic that is told more than the actor sees
 labs.reward_head, labs.auxiliary            an encoder that is asked for rewards, or for places
 labs.standardized_images                    images encoded, vectors standardized
+labs.seeking                                random actions that go for the block
 labs.mixed_precision                        bfloat16 where the hardware multiplies it
 labs.fast_compile, labs.fast_update         one update without waste, compiled where it pays
 labs.fast_graph                             the whole update as one CUDA graph

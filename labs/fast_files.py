@@ -37,8 +37,8 @@ class ModelFiles:
 
     def save(self, path: str | Path, exclude: Any = None, include: Any = None) -> Path:
         """Writes one file atomically: safetensors with a JSON header. The replay memory stays out,
-        and so do ``augment``, ``action_noise``, ``acting_policy``, a learning rate that is a
-        function, and the functions among ``replay_buffer_kwargs``: give them to :meth:`load`,
+        and so do ``augment``, ``bend``, ``action_noise``, ``acting_policy``, a learning rate that
+        is a function, and the functions among ``replay_buffer_kwargs``: give them to :meth:`load`,
         which asks for the last two, and for a learning rate only where training goes on.
 
         Args:
@@ -91,9 +91,10 @@ class ModelFiles:
             custom_objects: settings that replace those of the file, as in SB3.
             print_system_info: SB3's argument; ignored.
             force_reset: True only: the file holds networks, not the middle of an episode.
-            **kwargs: likewise replace settings of the file; ``augment``, ``action_noise`` and
-                ``acting_policy`` belong here, since functions and objects are not written. Of a
-                memory with functions of its own ``replay_buffer_kwargs`` needs those alone.
+            **kwargs: likewise replace settings of the file; ``augment``, ``bend``,
+                ``action_noise`` and ``acting_policy`` belong here, since functions and objects are
+                not written. Of a memory with functions of its own ``replay_buffer_kwargs`` needs
+                those alone.
 
         Raises:
             UserError: no such file, a foreign or damaged one, or a function that is not given

@@ -48,6 +48,8 @@ class FastSAC(ModelFiles, SAC):
         same_shift: obs and next obs of a transition augmented alike.
         random_actions: share of steps with a uniformly random action, as in the HER paper (0.2
             there, Andrychowicz et al. 2017; 0.3 in its code for Fetch).
+        bend: what is done in place of such an action: ``bend(observation, action, generator)`` of
+            one environment, e.g. :class:`labs.seeking.Seeking`. None: the action itself.
         acting_ends: environment steps after which the policy that acts stays as it is, while
             another learns from what it meets: the forked tandem of Ostrovski et al.
             2021 (arXiv 2110.14020). None: the policy that learns acts.
@@ -87,6 +89,7 @@ class FastSAC(ModelFiles, SAC):
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
         same_shift: bool = False,
         random_actions: float = 0.0,
+        bend: Callable[..., np.ndarray] | None = None,
         acting_ends: int | None = None,
         acting_policy: BasePolicy | None = None,
         reset_every: int | None = None,
@@ -109,7 +112,7 @@ class FastSAC(ModelFiles, SAC):
             raise ValueError("received an acting_policy and no acting_ends: it would never act")
         self.updates_per_step = updates_per_step
         self.augment, self.same_shift = augment, same_shift
-        self.random_actions = random_actions
+        self.random_actions, self.bend = random_actions, bend
         self.acting_ends = acting_ends
         self.acting_policy = acting_policy
         self.acting: BasePolicy | None = None  # who acts once this policy does not
@@ -324,6 +327,9 @@ class FastSAC(ModelFiles, SAC):
             random = self._rng.random(env.num_envs) < self.random_actions
             for i in np.flatnonzero(random):
                 actions[i] = self.action_space.sample()
+                if self.bend is not None:
+                    seen = {key: part[i] for key, part in self._last_obs.items()}
+                    actions[i] = self.bend(seen, actions[i], self._rng)
                 stored[i] = self.policy.scale_action(actions[i])
         return actions, stored
 

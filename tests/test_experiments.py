@@ -55,6 +55,9 @@ TINY_FAST = replace(TINY_PUSH, arm="tiny-fast", engine="fast", random_actions=0.
 TINY_PARTED = replace(TINY_FAST, arm="tiny-parted", anneal=0.5, acting_ends=150)
 # Stopped at the step after which all is drawn anew, and before it is.
 TINY_RESET = replace(TINY_FAST, arm="tiny-reset", reset_every=200)
+TINY_SEEKING = replace(
+    presets.smoke(presets.preset("push-blind-seeking")), net_arch=(16, 16), video_episodes=0
+)
 TINY_TOLD = replace(
     presets.smoke(presets.preset("push-small-helped")),
     net_arch=(16, 16),
@@ -175,6 +178,8 @@ BAD = [
     ({"her": True, "task": "push", "learning_starts": 60, "n_envs": 2}, "nothing to sample"),
     ({"random_actions": 0.3}, "engine fast only"),
     ({"random_actions": 1.3, "engine": "fast"}, "out of range"),
+    ({"seeking": 1.3}, "seeking = 1.3 is out of range"),
+    ({"seeking": 0.5, "engine": "fast"}, "seeking = 0.5 pulls random actions"),
     ({"acting_ends": 100}, "set engine = fast"),
     ({"acting_ends": 20_000, "engine": "fast"}, "between 0 and total_steps"),
     ({"acting_ends": -1, "engine": "fast"}, "between 0 and total_steps"),
@@ -274,7 +279,8 @@ def _weights(path):
 
 TINY_RING = replace(TINY, arm="tiny-ring", total_steps=400, buffer_size=150)  # comes round
 TINY_OWED = replace(TINY_FAST, arm="tiny-owed", train_freq=5)  # parts of updates
-RESUMED = [TINY_RING, TINY_PUSH, TINY_OWED, TINY_PARTED, TINY_RESET, TINY_TOLD, TINY_FROZEN]
+RESUMED = [TINY_RING, TINY_PUSH, TINY_OWED, TINY_PARTED, TINY_RESET, TINY_SEEKING]
+RESUMED += [TINY_TOLD, TINY_FROZEN]
 
 
 @pytest.mark.parametrize("config", RESUMED, ids=lambda c: c.arm)

@@ -463,6 +463,24 @@ def test_the_memory_holds_the_actions_that_were_taken():
     np.testing.assert_allclose(stored, np.concatenate(taken), atol=1e-6)
 
 
+def test_what_bends_a_random_action_sees_its_own_environment():
+    """It is given the observation before the step, and what it answers is done and stored."""
+    seen = []
+
+    def bend(observation, action, rng):
+        seen.append(observation["achieved_goal"].copy())
+        return np.full_like(action, 0.5)
+
+    model = small(reach(), random_actions=1.0, bend=bend, learning_starts=0, updates_per_step=0)
+    n = model.env.num_envs
+    model.learn(50 * n)
+    assert len(seen) == 50 * n
+    memory = model.replay_buffer.memory
+    assert torch.equal(memory["actions"][:n], torch.full_like(memory["actions"][:n], 0.5))
+    places = np.array(seen).reshape(50, n, 3).swapaxes(0, 1)
+    np.testing.assert_allclose(memory["achieved_goal"][:n, :50], places)
+
+
 def test_who_acts_stays_as_it_is_while_another_learns(tmp_path):
     def weights(policy):
         return torch.cat([part.float().flatten() for part in policy.state_dict().values()])

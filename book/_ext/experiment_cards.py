@@ -118,7 +118,8 @@ def _algorithm(config: RunConfig) -> str:
     if config.n_steps > 1:
         parts.append(f"TD targets {config.n_steps} steps ahead")
     if config.random_actions:
-        parts.append(f"{config.random_actions:.0%} random actions")
+        pulled = f", {config.seeking:.0%} of them towards the block" if config.seeking else ""
+        parts.append(f"{config.random_actions:.0%} random actions{pulled}")
     if config.acting_policy:
         parts.append(f"after {config.acting_ends:,} steps `{config.acting_policy}` acts")
     elif config.acting_ends:

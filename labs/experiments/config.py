@@ -173,6 +173,9 @@ class RunConfig:
     """worker processes step and draw; engine fast: meanwhile the networks learn"""
     random_actions: float = 0.0
     """engine fast: share of uniformly random actions all along; 0.2 in the HER paper, then 0.3"""
+    seeking: float = 0.0
+    """random_actions: share of them that go for the block, whose place the policy must be told; a
+    test of what a run waits for"""
     acting_ends: int = 0
     """engine fast: steps after which the policy that acts stays as it is, and another learns from
     what it meets; 0: the one that learns acts"""
@@ -313,7 +316,7 @@ def learning_rate_at(config: RunConfig, step: int) -> float:
 FIELDS = {f.name: f for f in dataclasses.fields(RunConfig)}
 
 #: Knobs that came after results of changed arms had their names.
-ADDED_LATER = ("same_shift", "reset_every")
+ADDED_LATER = ("same_shift", "reset_every", "seeking")
 
 
 def from_dict(values: dict[str, Any]) -> RunConfig:

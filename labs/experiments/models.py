@@ -117,6 +117,13 @@ def random_shift(config: RunConfig):
     return RandomShiftAug(config.pad, views=config.views if config.augmentation != "drq" else 1)
 
 
+def _bend(config: RunConfig):
+    """What the run's random actions become; None where they stay."""
+    from labs.seeking import Seeking
+
+    return Seeking(config.seeking) if config.seeking else None
+
+
 def _arguments(config: RunConfig) -> dict[str, Any]:
     """What both engines are told in the same words."""
     auto = config.ent_coef.startswith("auto")
@@ -175,6 +182,7 @@ def build_fast(config: RunConfig, env):
         augment=random_shift(config),
         same_shift=config.same_shift,
         random_actions=config.random_actions,
+        bend=_bend(config),
         acting_ends=config.acting_ends or None,
         reset_every=config.reset_every or None,
         autocast=autocast(config.precision, arguments["device"]),

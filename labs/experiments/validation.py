@@ -230,8 +230,15 @@ def _has_vector(c: RunConfig) -> bool:
 
 
 def _engine_problems(c: RunConfig):
-    if not 0 <= c.random_actions <= 1:
-        yield f"random_actions = {c.random_actions} is out of range: give a share in [0, 1]"
+    for name in ("random_actions", "seeking"):
+        if not 0 <= getattr(c, name) <= 1:
+            yield f"{name} = {getattr(c, name)} is out of range: give a share in [0, 1]"
+    told = c.task == "push" and c.observation != "state" and c.goal_mode == "both"
+    if c.seeking and not (told and c.proprioception and c.random_actions and c.engine == "fast"):
+        yield (
+            f"seeking = {c.seeking} pulls random actions from the gripper to the block: set task = "
+            "push, engine = fast, random_actions, goal_mode = both and proprioception = True"
+        )
     yield from _distill_problems(c)
     yield from _encoder_problems(c)
     if c.precision != "auto" and c.engine == "sb3":

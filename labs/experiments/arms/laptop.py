@@ -205,6 +205,11 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             ),
             "the tuned blind twin; after 25,000 steps another run's trained policy acts",
         ),
+        # Does the flat phase wait for somebody to touch the block?
+        (
+            replace(blind, arm="push-blind-seeking", seeking=0.7),
+            "the tuned blind twin; most of its random actions go for the block",
+        ),
         # Which of push-small-n3's changes tells: one at a time.
         (
             replace(real, arm="push-small-steps", n_steps=3),
