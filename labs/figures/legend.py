@@ -25,6 +25,7 @@ WORDS = {
     "push-blind-long": "blind twin, three times the steps",
     "push-blind-n3": "no camera: the place as a number, the same budget",
     "push-blind-seeking": "blind twin, random actions go for the block",
+    "push-blind-seeking-25k": "blind twin, who acts stays on the floor, and goes for the block",
     "push-blind-tuned": "blind twin",
     "push-blind-u012": "blind twin, half the updates",
     "push-blind-u050": "blind twin, twice the updates",

@@ -210,6 +210,10 @@ def _twins(blind: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(blind, arm="push-blind-seeking", seeking=0.7),
             "the tuned blind twin; most of its random actions go for the block",
         ),
+        (
+            replace(blind, arm="push-blind-seeking-25k", seeking=0.7, acting_ends=25_000),
+            "the same; who acts stays as it was after 25,000 steps, and goes on touching the block",
+        ),
         # Which of push-small-n3's changes tells: one at a time.
         (
             replace(real, arm="push-small-steps", n_steps=3),
