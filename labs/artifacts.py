@@ -37,7 +37,7 @@ RACES = 2  # how often a reader may meet somebody who puts another artifact in i
 PATIENCE = 5.0  # seconds after which nobody is replacing an artifact any more
 #: What the system says, often without a file's name, of a disk that is full or read-only.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-LARGE = 50_000  # bytes of a measurement, from which it is compressed
+LARGE = 4096  # bytes: JSON beyond a block of the disk is compressed
 #: What a result may be called: no hidden folder, nor too long for a suffix.
 NAME, LETTERS = re.compile(r"\w[\w.-]{0,79}"), "at most 80 letters, digits, - and _"
 
@@ -430,6 +430,14 @@ def runs_of(arm: str) -> list[Artifact]:
     return [load_artifact(path) for path in seeds_of(arm)]
 
 
+def _put(folder: Path, name: str, content: bytes) -> None:
+    """Writes one file of a measurement; of large JSON the same numbers are the same bytes."""
+    if name.endswith(".json") and len(content) > LARGE:
+        name, content = f"{name}.gz", gzip.compress(content, mtime=0)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
 def write_measurement(
     name: str,
     values: Mapping[str, Any],
@@ -442,8 +450,8 @@ def write_measurement(
 ) -> Artifact:
     """Writes ``data/<name>/measurement.json`` and what belongs to it as one artifact.
 
-    Where the numbers are many, the file is ``measurement.json.gz``; :meth:`Artifact.json` finds it
-    by either name.
+    JSON beyond a few kilobytes is compressed, as ``<name>.gz``; :meth:`Artifact.json` finds it by
+    either name.
 
     Args:
         name: the artifact's name.
@@ -461,16 +469,9 @@ def write_measurement(
         raise UserError(f"{name!r} cannot be a result's name: use {LETTERS}")
     path = data_root() / name
     with write_artifact(path, kind=kind, parameters=parameters, gl=gl, clock=clock) as folder:
-        text = json_text(dict(values)).encode()
-        if len(text) > LARGE:  # no time in it: the same numbers are the same bytes
-            (folder / "measurement.json.gz").write_bytes(gzip.compress(text, mtime=0))
-        else:
-            (folder / "measurement.json").write_bytes(text)
+        _put(folder, "measurement.json", json_text(dict(values)).encode())
         for file_name, content in (extra_files or {}).items():
-            target = folder / file_name
-            target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, Path):
-                shutil.copyfile(content, target)
-            else:
-                target.write_bytes(content.encode() if isinstance(content, str) else content)
+                content = content.read_bytes()
+            _put(folder, file_name, content.encode() if isinstance(content, str) else content)
     return load_artifact(path)

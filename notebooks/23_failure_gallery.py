@@ -44,7 +44,7 @@ from labs.widgets.rollout_gallery import RolloutGallery
 
 use_style()
 artifact = load_artifact("gallery")
-gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json.gz")
+gallery, tracks = artifact.json("measurement.json"), artifact.json("tracks.json")
 
 # %% [markdown]
 # ## Look

@@ -576,18 +576,18 @@ def test_a_killed_campaign_goes_on_by_the_same_command(own_folders):
     first.kill()
     first.communicate()
     wait_until(lambda: not processes_of(runs))  # its run saved itself and ended
-    report = own_folders / "data" / "campaign-toy" / "measurement.json"
-    (row,) = json.loads(report.read_text())["groups"][0]["runs"]
+    report = own_folders / "data" / "campaign-toy"
+    (row,) = load_artifact(report).json("measurement.json")["groups"][0]["runs"]
     assert row["state"] == "running"  # as far as it came
     second = start(*flags)
     said, _ = second.communicate(timeout=500)
     assert second.returncode == 0, said
-    (row,) = json.loads(report.read_text())["groups"][0]["runs"]
+    (row,) = load_artifact(report).json("measurement.json")["groups"][0]["runs"]
     assert row["state"] == "done" and row["steps"] == 300, said
     artifact = load_artifact(own_folders / "data" / f"{ARM}-toy" / "seed0")
     assert artifact.provenance["sessions"] == 2
     assert row["evaluation"]["deterministic"]["episodes"] == 2
-    assert load_artifact(report.parent).table("curves.csv")["step"].tolist() == [0, 100, 200, 300]
+    assert load_artifact(report).table("curves.csv")["step"].tolist() == [0, 100, 200, 300]
     assert not processes_of(runs)
 
 

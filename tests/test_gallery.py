@@ -174,7 +174,7 @@ def test_the_artifact_is_small_and_says_what_its_numbers_say():
     files = sum(artifact.file(name).stat().st_size for name in artifact.provenance["files"])
     assert files < 700_000
     stored = artifact.json("measurement.json")
-    for entry, track in zip(stored["rollouts"], artifact.json("tracks.json.gz"), strict=True):
+    for entry, track in zip(stored["rollouts"], artifact.json("tracks.json"), strict=True):
         distances = np.array(track["distances"])
         assert len(distances) == envs.EPISODE_STEPS + 1 == len(track["points"])
         assert (entry["start"], entry["end"]) == (distances[0], distances[-1])

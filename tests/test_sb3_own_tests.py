@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import pytest
 import sb3_own_tests
 from sb3_own_tests import Collector, main, summary
 
-from labs.artifacts import write_measurement
+from labs.artifacts import load_artifact, write_measurement
 
 TESTS = """
 import pytest
@@ -101,7 +100,7 @@ def test_another_measurement_is_not_replaced(checkout, capsys, monkeypatch):
 def test_fastsac_stands_where_the_tests_say_sac(checkout, monkeypatch, capfd):
     monkeypatch.setenv("PIXELS_DATA", str(checkout / "data"))
     assert main([str(checkout), "--commit", "abc"]) == 0
-    found = json.loads((checkout / "data" / "sb3-tests" / "measurement.json").read_text())
+    found = load_artifact("sb3-tests").json("measurement.json")
     assert (found["tests_version"], found["tests_commit"]) == ("0.0.1", "abc")
     assert (found["run"], found["passed"], found["failed"], found["left_out"]) == (2, 1, 1, 2)
     tests = {t["test"]: t for t in found["tests"]}

@@ -172,7 +172,7 @@ def what_to_notice(rollout: Rollout, task: str) -> str:
 
 
 def track(rollout: Rollout) -> dict[str, Any]:
-    """An entry of ``tracks.json.gz``: what changes from step to step.
+    """An entry of ``tracks.json``: what changes from step to step.
 
     A hidden point is at −1. Keypoints are in 255ths of the frame's side.
     """

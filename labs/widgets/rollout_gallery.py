@@ -73,7 +73,7 @@ class RolloutGallery(BookWidget):
 
         rollouts = [
             r | track | {"frames": picture(r["frames"]), "map": picture(r["map"])}
-            for r, track in zip(stored["rollouts"], artifact.json("tracks.json.gz"), strict=True)
+            for r, track in zip(stored["rollouts"], artifact.json("tracks.json"), strict=True)
             if groups is None or r["group"] in groups
         ]
         if not rollouts:
