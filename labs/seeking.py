@@ -3,8 +3,8 @@
 A robot that acts at random seldom touches the block. Is that why success stays flat for so long?
 One that is pulled towards the block touches it often, and everything else stays as it was.
 
-The pull knows where the block is. So this is a test for policies that are told its place, not a
-way to learn from pixels.
+The pull knows of the block what the policy is given: its place as a number, or where an eye reads
+it. Behind an eye nobody is told anything for it.
 
 Command line: ``python -m labs.seeking --verify``.
 """
@@ -24,15 +24,16 @@ class Seeking:
 
     Args:
         share: of the random actions, from 0 to 1.
+        looks: how many of an eye's lie in ``located``; the newest counts.
 
     Raises:
         ValueError: another share.
     """
 
-    def __init__(self, share: float):
+    def __init__(self, share: float, looks: int = 1):
         if not 0 <= share <= 1:
             raise ValueError(f"received share {share}; expected 0 to 1")
-        self.share = share
+        self.share, self.looks = share, looks
 
     def __call__(
         self, seen: Mapping[str, np.ndarray], action: np.ndarray, rng: np.random.Generator
@@ -40,8 +41,9 @@ class Seeking:
         """The action that is done in place of a uniformly random one.
 
         Args:
-            seen: an observation of Push: ``achieved_goal`` (3,), the block's center, and
-                ``proprioception``, which begins with the gripper's place (3,); meters.
+            seen: an observation of Push: the block's center as ``achieved_goal`` (3,), or x and y
+                as an eye has ``located`` it; ``desired_goal`` (3,); ``proprioception``, which
+                begins with the gripper's place (3,); meters.
             action: uniform, (4,) in [-1, 1]: the hand's way along x, y, z, and its grip.
             rng: decides whether this one is bent.
 
@@ -50,10 +52,16 @@ class Seeking:
         """
         if rng.random() >= self.share:
             return action
-        way = (seen["achieved_goal"] - seen["proprioception"][:3]) / STEP
+        way = (self._block(seen) - seen["proprioception"][:3]) / STEP
         bent = action.copy()
         bent[:3] = np.clip(way + SHAKE * action[:3], -1, 1)
         return bent
+
+    def _block(self, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        if "located" not in seen:
+            return seen["achieved_goal"]
+        newest = np.split(seen["located"], self.looks)[-1]
+        return np.array([*newest[:2], seen["desired_goal"][2]])  # both lie on the table
 
 
 if __name__ == "__main__":

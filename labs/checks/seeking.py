@@ -61,6 +61,19 @@ def check_at_the_block_only_the_shake_is_left():
     assert np.allclose(found, [0.2, -0.5, 0.1, 0.6])
 
 
+def check_behind_an_eye_the_newest_look_counts():
+    """An eye's newest look, at the height of the goal, is where the hand goes"""
+    eye = {"located": np.array([1.1, 0.6, 1.4, 0.8]), "desired_goal": np.array([1.2, 0.7, 0.42])}
+    told = {"achieved_goal": np.array([1.4, 0.8, 0.42])}
+    joints = {"proprioception": np.array([1.38, 0.79, 0.41, *np.zeros(7)])}
+    action = np.array([0.3, 0.1, -0.2, 0.5])
+    ways = [
+        Seeking(1.0, looks)(seen | joints, action, np.random.default_rng(0))
+        for seen, looks in ((eye, 2), (told, 1))
+    ]
+    assert np.allclose(*ways) and not np.allclose(ways[0], action)
+
+
 def check_no_share_is_refused():
     """A share outside of 0 to 1: ValueError"""
     raises(ValueError, lambda: Seeking(1.5), "1.5", "0 to 1")

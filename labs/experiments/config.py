@@ -174,8 +174,8 @@ class RunConfig:
     random_actions: float = 0.0
     """engine fast: share of uniformly random actions all along; 0.2 in the HER paper, then 0.3"""
     seeking: float = 0.0
-    """random_actions: share of them that go for the block, whose place the policy must be told; a
-    test of what a run waits for"""
+    """random_actions: share of them that go for the block, where the policy is told its place or a
+    locator reads it"""
     acting_ends: int = 0
     """engine fast: steps after which the policy that acts stays as it is, and another learns from
     what it meets; 0: the one that learns acts"""

@@ -121,7 +121,7 @@ def _bend(config: RunConfig):
     """What the run's random actions become; None where they stay."""
     from labs.seeking import Seeking
 
-    return Seeking(config.seeking) if config.seeking else None
+    return Seeking(config.seeking, config.frame_stack) if config.seeking else None
 
 
 def _arguments(config: RunConfig) -> dict[str, Any]:

@@ -336,6 +336,7 @@ CRITERIA = {
     "push-located-rewards-annealed": 0.90,
     "push-located-rewards-n3": 0.90,
     "push-located-rewards-quick": 0.90,
+    "push-located-rewards-seeking": 0.90,
     "push-located-played-n3": 0.90,
     "push-honest": 0.90,
     "push-step2": 0.90,

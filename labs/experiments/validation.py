@@ -233,11 +233,13 @@ def _engine_problems(c: RunConfig):
     for name in ("random_actions", "seeking"):
         if not 0 <= getattr(c, name) <= 1:
             yield f"{name} = {getattr(c, name)} is out of range: give a share in [0, 1]"
-    told = c.task == "push" and c.observation != "state" and c.goal_mode == "both"
-    if c.seeking and not (told and c.proprioception and c.random_actions and c.engine == "fast"):
+    vectors = c.observation != "state" and c.proprioception and c.goal_mode != "none"
+    place = c.task == "push" and vectors and (c.goal_mode == "both" or c.has_locator)
+    if c.seeking and not (place and c.random_actions and c.engine == "fast"):
         yield (
             f"seeking = {c.seeking} pulls random actions from the gripper to the block: set task = "
-            "push, engine = fast, random_actions, goal_mode = both and proprioception = True"
+            "push, engine = fast, random_actions, proprioception = True, and goal_mode = both or "
+            "encoder = locator"
         )
     yield from _distill_problems(c)
     yield from _encoder_problems(c)

@@ -100,6 +100,10 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
             replace(n3, arm="push-located-rewards-quick", total_steps=130_000),
             "push-located-rewards-n3 in two thirds of its steps",
         ),
+        (
+            replace(n3, arm="push-located-rewards-seeking", total_steps=130_000, seeking=0.7),
+            "the same, and most of its random actions go for the block that its eye sees",
+        ),
         (far, "push-located-rewards-n3 with the default camera, in pictures of 84 × 84"),
         (
             replace(
