@@ -52,6 +52,7 @@ from labs.figures.results import controls_table, minutes, probe_table
 from labs.figures.rises import rise_and_end
 from labs.figures.style import OKABE_ITO, use_style
 from labs.figures.verdicts import in_short, verdict, word
+from labs.seeking import Seeking
 from labs.statistics import iqm, later_by_ranks, time_to_threshold
 from labs.widgets.phase_reader import PhaseReader
 
@@ -430,17 +431,25 @@ success_curves([TWIN, CUT, LENT, LATE], floor=FLOOR)
 plt.show()
 
 # %% tags=["hide-input"]
-head = "| arm | the ways part after | success of who acts then | the learner at 50 % after | the learner's success |"
-shown, rows = {}, [head, "|---|---|---|---|---|"]
-for arm in (TWIN, CUT, LENT, LATE):
-    ends_at = preset(arm).acting_ends
-    tables = [run.table() for run in measured(arm)]
-    # The mean of the last hundred episodes: from some way behind the parting on, they are all the other's.
-    shown[arm] = [t["train_success"][t["step"] > ends_at + 10_000].mean() for t in tables]
-    acts = f"{ends_at:,} steps | {np.mean(shown[arm]):.0%}" if ends_at else "– | –"
-    half_at = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5)
-    rows.append(f"| {in_words(arm)} | {acts} | {half_at} | {success_cell(arm)} |")
-display(Markdown("\n".join(rows)))
+shown = {}  # arm → of each run, the success of who acts once the ways have parted
+
+
+def parted(*arms):
+    """The table of arms whose ways part: who acts, and what the learner makes of it."""
+    head = "| arm | the ways part after | success of who acts then | the learner at 50 % after | the learner's success |"
+    rows = [head, "|---|---|---|---|---|"]
+    for arm in arms:
+        ends_at = preset(arm).acting_ends
+        tables = [run.table() for run in measured(arm)]
+        # The mean of the last hundred episodes: from some way behind the parting on, they are all the other's.
+        shown[arm] = [t["train_success"][t["step"] > ends_at + 10_000].mean() for t in tables]
+        acts = f"{ends_at:,} steps | {np.mean(shown[arm]):.0%}" if ends_at else "– | –"
+        half_at = time_to_threshold([(t["step"], t["success"]) for t in tables], 0.5)
+        rows.append(f"| {in_words(arm)} | {acts} | {half_at} | {success_cell(arm)} |")
+    return Markdown("\n".join(rows))
+
+
+display(parted(TWIN, CUT, LENT, LATE))
 learned = {arm: rates_of(arm) for arm in (TWIN, CUT, LENT, LATE)}
 for arm, found in learned.items():
     print(f"{arm}: " + ", ".join(f"{rate:.0%}" for rate in found))

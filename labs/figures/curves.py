@@ -231,7 +231,7 @@ def runs_beside(lines: Mapping[str, tuple[str, str]], *, floor: float | None = N
             curve, label = run.table(), None if number else words_of(arm)
             axes.plot(curve["step"], curve["success"], form, label=label, **look)
     _against_steps(axes, floor)
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.25), fontsize="small")  # below the curves
+    axes.figure.legend(fontsize="small", loc="outside lower left")
     return axes
 
 
