@@ -94,7 +94,8 @@ def test_no_curve_is_an_average(data):
     beside = runs_beside({ARM: ("0.6", "-"), SHORT: ("k", "o-")}, floor=0.05)
     drawn = [tuple(line.get_ydata()) for line in beside.lines[:4]]
     assert drawn == [tuple(run.table()["success"]) for arm in (ARM, SHORT) for run in runs_of(arm)]
-    assert len(beside.get_legend().get_texts()) == 3, "one name an arm, and the floor's"
+    (named,) = beside.figure.legends
+    assert len(named.get_texts()) == 3, "one name an arm, and the floor's"
     assert episodes_a_point([ARM, SHORT]) == "20"
 
 
