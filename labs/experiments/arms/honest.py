@@ -101,8 +101,9 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
             "push-located-rewards-n3 in two thirds of its steps",
         ),
         (
-            replace(n3, arm="push-located-rewards-seeking", total_steps=130_000, seeking=0.7),
-            "the same, and most of its random actions go for the block that its eye sees",
+            replace(n3, arm="push-located-rewards-seeking", total_steps=100_000, seeking=0.7),
+            "push-located-rewards-n3 in half of its steps; most of its random actions go for the "
+            "block that its eye sees",
         ),
         (far, "push-located-rewards-n3 with the default camera, in pictures of 84 × 84"),
         (
