@@ -298,6 +298,16 @@ def test_claim_7_takes_in_what_lies_between_two_points(data):
     assert judge(CLAIM["7"], data).effect == before, "it got there long ago"
 
 
+def test_claim_7_leaves_out_arms_whose_random_actions_go_for_the_block(data):
+    make_arm(data, "pixels", HIGH, rises_at=3.0, goal_mode="desired")
+    make_arm(data, "sooner", HIGH, rises_at=2.0, goal_mode="desired", seeking=0.7)
+    same_curve(data, "pixels", "sooner", "push-state-tuned")
+    assert "`pixels` / `push-state-tuned` = 3.0" in judge(CLAIM["7"], data).effect
+    for seed in range(3):
+        alter_settings(data / "sooner" / f"seed{seed}", seeking=0.0)
+    assert "`sooner` / `push-state-tuned` = 2.0" in judge(CLAIM["7"], data).effect
+
+
 @pytest.mark.parametrize("least", [1.5, 3.0])
 def test_claim_7_is_not_decided_by_the_middle_of_an_interval(data, least):
     make_arm(data, "pixels", HIGH, rises_at=least, goal_mode="desired")

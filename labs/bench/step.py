@@ -24,12 +24,12 @@ from labs.envs import make_env
 from labs.pixel_wrapper import render_and_resize
 from labs.tasks import EPISODE_STEPS
 
-#: What is done once an update; all else once a step.
+#: Done once an update; all else once a step.
 PER_UPDATE = ("sample", "update")
 
 
 class _OneBatch:
-    """A memory of one batch: an update without it."""
+    """One batch in a memory's place."""
 
     def __init__(self, memory: Any):
         self.batch = memory.sample(BATCH)
@@ -60,7 +60,7 @@ def _actor(model: SAC, env: DummyVecEnv) -> Work:
 
 
 def _store(memory: Any, env: DummyVecEnv) -> Work:
-    """Adds whole episodes: both memories refuse or split broken ones."""
+    """Whole episodes: both refuse or split broken ones."""
     obs = env.reset()
     action, reward = np.zeros((1, 4), np.float32), reward_of(env, obs)
 
@@ -76,7 +76,7 @@ def _store(memory: Any, env: DummyVecEnv) -> Work:
 def bench_step(
     repeats: int, seconds: float, transitions: int, device: str, updates_per_step: float
 ) -> dict[str, Any]:
-    """Milliseconds of each piece, and its share of a step at ``updates_per_step``."""
+    """Milliseconds a piece, and its share of a step at ``updates_per_step``."""
     envs = {"stock": DummyVecEnv([stock_env]), "fast": DummyVecEnv([fast_env])}
     bare = DummyVecEnv([lambda: make_env("push", render_mode=None)])
     memories = dict(zip(envs, filled(envs["fast"], transitions, device), strict=True))
@@ -86,7 +86,7 @@ def bench_step(
     }
     work: dict[tuple[str, str], Work] = {("both", "physics"): stepper(bare)}
     for name, env in envs.items():
-        drawn = env.envs[0].env  # below the wrapper: no resizing
+        drawn = env.envs[0].env  # below it: no resizing
         work[name, "step"] = stepper(env)
         work[name, "draw"] = lambda drawn=drawn: int(drawn.render() is not None)
         work[name, "resize"] = _resize(drawn.image_size[0])

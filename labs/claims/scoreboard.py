@@ -108,8 +108,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Steps to 90 % of the fastest arm that learns from pixels by reward alone, over those of "
         "the fastest state arm; the interval inside the claimed range or outside it. A run that "
         "never got there leaves the interval without an upper bound. The steps behind a locator "
-        "that rewards taught count. One task outside its range refutes the claim; it holds for "
-        "both or not at all.",
+        "that rewards taught count; arms whose random actions go for the block do not. One task "
+        "outside its range refutes the claim; it holds for both or not at all.",
         training.price_of_pixels,
         "notebooks/20_reach_and_pixels",
         "pixels train reach-located-filmed --seeds 0 1 2 3 4",

@@ -168,7 +168,8 @@ def price_of_pixels(root: Path) -> Finding:
     """Claim 7: do pixels take 2 to 4 times the steps on Push, 2 to 10 times on Reach?
 
     The fastest arm of either kind. Arms whose eyes or whole policy were taught by privileged
-    signals before or beside the reward do not count: their steps are not the whole price. The
+    signals before or beside the reward do not count: their steps are not the whole price; nor do
+    those whose random actions go for the block, which the state's arm was not given to try. The
     frames of a locator that rewards taught are steps like all others; where somebody set the block
     down for them, the fastest arm without that is told beside. One task outside its range refutes
     the claim. Where no arm got there with most of its seeds, nothing is decided, and how far they
@@ -255,6 +256,7 @@ def _arms(root: Path, task: str, observation: str, taught: bool = False) -> list
         if (arm.config["task"], arm.config["observation"]) == kind
         and arm.is_taught == taught
         and not (observation == "pixels" and arm.config["goal_mode"] in NOT_LOOKING[task])
+        and not arm.config["seeking"]
     ]
 
 

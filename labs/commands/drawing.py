@@ -52,7 +52,7 @@ def plot(argv: list[str]) -> int:
 
 
 def _task(arm: str) -> str | None:
-    """The task of an arm: a preset's, or, where the name is the reader's own, its result's."""
+    """An arm's task: its preset's, or, of a reader's own, its result's."""
     from labs.artifacts import data_root, load_artifact, seed_folders
     from labs.experiments.presets import PRESETS, preset
 
@@ -61,7 +61,7 @@ def _task(arm: str) -> str | None:
 
 
 def _begin(out: str) -> None:
-    """Draws without a screen, and where to is asked before anything is drawn."""
+    """No screen; and where to is asked before anything is drawn."""
     import matplotlib
 
     matplotlib.use("Agg")
