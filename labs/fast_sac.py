@@ -110,6 +110,8 @@ class FastSAC(ModelFiles, SAC):
             raise ValueError(f"received reset_every {reset_every}; expected 1 or more, or None")
         if acting_policy is not None and acting_ends is None:
             raise ValueError("received an acting_policy and no acting_ends: it would never act")
+        if bend is not None and not random_actions:
+            raise ValueError("received bend and random_actions 0: it would never bend one")
         self.updates_per_step = updates_per_step
         self.augment, self.same_shift = augment, same_shift
         self.random_actions, self.bend = random_actions, bend

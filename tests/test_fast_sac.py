@@ -748,6 +748,8 @@ def test_what_it_cannot_do_is_said():
         small(reach(1), train_freq=(1, "episode"))
     with pytest.raises(ValueError, match="random_actions 2"):
         small(reach(), random_actions=2)
+    with pytest.raises(ValueError, match="never bend"):
+        small(reach(), bend=lambda seen, action, rng: action)
 
 
 def test_standardized_features_have_mean_zero_and_deviation_one():
