@@ -297,10 +297,14 @@ class Artifact:
         """Whether the repository has no room for a file that the run did write."""
         return name in self.provenance.get("left_out", {})
 
+    def lies_as(self, name: str) -> str:
+        """The name of the file itself: ``<name>.gz`` where it is compressed."""
+        packed = f"{name}.gz"
+        return packed if packed in self.provenance["files"] else name
+
     def json(self, name: str) -> Any:
-        """A JSON file of the artifact; a large one lies there compressed, as ``<name>.gz``."""
-        if f"{name}.gz" in self.provenance["files"]:
-            name += ".gz"
+        """A JSON file of the artifact; a large one lies there compressed."""
+        name = self.lies_as(name)
         content = self.file(name).read_bytes()
         return json.loads(gzip.decompress(content) if name.endswith(".gz") else content)
 

@@ -154,11 +154,12 @@ def test_the_repository_has_one_address():
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    """A folder of artifacts with one measurement."""
+    """A folder of artifacts with one measurement, and one that is large enough to be compressed."""
     monkeypatch.setenv("PIXELS_DATA", str(tmp_path))
     values = {"rate": 0.0494, "frames": [21168, -3], "name": "EGL", "seconds": 750.0, "flag": True}
     values["runs"] = [{"run": "push/seed0", "mm": 7.1}, {"arm": "push", "seed": 1, "mm": 3.2}]
     write_measurement("floor", values, parameters={})
+    write_measurement("large", values | {"frames": list(range(5000))}, parameters={})
     return tmp_path
 
 
@@ -174,6 +175,8 @@ def data(tmp_path, monkeypatch):
         ("floor:seconds|duration", "12 min"),
         ("floor:runs.push/seed0.mm|f1", "7.1"),
         ("floor:runs.push/seed1.mm|f1", "3.2"),
+        ("large:measurement.frames.4321|int", "4,321"),
+        ("large:frames.4321|int", "4,321"),
         ("floor:name", "EGL"),
         ("floor:provenance.kind", "measurement"),
     ],

@@ -111,7 +111,8 @@ def _locate(reference: str, root: Path) -> tuple[Path, Any, str | None]:
         raise ValueError(f"received {reference!r}, expected <folder>:<file>.<key>|<format>")
     artifact = load_artifact((Path(root) / match["folder"]).resolve())
     first, *rest = match["keys"].split(".")
-    if f"{first}.json" in artifact.provenance["files"] or first == "provenance":
+    own = artifact.lies_as(f"{first}.json") in artifact.provenance["files"]
+    if own or first == "provenance":
         keys = rest
     else:
         first, keys = "measurement", [first, *rest]
@@ -124,7 +125,7 @@ def _locate(reference: str, root: Path) -> tuple[Path, Any, str | None]:
             where = ".".join([name, *keys[:depth]])
             known = list(value) if isinstance(value, dict) else type(value).__name__
             raise ValueError(f"{reference!r}: no {key!r} in {where}, which has {known}") from None
-    return artifact.path / name, value, match["format"]
+    return artifact.path / artifact.lies_as(name), value, match["format"]
 
 
 def resolve(reference: str, root: str | Path) -> str:
