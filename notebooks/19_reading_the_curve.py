@@ -482,17 +482,101 @@ assert 0.75 < min(shown[LENT]) < max(shown[LENT]) < 0.85, "four of five"
 # **Acting is not what is missing.** From the same step on, on the same floor, a learner that may not act either, but is
 # shown another's successes, rises to {success}`push-blind-acts-lent`. Until then the two arms do the same, though not
 # point for point: they ran on processors that round differently. A learner that parts once it has risen keeps its level without acting:
-# {success}`push-blind-acts-60k`. So the rise takes data with successes, and a policy that acts brings them about itself.
+# {success}`push-blind-acts-60k`. So the rise takes data that a policy on the floor does not bring, and one that rises brings about itself.
 #
-# Two limits. A policy that succeeds more often also touches the block more often, and the cut takes both. And these twins
-# have no camera.
+# One limit: these twins have no camera. Another, that a policy which succeeds more often also touches the block more often, is
+# [taken up below](touches-or-successes).
 #
 # **But successes hardly hurry the rise.** From 25,000 steps on the learner of `push-blind-acts-lent` is shown a success
 # in four episodes of five, when the twin makes hardly any. The learner may leave the floor a little sooner, but
 # the twin passes one half no later, by the medians of ten runs and of five. So most of these steps are not spent waiting
-# for successes, unless another's data cost as many steps as they save. Without any, though, little
-# comes of the steps.
+# for successes, unless another's data cost as many steps as they save. Of the floor's data alone, though, little
+# comes.
 #
+# (touches-or-successes)=
+# ### Touches, or successes?
+#
+# The first guess at any flat start is exploration: whoever acts at random seldom meets the block. And a policy on the floor
+# lacks more than successes: it seldom touches. So let it touch.
+#
+# In `push-blind-seeking` most of the random actions, {artifact}`push-blind-seeking/seed5:provenance.parameters.seeking|pct0` of them, go for the block: the hand is pulled towards it, and
+# still shaken a little. All else is the twin's, of whose actions {artifact}`push-blind-seeking/seed5:provenance.parameters.random_actions|pct0` are random. What does that change for a robot that knows
+# nothing yet, whose other actions are random, too?
+
+# %%
+SEEK, SEEK_CUT = "push-blind-seeking", "push-blind-seeking-25k"
+touched, played = {}, 50
+robot = envs.make_env("push", render_mode=None)
+for share in (0, preset(SEEK).seeking):
+    rng, seeking = np.random.default_rng(0), Seeking(share)
+    robot.action_space.seed(0)
+    touched[share] = 0
+    for episode in range(played):
+        seen, _ = robot.reset(seed=500_000 + episode)
+        block = seen["achieved_goal"]
+        for _ in range(50):
+            action = robot.action_space.sample()
+            if rng.random() < preset(SEEK).random_actions:
+                joints = seen["observation"][envs.PROPRIO_INDICES["push"]]
+                action = seeking(seen | {"proprioception": joints}, action, rng)
+            seen, *_ = robot.step(action)
+        touched[share] += np.linalg.norm(seen["achieved_goal"] - block) > 0.01
+    print(
+        f"{share:.0%} of the random actions go for the block: it moves in {touched[share]} of {played} episodes"
+    )
+robot.close()
+assert touched[0] < 0.3 * played < 0.9 * played < touched[preset(SEEK).seeking]
+
+# %% [markdown]
+# The other arm is the cut once more. In `push-blind-seeking-25k` the ways part as before, but who acts goes on touching the
+# block, and hardly ever puts it where it should.
+#
+# **Predicts**: if the flat phase waits for touches, the rise of the first comes sooner. If successes are what the cut took
+# away, the learner of the second stays low; if touches are, it rises.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The blind twin and the cut, as before, and the same two where most of the random actions go for the block. See how far apart the two that act rise, and whether the cut learners do.", "name": "fig-touches"}, "image": {"alt": "Success against environment steps. Where most random actions go for the block, the blind twin leaves the floor at 30 to 35 thousand steps, is at one half by 40 thousand and ends at 85 to 90 percent; without that it rises at 35 to 50 thousand. Learners that are cut off on the floor creep between it and 45 percent to the end. Those that are cut off where who acts goes for the block climb slowly from 30 thousand steps on, pass one half between 50 and 70 thousand, and end between 40 and 75 percent."}}
+assert preset(TWIN).differences(preset(SEEK)).keys() - NOT_CHANGES == {"seeking"}
+assert preset(CUT).differences(preset(SEEK_CUT)).keys() - NOT_CHANGES == {"seeking"}
+success_curves([TWIN, SEEK, CUT, SEEK_CUT], floor=FLOOR)
+plt.show()
+
+# %% tags=["hide-input"]
+display(parted(TWIN, SEEK, CUT, SEEK_CUT))
+SOONER = named_arm(data_root(), TWIN).times_as_many(named_arm(data_root(), SEEK), 0.5)
+TOUCHES_SOONER = later_by_ranks(times_to_half(TWIN), times_to_half(SEEK))
+print(
+    f"to 50 %: the twin takes {ratio_text(SOONER, 2)} times the steps of the one whose random actions go for the block; "
+    f"later by ranks, exact one-sided p = {TOUCHES_SOONER:.4f}"
+)
+learned |= {arm: rates_of(arm) for arm in (SEEK, SEEK_CUT)}
+print(f"{SEEK_CUT}: " + ", ".join(f"{rate:.0%}" for rate in learned[SEEK_CUT]))
+assert [len(measured(arm)) for arm in (SEEK, SEEK_CUT)] == [5, 5]
+assert TOUCHES_SOONER < 0.01 and SOONER.low >= 1 and SOONER.value < 1.5, "read the text anew"
+rises = [
+    run.table()["step"][phases_of(run.table(), EPISODES, FLOOR).rise] for run in measured(SEEK)
+]
+assert min(rises) >= 30_000 and max(rises) < 40_000, (
+    "the text: 25,000 steps on the floor all the same"
+)
+assert max(times_to_half(SEEK)) <= 40_000 and iqm(learned[SEEK]).value > iqm(learned[TWIN]).value
+assert max(shown[SEEK_CUT]) < 0.1 < max(learned[CUT]) < 0.5 < 0.6 < min(learned[SEEK_CUT])
+assert max(learned[SEEK_CUT]) < max(learned[TWIN]), "no longer lower: read the text anew"
+
+# %% [markdown]
+# **It is touches that the cut took away, more than successes.** Who acts in `push-blind-seeking-25k` succeeds hardly more often than one that does nothing. Yet the learner has
+# {success}`push-blind-seeking-25k`, where without so many touches it has {success}`push-blind-acts-25k`; the lowest of the five lies above the highest of those. Hindsight explains how: each push is a success
+# for the goal where it leaves the block. A learner needs pushes, and they need not go where they should.
+#
+# It ends lower than one that goes on acting, and rises later. So a policy's own pushes are worth more than those of a hand that is pulled.
+#
+# **Touches from the start bring the rise forward, by a fifth or so.** All five runs of `push-blind-seeking` are at one half by 40,000 steps. They end no lower: {success}`push-blind-seeking`, the twin
+# {success}`push-blind-tuned`. But they, too, stay on the floor for 25,000 steps, though the block moves in nearly every episode from the first on. What these
+# steps are spent on, if not on touches, successes or updates, is open.
+#
+# The pull knows where the block is, and so do these twins. Whoever only sees the block can go
+# [for what it sees](28_rewards_say_where.ipynb).
+
+# %% [markdown]
 # ## Four: too few updates
 #
 # A run may simply have had too few updates until then, which [the chapter before](18_five_steps.ipynb)
@@ -542,7 +626,7 @@ display(
 # how much is open; that more than a quarter brings anything does not show. Nor did they wait for an encoder: they have none.
 #
 # Cause one says the same as this one, since value moves by backups, and backups are updates. So neither is the whole
-# story. What else the twins waited for, this does not say: successes shown early hardly hurried them, either.
+# story. What else the twins waited for, this does not say: touches from the start hurried them a little, successes shown early hardly.
 #
 # **With a picture, more updates put the rise off:**
 
@@ -942,8 +1026,9 @@ account = [
         "3. success feeds itself",
         "cut off from its own success, a slow rise",
         f"the learner's success, {iqm(learned[CUT]).value:.1%} in the interquartile mean of {len(learned[CUT])} runs, where one that "
-        f"acts has {iqm(learned[TWIN]).value:.1%}; shown another's, {iqm(learned[LENT]).value:.1%}",
-        "for blind twins: without it there is hardly a rise; shown early, it hardly comes sooner",
+        f"acts has {iqm(learned[TWIN]).value:.1%}; shown another's, {iqm(learned[LENT]).value:.1%}; shown touches without "
+        f"successes, {iqm(learned[SEEK_CUT]).value:.1%}",
+        "for blind twins: it feeds on touches, which success brings along; with few of them there is hardly a rise",
     ),
     (
         "4. too few updates",
@@ -1119,7 +1204,7 @@ for _, table in runs:
 # |---|---|
 # | settled | Flat, sudden, settled: runs without a camera draw it too. The critic's loss rises before success and with it; plain value iteration shows the beginning of such a rise. On Push the share of goals grows like $r^2$ up to about the floor's radius, and bends after it. Short patience kills runs that would have ended above 80 %. |
 # | settled for small pictures | Beside vectors that alone carry most of what the full state reaches, a real picture can delay the rise, so that the run ends lower within its budget, and did so in most runs; a wrong one misleads. A black one cost nothing in five runs: each of them passed one half before any with the picture did. With noise every run rises. With targets three steps ahead and another camera together no run with a picture was late; of those targets or that camera alone, three of six runs were. |
-# | settled for blind twins | Success feeds itself: learners that are shown none but the floor's, all else equal, hardly rise in as many steps, while learners on the same floor that are shown another policy's successes do rise, though they never act; by the median they pass one half no sooner than twins that have to find their own. They are flat at first, without an encoder that could warm up; by the medians four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
+# | settled for blind twins | Learners that are shown the floor's data alone, all else equal, hardly rise in as many steps. Learners on the same floor that are shown another policy's successes do rise, though they never act; by the median they pass one half no sooner than twins that have to find their own. So do learners that are shown many touches and no more successes than the floor's, though later and lower: it is touches that the floor's data lack. Many of them from the start bring the rise forward by about a fifth. Twins are flat at first, without an encoder that could warm up; by the medians four times the updates bring the rise forward by less than twice; from an eighth of an update a step to a quarter they do bring it forward. |
 # | seen in three seeds | With twice the updates a step, runs with a picture are flat where all five with the usual number have passed one half; their blind twins bear as many. So these do not wait for updates. |
 # | seen once | An eye that is told where the block is hardly opens along a run whose curve rises; one that is not told opens along a run whose curve stays flat. |
 # | seen once | A run on the floor with twice the updates rises when all its networks are drawn anew, the memory kept; left as it was, it does not. With random shifts from the start it rises as early as blind twins do, and does not look. |
@@ -1140,6 +1225,8 @@ for _, table in runs:
 # pixels train push-blind-acts-25k --seeds 0 1 2 3 4  # and -lent, -60k: the controls
 # pixels train push-blind-acts-lent --seeds 0 1 2 3 4
 # pixels train push-blind-acts-60k --seeds 0 1 2
+# pixels train push-blind-seeking --seeds 5 6 7 8 9   # random actions go for the block
+# pixels train push-blind-seeking-25k --seeds 0 1 2 3 4
 # pixels train push-small --seeds 0 1 2 3 4         # the twins
 # pixels train push-small-noise --seeds 0 1 2 3 4
 # pixels train push-small-blank --seeds 0 1 2 3 4

@@ -40,6 +40,7 @@ from notebook_pairs import (
     hash_input,
     input_of,
     light_sources,
+    packed,
     pair_differences,
     read_source,
     stale_reasons,
@@ -287,7 +288,7 @@ def execute(source: Path, timeout: float) -> list[str]:
     notebook.metadata[RUN_KEY] = NotebookNode(
         seconds=round(seconds, 1),
         code=hash_code_cells(notebook),
-        inputs=repository_inputs(paths),
+        inputs=packed(repository_inputs(paths)),
     )
     pair = source.with_suffix(".ipynb")
     write_notebook(notebook, pair)

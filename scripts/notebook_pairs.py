@@ -7,9 +7,12 @@ belong to the code.
 from __future__ import annotations
 
 import ast
+import base64
 import hashlib
+import json
 import os
 import re
+import zlib
 from pathlib import Path
 
 import jupytext
@@ -175,6 +178,17 @@ def hash_input(path: Path) -> str:
     return _short_hash(content)
 
 
+def packed(inputs: dict[str, str]) -> str:
+    """Inputs and their hashes in one line of text: a page may name two hundred."""
+    text = json.dumps(inputs, separators=(",", ":"), sort_keys=True)
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpacked(text: str) -> dict[str, str]:
+    """What :func:`packed` was given."""
+    return json.loads(zlib.decompress(base64.b64decode(text)))
+
+
 def stale_reasons(source: Path) -> list[str]:
     """Why stored outputs no longer belong to the code. Empty when they do.
 
@@ -192,7 +206,7 @@ def stale_reasons(source: Path) -> list[str]:
     reasons = []
     if run["code"] != hash_code_cells(read_source(source)):
         reasons.append("its code cells")
-    for relative, digest in run["inputs"].items():
+    for relative, digest in unpacked(run["inputs"]).items():
         path = ROOT / relative
         if not path.exists():
             reasons.append(f"{relative} (gone)")

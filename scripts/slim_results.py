@@ -55,6 +55,7 @@ PLAYED = {
     "push-located-rewards-looks": 0,
     "push-located-rewards-annealed": 0,
     "push-located-rewards-quick": 0,
+    "push-located-rewards-seeking": 0,
     "push-located-played-n3": 0,
     "push-asymmetric-keypoint-long": 0,
     "push-told": 0,

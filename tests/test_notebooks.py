@@ -141,7 +141,8 @@ def test_a_run_stores_outputs_and_every_change_after_it_is_noticed(house, capsys
     assert check_pairs.light_problems(source) == []
     pair = source.with_suffix(".ipynb")
     notebook = nbformat.read(pair, as_version=4)
-    assert notebook.metadata["run"]["inputs"].keys() == {"data/number.txt"}
+    read = notebook_pairs.unpacked(notebook.metadata["run"]["inputs"])
+    assert read == {"data/number.txt": notebook_pairs.hash_input(house / "data/number.txt")}
     assert [c.outputs[0].get("text") for c in notebook.cells[2:]] == ["42\n", None]
 
     first = pair.read_bytes()
