@@ -13,11 +13,11 @@
 # # Is it cheating?
 #
 # The source manuscript reports 95 % success at Push "from pixels", after 4.4 million steps and 40
-# hours on a GPU, with one seed. Its policy received four pictures. It also received three vectors, sixteen numbers in all:
+# hours on a GPU, with one seed. Its policy received four pictures. It also received three vectors, sixteen numbers:
 # proprioception (10), which holds the gripper's exact position; `desired_goal` (3), the target; and `achieved_goal` (3), which holds the
 # *block's* exact position.
 #
-# So ask: **what can those vectors do alone?** This page trains the *blind twin*, a policy that gets the same
+# So **what can those vectors do alone?** This page trains the *blind twin*, a policy that gets the same
 # sixteen numbers and no picture. Beside it stands a policy with the full state, 25 numbers and the goals, at
 # the same settings. Neither owns a camera.
 #

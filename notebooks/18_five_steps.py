@@ -15,9 +15,9 @@
 # A policy that reads 25 exact numbers learns to push. With a camera in their place it does not. The
 # source manuscript follows that failure through five steps: the obvious thing, its failure,
 # a diagnosis, one change, a success. Here each step stands beside what *was measured*.
-# Where evidence and story part, that is the lesson.
+# Where the two part, that is the lesson.
 #
-# You will be able to say at which step such a story stops following. The page leans on
+# You will be able to say where such a story no longer follows. The page leans on
 # [the do-nothing floor](01_proof_of_life.ipynb), on
 # [gradient routing](14_gradient_routing.ipynb) and on [the blind twin](17_is_it_cheating.ipynb).
 

@@ -534,10 +534,10 @@ assert touched[0] < 0.3 * played < 0.9 * played < touched[preset(SEEK).seeking]
 # **Predicts**: if the flat phase waits for touches, the rise of the first comes sooner. If successes are what the cut took
 # away, the learner of the second stays low; if touches are, it rises.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The blind twin and the cut, as before, and the same two where most of the random actions go for the block. See how far apart the two that act rise, and whether the cut learners do.", "name": "fig-touches"}, "image": {"alt": "Success against environment steps. Where most random actions go for the block, the blind twin leaves the floor at 30 to 35 thousand steps, is at one half by 40 thousand and ends at 85 to 90 percent; without that it rises at 35 to 50 thousand. Learners that are cut off on the floor creep between it and 45 percent to the end. Those that are cut off where who acts goes for the block climb slowly from 30 thousand steps on, pass one half between 50 and 70 thousand, and end between 40 and 75 percent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Above: the blind twin, and the same where most of its random actions go for the block. Below: learners that are cut off on the floor, and the same where who acts goes for the block. See when the upper two rise, and whether the lower two do.", "name": "fig-touches"}, "image": {"alt": "Four panels of success against environment steps. Where most random actions go for the block, the blind twin leaves the floor at 30 to 40 thousand steps, is at one half by 40 thousand and ends at 85 to 90 percent; without that it rises at 35 to 50 thousand. Learners that are cut off on the floor creep between it and 45 percent to the end. Those that are cut off where who acts goes for the block climb slowly from 30 thousand steps on, pass one half between 50 and 70 thousand, and end between 40 and 75 percent."}}
 assert preset(TWIN).differences(preset(SEEK)).keys() - NOT_CHANGES == {"seeking"}
 assert preset(CUT).differences(preset(SEEK_CUT)).keys() - NOT_CHANGES == {"seeking"}
-success_curves([TWIN, SEEK, CUT, SEEK_CUT], floor=FLOOR)
+success_panels([TWIN, SEEK, CUT, SEEK_CUT], floor=FLOOR)
 plt.show()
 
 # %% tags=["hide-input"]
@@ -555,7 +555,7 @@ assert TOUCHES_SOONER < 0.01 and SOONER.low >= 1 and SOONER.value < 1.5, "read t
 rises = [
     run.table()["step"][phases_of(run.table(), EPISODES, FLOOR).rise] for run in measured(SEEK)
 ]
-assert min(rises) >= 30_000 and max(rises) < 40_000, (
+assert min(rises) >= 30_000 and max(rises) <= 40_000, (
     "the text: 25,000 steps on the floor all the same"
 )
 assert max(times_to_half(SEEK)) <= 40_000 and iqm(learned[SEEK]).value > iqm(learned[TWIN]).value

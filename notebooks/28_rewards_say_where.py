@@ -6,7 +6,7 @@
 #     notebook_metadata_filter: book,kernelspec
 #     text_representation: {extension: .py, format_name: percent}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
-#   book: {runtime: 30 s, hardware: 'any CPU; the training itself: twenty minutes a run on two cores, half an hour to forty minutes on one'}
+#   book: {runtime: 30 s, hardware: 'any CPU; the training itself: nine to twenty minutes a run on two cores, half an hour to forty minutes on one'}
 # ---
 
 # %% [markdown]

@@ -1,9 +1,9 @@
-"""The scoreboard: what was claimed, what came out, and how sure that is.
+"""The scoreboard: what was claimed, what came out, how sure that is.
 
 :data:`CLAIMS` lists the source manuscript's claims that can be tested, in our words, and two of
 our own. Each has a rule (:mod:`labs.claims.task`, :mod:`labs.claims.training`,
-:mod:`labs.claims.sight`) that reads the artifacts and gives a verdict; nothing here is typed that
-an artifact could say. ``pixels claims`` prints the table, the page *Scoreboard* shows it.
+:mod:`labs.claims.sight`) that reads the artifacts and gives a verdict; nothing is typed that an
+artifact says. ``pixels claims`` prints the table, the page *Scoreboard* shows it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Claim:
     """One claim.
 
     Attributes:
-        key: its number, or a word.
+        key: number, or a word.
         says: the claim, in our words.
-        decides: what decides it, and where the line is drawn.
-        rule: from the folder of all artifacts to the finding.
-        page: the page that shows it, below the book's root, without its ending.
-        command: what makes the artifacts.
+        decides: what decides it, and where the line is.
+        rule: from the artifacts' folder to the finding.
+        page: that shows it, below the book's root, without its ending.
+        command: makes the artifacts.
     """
 
     key: str
@@ -274,7 +274,7 @@ def judge(claim: Claim, root: Path | None = None) -> Finding:
 
 
 def as_text(root: Path | None = None) -> str:
-    """The scoreboard as plain text."""
+    """As plain text."""
     lines = []
     for claim in CLAIMS:
         found = judge(claim, root)

@@ -114,7 +114,7 @@ STEP_2 = replace(
 
 STEP_4 = replace(STEP_2, arm="push-step4", augmentation="drq")
 
-# The same vectors as step 2 and no image: what the camera adds.
+# Step 2's vectors and no image: what the camera adds.
 BLIND = replace(
     STEP_2,
     arm="push-blind",
@@ -143,7 +143,7 @@ PUSH = [
     replace(STEP_2, arm="push-noise", image_content="noise"),
 ]
 
-# Minutes on a CPU: the first thousands of steps of step 2.
+# Minutes on a CPU: the first steps of step 2.
 DEMO = replace(
     STEP_2,
     arm="push-demo",
@@ -238,7 +238,7 @@ PUSH_ARMS = tuple(c.arm for c in PUSH)
 
 # ------------------------------------------------------------------------------- smoke and fast
 
-#: The only settings in which a smoke run may differ from the full run.
+#: All in which a smoke run may differ from the full one.
 SMOKE_KEYS = (
     "arm",
     "total_steps",
@@ -316,7 +316,7 @@ NEUTRAL_KEYS = (
 #: Knobs that name a run or measure it, but do not change what is trained.
 NOT_CHANGES = {*NEUTRAL_KEYS, "arm", "seed", "eval_every", "curve_episodes", "eval_episodes"}
 
-#: The success rate that a finished arm should reach in its final deterministic evaluation.
+#: The success rate that an arm should reach in its final deterministic evaluation.
 CRITERIA = {
     "reach-state": 0.95,
     "reach-state-tuned": 0.95,

@@ -1,4 +1,4 @@
-"""What an arm is called in a legend, and the color that it keeps from figure to figure."""
+"""What an arm is called in a legend, and its color from figure to figure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import cycle
 
 from labs.figures.style import OKABE_ITO
 
-#: Arm → what tells it from the others of its figure, in a few words.
+#: Arm → what tells it from others of a figure, in a few words.
 WORDS = {
     "push-asymmetric": "a locator sees, the critic is told the state",
     "push-asymmetric-achieved": "the critic is told the achieved goal, three times the steps",
@@ -122,12 +122,12 @@ OWN_COLORS = {
 
 
 def words_of(arm: str) -> str:
-    """A few words for a legend; the arm's own name where nobody has found any."""
+    """A few words for a legend; else the arm's own name."""
     return WORDS.get(arm, arm)
 
 
 def colors_of(arms: Sequence[str]) -> list[str]:
-    """A color for each arm of a figure."""
+    """A color for each arm."""
     own = {arm: OKABE_ITO[OWN_COLORS[arm]] for arm in arms if arm in OWN_COLORS}
     free = cycle([color for color in COLORS if color not in own.values()] or COLORS)
     return [own[arm] if arm in own else next(free) for arm in arms]
