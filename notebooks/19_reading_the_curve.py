@@ -563,7 +563,7 @@ assert max(shown[SEEK_CUT]) < 0.1 < max(learned[CUT]) < 0.5 < 0.6 < min(learned[
 assert max(learned[SEEK_CUT]) < max(learned[TWIN]), "no longer lower: read the text anew"
 
 # %% [markdown]
-# **It is touches that the cut took away, more than successes.** Who acts in `push-blind-seeking-25k` succeeds hardly more often than one that does nothing. Yet the learner has
+# **It is touches that the cut took away, more than successes** ({numref}`fig-touches`). Who acts in `push-blind-seeking-25k` succeeds hardly more often than one that does nothing. Yet the learner has
 # {success}`push-blind-seeking-25k`, where without so many touches it has {success}`push-blind-acts-25k`; the lowest of the five lies above the highest of those. Hindsight explains how: each push is a success
 # for the goal where it leaves the block. A learner needs pushes, and they need not go where they should.
 #

@@ -17,13 +17,13 @@ from labs.flags import NoOptions, parse
 def probe(argv: list[str]) -> int:
     about = "Which loss gives the encoder a gradient, in each routing. No flags."
     parse(NoOptions, argv, "pixels probe", about=about)
-    from labs.routing_probe import main as probe
+    from labs.routing_probe import main
 
-    probe()
+    main()
     return 0
 
 
-#: What can be measured. Those of the tasks share a module, each other one has its own.
+#: Those of the tasks share a module, each other one has its own.
 OF_THE_TASKS = ("push-floor", "visibility", "gradient-routing")
 MEASUREMENTS = (
     *OF_THE_TASKS,
@@ -43,7 +43,7 @@ def function_of(name: str) -> Callable[..., Artifact]:
 
 @dataclass(frozen=True)
 class MeasureOptions:
-    """Measure the tasks, an encoder or gradients, in at most short trainings; leaves data/NAME."""
+    """Measure tasks, encoders or gradients, in at most short trainings; leaves data/NAME."""
 
     name: Positional[Literal[MEASUREMENTS]]
     """push-floor: doing nothing; visibility: pixels of each thing; gradient-routing: which loss
@@ -53,16 +53,16 @@ class MeasureOptions:
     saw that a reward trained (3 min); goal-sight: the same, pictures judged by one goal or by eight
     (2 min); told-sight: the same, a told critic judged (1 min); reach-sight: how Reach's locators
     err beside the goal (1 min); eyes-at-work: how eyes err while a block is pushed (2 min);
-    moved-pictures: policies before a knocked camera (0.5 min a policy and distance);
+    moved-pictures: policies before a knocked camera (0.5 min each);
     shrunk-pictures: policies on frames drawn large and shrunk (5 min a policy); sphere-pictures:
     policies that see the goal sphere hidden, at the goal, elsewhere (3 min a policy);
-    frozen-pictures: who pushes before a picture that never changes, and how far (2 min a policy);
+    frozen-pictures: who pushes before a still picture, and how far (2 min a policy);
     fresh-episodes: policies in a thousand episodes that none was scored on (4 min a policy);
     gallery: episodes of good and bad policies, frame by frame (10 min)"""
     seeds: int | None = None
-    """perception: seeds of each cell, 3 when left out"""
+    """perception: seeds a cell, else 3"""
     minutes: float | None = None
-    """perception: after these, start no further cell and write what is there"""
+    """perception: after these, no further cell starts"""
 
 
 def measure(argv: list[str]) -> int:
@@ -89,7 +89,7 @@ def bench(argv: list[str]) -> int:
 
 
 def doctor(argv: list[str]) -> int:
-    about = "Is this machine ready, and what to do where it is not? No flags."
+    about = "Is this machine ready, and what to do where not? No flags."
     parse(NoOptions, argv, "pixels doctor", about=about)
     from labs.experiments.doctor import report
 
