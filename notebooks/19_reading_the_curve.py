@@ -528,7 +528,7 @@ robot.close()
 assert touched[0] < 0.3 * played < 0.9 * played < touched[preset(SEEK).seeking]
 
 # %% [markdown]
-# The other arm is the cut once more. In `push-blind-seeking-25k` the ways part as before, but who acts goes on touching the
+# That share was tried on two other seeds, whose runs were ended early, and kept. The other arm is the cut once more. In `push-blind-seeking-25k` the ways part as before, but who acts goes on touching the
 # block, and hardly ever puts it where it should.
 #
 # **Predicts**: if the flat phase waits for touches, the rise of the first comes sooner. If successes are what the cut took

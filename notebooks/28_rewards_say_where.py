@@ -458,8 +458,8 @@ assert len(ends) == 3 and ends[0] == max(ends) and spent[0] == min(spent), "read
 # What are the first 50,000 steps spent on? [Blind twins](19_reading_the_curve.ipynb) rose sooner where most of their random actions went for the block. They are told
 # where it is. But whoever has an eye, which nobody told anything, can go for what it sees.
 #
-# `push-located-rewards-seeking` is `push-located-rewards-n3` in half of its steps, and three random actions of ten it has as well. Of these seven of ten pull the hand to where the eye's
-# newest look reads the block. That is no help from outside: the eye errs, and is followed all the same. But it is something that the robot knows in advance, that a thing on a table is worth a touch.
+# `push-located-rewards-seeking` is `push-located-rewards-n3` in half of its steps. Of its actions, too, three in ten are random; of these seven in ten now pull the hand to where the eye's
+# newest look reads the block. That is no help from outside: the eye errs, and is followed all the same. But the robot knows something in advance: a thing on a table is worth a touch.
 
 # %% tags=["hide-input"]
 assert set(preset(BOTH).differences(preset(SEEK))) - NOT_CHANGES == {"total_steps", "seeking"}
@@ -492,8 +492,8 @@ display(
 # **Who goes for what it sees rises sooner, and half of the steps are enough** for {success}`push-located-rewards-seeking`. Before spoiled pictures it falls as the others do.
 #
 # With three to five seeds, and other budgets, how much sooner is not settled. The share of seven in ten was the first that was tried, on blind twins. The budget was set after one trial on seed 0, which was
-# ended before its time and left no result. Before that, two other ideas were tried together, in one run behind the same eye: to show each batch half in a mirror, left for right, and to add the way from hand to block and from block to goal
-# to what the networks read. That run was ended on the floor, where `push-located-rewards-n3` with its seed had risen. It left no result either, and decides nothing.
+# ended before its time and left no result. Before that, two other ideas were tried, first on a few blind twins, where they seemed to help, then together in one run behind the same eye: to show each batch half in a mirror, left for right,
+# and to add the way from hand to block and from block to goal to what the networks read. That run was ended on the floor, where `push-located-rewards-n3` with its seed had risen. It left no result either, and decides nothing.
 
 # %% [markdown]
 # ## What it costs to look
