@@ -68,6 +68,10 @@ def _without_layer_norm(base: RunConfig) -> Change:
     return {} if keeps_it else {"critic_layer_norm": False}
 
 
+def _none_at_random(base: RunConfig) -> Change:
+    return {"random_actions": 0.0} | ({"seeking": 0.0} if base.seeking else {})  # it bends those
+
+
 #: What is changed, in the words of the table: from the arm to its changed settings. A change that
 #: an arm has already, or that does not concern it, is left out.
 CHANGES: dict[str, Callable[[RunConfig], Change]] = {
@@ -84,7 +88,7 @@ CHANGES: dict[str, Callable[[RunConfig], Change]] = {
     "no LayerNorm": _without_layer_norm,
     "not standardized": lambda base: {"standardize": False},
     "slow target (0.005)": lambda base: {"tau": 0.005},
-    "no random actions": lambda base: {"random_actions": 0.0},
+    "no random actions": _none_at_random,
     "hindsight everywhere": lambda base: {"moved_only": False},
 }
 
