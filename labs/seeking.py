@@ -1,4 +1,4 @@
-"""Random actions that go for the block: a test of what a run waits for before it learns to push.
+"""Random actions that go for the block: many touches before anything is learned.
 
 A robot that acts at random seldom touches the block. Is that why success stays flat for so long?
 One that is pulled towards the block touches it often, and everything else stays as it was.

@@ -463,6 +463,7 @@ assert len(ends) == 3 and ends[0] == max(ends) and spent[0] == min(spent), "read
 
 # %% tags=["hide-input"]
 assert set(preset(BOTH).differences(preset(SEEK))) - NOT_CHANGES == {"total_steps", "seeking"}
+assert (preset(SEEK).random_actions, preset(SEEK).seeking) == (0.3, 0.7), "the text says so"
 soon = {arm: named_arm(data_root(), arm) for arm in (BOTH, QUICK, SEEK)}
 rows = [
     "| arm | steps of a run, with those of its locator | to 50 % | to 90 % | success |",

@@ -11,7 +11,7 @@ from labs.seeking import Seeking
 EPISODES = 12
 
 
-def touched(share: float, random: float = 1.0) -> float:
+def touched(share: float) -> float:
     """Share of episodes in which random play moves the block by a centimeter."""
     env, rng, seeking = make_env("push", render_mode=None), np.random.default_rng(0), Seeking(share)
     env.action_space.seed(0)
@@ -22,10 +22,7 @@ def touched(share: float, random: float = 1.0) -> float:
         for _ in range(50):
             joints = raw["observation"][PROPRIO_INDICES["push"]]
             seen = {"achieved_goal": raw["achieved_goal"], "proprioception": joints}
-            action = env.action_space.sample()
-            if rng.random() < random:
-                action = seeking(seen, action, rng)
-            raw, *_ = env.step(action)
+            raw, *_ = env.step(seeking(seen, env.action_space.sample(), rng))
         moved += np.linalg.norm(raw["achieved_goal"] - start) > 0.01
     env.close()
     return moved / EPISODES

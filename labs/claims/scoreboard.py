@@ -25,12 +25,12 @@ class Claim:
     """One claim.
 
     Attributes:
-        key: number, or a word.
+        key: its number, or a word.
         says: the claim, in our words.
         decides: what decides it, and where the line is.
         rule: from the artifacts' folder to the finding.
-        page: that shows it, below the book's root, without its ending.
-        command: makes the artifacts.
+        page: its page below the book's root, without ending.
+        command: what makes the artifacts.
     """
 
     key: str

@@ -53,7 +53,7 @@ class MeasureOptions:
     saw that a reward trained (3 min); goal-sight: the same, pictures judged by one goal or by eight
     (2 min); told-sight: the same, a told critic judged (1 min); reach-sight: how Reach's locators
     err beside the goal (1 min); eyes-at-work: how eyes err while a block is pushed (2 min);
-    moved-pictures: policies before a knocked camera (0.5 min each);
+    moved-pictures: policies before a knocked camera (0.5 min a policy and distance);
     shrunk-pictures: policies on frames drawn large and shrunk (5 min a policy); sphere-pictures:
     policies that see the goal sphere hidden, at the goal, elsewhere (3 min a policy);
     frozen-pictures: who pushes before a still picture, and how far (2 min a policy);
@@ -69,8 +69,8 @@ def measure(argv: list[str]) -> int:
     options = parse(MeasureOptions, argv, "pixels measure")
     from labs.experiments.backend import ensure_gl
 
-    chosen = {"seeds": options.seeds, "minutes": options.minutes}
-    chosen = {flag: value for flag, value in chosen.items() if value is not None}
+    asked = {"seeds": options.seeds, "minutes": options.minutes}
+    chosen = {k: v for k, v in asked.items() if v is not None}
     if chosen and options.name != "perception":
         flags = " and ".join(f"--{flag}" for flag in chosen)
         raise UserError(f"{flags} is for perception: leave it out")

@@ -110,6 +110,8 @@ class Distillation(Run):
         self.lessons = Lessons(self.space, self.rounds * EPISODES_OF_A_ROUND)
         self._resume()
 
+    # ----- learning
+
     def _train(self) -> None:
         for number in range(self.round, self.rounds):
             self._round(number)

@@ -238,7 +238,7 @@ PUSH_ARMS = tuple(c.arm for c in PUSH)
 
 # ------------------------------------------------------------------------------- smoke and fast
 
-#: All in which a smoke run may differ from the full one.
+#: All settings in which a smoke run may differ from the full one.
 SMOKE_KEYS = (
     "arm",
     "total_steps",
@@ -260,7 +260,7 @@ SMOKE_KEYS = (
 
 
 def smoke(config: RunConfig) -> RunConfig:
-    """The same run in seconds: it proves that the pipeline runs, nothing else."""
+    """The same run in seconds: it proves the pipeline, nothing else."""
     return replace(
         config,
         arm=f"{config.arm}-smoke",
