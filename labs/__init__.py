@@ -7,6 +7,7 @@ Rooms, in the order in which data flows (a room imports only rooms above it, and
 labs.errors, labs.flags                     what a reader can mend, in one line
 labs.json_text                              numbers and arrays as JSON
 labs.limits                                 cores and memory that a process may use
+labs.bundle                                 short files in one
 labs.provenance, labs.artifacts             results with provenance
 labs.tensor_files                           tensors in one file, whole or not at all
 labs.statistics                             intervals

@@ -4,7 +4,8 @@ An artifact is a folder. Beside its files stands ``provenance.json``: when and w
 written, from which commit and parameters (of a training: its whole configuration), the SHA-256 of
 each file, and its own. A training run leaves ``data/<arm>/seed<k>/`` with ``curve.csv``,
 ``evaluation.json``, ``weights.safetensors``, ``policy.json`` and ``video.mp4``; a measurement
-leaves ``data/<name>/measurement.json`` and what belongs to it.
+leaves ``data/<name>/measurement.json`` and what belongs to it. Short files may lie together in
+``files.zip`` (:mod:`labs.bundle`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import contextlib
 import errno
 import glob
 import gzip
+import hashlib
+import io
 import itertools
 import json
 import os
@@ -20,11 +23,12 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labs.bundle import BUNDLE, read_bundle
 from labs.errors import UserError
 from labs.json_text import finite_or_none as finite_or_none  # offered here too
 from labs.json_text import json_text as json_text
@@ -280,7 +284,18 @@ class Artifact:
         return found
 
     def file(self, name: str) -> Path:
-        """The path of one of its files. Raises UserError if the artifact has none of that name."""
+        """The path of one of its files that lies by itself.
+
+        Raises:
+            UserError: the artifact has none of that name.
+        """
+        self._refuse_unlisted(name)
+        if not (self.path / name).exists():
+            raise UserError(f"{name} of {self.path} lies in its {BUNDLE}: unzip it there")
+        return self.path / name
+
+    def _refuse_unlisted(self, name: str) -> None:
+        """Raises UserError where it has no such file, by itself or in its bundle."""
         if self.left_out(name):
             again = "give the command again that made it"
             if self.provenance.get("kind") == "training":
@@ -291,7 +306,6 @@ class Artifact:
         if name not in self.provenance["files"]:
             known = ", ".join(self.provenance["files"]) or "no file"
             raise UserError(f"{self.path} has no {name}: it holds {known}")
-        return self.path / name
 
     def left_out(self, name: str) -> bool:
         """Whether the repository has no room for a file that the run did write."""
@@ -302,17 +316,32 @@ class Artifact:
         packed = f"{name}.gz"
         return packed if packed in self.provenance["files"] else name
 
+    def lies_in(self, name: str) -> Path:
+        """The path of the file that holds a file: its own, or that of the bundle."""
+        own = self.path / self.lies_as(name)
+        return own if own.exists() else self.path / BUNDLE
+
+    def read(self, name: str) -> bytes:
+        """The content of one of its files, wherever it lies.
+
+        Raises:
+            UserError: the artifact has none of that name.
+        """
+        self._refuse_unlisted(name)
+        own = self.path / name
+        return own.read_bytes() if own.exists() else read_bundle(self.path)[name]
+
     def json(self, name: str) -> Any:
         """A JSON file of the artifact; a large one lies there compressed."""
         name = self.lies_as(name)
-        content = self.file(name).read_bytes()
+        content = self.read(name)
         return json.loads(gzip.decompress(content) if name.endswith(".gz") else content)
 
     def table(self, name: str = "curve.csv"):
         """A CSV file of the artifact as a pandas DataFrame."""
         import pandas as pd
 
-        return pd.read_csv(self.file(name))
+        return pd.read_csv(io.BytesIO(self.read(name)))
 
 
 def _seed_in(path: Path) -> int | None:
@@ -372,6 +401,16 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
+def _hashes(path: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of the files of these names that are there, by themselves or in the bundle."""
+    try:
+        bundled = read_bundle(path)
+    except ValueError as error:
+        raise UserError(f"{path / BUNDLE} is damaged: {_remedy(path)}") from error
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in bundled.items()}
+    return found | {name: sha256(path / name) for name in names if (path / name).is_file()}
+
+
 def _load(path: Path) -> Artifact:
     recover(path)
     listing = path / PROVENANCE
@@ -380,7 +419,7 @@ def _load(path: Path) -> Artifact:
     try:
         record = json.loads(listing.read_text())
         files, intact = dict(record["files"]), record == sealed(record)
-        found = {name: sha256(path / name) for name in files if (path / name).is_file()}
+        found = _hashes(path, files)
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}: {_remedy(path)}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -10,7 +10,7 @@
 * the weights of every locator that no policy with weights, and no measurement, looks through.
 
 Long JSON is written as :mod:`labs.json_text` writes it now and with the digits of a curve, which
-takes less room.
+takes less room. A run's curve and evaluation go into one archive, as :mod:`labs.bundle` says.
 
 Curves, evaluations and settings of all seeds stay. The provenance keeps the SHA-256 of what was
 left out, under ``left_out``.
@@ -33,6 +33,7 @@ from labs.artifacts import (
     write_atomically,
     write_record,
 )
+from labs.bundle import BUNDLE, read_bundle, to_bundle
 from labs.errors import ending
 from labs.experiments.locating import LOCATOR_FILE, folder
 from labs.experiments.policies import SPEC
@@ -43,6 +44,7 @@ from labs.json_text import LONG, json_text
 from labs.provenance import sha256
 
 VIDEO = "video.mp4"
+BUNDLED = ("curve.csv", "evaluation.json")  # short, and of every seed
 DIGITS = 6  # significant ones, of a curve and of long JSON
 
 #: Where the rule does not fit, arm → how many of its seeds: no success is expected of an arm, but
@@ -138,17 +140,32 @@ def pack(path: Path) -> int:
     artifact, saved = load_artifact(path), 0
     record = artifact.provenance
     files = dict(record["files"])
-    for name in (name for name in files if name.endswith(".json")):
-        file = path / name
+    for file in (path / name for name in files if name.endswith(".json")):
+        if not file.exists():
+            continue  # bundled, so it is short
         before = file.read_text()
         after = json_text(rounded(json.loads(before), DIGITS))
         if len(before) > LONG and len(after) < len(before):
             write_atomically(file, after)
-            files[name] = sha256(file)
+            files[file.name] = sha256(file)
             saved += len(before) - len(after)
     if saved:
         write_record(path, record | {"files": files})
     return saved
+
+
+def bundle(path: Path) -> int:
+    """Puts a run's short files into one. Returns how many; the record stays as it is."""
+    record = load_artifact(path).provenance
+    alone = {name: path / name for name in BUNDLED if (path / name).exists()}
+    if not alone or not record["files"].keys() >= alone.keys():
+        return 0
+    content = read_bundle(path) | {name: file.read_bytes() for name, file in alone.items()}
+    # Killed in between, it leaves a file in both places, never in none.
+    write_atomically(path / BUNDLE, to_bundle(content))
+    for file in alone.values():
+        file.unlink()
+    return len(alone)
 
 
 def slim_all(shelf: Path | None = None) -> int:
@@ -162,11 +179,8 @@ def slim_all(shelf: Path | None = None) -> int:
     saved = [slim(path, shelf) for path in runs]
     artifacts = [p.parent for p in data_root().rglob(PROVENANCE)]
     packed = [pack(path) for path in sorted(artifacts)]
-    print(
-        json.dumps(
-            {"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved), "packed": sum(packed)}
-        )
-    )
+    done = {"results_slimmed": sum(map(bool, saved)), "bytes": sum(saved), "packed": sum(packed)}
+    print(json.dumps(done | {"bundled": sum(map(bundle, runs))}))
     return 0
 
 

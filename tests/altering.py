@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from labs.artifacts import PROVENANCE, load_artifact, sha256, write_record
+from labs.bundle import BUNDLE, read_bundle
+
+
+def unbundle(path: Path) -> None:
+    """Puts the files of an artifact's bundle beside its record, where the run had written them."""
+    for name, content in read_bundle(path).items():
+        (path / name).write_bytes(content)
+    (path / BUNDLE).unlink(missing_ok=True)
 
 
 def alter(path: Path, file: str, change: Callable[[Any], Any]) -> None:
@@ -19,6 +27,7 @@ def alter(path: Path, file: str, change: Callable[[Any], Any]) -> None:
             place; or another, whose new text ``change`` returns.
         change: what happens to it.
     """
+    unbundle(path)
     record = json.loads((path / PROVENANCE).read_text())
     target = path / file
     if file == PROVENANCE:

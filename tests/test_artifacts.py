@@ -29,10 +29,12 @@ from labs.artifacts import (
     write_atomically,
     write_measurement,
 )
+from labs.bundle import BUNDLE, to_bundle
 from labs.errors import UserError
 from labs.experiments import results
 from labs.tensor_files import save_tensors
 from scripts import slim_results
+from tests.altering import unbundle
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +100,7 @@ def test_what_there_is_no_room_for_says_how_to_get_it(own_data, monkeypatch, see
     before = load_artifact(path).provenance["files"]
     slim_results.main([])
     artifact = load_artifact(path)
-    assert {p.name for p in path.iterdir()} - {"curve.csv", "provenance.json"} == kept
+    assert {p.name for p in path.iterdir()} == kept | {BUNDLE, "provenance.json"}
     assert set(artifact.provenance["files"]) == kept | {"curve.csv"}
     assert artifact.provenance["files"] | artifact.provenance.get("left_out", {}) == before
     for name in before.keys() - kept - {"curve.csv"}:
@@ -183,6 +185,50 @@ def test_a_missing_artifact_says_what_makes_it(own_data, monkeypatch):
     monkeypatch.setattr(artifacts, "git", lambda *a: "x")
     with pytest.raises(UserError, match="git -C /.+ checkout -- /.+/data/x"):
         load_artifact("x")
+
+
+def test_short_files_lie_together_and_read_as_before(own_data):
+    path = training_run(own_data / "arm" / "seed0")
+    (path / "stray.txt").write_text("no file of the artifact")
+    before, record = load_artifact(path), (path / "provenance.json").read_bytes()
+    curve, stated = before.table(), before.read("curve.csv")
+    assert slim_results.bundle(path) == 1 and slim_results.bundle(path) == 0
+    packed = load_artifact(path)
+    assert (path / BUNDLE).exists() and not (path / "curve.csv").exists()
+    assert (path / "provenance.json").read_bytes() == record, "the same files, the same hashes"
+    assert packed.read("curve.csv") == stated and packed.table().equals(curve)
+    assert packed.lies_in("curve.csv") == path / BUNDLE
+    assert packed.lies_in("policy.json") == packed.file("policy.json") == path / "policy.json"
+    with pytest.raises(UserError, match="lies in its files.zip: unzip it there"):
+        packed.file("curve.csv")
+    with pytest.raises(UserError, match="has no other.csv"):
+        packed.read("other.csv")
+    content = (path / BUNDLE).read_bytes()
+    unbundle(path)  # as a run leaves it, or a kill between the two: beside the bundle
+    assert load_artifact(path).file("curve.csv").read_bytes() == stated
+    (path / BUNDLE).write_bytes(content)
+    assert slim_results.bundle(path) == 1 and (path / BUNDLE).read_bytes() == content
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "swapped", "gone"])
+def test_a_damaged_bundle_is_one_error(own_data, harm):
+    path = training_run(own_data / "arm" / "seed0")
+    slim_results.bundle(path)
+    bundle = path / BUNDLE
+    content = bundle.read_bytes()
+    if harm == "cut":
+        bundle.write_bytes(content[:-9])
+    elif harm == "changed":
+        place = content.index(b"curve.csv") + len("curve.csv") + 3
+        bundle.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+    elif harm == "swapped":  # a whole archive, of another run
+        bundle.write_bytes(to_bundle({"curve.csv": b"step\n1\n"}))
+    else:
+        bundle.unlink()
+    words = {"swapped": r"curve.csv is damaged \(its SHA-256 differs\)", "gone": "is missing"}
+    with pytest.raises(UserError, match=words.get(harm, "files.zip is damaged")) as error:
+        load_artifact(path)
+    assert "\n" not in str(error.value) and "pixels train arm --seeds 0" in str(error.value)
 
 
 @pytest.mark.parametrize(

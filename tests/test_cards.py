@@ -22,7 +22,7 @@ from labs.experiments.sweep import SweepOptions
 from labs.figures.ledger import success_in_words
 from labs.figures.results import provenance_card
 from labs.flags import parse
-from tests.altering import alter, alter_settings
+from tests.altering import alter, alter_settings, unbundle
 
 ROOT = repository_root()
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -137,6 +137,7 @@ def test_the_overview_links_every_card(measured):
 
 def test_damage_is_an_error(measured):
     path = measured / "reach-state" / "seed0" / "curve.csv"
+    unbundle(path.parent)
     path.write_text(path.read_text() + "\n")
     with pytest.raises(UserError, match=r"curve\.csv is damaged"):
         cards.card("reach-state", measured)

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from labs.artifacts import load_artifact
 from labs.claims.arm import named_arm
 from labs.claims.evidence import FAILS, HOLDS, OPEN, PARTLY, UNDECIDED
 from labs.claims.scoreboard import judge
@@ -132,7 +133,7 @@ def test_claims_14_and_15_ask_for_a_gain(data, key, knob, unit):
 def same_curve(data, *arms):
     """Every seed's curve as that of seed 0: ratios of times are then exact."""
     for arm in arms:
-        curve = (data / arm / "seed0" / "curve.csv").read_text()
+        curve = load_artifact(data / arm / "seed0").read("curve.csv").decode()
         for seed in (1, 2):
             alter(data / arm / f"seed{seed}", "curve.csv", lambda _, c=curve: c)
 
@@ -476,6 +477,6 @@ def test_claim_19_compares_the_rise(data):
         found = judge(CLAIM["19"], data)
         assert found.verdict == word and "the encoder of seed 0 then reads" in found.effect
     # One seed that rises as late as the real ones: three seeds no longer tell.
-    late = (data / "real" / "seed0" / "curve.csv").read_text()
+    late = load_artifact(data / "real" / "seed0").read("curve.csv").decode()
     alter(data / "noise" / "seed2", "curve.csv", lambda _: late)
     assert verdict("19", data) == UNDECIDED

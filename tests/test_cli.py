@@ -29,7 +29,7 @@ from labs.errors import UserError
 from labs.experiments import guards, launch, presets, sweep
 from labs.experiments.plan import plan
 from labs.provenance import hardware
-from tests.altering import alter
+from tests.altering import alter, unbundle
 
 
 @pytest.fixture(autouse=True)
@@ -395,6 +395,7 @@ def test_damage_is_one_line(capsys):
     listing.rmdir()
     listing.write_text(text)
     path = data_root() / "reach-state" / "seed0" / "evaluation.json"
+    unbundle(path.parent)
     path.write_text(path.read_text().replace("1.0", "0.9"))
     assert cli.main(["compare", "reach-state"]) == 2
     assert "evaluation.json is damaged" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from labs.envs import ENV_IDS
 from labs.errors import UserError
 from labs.experiments.presets import PRESETS, effective
 from labs.statistics import wilson
-from tests.altering import alter_settings
+from tests.altering import alter_settings, unbundle
 
 ROOT = repository_root()
 DATA = ROOT / "data"
@@ -222,6 +222,7 @@ def test_damage_and_an_unknown_task_are_errors(few):
     with pytest.raises(ValueError, match="received task 'slide', expected reach, push or other$"):
         runs.run_table(few, "slide", film_link)
     curve = few / "push-told" / "seed1" / "curve.csv"
+    unbundle(curve.parent)
     curve.write_text(curve.read_text() + "\n")
     with pytest.raises(UserError, match=r"curve\.csv is damaged"):
         runs.run_table(few, "push", film_link)

@@ -26,7 +26,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxRole
 
-from labs.artifacts import load_artifact
+from labs.artifacts import PROVENANCE, load_artifact
 from labs.errors import UserError
 
 _REFERENCE = re.compile(r"^(?P<folder>[^:|\s]+):(?P<keys>[^:|\s]+?)(?:\|(?P<format>\w+))?$")
@@ -125,7 +125,8 @@ def _locate(reference: str, root: Path) -> tuple[Path, Any, str | None]:
             where = ".".join([name, *keys[:depth]])
             known = list(value) if isinstance(value, dict) else type(value).__name__
             raise ValueError(f"{reference!r}: no {key!r} in {where}, which has {known}") from None
-    return artifact.path / artifact.lies_as(name), value, match["format"]
+    lies = artifact.path / PROVENANCE if first == "provenance" else artifact.lies_in(name)
+    return lies, value, match["format"]
 
 
 def resolve(reference: str, root: str | Path) -> str:
@@ -156,7 +157,7 @@ class ArtifactRole(SphinxRole):
             text = resolve(self.text, root)
         except (ValueError, UserError) as error:
             raise ExtensionError(f"{where(self)}: {error}") from error
-        for file in (path, path.parent / "provenance.json"):
+        for file in (path, path.parent / PROVENANCE):
             self.env.note_dependency(str(file))  # a new result makes the page anew
         reference = escape(self.text, quote=True)
         span = f'<span class="artifact" data-artifact="{reference}">{escape(text)}</span>'

@@ -41,11 +41,13 @@ def curve_of(config: RunConfig) -> Curve:
     Either may be an earlier run's of other settings: then it does not count.
     """
     path = runs_root() / config.run_name / "curve.csv"
-    if not (path.exists() and _is_of(path.with_name("config.json"), config)):
-        if (artifact := artifact_of(config)) is None:
-            return []
-        path = artifact.file("curve.csv")
-    rows = csv.DictReader(io.StringIO(path.read_text()))
+    if path.exists() and _is_of(path.with_name("config.json"), config):
+        text = path.read_text()
+    elif (artifact := artifact_of(config)) is not None:
+        text = artifact.read("curve.csv").decode()
+    else:
+        return []
+    rows = csv.DictReader(io.StringIO(text))
     return [{k: float(v) if v else None for k, v in row.items()} for row in rows]
 
 

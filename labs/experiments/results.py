@@ -46,7 +46,7 @@ def describe(path) -> dict[str, Any]:
         "commit": (record["commit"] or "none")[:7],
         "changed": bool(record.get("uncommitted_code")),
         "machine": machine["gpu"] or f"{machine['cpu']}, {machine['cores']} cores",
-        "bytes": sum((path / f).stat().st_size for f in record["files"]),
+        "bytes": sum(p.stat().st_size for p in {artifact.lies_in(f) for f in record["files"]}),
         "headline": headline,
     }
 
