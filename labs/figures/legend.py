@@ -51,6 +51,7 @@ WORDS = {
     "push-located-rewards-annealed": "locator taught by rewards, four looks, falling step sizes",
     "push-located-rewards-far": "locator taught by rewards, default camera",
     "push-located-rewards-far-long": "locator taught by rewards, default camera, longer",
+    "push-located-rewards-far-seeking": "default camera, random actions go for what it sees",
     "push-located-rewards-looks": "a locator that rewards taught, four looks, reward alone",
     "push-located-rewards-n3": "locator taught by rewards, targets three steps ahead",
     "push-located-rewards-quick": "two thirds of the steps, targets three steps ahead",

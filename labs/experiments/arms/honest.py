@@ -116,6 +116,11 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
             "the same to one and a half times its budget",
         ),
         (
+            replace(far, arm="push-located-rewards-far-seeking", seeking=0.7),
+            "push-located-rewards-far; most of its random actions go for the block that its eye "
+            "sees",
+        ),
+        (
             replace(looks, arm="push-located-played", locator_moments="played"),
             "push-located-rewards-looks, and nobody sets the block down: the locator learns from "
             "random play",
