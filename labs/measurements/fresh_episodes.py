@@ -30,6 +30,7 @@ ARMS = (
     "push-blind-tuned",
     "push-distilled",
     "push-located-rewards-n3",
+    "push-located-rewards-seeking",
     "push-located-played-n3",
 )
 EPISODES, SEED = 1000, 7_000_000  # apart from the seeds of training, curves, evaluation and films
