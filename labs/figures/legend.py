@@ -56,6 +56,7 @@ WORDS = {
     "push-located-rewards-n3": "locator taught by rewards, targets three steps ahead",
     "push-located-rewards-quick": "two thirds of the steps, targets three steps ahead",
     "push-located-rewards-seeking": "half the steps, random actions go for what it sees",
+    "push-located-rewards-short": "half the steps, random actions go nowhere",
     "push-place-blurred-22": "the place exactly, the critic's 22 mm off, anew at each step",
     "push-place-drawn-14": "the place 14 mm off, anew at each step",
     "push-place-drawn-14-looks": "the place 14 mm off, anew at each step, four looks kept",

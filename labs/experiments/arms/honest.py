@@ -105,6 +105,10 @@ def _told_by_rewards(located: RunConfig) -> list[tuple[RunConfig, str]]:
             "push-located-rewards-n3 in half of its steps; most of its random actions go for the "
             "block that its eye sees",
         ),
+        (
+            replace(n3, arm="push-located-rewards-short", total_steps=100_000),
+            "the same steps, and random actions that go nowhere",
+        ),
         (far, "push-located-rewards-n3 with the default camera, in pictures of 84 × 84"),
         (
             replace(
