@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from labs.artifacts import load_artifact, write_artifact, write_measurement
 from labs.errors import UserError
 from labs.experiments import backend, evaluate, presets, run, search
 from labs.experiments.environments import CURVE_SEEDS, FINAL_SEEDS, SEARCH_OFFSET
-from labs.experiments.stopping import Stopped
+from labs.experiments.stopping import Stopped, ctrl_c_saves
 from labs.experiments.train import Training
 from labs.figures.results import search_table
 from tests.altering import alter
@@ -105,6 +106,35 @@ def test_the_time_of_a_trial_is_told_where_one_session_spent_it(own_folders, two
     found = search.search("reach-state-tuned", 600, progress=False).json("measurement.json")
     times = [trial["cpu_s"] for trial in found["trials"]]
     assert times[0] is None and times[1] > 0
+
+
+def test_ctrl_c_saves_the_trial_and_a_second_one_does_not_wait(two_trials, monkeypatch, capsys):
+    check, pressed = Training._check_losses, []
+
+    def interrupted(run):
+        check(run)
+        if run.model.num_timesteps >= 200 and len(pressed) < 3:
+            for _ in range(1 + len(pressed) % 2):  # once; at the next start twice
+                pressed.append(run.model.num_timesteps)
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Training, "_check_losses", interrupted)
+    flags = ["search", "reach-state-tuned", "--steps", "600"]
+    assert cli.main(flags) == 2
+    said = capsys.readouterr().err
+    assert "stopping, after the current episode" in said and "the same command goes on" in said
+    stopped_at = pressed[0]
+    assert cli.main(flags) == 130, "killed"
+    assert pressed[1] > stopped_at, "it began anew"
+    assert cli.main(flags) == 0
+    found = load_artifact("search-reach-state-tuned").json("measurement.json")["trials"]
+    assert [t["steps"] for t in found] == [[0, 200, 400, 600]] * 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_before_a_run_can_save_ends_at_once():
+    with pytest.raises(KeyboardInterrupt), ctrl_c_saves():
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_a_trial_that_diverges_is_a_result_and_the_others_go_on(two_trials, monkeypatch):

@@ -38,6 +38,7 @@ from labs.experiments.environments import SEARCH_OFFSET
 from labs.experiments.evaluate import final_seeds
 from labs.experiments.presets import preset
 from labs.experiments.pretrained import AGREE
+from labs.experiments.stopping import ctrl_c_saves
 from labs.experiments.train import Diverged, Training
 from labs.experiments.validation import validate
 from labs.statistics import steps_to
@@ -173,7 +174,8 @@ def _trial(config: RunConfig, folder: Path) -> dict[str, Any]:
     if fresh:
         training = Training(config, offset=SEARCH_OFFSET)
         try:
-            training.run()
+            with ctrl_c_saves():
+                training.run()
         except Diverged:  # is a result, too: the other trials go on
             spent = time.process_time() - began if training.sessions == 1 else None
             curve = training.curve

@@ -1,10 +1,11 @@
-"""Who may stop a run: SIGTERM, SIGUSR1, and the death of the program that launched it."""
+"""Who may stop a run: SIGTERM, SIGUSR1, Ctrl-C, and the death of the program that launched it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -56,3 +57,29 @@ def stop_on_signal(ask: Callable[[int], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def ctrl_c_saves() -> Iterator[None]:
+    """Ctrl-C asks the run in this very process to save itself and end; a second one kills it.
+
+    For programs that train without a notebook's process in between; elsewhere than in the main
+    thread this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        saves = signal.getsignal(SAVE)
+        if not callable(saves):  # no run is set up to take it
+            raise KeyboardInterrupt
+        print("\nstopping, after the current episode at the latest ...", file=sys.stderr)
+        saves(SAVE, frame)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
