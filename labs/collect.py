@@ -322,7 +322,13 @@ class PatientVecEnv(SubprocVecEnv):
     """
 
     def __init__(self, env_fns: Sequence[Callable[[], gym.Env]], timeout: float = PATIENCE):
-        super().__init__(list(env_fns), start_method="forkserver")
+        self.processes: list[Any] = []
+        try:
+            super().__init__(list(env_fns), start_method="forkserver")
+        except (EOFError, OSError):  # SB3 asks the first one for its spaces
+            if not self.processes:
+                raise
+            self.fail(0, how_it_ended(self.processes[0]))
         self.timeout = timeout
         self.remotes = tuple(_Patient(self, number) for number in range(len(env_fns)))
 

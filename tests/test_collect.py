@@ -17,7 +17,7 @@ from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from labs.collect import SharedVecEnv
+from labs.collect import PatientVecEnv, SharedVecEnv
 from labs.envs import make_env
 from labs.errors import UserError
 from labs.experiments.config import override
@@ -231,6 +231,13 @@ def fails():
 def test_an_environment_that_cannot_be_made_is_an_error_at_once():
     with pytest.raises(UserError, match="raised FileNotFoundError: no such scene"):
         SharedVecEnv([fails])
+
+
+def test_sb3s_first_worker_may_end_before_it_has_an_environment():
+    before = set(multiprocessing.active_children())
+    with pytest.raises(UserError, match="worker 0 .* ended with exit code 1: the run stopped"):
+        PatientVecEnv([fails, fails])
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_a_function_that_no_worker_can_import_is_refused():
