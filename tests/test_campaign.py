@@ -117,10 +117,12 @@ def test_a_group_compares_at_an_equal_budget(group):
         assert other.total_steps == base.total_steps
 
 
-def test_what_a_locator_taught_by_rewards_learns_is_only_spread_and_updated_more():
+def test_what_a_locator_taught_by_rewards_learns_is_spread_and_updated_more_and_seeks():
     here, there = (presets.preset(a) for a in ("push-located-rewards-n3", "push-gpu-located"))
     paces = {"n_envs", "gradient_steps", "learning_starts"}
-    assert set(here.differences(there)) - presets.NOT_CHANGES == paces | {"precision"}
+    proven = {"seeking"}  # by another arm on two cores
+    assert set(here.differences(there)) - presets.NOT_CHANGES == paces | proven | {"precision"}
+    assert there.seeking == presets.preset("push-located-rewards-seeking").seeking
     assert there.precision == "float32", "as it was proven, where automatic means the same"
 
 

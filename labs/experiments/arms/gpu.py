@@ -98,11 +98,13 @@ def gpu_arms(
                 n_envs=honest.n_envs,
                 gradient_steps=8,  # 0.53 updates a step; on two cores 0.25
                 precision="float32",  # behind a locator bfloat16 has nothing to speed up
+                seeking=0.7,  # on two cores it spares steps
                 eval_every=honest.eval_every,
                 curve_episodes=honest.curve_episodes,
                 **faster,
             ),
-            "one GPU: push-located-rewards-n3, spread over fifteen workers, twice its updates",
+            "one GPU: push-located-rewards-n3, spread over fifteen workers, twice its updates, and "
+            "random actions go for what its eye sees",
         ),
         (base, "one GPU: step 2 with good settings, 0.5 updates a step"),
         (replace(base, arm="push-gpu-blank", image_content="blank"), "its image always black"),
