@@ -83,6 +83,8 @@ def test_half_of_the_steps_take_two_cores_about_nine_minutes():
     arm = "push-located-rewards-seeking"
     assert "with half of the steps" in (said := in_one_line(README))
     assert "about nine on two" in said
+    assert f"`pixels train {arm} --seeds 100 --subproc --torch-threads 2` learns to push" in said
+    assert "by rewards, in about nine minutes on two cores" in said
     assert "in about nine minutes on two cores" in in_one_line(FRONT)
     both = [run.parameters["subproc"] for run in runs_of(arm)]
     taken = [found for found, alone in zip(minutes(arm), both, strict=True) if alone]
