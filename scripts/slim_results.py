@@ -74,11 +74,13 @@ PLAYED = {
 
 
 #: Films take room, and most arms move as one of these does: Push on the floor, blind, and seen
-#: through an eye that rewards opened; Reach seen, and from the state.
+#: through an eye that rewards opened, of a camera aimed at the table and of the environment's own;
+#: Reach seen, and from the state.
 WITH_FILM = (
     "push-demo",
     "push-blind-tuned",
     "push-located-rewards-n3",
+    "push-located-rewards-far-seeking",
     "reach-located",
     "reach-state",
 )

@@ -92,6 +92,14 @@ def test_half_of_the_steps_take_two_cores_about_nine_minutes():
     assert all(rate >= 0.9 for rate in rates(arm)), "each seed has 90 %: else say so"
 
 
+def test_the_environments_own_camera_takes_twice_the_steps():
+    assert "With twice those steps the environment's own camera will do." in in_one_line(README)
+    arms = ("push-located-rewards-far-seeking", "push-located-rewards-seeking")
+    far, near = ({run.parameters["total_steps"] for run in runs_of(arm)} for arm in arms)
+    assert far == {2 * steps for steps in near}
+    assert len(rates(arms[0])) > 1 and all(rate >= 0.9 for rate in rates(arms[0])), "say so"
+
+
 def test_most_seeds_of_reach_get_to_95_percent():
     assert "most seeds to 95 %" in README
     found = rates("reach-small-annealed")
