@@ -372,7 +372,7 @@ display(looking_table((BOTH, PLAYED, NO_HAND)))
 # %% [markdown]
 # ## The camera that everybody has
 #
-# Through the default camera one run learns, late. The camera above was aimed at the table by hand. The default one shows the whole robot, and the block on
+# Through the default camera a run learns, late; {numref}`fig-rewards-far-seeking`, further down, has three that are sooner. The camera above was aimed at the table by hand. The default one shows the whole robot, and the block on
 # [a few pixels](21_what_the_camera_can_tell.ipynb). `push-located-rewards-far` looks through it, in the 84 × 84 pixels of the source, and is
 # `push-located-rewards-n3` otherwise ({numref}`fig-rewards-far`).
 #

@@ -24,7 +24,8 @@ from labs.measurements.block_paths import EDGES, TOUCHED, BlockPath, by_distance
 from labs.measurements.play import play_all
 
 #: The controls first: the full state, and no image. Then pixels by imitation; by reward, with a
-#: locator that rewards taught, where somebody set the block down and where nobody did.
+#: locator that rewards taught, where somebody set the block down and where nobody did; last,
+#: through the environment's own camera.
 ARMS = (
     "push-state-tuned",
     "push-blind-tuned",
@@ -32,6 +33,7 @@ ARMS = (
     "push-located-rewards-n3",
     "push-located-rewards-seeking",
     "push-located-played-n3",
+    "push-located-rewards-far-seeking",
 )
 EPISODES, SEED = 1000, 7_000_000  # apart from the seeds of training, curves, evaluation and films
 
