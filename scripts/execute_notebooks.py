@@ -32,6 +32,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbclient.util import run_sync
 from nbformat import NotebookNode
 from notebook_pairs import (
+    MARKER,
     MAX_BYTES,
     MAX_SECONDS,
     ROOT,
@@ -189,8 +190,6 @@ def figures_with_palette(html: str) -> str:
     return PNG_URI.sub(smaller, html)
 
 
-# Base64 spells anything, also the words with which authors mark what is left to do.
-MARKER = re.compile(r"T[O]DO|F[I]XME|X{3}|HA[C]K|T[B]D|W[I]P")
 DATA_URI = re.compile(r"data:[\w.+/-]+;base64,[A-Za-z0-9+/=]+")
 
 
