@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 
@@ -108,3 +109,11 @@ def browser():
         pytest.fail(reason)
     with chromium() as running:
         yield running
+
+
+@pytest.fixture
+def interrupted_as_at_a_keyboard():
+    """A process in the background ignores Ctrl-C, and so would Python in it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -362,14 +362,6 @@ def test_a_run_behind_a_locator_is_measured_before_there_is_one(own_folders, mon
     assert not (own_folders / "data").exists(), "nothing that looks like a result"
 
 
-@pytest.fixture
-def interrupted_as_at_a_keyboard():
-    """A process in the background ignores Ctrl-C, and so would Python in it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_a_signal_ends_a_measurement_and_the_second_is_taken_literally(
     own_folders, monkeypatch, interrupted_as_at_a_keyboard
 ):

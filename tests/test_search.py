@@ -108,16 +108,8 @@ def test_the_time_of_a_trial_is_told_where_one_session_spent_it(own_folders, two
     assert times[0] is None and times[1] > 0
 
 
-@pytest.fixture
-def ctrl_c():
-    """The signal as a terminal's program meets it; started in the background, tests ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_ctrl_c_saves_the_trial_and_a_second_one_does_not_wait(
-    two_trials, ctrl_c, monkeypatch, capsys
+    two_trials, interrupted_as_at_a_keyboard, monkeypatch, capsys
 ):
     check, pressed = Training._check_losses, []
 
@@ -142,7 +134,7 @@ def test_ctrl_c_saves_the_trial_and_a_second_one_does_not_wait(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_before_a_run_can_save_ends_at_once(ctrl_c):
+def test_ctrl_c_before_a_run_can_save_ends_at_once(interrupted_as_at_a_keyboard):
     with pytest.raises(KeyboardInterrupt), ctrl_c_saves():
         signal.raise_signal(signal.SIGINT)
 
